@@ -1,0 +1,2 @@
+//! A `no_std` async executor.
+#![no_std]

@@ -1,0 +1,2 @@
+//! The parts of the kernel.
+#![cfg_attr(not(test), no_std)]

@@ -1,0 +1,2 @@
+//! Bring-up of application processors.
+#![no_std]

@@ -1,0 +1,1 @@
+//! The host side: builds, boots and measures the kernel.

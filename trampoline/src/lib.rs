@@ -1,0 +1,2 @@
+//! The start pages of an application processor.
+#![no_std]
