@@ -1,2 +1,19 @@
-//! Bring-up of application processors.
+//! Bring-up of the application processors (APs) of an x86_64 machine, each as a future.
+//!
+//! The boot processor (BSP) spawns one task per AP. A task sends INIT and SIPI, sleeps, and is
+//! woken by the AP itself; the tasks run concurrently on one executor. Then the online steps
+//! follow, lowest living CPU first where a step must be serialised.
+//!
+//! The crate knows no hardware: it sees the machine through [`Machine`], which a kernel
+//! implements over its APICs and a test over a model. The order of reading is [`madt`] (who is
+//! listed), [`plan`] (who is woken), [`state`] and [`slot`] (what the BSP and an AP share),
+//! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`record`] and [`table`] (what a person
+//! or a program gets to see).
 #![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod cpu;
+pub mod outcome;
+pub mod record;
