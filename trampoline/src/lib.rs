@@ -1,2 +1,203 @@
-//! The start pages of an application processor.
+//! The two low pages on which an application processor (AP) starts.
+//!
+//! A SIPI starts an AP in real mode at the beginning of a page below 1 MiB (SDM volume 3, "MP
+//! Initialization Protocol Algorithm"). The first page here is code, copied there once and only
+//! read and executed; the second is the [`Mailbox`], only read and written. The AP goes
+//!
+//! ```text
+//! real mode ──▶ long mode ──▶ own APIC id ──▶ its landing ──▶ claim ──▶ own stack ──▶ Rust
+//!     │             │                            │ none         │ lost
+//!     ▼             ▼                            ▼              ▼
+//!  evidence      evidence                       park           park
+//! ```
+//!
+//! **The rule that it keeps:** until an AP has won the claim of its slot by compare-and-swap, it
+//! writes to the mailbox page and to that one state word and to nothing else, and it holds no
+//! lock. An AP that nobody waits for any longer therefore parks on the code page and does no
+//! harm, however late it comes.
 #![no_std]
+
+mod code;
+mod landing;
+mod mailbox;
+
+use core::{
+    mem::size_of,
+    ptr,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+pub use landing::{Directory, DirectoryError, Landing};
+use mailbox::Mailbox;
+
+/// Size of each of the two pages, in bytes.
+pub const PAGE_SIZE: usize = 4096;
+
+/// A SIPI's vector is the number of a page below this physical address.
+pub const LIMIT: u64 = 0x10_0000;
+
+/// What an AP finds in Rust: the argument of its landing and its time stamp counter as it was in
+/// real mode and in long mode. The stack is the landing's; interrupts are off; the GDT is the code
+/// page's.
+pub type Entry = extern "sysv64" fn(argument: u64, real_tsc: u64, long_tsc: u64) -> !;
+
+/// What all APs share on their way.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The page table root. It is loaded before long mode and so lies below 4 GiB.
+    pub cr3: u32,
+    /// Whether an AP switches its APIC to x2APIC mode before it reads its id.
+    pub x2apic: bool,
+    /// Where the page tables map the xAPIC's registers.
+    pub xapic_base: u64,
+    /// How a slot's state word is read and claimed.
+    pub claim: Claim,
+}
+
+/// How a slot is claimed: a state word whose bits under `mask` equal `kicked` is moved on by
+/// adding `delta`, in one compare-and-swap.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Selects the bits that name the state.
+    pub mask: u32,
+    /// Their value while the slot may be claimed.
+    pub kicked: u32,
+    /// What leads from the kicked state to the claimed one.
+    pub delta: u32,
+}
+
+/// How far an AP came before its claim, as found by an id hint. It serves reports and the
+/// decision to send a SIPI again, and proves nothing: two ids can share one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    /// No AP with this hint has run.
+    None,
+    /// One has run in real mode.
+    RealMode,
+    /// One has run in long mode.
+    LongMode,
+}
+
+/// What a started AP does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Mode {
+    /// It goes into Rust.
+    BringUp = 0,
+    /// It adds one to a counter in real mode and halts: the floor of what starting costs.
+    Count = 1,
+}
+
+/// The installed pages.
+#[derive(Clone, Copy)]
+pub struct Trampoline {
+    mailbox: &'static Mailbox,
+    base: u32,
+}
+
+impl Trampoline {
+    /// Copies the code to the page at `base` and prepares the mailbox on the page behind it.
+    ///
+    /// # Safety
+    ///
+    /// `base` is page-aligned, below 1 MiB, and the first of two adjacent pages of RAM that from
+    /// now on belong to the trampoline alone. Both are mapped at their physical addresses and are
+    /// writable now; in the tables of `config.cr3` the first is executable, the second writable.
+    ///
+    /// # Panics
+    ///
+    /// When `base` is not the address of a page that a SIPI can name.
+    pub unsafe fn install(base: u64, config: Config) -> Self {
+        assert!(
+            base != 0 && base.is_multiple_of(PAGE_SIZE as u64) && base + 2 * PAGE_SIZE as u64 <= LIMIT,
+            "no SIPI can name the page at {base:#x}"
+        );
+        let code = code::bytes();
+        let page = ptr::with_exposed_provenance_mut::<u8>(base as usize);
+        // SAFETY: the caller gives us the two pages; `code` fits one (checked where it is defined)
+        // and the mailbox the other (checked at compile time), whose address is page-aligned.
+        let mailbox = unsafe {
+            ptr::copy_nonoverlapping(code.as_ptr(), page, code.len());
+            let mailbox = page.add(PAGE_SIZE).cast::<Mailbox>();
+            mailbox.write(Mailbox::new(base as u32, &config));
+            &*mailbox
+        };
+        Self { mailbox, base: base as u32 }
+    }
+
+    /// The physical address of the code page.
+    pub fn base(&self) -> u32 {
+        self.base
+    }
+
+    /// The vector of the SIPI that starts an AP here.
+    pub fn sipi_vector(&self) -> u8 {
+        (self.base / PAGE_SIZE as u32) as u8
+    }
+
+    /// Tells the APs where each of them lands. To be called while no AP is on its way.
+    pub fn set_directory(&self, directory: Directory) {
+        self.mailbox.set_directory(directory.landings());
+    }
+
+    /// Tells the APs where they enter Rust. To be called while no AP is on its way.
+    pub fn set_entry(&self, entry: Entry) {
+        self.mailbox.entry.store(entry as usize as u64, Ordering::Release);
+    }
+
+    /// Chooses what a started AP does, and sets the counter to zero.
+    pub fn set_mode(&self, mode: Mode) {
+        self.mailbox.count.store(0, Ordering::Relaxed);
+        self.mailbox.mode.store(mode as u32, Ordering::Release);
+    }
+
+    /// How many APs have counted since [`set_mode`](Self::set_mode).
+    pub fn count(&self) -> u32 {
+        self.mailbox.count.load(Ordering::Acquire)
+    }
+
+    /// How far an AP with this id seems to have come since [`forget`](Self::forget).
+    pub fn evidence(&self, apic_id: u32) -> Evidence {
+        match self.mailbox.evidence(apic_id).load(Ordering::Acquire) {
+            0 => Evidence::None,
+            code::REAL_MODE => Evidence::RealMode,
+            _ => Evidence::LongMode,
+        }
+    }
+
+    /// Wipes the evidence that an AP with this id left.
+    pub fn forget(&self, apic_id: u32) {
+        self.mailbox.evidence(apic_id).store(0, Ordering::Relaxed);
+    }
+
+    /// How many APs arrived for whose id there is no landing, and the id of the last of them.
+    pub fn strangers(&self) -> (u32, u32) {
+        (self.mailbox.strangers.load(Ordering::Acquire), self.mailbox.last_stranger.load(Ordering::Acquire))
+    }
+
+    /// Parks the calling CPU on the code page for good; only an INIT brings it back. `parked` is
+    /// written to `word` as the very last thing: from then on the CPU uses neither its stack nor
+    /// any other memory but the code page, so the word's reader may reset it.
+    ///
+    /// # Safety
+    ///
+    /// The page tables in use map the code page, and no other CPU relies on anything that the
+    /// calling CPU's stack holds.
+    pub unsafe fn park(&self, word: &AtomicU32, parked: u32) -> ! {
+        let target = self.base as usize + code::park_offset();
+        // SAFETY: the target is the parking place on the installed code page, which the caller
+        // says is mapped; it needs no stack and never comes back.
+        unsafe {
+            core::arch::asm!(
+                "cli",
+                "jmp {target}",
+                target = in(reg) target,
+                in("rdi") word.as_ptr(),
+                in("esi") parked,
+                options(noreturn),
+            )
+        }
+    }
+}
+
+const _: () = assert!(size_of::<Mailbox>() <= PAGE_SIZE);

@@ -1,0 +1,117 @@
+//! The code page: `trampoline.S`, assembled into read-only data with the offsets of the Rust
+//! structures it shares.
+
+use core::{arch::global_asm, mem::offset_of, slice};
+
+use crate::{
+    Mode, PAGE_SIZE,
+    landing::{LANDING_SHIFT, Landing},
+    mailbox::{EVIDENCE_LEN, Mailbox},
+};
+
+/// What an AP writes as evidence in real mode.
+pub(crate) const REAL_MODE: u8 = 1;
+/// What it writes in long mode.
+const LONG_MODE: u8 = 2;
+
+/// Selector of the 64-bit code segment in the code page's GDT.
+pub(crate) const CODE_SELECTOR: u16 = 0x08;
+
+global_asm!(
+    include_str!("trampoline.S"),
+    PAGE_SIZE = const PAGE_SIZE,
+    PAGE_PARAGRAPHS = const PAGE_SIZE / 16,
+    COUNT_MODE = const Mode::Count as u32,
+    MODE = const offset_of!(Mailbox, mode),
+    COUNT = const offset_of!(Mailbox, count),
+    GDT_POINTER = const offset_of!(Mailbox, gdt_pointer),
+    FAR_POINTER = const offset_of!(Mailbox, far_pointer),
+    CR3 = const offset_of!(Mailbox, cr3),
+    X2APIC = const offset_of!(Mailbox, x2apic),
+    XAPIC_BASE = const offset_of!(Mailbox, xapic_base),
+    LANDINGS = const offset_of!(Mailbox, landings),
+    LANDINGS_LEN = const offset_of!(Mailbox, landings_len),
+    ENTRY = const offset_of!(Mailbox, entry),
+    CLAIM_MASK = const offset_of!(Mailbox, claim_mask),
+    CLAIM_KICKED = const offset_of!(Mailbox, claim_kicked),
+    CLAIM_DELTA = const offset_of!(Mailbox, claim_delta),
+    STRANGERS = const offset_of!(Mailbox, strangers),
+    LAST_STRANGER = const offset_of!(Mailbox, last_stranger),
+    EVIDENCE = const offset_of!(Mailbox, evidence),
+    EVIDENCE_MASK = const EVIDENCE_LEN - 1,
+    REAL_MODE = const REAL_MODE,
+    LONG_MODE = const LONG_MODE,
+    LANDING_SHIFT = const LANDING_SHIFT,
+    LANDING_APIC_ID = const offset_of!(Landing, apic_id),
+    LANDING_STATE = const offset_of!(Landing, state),
+    LANDING_STACK_TOP = const offset_of!(Landing, stack_top),
+    LANDING_ARGUMENT = const offset_of!(Landing, argument),
+);
+
+unsafe extern "C" {
+    static reveille_trampoline_start: u8;
+    static reveille_trampoline_long_mode: u8;
+    static reveille_trampoline_gdt: u8;
+    static reveille_trampoline_park: u8;
+    static reveille_trampoline_end: u8;
+}
+
+/// The bytes of the code page.
+pub(crate) fn bytes() -> &'static [u8] {
+    let len = offset(&raw const reveille_trampoline_end);
+    assert!(len <= PAGE_SIZE);
+    // SAFETY: the two symbols enclose the assembled code, which is read-only data.
+    unsafe { slice::from_raw_parts(&raw const reveille_trampoline_start, len) }
+}
+
+/// Where an AP arrives in long mode, from the start of the page.
+pub(crate) fn long_mode_offset() -> usize {
+    offset(&raw const reveille_trampoline_long_mode)
+}
+
+/// Where the GDT lies, from the start of the page.
+pub(crate) fn gdt_offset() -> usize {
+    offset(&raw const reveille_trampoline_gdt)
+}
+
+/// Size of the GDT in bytes: null, code.
+pub(crate) const GDT_SIZE: u16 = 16;
+
+/// Where a CPU parks, from the start of the page.
+pub(crate) fn park_offset() -> usize {
+    offset(&raw const reveille_trampoline_park)
+}
+
+fn offset(symbol: *const u8) -> usize {
+    symbol.addr() - (&raw const reveille_trampoline_start).addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_fits_one_page_and_its_parts_lie_inside() {
+        let len = bytes().len();
+        assert!((64..=PAGE_SIZE).contains(&len), "{len} bytes of code");
+        for part in [long_mode_offset(), gdt_offset(), park_offset()] {
+            assert!(part > 0 && part < len);
+        }
+    }
+
+    #[test]
+    fn the_code_starts_by_switching_interrupts_off() {
+        const CLI: u8 = 0xfa;
+        assert_eq!(bytes()[0], CLI);
+    }
+
+    #[test]
+    fn the_gdt_is_marked_accessed_because_the_page_is_read_only() {
+        let gdt = gdt_offset();
+        let code = u64::from_le_bytes(bytes()[gdt + 8..gdt + 16].try_into().unwrap());
+        const ACCESSED: u64 = 1 << 40;
+        const LONG: u64 = 1 << 53;
+        const PRESENT: u64 = 1 << 47;
+        assert_eq!(code & (ACCESSED | LONG | PRESENT), ACCESSED | LONG | PRESENT);
+    }
+}

@@ -1,0 +1,85 @@
+//! The mailbox page: what the BSP tells the APs and what they leave behind, shared with
+//! `trampoline.S`, which takes every offset from here.
+
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use crate::{
+    Config, Mode, PAGE_SIZE,
+    code::{self, CODE_SELECTOR},
+    landing::Landing,
+};
+
+/// Bytes of evidence: an AP's is found by its initial APIC id modulo this.
+pub(crate) const EVIDENCE_LEN: usize = 2048;
+
+/// The operand of LGDT with a 32-bit base.
+#[repr(C, packed)]
+pub(crate) struct GdtPointer {
+    limit: u16,
+    base: u32,
+}
+
+/// The operand of a far jump with a 32-bit offset.
+#[repr(C, packed)]
+pub(crate) struct FarPointer {
+    offset: u32,
+    selector: u16,
+}
+
+/// The mailbox. The BSP changes what it tells only while no AP is on its way, so the publication
+/// of a slot's kicked state, which each AP acquires by its SIPI and its claim, orders these words
+/// too; what the APs write are counters and hints.
+#[repr(C)]
+pub(crate) struct Mailbox {
+    pub(crate) mode: AtomicU32,
+    pub(crate) count: AtomicU32,
+    pub(crate) cr3: u32,
+    pub(crate) x2apic: u32,
+    pub(crate) claim_mask: u32,
+    pub(crate) claim_kicked: u32,
+    pub(crate) claim_delta: u32,
+    pub(crate) strangers: AtomicU32,
+    pub(crate) last_stranger: AtomicU32,
+    pub(crate) gdt_pointer: GdtPointer,
+    pub(crate) far_pointer: FarPointer,
+    pub(crate) xapic_base: u64,
+    pub(crate) landings: AtomicU64,
+    pub(crate) landings_len: AtomicU64,
+    pub(crate) entry: AtomicU64,
+    pub(crate) evidence: [AtomicU8; EVIDENCE_LEN],
+}
+
+impl Mailbox {
+    /// A mailbox for code at `base` without landings: whoever arrives parks.
+    pub(crate) fn new(base: u32, config: &Config) -> Self {
+        Self {
+            mode: AtomicU32::new(Mode::BringUp as u32),
+            count: AtomicU32::new(0),
+            cr3: config.cr3,
+            x2apic: u32::from(config.x2apic),
+            claim_mask: config.claim.mask,
+            claim_kicked: config.claim.kicked,
+            claim_delta: config.claim.delta,
+            strangers: AtomicU32::new(0),
+            last_stranger: AtomicU32::new(0),
+            gdt_pointer: GdtPointer { limit: code::GDT_SIZE - 1, base: base + code::gdt_offset() as u32 },
+            far_pointer: FarPointer { offset: base + code::long_mode_offset() as u32, selector: CODE_SELECTOR },
+            xapic_base: config.xapic_base,
+            landings: AtomicU64::new(0),
+            landings_len: AtomicU64::new(0),
+            entry: AtomicU64::new(0),
+            evidence: [const { AtomicU8::new(0) }; EVIDENCE_LEN],
+        }
+    }
+
+    pub(crate) fn set_directory(&self, landings: &'static [Landing]) {
+        self.landings.store(landings.as_ptr().expose_provenance() as u64, Ordering::Relaxed);
+        self.landings_len.store(landings.len() as u64, Ordering::Release);
+    }
+
+    pub(crate) fn evidence(&self, apic_id: u32) -> &AtomicU8 {
+        &self.evidence[apic_id as usize % EVIDENCE_LEN]
+    }
+}
+
+const _: () = assert!(EVIDENCE_LEN.is_power_of_two() && EVIDENCE_LEN < PAGE_SIZE);

@@ -1,0 +1,165 @@
+// The code page. Position-independent: it finds itself through CS in real mode and through RIP in
+// long mode, and what has to be absolute stands in the mailbox, one page above.
+//
+// Only registers carry state until the claim is won:
+//   EDI:ESI  time stamp counter in real mode      EBP  offset of this AP's byte of evidence
+
+.section .rodata.reveille_trampoline, "a"
+.balign 16
+.code16
+
+.global reveille_trampoline_start
+reveille_trampoline_start:
+    cli
+    cld
+    mov     ax, cs
+    add     ax, {PAGE_PARAGRAPHS}
+    mov     ds, ax
+    cmp     dword ptr ds:[{MODE}], {COUNT_MODE}
+    je      count
+
+    rdtsc
+    mov     esi, eax
+    mov     edi, edx
+
+    // The initial APIC id of CPUID is but a hint, good for evidence: the APIC's own registers are
+    // out of reach in real mode when it is in xAPIC mode.
+    xor     eax, eax
+    cpuid
+    cmp     eax, 0xb
+    jb      8f
+    mov     eax, 0xb
+    xor     ecx, ecx
+    cpuid
+    test    ebx, ebx
+    jnz     9f
+8:  mov     eax, 1
+    cpuid
+    mov     edx, ebx
+    shr     edx, 24
+9:  and     edx, {EVIDENCE_MASK}
+    mov     ebp, edx
+    mov     byte ptr ds:[ebp + {EVIDENCE}], {REAL_MODE}
+
+    // Real mode to long mode in one step (AMD APM volume 2, "Activating Long Mode").
+    lgdt    ds:[{GDT_POINTER}]
+    mov     eax, 0x20               // CR4: PAE
+    mov     cr4, eax
+    mov     eax, dword ptr ds:[{CR3}]
+    mov     cr3, eax
+    mov     ecx, 0xc0000080         // EFER: NXE before paging, else the NX bits fault; LME
+    rdmsr
+    or      eax, 0x900
+    wrmsr
+    mov     eax, 0x80010033         // CR0: PG, WP, NE, ET, MP, PE; CD and NW clear
+    mov     cr0, eax
+    .byte   0x66, 0xff, 0x2e        // ljmp [FAR_POINTER], with a 32-bit offset
+    .short  {FAR_POINTER}
+
+count:
+    lock inc dword ptr ds:[{COUNT}]
+10: hlt
+    jmp     10b
+
+.code64
+.global reveille_trampoline_long_mode
+reveille_trampoline_long_mode:
+    rdtsc
+    shl     rdx, 32
+    or      rax, rdx
+    mov     r13, rax                // time stamp counter in long mode
+    mov     r12d, esi
+    shl     rdi, 32
+    or      r12, rdi                // the same in real mode
+
+    // Null is a valid SS in ring 0 of 64-bit mode; what real mode left is not.
+    xor     eax, eax
+    mov     ss, eax
+    mov     ds, eax
+    mov     es, eax
+    mov     fs, eax
+    mov     gs, eax
+
+    lea     rbx, [rip + reveille_trampoline_start + {PAGE_SIZE}]
+    mov     ebp, ebp
+    mov     byte ptr [rbx + rbp + {EVIDENCE}], {LONG_MODE}
+
+    // The id comes from the APIC (some firmware leaves another one in CPUID). After RESET the APIC
+    // is in xAPIC mode, after INIT in the mode it had (SDM volume 3, "x2APIC State Transitions").
+    mov     ecx, 0x1b               // IA32_APIC_BASE: EN is bit 11, EXTD bit 10
+    rdmsr
+    test    eax, 0x400
+    jnz     2f
+    cmp     dword ptr [rbx + {X2APIC}], 0
+    je      3f
+    or      eax, 0xc00
+    wrmsr
+2:  mov     ecx, 0x802              // x2APIC id
+    rdmsr
+    jmp     4f
+3:  mov     rax, qword ptr [rbx + {XAPIC_BASE}]
+    mov     eax, dword ptr [rax + 0x20]
+    shr     eax, 24
+
+    // Halve [r8, r9) until the id in EAX is found; at most 32 turns.
+4:  mov     r10, qword ptr [rbx + {LANDINGS}]
+    xor     r8d, r8d
+    mov     r9, qword ptr [rbx + {LANDINGS_LEN}]
+5:  cmp     r8, r9
+    jae     stranger
+    lea     r11, [r8 + r9]
+    shr     r11, 1
+    mov     r14, r11
+    shl     r14, {LANDING_SHIFT}
+    add     r14, r10
+    cmp     eax, dword ptr [r14 + {LANDING_APIC_ID}]
+    je      7f
+    jb      6f
+    lea     r8, [r11 + 1]
+    jmp     5b
+6:  mov     r9, r11
+    jmp     5b
+
+    // The claim: one compare-and-swap from kicked to claimed, with the generation kept. Whoever
+    // loses it has been given up, or comes twice.
+7:  mov     rcx, qword ptr [r14 + {LANDING_STATE}]
+    mov     eax, dword ptr [rcx]
+    mov     edx, eax
+    and     edx, dword ptr [rbx + {CLAIM_MASK}]
+    cmp     edx, dword ptr [rbx + {CLAIM_KICKED}]
+    jne     park
+    mov     edx, eax
+    add     edx, dword ptr [rbx + {CLAIM_DELTA}]
+    lock cmpxchg dword ptr [rcx], edx
+    jne     park
+
+    mov     rsp, qword ptr [r14 + {LANDING_STACK_TOP}]
+    mov     rdi, qword ptr [r14 + {LANDING_ARGUMENT}]
+    mov     rsi, r12
+    mov     rdx, r13
+    xor     ebp, ebp                // back traces end here
+    call    qword ptr [rbx + {ENTRY}]
+    ud2
+
+stranger:
+    mov     dword ptr [rbx + {LAST_STRANGER}], eax
+    lock inc dword ptr [rbx + {STRANGERS}]
+    jmp     park
+
+// A CPU that parks of its own will: RDI holds the address of its state word, ESI what to write
+// there. Behind that store it touches no memory but this page.
+.global reveille_trampoline_park
+reveille_trampoline_park:
+    mov     dword ptr [rdi], esi
+park:
+    hlt
+    jmp     park
+
+.balign 8
+.global reveille_trampoline_gdt
+reveille_trampoline_gdt:
+    .quad   0
+    .quad   0x00209b0000000000      // 64-bit code, present, ring 0, accessed already
+.global reveille_trampoline_end
+reveille_trampoline_end:
+.text
