@@ -1,1 +1,3 @@
 //! The host side: builds, boots and measures the kernel.
+
+pub mod setup;

@@ -1,2 +1,4 @@
 //! `cargo xtask`.
-fn main() {}
+fn main() -> anyhow::Result<()> {
+    reveille_tests::setup::ensure(std::env::args().any(|a| a == "--dry-run"))
+}

@@ -1,0 +1,41 @@
+//! `cargo xtask setup`: what a fresh machine lacks, and how to give it that.
+//!
+//! Two things are needed: the Rust target of the kernel, and a QEMU of [`QEMU_MAJOR`] or newer
+//! with the firmware that `-kernel` boots through. Whatever is there already is left alone, and
+//! each command is shown before it runs ([`step`]). On systems other than Debian and Ubuntu,
+//! setup says what is missing and how it is called there ([`advice`]).
+
+pub mod advice;
+pub mod apt;
+pub mod qemu;
+pub mod step;
+mod target;
+
+use anyhow::{Result, bail};
+
+use self::{advice::System, step::Steps};
+
+/// The Rust target of the kernel.
+pub const KERNEL_TARGET: &str = "x86_64-unknown-none";
+
+/// The oldest QEMU that will do: 9.0 gave its software emulation (TCG) the x2APIC.
+pub const QEMU_MAJOR: u32 = 9;
+
+/// Makes this machine ready. With `dry_run`, only says what it would do.
+pub fn ensure(dry_run: bool) -> Result<()> {
+    let steps = Steps::new(dry_run);
+    if !target::installed()? {
+        target::install(&steps)?;
+    }
+    if let Some(lack) = qemu::lack()? {
+        eprintln!("xtask: {lack}");
+        match System::detect() {
+            System::Debian { codename } => apt::install_qemu(&steps, &codename)?,
+            other => bail!("install QEMU {QEMU_MAJOR} or newer: {}", other.advice()),
+        }
+        if !dry_run && let Some(lack) = qemu::lack()? {
+            bail!("after the installation, {lack}");
+        }
+    }
+    Ok(())
+}
