@@ -14,6 +14,18 @@
 
 extern crate alloc;
 
+pub mod ap;
+pub mod bringup;
 pub mod cpu;
+pub mod machine;
+pub mod madt;
 pub mod outcome;
+pub mod plan;
 pub mod record;
+pub mod slot;
+pub mod state;
+pub mod step;
+pub mod strategy;
+mod sync;
+pub mod table;
+pub mod turn;

@@ -1,0 +1,160 @@
+//! What a bring-up leaves behind: a report for every AP, and the round as a whole.
+
+use alloc::{string::String, vec::Vec};
+
+use reveille_executor::Instant;
+
+use crate::{
+    cpu::{ApicId, CpuIndex},
+    outcome::Outcome,
+    record,
+    slot::Slot,
+    strategy::Strategy,
+};
+
+/// How the bring-up of one AP went. A time that does not exist is `None`.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Our number of the AP.
+    pub cpu: CpuIndex,
+    /// Its APIC's id.
+    pub apic_id: ApicId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The step in which it failed.
+    pub step: Option<&'static str>,
+    /// Why it failed.
+    pub reason: Option<&'static str>,
+    /// SIPIs sent to it.
+    pub sipis: u32,
+    /// INIT sent.
+    pub init: Option<Instant>,
+    /// First SIPI sent.
+    pub sipi: Option<Instant>,
+    /// It ran in real mode.
+    pub real: Option<Instant>,
+    /// It ran in long mode.
+    pub long: Option<Instant>,
+    /// It wrote ALIVE.
+    pub alive: Option<Instant>,
+    /// It wrote ONLINE.
+    pub online: Option<Instant>,
+    /// Polls of its task.
+    pub polls: u32,
+    /// Those among them that found nothing new.
+    pub spurious_polls: u32,
+}
+
+impl Report {
+    pub(crate) fn new(cpu: CpuIndex, apic_id: ApicId) -> Self {
+        Self {
+            cpu,
+            apic_id,
+            outcome: Outcome::NeverStarted,
+            step: None,
+            reason: None,
+            sipis: 0,
+            init: None,
+            sipi: None,
+            real: None,
+            long: None,
+            alive: None,
+            online: None,
+            polls: 0,
+            spurious_polls: 0,
+        }
+    }
+
+    pub(super) fn never_started(self, reason: &'static str) -> Self {
+        Self { outcome: Outcome::NeverStarted, reason: Some(reason), ..self }
+    }
+
+    /// Adds the outcome and what the AP itself wrote down.
+    pub(super) fn conclude(self, outcome: Outcome, slot: &Slot) -> Self {
+        Self {
+            outcome,
+            real: slot.real.get(),
+            long: slot.long.get(),
+            alive: slot.alive.get(),
+            online: slot.online.get(),
+            ..self
+        }
+    }
+}
+
+/// One bring-up of all APs.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// How the kicks and waits were ordered.
+    pub strategy: Strategy,
+    /// A report for every AP, lowest number first.
+    pub reports: Vec<Report>,
+    /// The first INIT; where none was sent, the end.
+    pub start: Instant,
+    /// When every outcome was known.
+    pub end: Instant,
+}
+
+impl Round {
+    pub(super) fn new(strategy: Strategy, reports: Vec<Report>, end: Instant) -> Self {
+        let start = reports.iter().filter_map(|report| report.init).min().unwrap_or(end);
+        Self { strategy, reports, start, end }
+    }
+
+    /// How many APs are online.
+    pub fn online(&self) -> usize {
+        self.reports.iter().filter(|report| report.outcome == Outcome::Online).count()
+    }
+
+    /// Nanoseconds from the first INIT to `at`.
+    pub fn nanos(&self, at: Instant) -> u64 {
+        at.as_nanos().saturating_sub(self.start.as_nanos())
+    }
+
+    /// Nanoseconds from the first INIT to the latest of the APs' times.
+    pub fn last(&self, time: impl Fn(&Report) -> Option<Instant>) -> Option<u64> {
+        self.reports.iter().filter_map(time).max().map(|at| self.nanos(at))
+    }
+
+    /// The round as a record; `doorbells` are those that the BSP's executor counted during it.
+    pub fn record(&self, round: u32, doorbells: u64) -> record::Bringup {
+        let online = self.online() as u32;
+        record::Bringup {
+            strategy: String::from(self.strategy.name()),
+            round,
+            aps: self.reports.len() as u32,
+            online,
+            failed: self.reports.len() as u32 - online,
+            kick_ns: self.last(|report| report.sipi),
+            alive_ns: self.last(|report| report.alive),
+            online_ns: self.last(|report| report.online),
+            total_ns: self.nanos(self.end),
+            polls: self.reports.iter().map(|report| report.polls).sum(),
+            spurious_polls: self.reports.iter().map(|report| report.spurious_polls).sum(),
+            doorbells,
+        }
+    }
+
+    /// One AP's report as a record.
+    pub fn cpu_record(&self, report: &Report, place: Option<crate::cpu::Place>) -> record::Cpu {
+        let nanos = |at: Option<Instant>| at.map(|at| self.nanos(at));
+        record::Cpu {
+            cpu: Some(report.cpu),
+            apic_id: report.apic_id,
+            package: place.map(|place| place.package),
+            core: place.map(|place| place.core),
+            thread: place.map(|place| place.thread),
+            outcome: report.outcome,
+            step: report.step.map(String::from),
+            reason: report.reason.map(String::from),
+            sipis: report.sipis,
+            init_ns: nanos(report.init),
+            sipi_ns: nanos(report.sipi),
+            real_ns: nanos(report.real),
+            long_ns: nanos(report.long),
+            alive_ns: nanos(report.alive),
+            online_ns: nanos(report.online),
+            polls: report.polls,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The machine as the bring-up sees it: who can be reset, started and looked at, and what time it
+//! is. Hardware and simulator both implement it, so the code above it is the same on both.
+
+use core::fmt;
+
+use reveille_executor::Clock;
+
+use crate::cpu::ApicId;
+
+/// A machine whose APs can be started by INIT and SIPI (SDM volume 3, "Multiple-Processor
+/// Management"). A value of it is a handle: clones mean the same machine.
+pub trait Machine: Clock + Clone + 'static {
+    /// Resets the CPU; it then waits for a SIPI. To be called only for a CPU that is not yet
+    /// running or has parked.
+    fn send_init(&self, target: ApicId) -> Result<(), SendError>;
+
+    /// Starts the CPU on the trampoline's page, if it waits for that. The hardware never repeats a
+    /// SIPI that was lost.
+    fn send_sipi(&self, target: ApicId) -> Result<(), SendError>;
+
+    /// How far the CPU seems to have come since [`forget_evidence`](Self::forget_evidence). A
+    /// hint: it may belong to another CPU.
+    fn evidence(&self, target: ApicId) -> Evidence;
+
+    /// Wipes the evidence of an earlier attempt.
+    fn forget_evidence(&self, target: ApicId);
+}
+
+/// How far a CPU seems to have come before it claimed its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// Nothing was seen of it.
+    None,
+    /// It ran in real mode.
+    RealMode,
+    /// It ran in long mode.
+    LongMode,
+}
+
+/// Why an interrupt could not be sent to another CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The sender's APIC is in xAPIC mode, which cannot name this id.
+    Unreachable,
+    /// The sender's APIC did not accept the interrupt within its bound.
+    Busy,
+}
+
+impl SendError {
+    /// A sentence for reports.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Unreachable => "an APIC in xAPIC mode cannot address this id",
+            Self::Busy => "the local APIC did not accept the interrupt in time",
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+impl core::error::Error for SendError {}

@@ -1,0 +1,348 @@
+//! Which CPUs the firmware lists: the Multiple APIC Description Table (ACPI 6.5, section 5.2.12),
+//! read from bytes that may be anything.
+//!
+//! Every access is bounds-checked and every turn of the walk moves forward by at least two bytes,
+//! so no table makes it hang or read outside. A table that breaks off in the middle still gives
+//! the CPUs before the break, and the [`Defect`] says what is wrong with the rest.
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use crate::cpu::ApicId;
+
+/// What the table says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Madt {
+    /// OEM and OEM table id, which on QEMU read `BOCHS BXPC`.
+    pub oem: String,
+    /// Physical address of the xAPIC registers, the 64-bit override applied.
+    pub local_apic_address: u64,
+    /// The CPUs in the table's order, duplicates and all.
+    pub processors: Vec<Processor>,
+    /// Where the walk ended early, and why.
+    pub defect: Option<Defect>,
+}
+
+/// One entry of type 0 or 9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Processor {
+    /// Its APIC's id.
+    pub apic_id: ApicId,
+    /// Ready for use.
+    pub enabled: bool,
+    /// Not enabled now, but can be added later.
+    pub online_capable: bool,
+}
+
+/// Bytes that are no MADT at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotAMadt {
+    /// Fewer bytes than the fixed part has.
+    TooShort {
+        /// How many there are.
+        len: usize,
+    },
+    /// Another signature than `APIC`.
+    Signature([u8; 4]),
+    /// The bytes of the table do not add up to 0.
+    Checksum {
+        /// What they add up to.
+        sum: u8,
+    },
+}
+
+/// Why the walk over the entries ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Defect {
+    /// The header's length is greater than the number of bytes, or less than the fixed part.
+    Length {
+        /// What the header says.
+        stated: u32,
+        /// How many bytes there are.
+        present: usize,
+    },
+    /// An entry whose length is less than its own two-byte header, or than its type needs.
+    EntryTooShort {
+        /// Where it begins.
+        offset: usize,
+        /// Its type.
+        kind: u8,
+        /// Its length.
+        len: u8,
+    },
+    /// An entry that reaches beyond the table.
+    EntryBeyondEnd {
+        /// Where it begins.
+        offset: usize,
+        /// Its type; `None` when the table ends within the entry's header.
+        kind: Option<u8>,
+    },
+}
+
+const SIGNATURE: [u8; 4] = *b"APIC";
+const LENGTH: usize = 4;
+const OEM_ID: usize = 10;
+const OEM_TABLE_ID: usize = 16;
+const LOCAL_APIC_ADDRESS: usize = 36;
+const ENTRIES: usize = 44;
+
+const LOCAL_APIC: u8 = 0;
+const LOCAL_APIC_ADDRESS_OVERRIDE: u8 = 5;
+const LOCAL_X2APIC: u8 = 9;
+
+const ENABLED: u32 = 1 << 0;
+const ONLINE_CAPABLE: u32 = 1 << 1;
+
+impl Madt {
+    /// Reads a whole table, header included.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAMadt`] when not even the fixed part can be trusted.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NotAMadt> {
+        if bytes.len() < ENTRIES {
+            return Err(NotAMadt::TooShort { len: bytes.len() });
+        }
+        let signature = field(bytes, 0).unwrap_or_default();
+        if signature != SIGNATURE {
+            return Err(NotAMadt::Signature(signature));
+        }
+        let stated = u32_at(bytes, LENGTH).unwrap_or_default();
+        let (table, mut defect) = match bytes.get(..stated as usize) {
+            Some(table) if table.len() >= ENTRIES => (table, None),
+            _ => (bytes, Some(Defect::Length { stated, present: bytes.len() })),
+        };
+        let sum = table.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
+        if sum != 0 && defect.is_none() {
+            return Err(NotAMadt::Checksum { sum });
+        }
+
+        let mut madt = Self {
+            oem: oem(table),
+            local_apic_address: u64::from(u32_at(table, LOCAL_APIC_ADDRESS).unwrap_or_default()),
+            processors: Vec::new(),
+            defect: None,
+        };
+        let mut offset = ENTRIES;
+        while offset < table.len() {
+            match entry(table, offset) {
+                Ok(bytes) => {
+                    if let Err(found) = madt.take(bytes, offset) {
+                        defect.get_or_insert(found);
+                    }
+                    offset += bytes.len();
+                }
+                Err(found) => {
+                    defect.get_or_insert(found);
+                    break;
+                }
+            }
+        }
+        madt.defect = defect;
+        Ok(madt)
+    }
+
+    fn take(&mut self, entry: &[u8], offset: usize) -> Result<(), Defect> {
+        let kind = entry[0];
+        let taken = match kind {
+            LOCAL_APIC => entry.get(3).zip(u32_at(entry, 4)).map(|(&id, flags)| {
+                self.processors.push(Processor::new(u32::from(id), flags));
+            }),
+            LOCAL_X2APIC => u32_at(entry, 4).zip(u32_at(entry, 8)).map(|(id, flags)| {
+                self.processors.push(Processor::new(id, flags));
+            }),
+            LOCAL_APIC_ADDRESS_OVERRIDE => field(entry, 4).map(|address| {
+                self.local_apic_address = u64::from_le_bytes(address);
+            }),
+            // Interrupt controllers, NMI wiring and what later revisions add concern others.
+            _ => Some(()),
+        };
+        taken.ok_or(Defect::EntryTooShort { offset, kind, len: entry.len() as u8 })
+    }
+}
+
+impl Processor {
+    const fn new(apic_id: u32, flags: u32) -> Self {
+        Self {
+            apic_id: ApicId(apic_id),
+            enabled: flags & ENABLED != 0,
+            online_capable: flags & (ENABLED | ONLINE_CAPABLE) == ONLINE_CAPABLE,
+        }
+    }
+}
+
+/// The bytes of the entry that begins at `offset`, at least two.
+fn entry(table: &[u8], offset: usize) -> Result<&[u8], Defect> {
+    let rest = &table[offset..];
+    let &[kind, len, ..] = rest else {
+        return Err(Defect::EntryBeyondEnd { offset, kind: rest.first().copied() });
+    };
+    if len < 2 {
+        return Err(Defect::EntryTooShort { offset, kind, len });
+    }
+    rest.get(..usize::from(len)).ok_or(Defect::EntryBeyondEnd { offset, kind: Some(kind) })
+}
+
+fn field<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
+    bytes.get(offset..)?.first_chunk().copied()
+}
+
+fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
+    field(bytes, offset).map(u32::from_le_bytes)
+}
+
+fn oem(table: &[u8]) -> String {
+    let text = |bytes: &[u8]| -> String {
+        let printable = bytes.iter().map(|&byte| if byte.is_ascii_graphic() { char::from(byte) } else { ' ' });
+        String::from(printable.collect::<String>().trim())
+    };
+    let [id, table_id] =
+        [text(&table[OEM_ID..OEM_TABLE_ID]), text(&table[OEM_TABLE_ID..OEM_TABLE_ID + 8])];
+    String::from(alloc::format!("{id} {table_id}").trim())
+}
+
+impl fmt::Display for NotAMadt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooShort { len } => write!(f, "the MADT has only {len} bytes"),
+            Self::Signature(found) => write!(f, "the MADT's signature is \"{}\"", found.escape_ascii()),
+            Self::Checksum { sum } => write!(f, "the MADT's bytes add up to {sum:#x} and not to 0"),
+        }
+    }
+}
+
+impl core::error::Error for NotAMadt {}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { stated, present } => {
+                write!(f, "the MADT's header says {stated} bytes, and there are {present}")
+            }
+            Self::EntryTooShort { offset, kind, len } => {
+                write!(f, "the MADT's entry at {offset:#x}, type {kind:#x}, has only {len} bytes")
+            }
+            Self::EntryBeyondEnd { offset, .. } => {
+                write!(f, "the MADT's entry at {offset:#x} reaches beyond the table")
+            }
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use alloc::vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A table with these entries, its length and checksum set.
+    fn table(entries: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = vec![0; ENTRIES];
+        bytes[..4].copy_from_slice(&SIGNATURE);
+        bytes[OEM_ID..OEM_TABLE_ID].copy_from_slice(b"BOCHS ");
+        bytes[OEM_TABLE_ID..OEM_TABLE_ID + 8].copy_from_slice(b"BXPC    ");
+        bytes[LOCAL_APIC_ADDRESS..LOCAL_APIC_ADDRESS + 4].copy_from_slice(&0xfee0_0000u32.to_le_bytes());
+        for entry in entries {
+            bytes.extend_from_slice(entry);
+        }
+        seal(bytes)
+    }
+
+    fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
+        let len = bytes.len() as u32;
+        bytes[LENGTH..LENGTH + 4].copy_from_slice(&len.to_le_bytes());
+        bytes[9] = 0;
+        bytes[9] = bytes.iter().fold(0u8, |sum, &byte| sum.wrapping_sub(byte));
+        bytes
+    }
+
+    fn local_apic(id: u8, flags: u8) -> [u8; 8] {
+        [0, 8, 0, id, flags, 0, 0, 0]
+    }
+
+    fn x2apic(id: u32, flags: u8) -> [u8; 16] {
+        let [a, b, c, d] = id.to_le_bytes();
+        [9, 16, 0, 0, a, b, c, d, flags, 0, 0, 0, 0, 0, 0, 0]
+    }
+
+    fn ids(madt: &Madt) -> Vec<u32> {
+        madt.processors.iter().map(|processor| processor.apic_id.0).collect()
+    }
+
+    #[test]
+    fn both_kinds_of_entries_are_read_in_their_order() {
+        let madt = Madt::parse(&table(&[&local_apic(0, 1), &x2apic(0x1_0000, 1), &local_apic(3, 2), &local_apic(4, 0)]))
+            .unwrap();
+        assert_eq!(ids(&madt), [0, 0x1_0000, 3, 4]);
+        assert_eq!(madt.processors.iter().map(|p| p.enabled).collect::<Vec<_>>(), [true, true, false, false]);
+        assert_eq!(madt.processors.iter().map(|p| p.online_capable).collect::<Vec<_>>(), [false, false, true, false]);
+        assert_eq!((madt.oem.as_str(), madt.local_apic_address, madt.defect), ("BOCHS BXPC", 0xfee0_0000, None));
+    }
+
+    #[test]
+    fn the_address_override_replaces_the_32_bit_address() {
+        let entry = [5, 12, 0, 0, 0, 0, 0, 0xfe, 1, 0, 0, 0];
+        assert_eq!(Madt::parse(&table(&[&entry])).unwrap().local_apic_address, 0x1_fe00_0000);
+    }
+
+    #[test]
+    fn an_entry_of_length_zero_ends_the_walk_and_keeps_what_came_before() {
+        for kind in [0, 9, 0x42] {
+            let madt = Madt::parse(&table(&[&local_apic(1, 1), &[kind, 0], &local_apic(2, 1)])).unwrap();
+            assert_eq!(ids(&madt), [1]);
+            assert_eq!(madt.defect, Some(Defect::EntryTooShort { offset: ENTRIES + 8, kind, len: 0 }));
+        }
+    }
+
+    #[test]
+    fn an_entry_too_short_for_its_type_is_passed_over_and_told() {
+        let madt = Madt::parse(&table(&[&[0, 4, 0, 7], &local_apic(2, 1)])).unwrap();
+        assert_eq!(ids(&madt), [2]);
+        assert_eq!(madt.defect, Some(Defect::EntryTooShort { offset: ENTRIES, kind: 0, len: 4 }));
+    }
+
+    #[test]
+    fn a_truncated_table_gives_the_cpus_that_are_still_there() {
+        let mut bytes = table(&[&local_apic(1, 1), &local_apic(2, 1)]);
+        bytes.truncate(ENTRIES + 12);
+        let madt = Madt::parse(&bytes).unwrap();
+        assert_eq!(ids(&madt), [1]);
+        assert_eq!(madt.defect, Some(Defect::Length { stated: ENTRIES as u32 + 16, present: ENTRIES + 12 }));
+    }
+
+    #[test]
+    fn an_entry_beyond_the_end_is_not_read() {
+        let madt = Madt::parse(&table(&[&local_apic(1, 1), &[0, 8, 0]])).unwrap();
+        assert_eq!(ids(&madt), [1]);
+        assert_eq!(madt.defect, Some(Defect::EntryBeyondEnd { offset: ENTRIES + 8, kind: Some(0) }));
+        let madt = Madt::parse(&table(&[&[0]])).unwrap();
+        assert_eq!(madt.defect, Some(Defect::EntryBeyondEnd { offset: ENTRIES, kind: Some(0) }));
+    }
+
+    #[test]
+    fn what_is_no_madt_is_refused() {
+        assert_eq!(Madt::parse(&[]), Err(NotAMadt::TooShort { len: 0 }));
+        let mut other = table(&[]);
+        other[..4].copy_from_slice(b"FACP");
+        assert_eq!(Madt::parse(&other), Err(NotAMadt::Signature(*b"FACP")));
+        let mut wrong = table(&[]);
+        wrong[9] = wrong[9].wrapping_add(1);
+        assert_eq!(Madt::parse(&wrong), Err(NotAMadt::Checksum { sum: 1 }));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_or_invent_cpus(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let mut sealed = table(&[]);
+            sealed.extend_from_slice(&bytes);
+            let sealed = seal(sealed);
+            let madt = Madt::parse(&sealed).unwrap();
+            prop_assert!(madt.processors.len() <= bytes.len() / 8);
+            let _ = Madt::parse(&bytes);
+        }
+    }
+}

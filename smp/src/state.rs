@@ -1,0 +1,320 @@
+//! The state word of an AP: who may do what next, with the generation that a SIPI cannot carry.
+//!
+//! ```text
+//!              1 kick          2 claim            3 alive          5 call            6 online
+//!  READY ───────────▶ KICKED ───────────▶ CLAIMED ───────▶ ALIVE ───────▶ STARTING ───────▶ ONLINE
+//!                      │  ▲ 1 kick                                           │                │
+//!            4 give up │  │                                           7 fail │        8 go down│
+//!                      ▼  │                 9 park                           ▼                ▼
+//!                    GIVEN UP    PARKED ◀─────────────────────────────── FAILED         GOING DOWN
+//!                                  │  ▲                                                       │
+//!                          1 kick  ▼  └───────────────────────── 9 park ──────────────────────┘
+//!                                KICKED
+//! ```
+//!
+//! The BSP makes the transitions 1, 4, 5 and 8, the AP the others. At every stage but KICKED only
+//! one of the two may move; at KICKED both may, and the compare-and-swap lets exactly one win: an
+//! AP that claims is never given up, and an AP that is given up never claims and so never touches
+//! its stack. An AP is sent INIT only from READY, GIVEN UP or PARKED.
+//!
+//! # Memory ordering
+//!
+//! Every transition is one compare-and-swap with acquire-release ordering, and every look is an
+//! acquire load. What the BSP prepared before KICKED is seen by the AP that claims; what the AP
+//! wrote before ALIVE, ONLINE, FAILED or PARKED is seen by the BSP that reads it. The claim in
+//! the trampoline is a locked CMPXCHG, which on x86 orders at least as strongly. Two words are
+//! never compared with each other, so nothing stronger is needed.
+
+use core::fmt;
+
+use crate::sync::{AtomicU32, Ordering};
+
+/// Where an AP is on its way. The word holds it in its lowest eight bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Stage {
+    /// Never kicked since the slot was made.
+    Ready = 0,
+    /// A SIPI is on its way or will be in a moment.
+    Kicked = 1,
+    /// The AP owns its stack and slot.
+    Claimed = 2,
+    /// The AP runs in Rust and waits to be called.
+    Alive = 3,
+    /// The AP runs its online steps.
+    Starting = 4,
+    /// The AP has run its steps and polls its own executor.
+    Online = 5,
+    /// The AP was asked to leave.
+    GoingDown = 6,
+    /// The AP halts on the trampoline's page and uses nothing else; only now may it be reset.
+    Parked = 7,
+    /// The BSP gave up waiting before anybody claimed the slot.
+    GivenUp = 8,
+    /// A step failed; the AP is on its way to the parking place.
+    Failed = 9,
+}
+
+impl Stage {
+    const ALL: [Self; 10] = [
+        Self::Ready,
+        Self::Kicked,
+        Self::Claimed,
+        Self::Alive,
+        Self::Starting,
+        Self::Online,
+        Self::GoingDown,
+        Self::Parked,
+        Self::GivenUp,
+        Self::Failed,
+    ];
+
+    /// Whether the CPU can be kicked: nobody is on the slot, or the one who is has parked.
+    pub const fn is_down(self) -> bool {
+        matches!(self, Self::Ready | Self::Parked | Self::GivenUp)
+    }
+}
+
+/// One value of the state word: a stage in one generation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct State(u32);
+
+impl State {
+    const STAGE_BITS: u32 = 8;
+    const STAGE_MASK: u32 = (1 << Self::STAGE_BITS) - 1;
+
+    const fn new(stage: Stage, generation: u32) -> Self {
+        Self(generation << Self::STAGE_BITS | stage as u32)
+    }
+
+    /// The stage.
+    pub fn stage(self) -> Stage {
+        // Only `new` makes values, so the index is always there.
+        Stage::ALL[(self.0 & Self::STAGE_MASK) as usize]
+    }
+
+    /// How often the slot had been kicked, modulo 2^24.
+    pub const fn generation(self) -> u32 {
+        self.0 >> Self::STAGE_BITS
+    }
+
+    /// The word as it stands in memory, for code that writes it in assembly.
+    pub const fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// The same generation at another stage.
+    const fn at(self, stage: Stage) -> Self {
+        Self::new(stage, self.generation())
+    }
+
+    /// What [`StateWord::park`] would write; for the assembly in which a CPU parks.
+    pub const fn parked(self) -> Self {
+        self.at(Stage::Parked)
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({})", self.stage(), self.generation())
+    }
+}
+
+/// How assembly claims a slot: the stage bits, their value at KICKED, and what leads from there to
+/// CLAIMED by addition.
+pub mod claim {
+    use super::{Stage, State};
+
+    /// Selects the stage.
+    pub const STAGE_MASK: u32 = State::STAGE_MASK;
+    /// The stage of a slot that may be claimed.
+    pub const KICKED: u32 = Stage::Kicked as u32;
+    /// What the claim adds.
+    pub const DELTA: u32 = Stage::Claimed as u32 - Stage::Kicked as u32;
+}
+
+/// A transition that the word did not allow, because somebody else moved it first or because the
+/// caller is wrong; it holds what the word really was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused(pub State);
+
+/// The word that the BSP and one AP share.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct StateWord(AtomicU32);
+
+impl StateWord {
+    /// A slot that was never kicked.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Self(AtomicU32::new(State::new(Stage::Ready, 0).0))
+    }
+
+    /// A slot that was never kicked.
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        Self(AtomicU32::new(State::new(Stage::Ready, 0).0))
+    }
+
+    /// The word itself, for the trampoline, which claims in assembly.
+    #[cfg(not(loom))]
+    pub const fn as_atomic(&self) -> &AtomicU32 {
+        &self.0
+    }
+
+    /// What the word is now.
+    pub fn load(&self) -> State {
+        State(self.0.load(Ordering::Acquire))
+    }
+
+    /// 1, BSP: announces a SIPI and begins a generation. To be called after INIT and before SIPI,
+    /// so that nobody runs who could claim the new generation by an old SIPI.
+    pub fn kick(&self) -> Result<State, Refused> {
+        let now = self.load();
+        if !now.stage().is_down() {
+            return Err(Refused(now));
+        }
+        let generation = now.generation().wrapping_add(1) & (u32::MAX >> State::STAGE_BITS);
+        self.exchange(now, State::new(Stage::Kicked, generation))
+    }
+
+    /// 2, AP: takes the slot. The winner alone may use the AP's stack.
+    pub fn claim(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::Kicked], Stage::Claimed)
+    }
+
+    /// 3, AP: runs in Rust and waits to be called.
+    pub fn alive(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::Claimed], Stage::Alive)
+    }
+
+    /// 4, BSP: gives up an AP that nobody has claimed the slot for. Refused when the AP came first.
+    pub fn give_up(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::Kicked], Stage::GivenUp)
+    }
+
+    /// 5, BSP: lets the AP run its online steps.
+    pub fn call(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::Alive], Stage::Starting)
+    }
+
+    /// 6, AP: has run its steps on its own CPU and polled its executor.
+    pub fn online(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::Starting], Stage::Online)
+    }
+
+    /// 7, AP: a step failed.
+    pub fn fail(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::Starting], Stage::Failed)
+    }
+
+    /// 8, BSP: asks the AP to leave.
+    pub fn go_down(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::Online], Stage::GoingDown)
+    }
+
+    /// 9, AP: the very last thing before it halts for good. A real AP does this in assembly, where
+    /// nothing uses the stack behind it (see [`State::parked`]).
+    pub fn park(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::GoingDown, Stage::Failed], Stage::Parked)
+    }
+
+    fn advance(&self, from: &[Stage], to: Stage) -> Result<State, Refused> {
+        let now = self.load();
+        if !from.contains(&now.stage()) {
+            return Err(Refused(now));
+        }
+        self.exchange(now, now.at(to))
+    }
+
+    fn exchange(&self, from: State, to: State) -> Result<State, Refused> {
+        match self.0.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Ok(to),
+            Err(now) => Err(Refused(State(now))),
+        }
+    }
+}
+
+impl Default for StateWord {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_in_and_out_keeps_its_generation_and_the_next_kick_begins_another() {
+        let word = StateWord::new();
+        for round in 1..=3 {
+            for (step, stage) in [
+                (StateWord::kick as fn(&StateWord) -> _, Stage::Kicked),
+                (StateWord::claim, Stage::Claimed),
+                (StateWord::alive, Stage::Alive),
+                (StateWord::call, Stage::Starting),
+                (StateWord::online, Stage::Online),
+                (StateWord::go_down, Stage::GoingDown),
+                (StateWord::park, Stage::Parked),
+            ] {
+                let state = step(&word).unwrap();
+                assert_eq!((state.stage(), state.generation()), (stage, round));
+            }
+        }
+    }
+
+    #[test]
+    fn an_ap_that_was_given_up_cannot_claim_until_it_is_kicked_again() {
+        let word = StateWord::new();
+        word.kick().unwrap();
+        word.give_up().unwrap();
+        assert_eq!(word.claim().unwrap_err().0.stage(), Stage::GivenUp);
+        word.kick().unwrap();
+        assert_eq!(word.claim().unwrap().generation(), 2);
+    }
+
+    #[test]
+    fn an_ap_that_claimed_can_neither_be_given_up_nor_kicked() {
+        let word = StateWord::new();
+        word.kick().unwrap();
+        word.claim().unwrap();
+        assert!(word.give_up().is_err());
+        assert!(word.kick().is_err());
+    }
+
+    #[test]
+    fn the_second_of_two_arrivals_loses() {
+        let word = StateWord::new();
+        word.kick().unwrap();
+        assert!(word.claim().is_ok());
+        assert!(word.claim().is_err());
+    }
+
+    #[test]
+    fn a_failed_ap_is_not_kicked_before_it_has_parked() {
+        let word = StateWord::new();
+        for step in [StateWord::kick, StateWord::claim, StateWord::alive, StateWord::call, StateWord::fail] {
+            step(&word).unwrap();
+        }
+        assert!(word.kick().is_err());
+        word.park().unwrap();
+        assert!(word.kick().is_ok());
+    }
+
+    #[test]
+    fn the_generation_wraps_without_touching_the_stage() {
+        let last = u32::MAX >> State::STAGE_BITS;
+        let word = StateWord(AtomicU32::new(State::new(Stage::Parked, last).0));
+        let state = word.kick().unwrap();
+        assert_eq!((state.stage(), state.generation()), (Stage::Kicked, 0));
+    }
+
+    #[test]
+    fn the_claim_in_assembly_does_what_the_claim_in_rust_does() {
+        let word = StateWord::new();
+        let kicked = word.kick().unwrap();
+        assert_eq!(kicked.to_bits() & claim::STAGE_MASK, claim::KICKED);
+        assert_eq!(word.claim().unwrap().to_bits(), kicked.to_bits() + claim::DELTA);
+    }
+}

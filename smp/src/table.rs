@@ -1,0 +1,281 @@
+//! What a person sees of a bring-up: one line a CPU, one line for the whole, and the comparison of
+//! the strategies. Made from the records, so that whoever has records can print it.
+
+use core::fmt;
+
+use alloc::{string::String, vec::Vec};
+
+use crate::record::{Bringup, Cpu};
+
+/// A time for people: milliseconds with three significant digits, and never more than two
+/// decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Millis {
+    /// The time in nanoseconds.
+    pub nanos: u64,
+}
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NANOS: u64 = 1_000_000;
+        // Rounded to hundredths first, so that the choice of decimals sees what will be shown.
+        let hundredths = self.nanos.saturating_add(NANOS / 200) / (NANOS / 100);
+        let text = match hundredths {
+            0..1_000 => alloc::format!("{}.{:02}", hundredths / 100, hundredths % 100),
+            1_000..10_000 => {
+                let tenths = self.nanos.saturating_add(NANOS / 20) / (NANOS / 10);
+                alloc::format!("{}.{}", tenths / 10, tenths % 10)
+            }
+            _ => alloc::format!("{}", self.nanos.saturating_add(NANOS / 2) / NANOS),
+        };
+        f.pad(&text)
+    }
+}
+
+/// `part / whole` with two or, from ten on, one decimal.
+struct Ratio {
+    part: u64,
+    whole: u64,
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = u128::from(self.whole.max(1));
+        let hundredths = (u128::from(self.part) * 100 + whole / 2) / whole;
+        if hundredths < 1_000 {
+            write!(f, "{}.{:02}", hundredths / 100, hundredths % 100)
+        } else {
+            let tenths = (u128::from(self.part) * 10 + whole / 2) / whole;
+            write!(f, "{}.{}", tenths / 10, tenths % 10)
+        }
+    }
+}
+
+/// The table of a round: one line a CPU, then a line for each that failed or was left out.
+pub struct Table<'a>(pub &'a [Cpu]);
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, " cpu   apic place      sipi  real  long alive online sipis polls outcome")?;
+        writeln!(f, "                   times in ms from the first INIT")?;
+        for cpu in self.0 {
+            let time = |nanos: Option<u64>| Optional(nanos.map(|nanos| Millis { nanos }));
+            let place = cpu.package.zip(cpu.core).zip(cpu.thread);
+            let place = Optional(place.map(|((package, core), thread)| alloc::format!("{package}/{core}/{thread}")));
+            let is_ap = cpu.sipis > 0;
+            writeln!(
+                f,
+                "{:>4} {:>6} {:<8} {:>6}{:>6}{:>6}{:>6}{:>7} {:>5} {:>5} {}",
+                Optional(cpu.cpu),
+                cpu.apic_id,
+                place,
+                time(cpu.sipi_ns),
+                time(cpu.real_ns),
+                time(cpu.long_ns),
+                time(cpu.alive_ns),
+                time(cpu.online_ns),
+                Optional(is_ap.then_some(cpu.sipis)),
+                Optional(is_ap.then_some(cpu.polls)),
+                cpu.outcome,
+            )?;
+        }
+        self.0.iter().try_for_each(|cpu| explain(f, cpu))
+    }
+}
+
+/// A sentence for a CPU that is not as it should be.
+fn explain(f: &mut fmt::Formatter<'_>, cpu: &Cpu) -> fmt::Result {
+    if cpu.reason.is_none() && cpu.outcome.advice().is_none() {
+        return Ok(());
+    }
+    match cpu.cpu {
+        Some(number) => write!(f, "CPU {number} (APIC {}): {}", cpu.apic_id, cpu.outcome)?,
+        None => write!(f, "APIC {}: {}", cpu.apic_id, cpu.outcome)?,
+    }
+    if let Some(step) = &cpu.step {
+        write!(f, " at step {step}")?;
+    }
+    for sentence in [cpu.reason.as_deref(), cpu.outcome.advice()].into_iter().flatten() {
+        write!(f, "; {sentence}")?;
+    }
+    writeln!(f)
+}
+
+/// A value or a dash, padded as the value would be.
+struct Optional<T>(Option<T>);
+
+impl<T: fmt::Display> fmt::Display for Optional<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.pad("-"),
+        }
+    }
+}
+
+/// The line for the whole round, without an end of line.
+pub struct Headline<'a>(pub &'a Bringup);
+
+impl fmt::Display for Headline<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Bringup { strategy, aps, online, total_ns, online_ns, .. } = self.0;
+        // Without an AP online there is no headline figure; then the whole attempt's time stands.
+        let nanos = online_ns.unwrap_or(*total_ns);
+        write!(f, "bring-up: {online} of {aps} APs online in {} ms ({strategy})", Millis { nanos })
+    }
+}
+
+/// Medians of several rounds side by side, without an end of line. Shown are the strategies' own
+/// times, how many times slower than the first each other strategy is, and how many times slower
+/// the first is than each yardstick.
+pub struct Comparison {
+    rounds: u32,
+    strategies: Vec<(String, u64)>,
+    yardsticks: Vec<(String, u64)>,
+}
+
+impl Comparison {
+    /// A comparison over so many rounds.
+    pub fn new(rounds: u32) -> Self {
+        Self { rounds, strategies: Vec::new(), yardsticks: Vec::new() }
+    }
+
+    /// Adds a strategy; the first one added is what the others are compared with.
+    pub fn strategy(&mut self, name: &str, online_ns: &mut [u64]) {
+        if let Some(median) = median(online_ns) {
+            self.strategies.push((String::from(name), median));
+        }
+    }
+
+    /// Adds something that the first strategy is measured against.
+    pub fn yardstick(&mut self, name: &str, nanos: &mut [u64]) {
+        if let Some(median) = median(nanos) {
+            self.yardsticks.push((String::from(name), median));
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(((name, ours), others)) = self.strategies.split_first() else {
+            return write!(f, "          {} rounds: nothing came online", self.rounds);
+        };
+        write!(f, "          {} rounds: {name} {} ms", self.rounds, Millis { nanos: *ours })?;
+        for (name, nanos) in others {
+            let ratio = Ratio { part: *nanos, whole: *ours };
+            write!(f, " | {name} {} ms, {ratio}x", Millis { nanos: *nanos })?;
+        }
+        for (name, nanos) in &self.yardsticks {
+            let ratio = Ratio { part: *ours, whole: *nanos };
+            write!(f, " | {name} {} ms, x{ratio}", Millis { nanos: *nanos })?;
+        }
+        Ok(())
+    }
+}
+
+/// The middle value; of an even number the lower of the two in the middle, so that it is one that
+/// was measured.
+pub fn median(values: &mut [u64]) -> Option<u64> {
+    values.sort_unstable();
+    values.get(values.len().checked_sub(1)? / 2).copied()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use alloc::{string::ToString, vec};
+
+    use super::*;
+    use crate::{
+        cpu::{ApicId, CpuIndex},
+        outcome::Outcome,
+    };
+
+    fn millis(nanos: u64) -> String {
+        Millis { nanos }.to_string()
+    }
+
+    #[test]
+    fn milliseconds_keep_three_digits_and_at_most_two_decimals() {
+        assert_eq!(millis(0), "0.00");
+        assert_eq!(millis(4_999), "0.00");
+        assert_eq!(millis(5_000), "0.01");
+        assert_eq!(millis(1_424_000), "1.42");
+        assert_eq!(millis(9_994_999), "9.99");
+        assert_eq!(millis(9_995_000), "10.0");
+        assert_eq!(millis(99_949_999), "99.9");
+        assert_eq!(millis(99_996_000), "100");
+        assert_eq!(millis(1_234_567_890), "1235");
+    }
+
+    fn cpu(number: Option<u32>, outcome: Outcome) -> Cpu {
+        Cpu {
+            cpu: number.map(CpuIndex),
+            apic_id: ApicId(7),
+            package: Some(0),
+            core: Some(3),
+            thread: Some(1),
+            outcome,
+            step: None,
+            reason: None,
+            sipis: 2,
+            init_ns: Some(0),
+            sipi_ns: Some(10_000),
+            real_ns: Some(1_500_000),
+            long_ns: None,
+            alive_ns: None,
+            online_ns: None,
+            polls: 3,
+        }
+    }
+
+    #[test]
+    fn every_line_of_the_table_fits_80_columns_and_its_columns_stand_below_their_heads() {
+        let mut wide = cpu(Some(4095), Outcome::Online);
+        wide.apic_id = ApicId(131_071);
+        wide.package = Some(15);
+        wide.core = Some(127);
+        wide.online_ns = Some(2_345_678_900);
+        let table = Table(&[cpu(Some(1), Outcome::StuckLongMode), wide]).to_string();
+        let lines: Vec<_> = table.lines().collect();
+        assert!(lines.iter().all(|line| line.len() <= 80), "{table}");
+        let end = |line: &str, word: &str| line.find(word).unwrap() + word.len();
+        assert_eq!(end(lines[0], "real"), end(lines[2], "1.50"));
+        assert_eq!(end(lines[0], "online"), end(lines[3], "2346"));
+        assert_eq!(end(lines[0], "polls"), end(lines[2], "    3 stuck") - " stuck".len());
+    }
+
+    #[test]
+    fn a_cpu_that_failed_gets_a_sentence_and_a_healthy_one_none() {
+        let mut stuck = cpu(Some(2), Outcome::Failed);
+        stuck.step = Some("inbox".into());
+        stuck.reason = Some("it did not finish the step in time".into());
+        let table = Table(&[cpu(Some(1), Outcome::Online), stuck]).to_string();
+        let sentences: Vec<_> = table.lines().skip(4).collect();
+        assert_eq!(sentences.len(), 1);
+        assert!(
+            sentences[0].starts_with("CPU 2 (APIC 7): failed at step inbox; it did not finish the step in time"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn the_comparison_reads_like_the_readme_says() {
+        let mut comparison = Comparison::new(9);
+        comparison.strategy("parallel", &mut [1_310_000, 1_300_000, 9_000_000]);
+        comparison.strategy("serial", &mut [9_800_000]);
+        comparison.yardstick("bare", &mut [1_150_000]);
+        comparison.yardstick("floor", &mut [840_000]);
+        assert_eq!(
+            comparison.to_string(),
+            "          9 rounds: parallel 1.31 ms | serial 9.80 ms, 7.48x | bare 1.15 ms, x1.14 | floor 0.84 ms, x1.56"
+        );
+    }
+
+    #[test]
+    fn a_median_is_a_value_that_was_measured() {
+        assert_eq!(median(&mut []), None);
+        assert_eq!(median(&mut [3]), Some(3));
+        assert_eq!(median(&mut [4, 1, 3, 2]), Some(2));
+        assert_eq!(median(&mut vec![9, 1, 5]), Some(5));
+    }
+}
