@@ -1,0 +1,384 @@
+//! The kernel's command line: `key=value`, separated by spaces.
+//!
+//! Whatever is not understood is an error that names the offender and lists what is known: a typo
+//! must not change a measurement silently.
+
+#![forbid(unsafe_code)]
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+/// What a run is asked to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `bringup=`: how the CPUs are brought up at boot.
+    pub bringup: Strategy,
+    /// `bench=`: rounds of every strategy to measure after the boot's own.
+    pub bench_rounds: u32,
+    /// `alive-timeout=`: how long an AP may take to show that it lives, if not the default.
+    pub alive_timeout: Option<Duration>,
+    /// `online-timeout=`: how long an AP may take from alive to online, if not the default.
+    pub online_timeout: Option<Duration>,
+    /// `init-delay=`: time between INIT and SIPI, if not the CPU family's.
+    pub init_delay: Option<Duration>,
+    /// `after=`: what to do after the report.
+    pub after: After,
+    /// `test=`: what a test wants to go wrong.
+    pub tests: Vec<TestHook>,
+}
+
+/// How CPUs are brought up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// All at once, each a task.
+    #[default]
+    Parallel,
+    /// One is online before the next is kicked.
+    Serial,
+}
+
+/// What follows the report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum After {
+    /// End the run.
+    #[default]
+    Exit,
+    /// Stay idle, for a test that looks from outside.
+    Halt,
+}
+
+/// A fault that a test asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestHook {
+    /// The BSP panics.
+    PanicBsp,
+    /// An AP panics.
+    PanicAp,
+    /// An AP panics while it holds the console's lock.
+    PanicApConsole,
+    /// The BSP raises an exception.
+    ExceptionBsp,
+    /// An AP raises an exception.
+    ExceptionAp,
+    /// The BSP runs into the guard page of its stack.
+    StackOverflowBsp,
+    /// An AP runs into the guard page of its stack.
+    StackOverflowAp,
+    /// The kernel never ends.
+    Hang,
+    /// An exception with no handler left: the machine resets.
+    TripleFault,
+    /// APs say that they are alive, and wake nobody.
+    NoWake,
+}
+
+/// A value that is one of a few words.
+type Words<T> = &'static [(&'static str, T)];
+
+const STRATEGIES: Words<Strategy> = &[
+    ("parallel", Strategy::Parallel),
+    ("serial", Strategy::Serial),
+];
+const AFTER: Words<After> = &[("exit", After::Exit), ("halt", After::Halt)];
+const TEST_HOOKS: Words<TestHook> = &[
+    ("panic-bsp", TestHook::PanicBsp),
+    ("panic-ap", TestHook::PanicAp),
+    ("panic-ap-console", TestHook::PanicApConsole),
+    ("exception-bsp", TestHook::ExceptionBsp),
+    ("exception-ap", TestHook::ExceptionAp),
+    ("stack-overflow-bsp", TestHook::StackOverflowBsp),
+    ("stack-overflow-ap", TestHook::StackOverflowAp),
+    ("hang", TestHook::Hang),
+    ("triple-fault", TestHook::TripleFault),
+    ("no-wake", TestHook::NoWake),
+];
+
+/// A key, what it takes, and how it changes the options.
+struct Key {
+    name: &'static str,
+    takes: Takes,
+    repeatable: bool,
+}
+
+/// What a key takes, and where it goes.
+enum Takes {
+    Strategy(fn(&mut Options, Strategy)),
+    After(fn(&mut Options, After)),
+    TestHook(fn(&mut Options, TestHook)),
+    Count(fn(&mut Options, u32)),
+    Milliseconds(fn(&mut Options, Duration)),
+    Microseconds(fn(&mut Options, Duration)),
+}
+
+const fn once(name: &'static str, takes: Takes) -> Key {
+    Key {
+        name,
+        takes,
+        repeatable: false,
+    }
+}
+
+const KEYS: &[Key] = &[
+    once(
+        "bringup",
+        Takes::Strategy(|options, it| options.bringup = it),
+    ),
+    once(
+        "bench",
+        Takes::Count(|options, it| options.bench_rounds = it),
+    ),
+    once(
+        "alive-timeout",
+        Takes::Milliseconds(|options, it| options.alive_timeout = Some(it)),
+    ),
+    once(
+        "online-timeout",
+        Takes::Milliseconds(|options, it| options.online_timeout = Some(it)),
+    ),
+    once(
+        "init-delay",
+        Takes::Microseconds(|options, it| options.init_delay = Some(it)),
+    ),
+    once("after", Takes::After(|options, it| options.after = it)),
+    Key {
+        name: "test",
+        takes: Takes::TestHook(|options, it| options.tests.push(it)),
+        repeatable: true,
+    },
+];
+
+impl Options {
+    /// Reads a command line.
+    pub fn parse(command_line: &str) -> Result<Self, OptionError> {
+        let mut options = Self::default();
+        let mut seen = Vec::new();
+        for word in command_line.split_ascii_whitespace() {
+            let wrong = |problem| OptionError {
+                word: word.to_owned(),
+                problem,
+            };
+            let (name, value) = word
+                .split_once('=')
+                .ok_or_else(|| wrong(Problem::NoValue))?;
+            let key = KEYS
+                .iter()
+                .find(|key| key.name == name)
+                .ok_or_else(|| wrong(Problem::UnknownKey))?;
+            if seen.contains(&name) && !key.repeatable {
+                return Err(wrong(Problem::GivenTwice));
+            }
+            seen.push(name);
+            key.takes
+                .apply(&mut options, value)
+                .ok_or_else(|| wrong(Problem::BadValue))?;
+        }
+        Ok(options)
+    }
+}
+
+impl Takes {
+    /// `None` if `value` is not what the key takes.
+    fn apply(&self, options: &mut Options, value: &str) -> Option<()> {
+        match self {
+            Self::Strategy(set) => set(options, one_of(STRATEGIES, value)?),
+            Self::After(set) => set(options, one_of(AFTER, value)?),
+            Self::TestHook(set) => set(options, one_of(TEST_HOOKS, value)?),
+            Self::Count(set) => set(options, number(value)?),
+            Self::Milliseconds(set) => set(options, Duration::from_millis(number(value)?.into())),
+            Self::Microseconds(set) => set(options, Duration::from_micros(number(value)?.into())),
+        }
+        Some(())
+    }
+}
+
+fn one_of<T: Copy>(words: Words<T>, value: &str) -> Option<T> {
+    words
+        .iter()
+        .find(|(word, _)| *word == value)
+        .map(|&(_, meaning)| meaning)
+}
+
+/// Digits only: `u32`'s own parser takes a plus sign too.
+fn number(value: &str) -> Option<u32> {
+    value
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| value.parse().ok())
+        .flatten()
+}
+
+/// A word of the command line that cannot be taken. Its text says what can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionError {
+    /// The word as it stands on the command line.
+    pub word: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a word of the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// It has no `=`.
+    NoValue,
+    /// Its key is none of the known ones.
+    UnknownKey,
+    /// Its key was given before, and may be given once.
+    GivenTwice,
+    /// Its value is not what the key takes.
+    BadValue,
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let problem = match self.problem {
+            Problem::NoValue => "has no value",
+            Problem::UnknownKey => "has an unknown key",
+            Problem::GivenTwice => "gives a key again that may be given once",
+            Problem::BadValue => "has a value that its key does not take",
+        };
+        write!(f, "command line: `{}` {problem}; the keys are", self.word)?;
+        for key in KEYS {
+            write!(f, " {}={}", key.name, key.takes)?;
+            if key.repeatable {
+                write!(f, " (several times)")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for OptionError {}
+
+impl fmt::Display for Takes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn alternatives<T>(f: &mut fmt::Formatter<'_>, words: Words<T>) -> fmt::Result {
+            for (index, (word, _)) in words.iter().enumerate() {
+                let separator = if index == 0 { "" } else { "|" };
+                write!(f, "{separator}{word}")?;
+            }
+            Ok(())
+        }
+        match self {
+            Self::Strategy(_) => alternatives(f, STRATEGIES),
+            Self::After(_) => alternatives(f, AFTER),
+            Self::TestHook(_) => alternatives(f, TEST_HOOKS),
+            Self::Count(_) => f.write_str("N"),
+            Self::Milliseconds(_) => f.write_str("MS"),
+            Self::Microseconds(_) => f.write_str("US"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::{After, KEYS, OptionError, Options, Problem, Strategy, TEST_HOOKS, TestHook};
+
+    fn problem(command_line: &str) -> (String, Problem) {
+        let OptionError { word, problem } = Options::parse(command_line).unwrap_err();
+        (word, problem)
+    }
+
+    #[test]
+    fn an_empty_line_asks_for_the_defaults() {
+        assert_eq!(Options::parse("  "), Ok(Options::default()));
+        assert_eq!(Options::default().bringup, Strategy::Parallel);
+        assert_eq!(Options::default().after, After::Exit);
+    }
+
+    #[test]
+    fn every_key_reaches_its_option() {
+        let line = "bringup=serial bench=9 alive-timeout=50  online-timeout=70 init-delay=10000 \
+                    after=halt test=no-wake test=panic-ap";
+        assert_eq!(
+            Options::parse(line),
+            Ok(Options {
+                bringup: Strategy::Serial,
+                bench_rounds: 9,
+                alive_timeout: Some(Duration::from_millis(50)),
+                online_timeout: Some(Duration::from_millis(70)),
+                init_delay: Some(Duration::from_millis(10)),
+                after: After::Halt,
+                tests: vec![TestHook::NoWake, TestHook::PanicAp],
+            })
+        );
+        for key in KEYS {
+            assert!(line.contains(key.name), "{} is not tried here", key.name);
+        }
+    }
+
+    #[test]
+    fn every_test_hook_is_taken() {
+        for &(word, hook) in TEST_HOOKS {
+            assert_eq!(
+                Options::parse(&format!("test={word}")).unwrap().tests,
+                [hook]
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_offender_is_named() {
+        assert_eq!(problem("bench=1 quiet"), ("quiet".into(), Problem::NoValue));
+        assert_eq!(
+            problem("brinup=serial"),
+            ("brinup=serial".into(), Problem::UnknownKey)
+        );
+        assert_eq!(problem("Bench=1"), ("Bench=1".into(), Problem::UnknownKey));
+        assert_eq!(problem("=1"), ("=1".into(), Problem::UnknownKey));
+        assert_eq!(
+            problem("bench=1 bench=1"),
+            ("bench=1".into(), Problem::GivenTwice)
+        );
+        assert_eq!(
+            problem("after=exit after=halt"),
+            ("after=halt".into(), Problem::GivenTwice)
+        );
+    }
+
+    #[test]
+    fn values_are_taken_whole_or_not_at_all() {
+        for word in [
+            "bringup=Serial",
+            "bringup=",
+            "bench=",
+            "bench=-1",
+            "bench=+1",
+            "bench=1x",
+            "bench=4294967296",
+            "alive-timeout=1.5",
+            "alive-timeout=5ms",
+            "test=panic",
+            "after=exit=halt",
+        ] {
+            assert_eq!(problem(word), (word.into(), Problem::BadValue));
+        }
+    }
+
+    #[test]
+    fn the_message_names_the_offender_and_lists_what_every_key_takes() {
+        let message = Options::parse("bench=many").unwrap_err().to_string();
+        assert!(
+            message.starts_with("command line: `bench=many` has a value"),
+            "{message}"
+        );
+        for part in [
+            " bringup=parallel|serial",
+            " bench=N",
+            " alive-timeout=MS",
+            " online-timeout=MS",
+            " init-delay=US",
+            " after=exit|halt",
+            " test=panic-bsp|panic-ap|",
+            " (several times)",
+        ] {
+            assert!(message.contains(part), "`{part}` is missing in: {message}");
+        }
+    }
+}
