@@ -1,3 +1,17 @@
-//! The host side: builds, boots and measures the kernel.
+//! The host side of Reveille: prepares the machine, builds the kernel, boots it in QEMU, and
+//! judges what comes of it.
+//!
+//! The way of a boot: [`kernel`] builds the image, [`qemu::machine`] writes the command line,
+//! [`qemu::process`] starts QEMU and ends it for certain, [`guest`] follows the run, [`outcome`]
+//! says what it ended as, and [`records`] what the guest measured. [`cli`] is the command
+//! `cargo xtask` on top, and the scenarios in `tests/` use the same parts.
 
+#![deny(unsafe_code)]
+
+pub mod guest;
+pub mod interrupt;
+pub mod kernel;
+pub mod outcome;
+pub mod qemu;
+pub mod records;
 pub mod setup;

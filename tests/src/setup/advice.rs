@@ -47,8 +47,10 @@ impl System {
             .chain(like.split_whitespace().map(str::to_owned))
             .collect();
         if has_apt && ids.iter().any(|id| id == "debian" || id == "ubuntu") {
+            // A system made from Ubuntu has a name of its own, and Ubuntu's packages.
+            let codename = field("UBUNTU_CODENAME").or_else(|| field("VERSION_CODENAME"));
             Self::Debian {
-                codename: field("VERSION_CODENAME").unwrap_or_default(),
+                codename: codename.unwrap_or_default(),
             }
         } else {
             Self::Other {

@@ -1,0 +1,273 @@
+//! One boot of the kernel, from the start of QEMU to what it ended as.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use crate::{
+    interrupt::Interrupts,
+    kernel::Kernel,
+    outcome::Outcome,
+    qemu::{
+        machine::Machine,
+        process::{Event, Qemu},
+        vcpu::{self, Vcpu},
+    },
+    records::Records,
+};
+
+/// Something that the guest showed, as it happens.
+#[derive(Clone, Copy, Debug)]
+pub enum Sight<'a> {
+    /// Bytes of the console.
+    Console(&'a [u8]),
+    /// A record, without its line end.
+    Record(&'a str),
+    /// QEMU itself has something to say.
+    Complaint(&'a str),
+}
+
+/// A kernel that runs.
+pub struct Guest<'a> {
+    kernel: &'a Kernel,
+    qemu: Qemu,
+    started: Instant,
+    console: Vec<u8>,
+    records: Records,
+    complaints: Vec<String>,
+    reset: bool,
+    watch: Box<dyn FnMut(Sight<'_>) + 'a>,
+}
+
+/// What a boot ended as, and what was seen of it.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// All that the guest wrote to its console.
+    pub console: String,
+    /// Its records.
+    pub records: Records,
+    /// Where each CPU was when the guest was stopped; empty when it ended by itself.
+    pub whereabouts: Vec<String>,
+    /// From the start of QEMU to the end.
+    pub elapsed: Duration,
+}
+
+impl<'a> Guest<'a> {
+    /// Starts `machine`. It runs until it ends by itself or this value is dropped.
+    pub fn start(kernel: &'a Kernel, machine: &Machine) -> Result<Self> {
+        Ok(Self {
+            kernel,
+            qemu: Qemu::start(machine, kernel.image())?,
+            started: Instant::now(),
+            console: Vec::new(),
+            records: Records::default(),
+            complaints: Vec::new(),
+            reset: false,
+            watch: Box::new(|_| {}),
+        })
+    }
+
+    /// Shows everything to `watch` as it comes.
+    pub fn watch(mut self, watch: impl FnMut(Sight<'_>) + 'a) -> Self {
+        self.watch = Box::new(watch);
+        self
+    }
+
+    /// Ends early when one of `interrupts` comes.
+    pub fn until_interrupted(self, interrupts: &Interrupts) -> Self {
+        interrupts.tell(self.qemu.interrupter());
+        self
+    }
+
+    /// Waits until it ends, or stops it `limit` after its start.
+    pub fn run(mut self, limit: Duration) -> Result<Ended> {
+        let outcome = loop {
+            match self.qemu.next(self.started + limit)? {
+                Some(event) => {
+                    if let Some(outcome) = self.take(event)? {
+                        break outcome;
+                    }
+                }
+                None => break Outcome::Hung(limit),
+            }
+        };
+        self.end(outcome)
+    }
+
+    /// Waits until the console shows a whole line that begins with `start`.
+    pub fn wait_for_line(&mut self, start: &str, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        while !self.shows_line(start) {
+            let Some(event) = self.qemu.next(deadline)? else {
+                bail!(
+                    "no line `{start}` within {limit:?}; the console:\n{}",
+                    self.console()
+                );
+            };
+            if let Some(outcome) = self.take(event)? {
+                bail!(
+                    "{outcome} before a line `{start}`; the console:\n{}",
+                    self.console()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The CPUs' registers as they are now.
+    pub fn vcpus(&mut self) -> Result<Vec<Vcpu>> {
+        let arguments = json!({ "command-line": "info registers -a" });
+        let answer = self.qemu.execute("human-monitor-command", arguments)?;
+        vcpu::parse(answer.as_str().context("the monitor's answer is no text")?)
+    }
+
+    /// The operating system's number of the QEMU process.
+    pub fn process_id(&self) -> u32 {
+        self.qemu.id()
+    }
+
+    fn shows_line(&self, start: &str) -> bool {
+        let console = self.console();
+        let mut lines = console.split('\n');
+        // What follows the last line end is not a line yet.
+        lines.next_back();
+        lines.any(|line| line.starts_with(start))
+    }
+
+    fn console(&self) -> String {
+        String::from_utf8_lossy(&self.console).into_owned()
+    }
+
+    /// Keeps what an event tells; returns the outcome if it is the last one.
+    fn take(&mut self, event: Event) -> Result<Option<Outcome>> {
+        match event {
+            Event::Console(bytes) => {
+                (self.watch)(Sight::Console(&bytes));
+                self.console.extend(bytes);
+            }
+            Event::Record(line) => {
+                (self.watch)(Sight::Record(&line));
+                self.records.push(line);
+            }
+            Event::Complaint(line) => {
+                (self.watch)(Sight::Complaint(&line));
+                self.complaints.push(line);
+            }
+            Event::Monitor(event) => {
+                let name = event["event"].as_str();
+                if name == Some("SHUTDOWN") {
+                    self.reset |= event["data"]["reason"] == "guest-reset";
+                } else if name == Some("STOP") {
+                    return self.stopped();
+                }
+            }
+            Event::Interrupt(signal) => return Ok(Some(Outcome::Interrupted(signal))),
+            Event::Ended(status) => {
+                let (console, complaints) = (self.console(), &self.complaints);
+                let outcome = Outcome::judge(status.code(), self.reset, &console, complaints);
+                return Ok(Some(outcome));
+            }
+        }
+        Ok(None)
+    }
+
+    /// QEMU stops a guest before it ends, which is of no interest, and when the accelerator fails.
+    fn stopped(&mut self) -> Result<Option<Outcome>> {
+        let Ok(state) = self.qemu.execute("query-status", json!({})) else {
+            // It has ended meanwhile, and `Event::Ended` is on its way.
+            return Ok(None);
+        };
+        let state = state["status"].as_str().unwrap_or_default();
+        Ok((state == "internal-error").then(|| {
+            let words = self
+                .complaints
+                .last()
+                .map_or("no complaint", String::as_str);
+            Outcome::Stopped(format!("{state}, {words}"))
+        }))
+    }
+
+    fn end(mut self, outcome: Outcome) -> Result<Ended> {
+        let stopped_by_us = matches!(
+            outcome,
+            Outcome::Hung(_) | Outcome::Stopped(_) | Outcome::Interrupted(_)
+        );
+        let whereabouts = if stopped_by_us {
+            self.whereabouts()
+        } else {
+            Vec::new()
+        };
+        Ok(Ended {
+            outcome,
+            console: self.console(),
+            records: self.records,
+            whereabouts,
+            elapsed: self.started.elapsed(),
+        })
+    }
+
+    /// Best effort: a QEMU that does not answer leaves the list empty.
+    fn whereabouts(&mut self) -> Vec<String> {
+        let describe = |vcpu: Vcpu| {
+            let state = match (vcpu.long_mode, vcpu.halted) {
+                (true, true) => "halts",
+                (true, false) => "runs",
+                (false, true) => "waits, not in 64-bit code,",
+                (false, false) => "runs, not in 64-bit code,",
+            };
+            format!(
+                "CPU {} {state} at {}",
+                vcpu.index,
+                self.kernel.place(vcpu.rip)
+            )
+        };
+        self.vcpus()
+            .unwrap_or_default()
+            .into_iter()
+            .map(describe)
+            .collect()
+    }
+}
+
+impl fmt::Debug for Guest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guest")
+            .field("process_id", &self.process_id())
+            .field("console", &self.console())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ended {
+    /// The outcome, and where it is not plain success, what was seen last.
+    pub fn explain(&self) -> String {
+        let mut text = self.outcome.to_string();
+        if matches!(
+            self.outcome,
+            Outcome::Ok | Outcome::Failed(_) | Outcome::Panicked(_)
+        ) {
+            return text;
+        }
+        let line = self
+            .console
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty());
+        text += &format!(
+            "\nlast line on the console: {}",
+            line.unwrap_or("none").trim_end()
+        );
+        let record = self.records.lines().last().map(String::as_str);
+        text += &format!("\nlast record: {}", record.unwrap_or("none"));
+        for place in &self.whereabouts {
+            text += &format!("\n{place}");
+        }
+        text
+    }
+}

@@ -1,0 +1,118 @@
+//! The kernel's image: built by cargo, found by cargo's own word, and the names inside it.
+
+use std::{
+    env,
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use addr2line::Loader;
+use anyhow::{Context, Result, bail};
+use cargo_metadata::Message;
+use object::{Object, ObjectSection, ReadCache};
+
+use crate::setup::KERNEL_TARGET;
+
+/// Names an image that is built already, for the processes that a test runner starts.
+pub const IMAGE_VARIABLE: &str = "REVEILLE_KERNEL";
+
+const PACKAGE: &str = "reveille-kernel";
+
+/// The workspace's folder.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this crate is a member of a workspace")
+}
+
+/// The kernel, as an ELF file.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    image: PathBuf,
+}
+
+impl Kernel {
+    /// The image named by [`IMAGE_VARIABLE`], or else a new build.
+    pub fn ready() -> Result<Self> {
+        match env::var_os(IMAGE_VARIABLE) {
+            Some(image) => Ok(Self {
+                image: image.into(),
+            }),
+            None => Self::build(),
+        }
+    }
+
+    /// Builds the image. Cargo's own lock keeps builds of several processes apart.
+    pub fn build() -> Result<Self> {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo
+            .current_dir(workspace())
+            .args(["build", "--release", "--package", PACKAGE, "--bin", PACKAGE])
+            .args([
+                "--target",
+                KERNEL_TARGET,
+                "--message-format=json-render-diagnostics",
+            ])
+            // These would take the place of the flags in .cargo/config.toml.
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .stdin(Stdio::null());
+        let output = cargo
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot start cargo")?;
+        if !output.status.success() {
+            bail!("the kernel does not build");
+        }
+        let image = Message::parse_stream(output.stdout.as_slice())
+            .filter_map(Result::ok)
+            .find_map(|message| match message {
+                Message::CompilerArtifact(artifact) => artifact.executable,
+                _ => None,
+            })
+            .context("cargo named no executable")?;
+        Ok(Self {
+            image: image.into(),
+        })
+    }
+
+    /// The ELF file.
+    pub fn image(&self) -> &Path {
+        &self.image
+    }
+
+    /// The addresses of the kernel's code.
+    pub fn text(&self) -> Result<std::ops::Range<u64>> {
+        let cache = ReadCache::new(File::open(&self.image)?);
+        let file = object::File::parse(&cache)?;
+        let text = file
+            .section_by_name(".text")
+            .context("the kernel has no .text")?;
+        Ok(text.address()..text.address() + text.size())
+    }
+
+    /// Function and line of the code at `address`, for people.
+    pub fn place(&self, address: u64) -> String {
+        // Best effort: an address tells something, and its name is a comfort.
+        let name = || {
+            let loader = Loader::new(&self.image).ok()?;
+            let function = loader.find_symbol(address)?.to_owned();
+            let line = loader
+                .find_location(address)
+                .ok()
+                .flatten()
+                .and_then(|location| {
+                    let file = Path::new(location.file?);
+                    let file = file.strip_prefix(workspace()).unwrap_or(file);
+                    Some(format!(" at {}:{}", file.display(), location.line?))
+                });
+            let function = format!("{:#}", addr2line::demangle_auto(function.into(), None));
+            Some(format!("{function}{}", line.unwrap_or_default()))
+        };
+        match name() {
+            Some(name) => format!("{address:#x} in {name}"),
+            None => format!("{address:#x}"),
+        }
+    }
+}

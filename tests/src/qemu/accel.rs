@@ -1,0 +1,116 @@
+//! Which accelerator works here.
+//!
+//! That `/dev/kvm` opens does not mean that our kernel runs on it: some devices interpret the
+//! guest's code and give up on instructions they do not know. So `auto` boots the kernel once on
+//! a small machine, and remembers the answer until kernel, QEMU, CPU model or host change.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::Result;
+
+use super::machine::{Accel, Chipset, Machine};
+use crate::{guest::Guest, kernel::Kernel, outcome::Outcome, setup::qemu};
+
+/// The device, opened for reading and writing by QEMU.
+const DEVICE: &str = "/dev/kvm";
+
+/// With hardware under it, KVM boots our kernel in a tenth of this; where it is so slow, TCG is
+/// the better choice.
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The choice, and the reason for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What to use.
+    pub accel: Accel,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// Chooses KVM where it works for this chipset and CPU model, else TCG. Keeps its knowledge in
+/// `folder`.
+pub fn choose(
+    kernel: &Kernel,
+    chipset: Chipset,
+    cpu: Option<&str>,
+    folder: &Path,
+) -> Result<Choice> {
+    let trouble = match fs::OpenOptions::new().read(true).write(true).open(DEVICE) {
+        Ok(_) => probe_once(kernel, chipset, cpu, folder)?,
+        Err(error) => Some(format!("{DEVICE} does not open: {error}")),
+    };
+    Ok(match trouble {
+        None => Choice {
+            accel: Accel::Kvm,
+            reason: "our kernel runs on it".to_owned(),
+        },
+        Some(trouble) => Choice {
+            accel: Accel::Tcg,
+            reason: format!("no KVM: {}", trouble.replace('\n', "; ")),
+        },
+    })
+}
+
+/// What keeps our kernel from running on KVM, from memory or by trying.
+fn probe_once(
+    kernel: &Kernel,
+    chipset: Chipset,
+    cpu: Option<&str>,
+    folder: &Path,
+) -> Result<Option<String>> {
+    let key = key(kernel, chipset, cpu)?;
+    let path = folder.join(format!("kvm-{chipset}"));
+    if let Some((known, trouble)) = fs::read_to_string(&path).ok().as_deref().and_then(parse) {
+        if known == key {
+            return Ok(trouble.map(str::to_owned));
+        }
+    }
+    eprintln!("xtask: {DEVICE} opens; trying whether our kernel runs on it");
+    let mut machine = Machine::new(2).chipset(chipset).accel(Accel::Kvm);
+    machine.cpu = cpu.map(str::to_owned);
+    let ended = Guest::start(kernel, &machine)?.run(PROBE_LIMIT)?;
+    let trouble = (ended.outcome != Outcome::Ok).then(|| ended.outcome.to_string());
+    fs::create_dir_all(folder)?;
+    fs::write(
+        &path,
+        format!("{key}\n{}", trouble.as_deref().unwrap_or_default()),
+    )?;
+    Ok(trouble)
+}
+
+/// What the answer depends on.
+fn key(kernel: &Kernel, chipset: Chipset, cpu: Option<&str>) -> Result<String> {
+    let image = fs::metadata(kernel.image())?;
+    let built = image
+        .modified()?
+        .duration_since(std::time::UNIX_EPOCH)?
+        .as_nanos();
+    let qemu = qemu::version()?
+        .map(|version| version.to_string())
+        .unwrap_or_default();
+    let host = rustix::system::uname();
+    let host = host.release().to_string_lossy();
+    Ok(format!(
+        "{built} {} {qemu} {host} {chipset} {}",
+        image.len(),
+        cpu.unwrap_or("host")
+    ))
+}
+
+/// The key, and below it the trouble, if any.
+fn parse(text: &str) -> Option<(&str, Option<&str>)> {
+    let (key, trouble) = text.split_once('\n')?;
+    Some((key, Some(trouble).filter(|trouble| !trouble.is_empty())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remembered_answer_is_read_back() {
+        assert_eq!(parse("key\n"), Some(("key", None)));
+        assert_eq!(parse("key\nno\nend"), Some(("key", Some("no\nend"))));
+        assert_eq!(parse("cut off"), None);
+    }
+}

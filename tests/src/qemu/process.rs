@@ -1,0 +1,291 @@
+//! A QEMU process, its channels, and its guaranteed end.
+//!
+//! QEMU never outlives the thread that started it. [`Qemu`] kills it when dropped, and stays on
+//! its thread (it is not `Send`); should that thread end in any other way, by a signal or a
+//! `kill -9` of the whole process, the kernel kills QEMU (`PR_SET_PDEATHSIG`, which fires when
+//! the *thread* that forked ends; Linux only). QEMU has a process group of its own, so that a
+//! Ctrl-C reaches us alone and we say what was seen before we end it.
+//!
+//! The channels are socket pairs handed to QEMU as open descriptors: there is no file name to
+//! wait for, and all of them close when QEMU ends, whatever ends it. One thread a channel turns
+//! what arrives into [`Event`]s.
+
+use std::{
+    collections::VecDeque,
+    ffi::OsString,
+    io::{self, BufRead, BufReader, Read, Write},
+    marker::PhantomData,
+    os::{
+        fd::AsFd,
+        unix::{net::UnixStream, process::CommandExt},
+    },
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::io::{FdFlags, fcntl_setfd};
+use serde_json::{Value, json};
+
+use super::machine::{Channels, Machine};
+use crate::setup::qemu::PROGRAM;
+
+/// How long the monitor may take to answer; it does so at once unless QEMU itself hangs.
+const MONITOR_LIMIT: Duration = Duration::from_secs(10);
+
+/// Something that happened to a running QEMU.
+#[derive(Debug)]
+pub enum Event {
+    /// The guest wrote to its console.
+    Console(Vec<u8>),
+    /// The guest wrote a record: one line, without its end.
+    Record(String),
+    /// The monitor reports an event (QEMU's QMP reference has the names).
+    Monitor(Value),
+    /// QEMU itself has something to say, on its standard error.
+    Complaint(String),
+    /// Somebody asks us to end, by this signal.
+    Interrupt(i32),
+    /// QEMU has ended, and all it had written has been delivered.
+    Ended(ExitStatus),
+}
+
+/// What the readers send.
+enum Arrival {
+    Event(Event),
+    Reply(Value),
+    Closed,
+}
+
+/// A running QEMU.
+pub struct Qemu {
+    child: Child,
+    monitor: UnixStream,
+    arrivals: Receiver<Arrival>,
+    sender: Sender<Arrival>,
+    /// Events that arrived while we waited for the monitor's reply.
+    early: VecDeque<Event>,
+    open_channels: usize,
+    requests: u64,
+    /// Keeps the guard on the thread that forked.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Qemu {
+    /// Starts `machine` with `kernel`.
+    pub fn start(machine: &Machine, kernel: &Path) -> Result<Self> {
+        let (console, console_end) = UnixStream::pair()?;
+        let (records, records_end) = UnixStream::pair()?;
+        let (monitor, monitor_end) = UnixStream::pair()?;
+        let arguments = machine.arguments(
+            kernel,
+            Channels {
+                console: console_end.as_fd(),
+                records: records_end.as_fd(),
+                qmp: monitor_end.as_fd(),
+            },
+        );
+        let mut child = spawn(arguments, [console_end, records_end, monitor_end])
+            .with_context(|| format!("cannot start `{PROGRAM}`"))?;
+        let complaints = child
+            .stderr
+            .take()
+            .context("the standard error was piped")?;
+
+        let (sender, arrivals) = mpsc::channel();
+        read_bytes(console, &sender);
+        read_lines(records, &sender, |line| Arrival::Event(Event::Record(line)));
+        read_lines(monitor.try_clone()?, &sender, from_monitor);
+        read_lines(complaints, &sender, |line| {
+            Arrival::Event(Event::Complaint(line))
+        });
+        let mut qemu = Self {
+            child,
+            monitor,
+            arrivals,
+            sender,
+            early: VecDeque::new(),
+            open_channels: 4,
+            requests: 0,
+            not_send: PhantomData,
+        };
+        // The monitor takes no command before this one; its reply needs no waiting for.
+        qemu.request("qmp_capabilities", json!({}));
+        Ok(qemu)
+    }
+
+    /// The operating system's number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A way to put a signal among the events.
+    pub fn interrupter(&self) -> impl Fn(i32) + Send + 'static {
+        let sender = self.sender.clone();
+        // Once QEMU has ended, nobody listens, and nobody needs to.
+        move |signal| drop(sender.send(Arrival::Event(Event::Interrupt(signal))))
+    }
+
+    /// The next event; `None` when there is none until `deadline`.
+    pub fn next(&mut self, deadline: Instant) -> Result<Option<Event>> {
+        if let Some(event) = self.early.pop_front() {
+            return Ok(Some(event));
+        }
+        loop {
+            match self.arrival(deadline)? {
+                Some(Ok(event)) => return Ok(Some(event)),
+                // A reply that nobody waits for any more.
+                Some(Err(_reply)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Asks the monitor, and waits for its reply.
+    pub fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
+        let id = self.request(command, arguments);
+        let deadline = Instant::now() + MONITOR_LIMIT;
+        loop {
+            match self.arrival(deadline)? {
+                Some(Err(mut reply)) if reply["id"] == id => {
+                    if let Some(error) = reply.get("error") {
+                        bail!("QEMU's monitor refuses `{command}`: {}", error["desc"]);
+                    }
+                    return Ok(reply["return"].take());
+                }
+                Some(Err(_other)) => {}
+                Some(Ok(event)) => {
+                    let over = matches!(event, Event::Ended(_));
+                    self.early.push_back(event);
+                    if over {
+                        bail!("QEMU ended before it answered `{command}`");
+                    }
+                }
+                None => bail!("QEMU's monitor does not answer `{command}`"),
+            }
+        }
+    }
+
+    /// Sends a command without waiting. That QEMU is gone shows when its channels close.
+    fn request(&mut self, command: &str, arguments: Value) -> u64 {
+        self.requests += 1;
+        let line = json!({ "execute": command, "arguments": arguments, "id": self.requests });
+        let _gone = writeln!(self.monitor, "{line}");
+        self.requests
+    }
+
+    /// The next event (`Ok`) or reply (`Err`).
+    fn arrival(&mut self, deadline: Instant) -> Result<Option<Result<Event, Value>>> {
+        loop {
+            let wait = deadline.saturating_duration_since(Instant::now());
+            match self.arrivals.recv_timeout(wait) {
+                Ok(Arrival::Event(event)) => return Ok(Some(Ok(event))),
+                Ok(Arrival::Reply(reply)) => return Ok(Some(Err(reply))),
+                Ok(Arrival::Closed) => {
+                    self.open_channels -= 1;
+                    if self.open_channels == 0 {
+                        return Ok(Some(Ok(Event::Ended(self.child.wait()?))));
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => return Ok(None),
+                Err(RecvTimeoutError::Disconnected) => bail!("the channels' readers are gone"),
+            }
+        }
+    }
+}
+
+impl Drop for Qemu {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended and been waited for.
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+/// Forks and becomes QEMU, with `ends` left open across the `exec`.
+#[expect(
+    unsafe_code,
+    reason = "only code between fork and exec can set what QEMU inherits"
+)]
+fn spawn(arguments: Vec<OsString>, ends: [UnixStream; 3]) -> io::Result<Child> {
+    #[cfg(target_os = "linux")]
+    let parent = rustix::process::getpid();
+    let prepare = move || {
+        for end in &ends {
+            fcntl_setfd(end, FdFlags::empty())?;
+        }
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+            set_parent_process_death_signal(Some(Signal::KILL))?;
+            // A parent that died before that line sent no signal; then we have another one now.
+            if getppid() != Some(parent) {
+                return Err(rustix::io::Errno::SRCH.into());
+            }
+        }
+        Ok(())
+    };
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(arguments)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    // SAFETY: `prepare` runs in the child of a process that may have had other threads, so it
+    // must take no lock and no memory: it only makes system calls, and its errors are numbers.
+    unsafe { command.pre_exec(prepare) };
+    // Our copies of QEMU's ends go with `command`, so the channels close when QEMU ends.
+    command.spawn()
+}
+
+fn read_bytes(mut stream: impl Read + Send + 'static, sender: &Sender<Arrival>) {
+    let sender = sender.clone();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        // A stream that fails is as good as closed: QEMU is gone.
+        while let Ok(length @ 1..) = stream.read(&mut buffer) {
+            let bytes = buffer[..length].to_vec();
+            if sender.send(Arrival::Event(Event::Console(bytes))).is_err() {
+                return;
+            }
+        }
+        let _nobody_listens = sender.send(Arrival::Closed);
+    });
+}
+
+fn read_lines(
+    stream: impl Read + Send + 'static,
+    sender: &Sender<Arrival>,
+    arrival: impl Fn(String) -> Arrival + Send + 'static,
+) {
+    let sender = sender.clone();
+    thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while let Ok(1..) = stream.read_until(b'\n', &mut line) {
+            let text = String::from_utf8_lossy(&line);
+            let text = text.trim_end_matches(['\r', '\n']).to_owned();
+            if sender.send(arrival(text)).is_err() {
+                return;
+            }
+            line.clear();
+        }
+        let _nobody_listens = sender.send(Arrival::Closed);
+    });
+}
+
+/// A line of QMP is the greeting, an event, or a reply to a request.
+fn from_monitor(line: String) -> Arrival {
+    match serde_json::from_str::<Value>(&line) {
+        Ok(value) if value.get("event").is_some() => Arrival::Event(Event::Monitor(value)),
+        Ok(value) => Arrival::Reply(value),
+        Err(error) => Arrival::Event(Event::Complaint(format!(
+            "the monitor wrote no JSON ({error}): {line}"
+        ))),
+    }
+}
