@@ -1,2 +1,59 @@
-//! A `no_std` async executor.
+//! A `no_std` async executor whose wakers work from any CPU, interrupt or NMI.
+//!
+//! ```text
+//!   any CPU, interrupt, NMI                    the CPU that owns the executor
+//!   Waker::wake                                Executor::block_on
+//!     set the task's bit   ---- ready.rs ---->   take all bits, poll their tasks
+//!     ring, if it sleeps   ---- sleep.rs ---->   announce, look again, sleep
+//! ```
+//!
+//! The two files named in the drawing hold every word that two CPUs share; all else belongs to
+//! the owner alone. `MEMORY_ORDERING.md` gives the argument for each of these words.
+//!
+//! What always holds:
+//!
+//! - A wake never allocates, frees, takes a lock or waits for another CPU. It is one
+//!   read-modify-write on the ready set (a second one above 64 tasks, unless its effect is there
+//!   already) and, only if the executor sleeps, one doorbell.
+//! - When `wake` has returned, the task will be polled, whatever becomes of other wakers that are
+//!   half-way through theirs.
+//! - Nothing allocates after spawn. Wakers point into storage that is never given back, so they
+//!   may outlive the task and the executor: a stale wake costs at most one spurious poll.
 #![no_std]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+mod executor;
+#[cfg(feature = "std")]
+mod host;
+mod instant;
+mod join;
+mod metrics;
+mod platform;
+mod ready;
+mod sleep;
+mod slots;
+mod spawner;
+mod storage;
+mod sync;
+mod task;
+mod timer;
+mod timer_heap;
+mod waker;
+
+pub use executor::Executor;
+#[cfg(feature = "std")]
+pub use host::Park;
+pub use instant::Instant;
+pub use join::{Aborted, JoinHandle};
+pub use metrics::{Counters, Metrics, NoMetrics, Snapshot};
+pub use platform::{Clock, Doorbell, Idle, Platform};
+pub use ready::{MAX_CAPACITY, TASKS_PER_BLOCK};
+pub use sleep::SleepGate;
+pub use spawner::{SpawnError, Spawner};
+pub use storage::Storage;
+pub use task::TaskCell;
+pub use timer::{Elapsed, Sleep, Timeout, Timer};

@@ -1,0 +1,237 @@
+//! The executor: takes the ready set, polls its tasks, sleeps when there is nothing to do.
+
+use core::marker::PhantomData;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+
+use crate::ready::{BLOCKS_PER_SUMMARY, take};
+use crate::sleep::SleepGate;
+use crate::slots::SlotIndex;
+use crate::storage::{Core, Storage};
+use crate::sync::{AtomicU64, Ordering::AcqRel};
+use crate::waker::waker;
+use crate::{Instant, Metrics, NoMetrics, Platform, Spawner, Timer};
+
+/// Runs tasks on the CPU that made it. A value: there may be one a CPU, or many on one.
+///
+/// Neither `Send` nor `Sync`, as its tasks need not be `Send`: to prepare an executor for another
+/// CPU, send the [`Storage`] and make the executor there.
+///
+/// Dropping it drops all tasks. Its memory stays: wakers may still point there. So keep an executor
+/// and [`reset`](Self::reset) it, rather than make many.
+///
+/// # Panics of a task
+///
+/// Where panics unwind, one of a task's future goes through [`block_on`](Self::block_on) or
+/// [`poll_ready`](Self::poll_ready) to the caller. The future is dropped, its join handle gives
+/// [`Aborted`](crate::Aborted), and all other tasks go on with the next call: no wake is lost.
+pub struct Executor<M: Metrics = NoMetrics> {
+    core: &'static Core<M>,
+    /// Not `Send`.
+    _owner: PhantomData<*const ()>,
+}
+
+impl<M: Metrics> Executor<M> {
+    /// An executor of `capacity` slots, from the heap, where it stays for good. With no slots at
+    /// all, [`block_on`](Self::block_on) still works.
+    ///
+    /// # Panics
+    ///
+    /// If `capacity` is above [`MAX_CAPACITY`](crate::MAX_CAPACITY).
+    #[cfg(feature = "alloc")]
+    pub fn with_capacity(capacity: usize, platform: &'static dyn Platform, metrics: M) -> Self {
+        Self {
+            core: crate::storage::build_on_heap(capacity, platform, metrics),
+            _owner: PhantomData,
+        }
+    }
+
+    /// An executor in memory that the owner gives for good.
+    ///
+    /// # Panics
+    ///
+    /// If `64 * BLOCKS` is above [`MAX_CAPACITY`](crate::MAX_CAPACITY).
+    pub fn in_storage<const BLOCKS: usize>(
+        storage: &'static mut Storage<BLOCKS, M>,
+        platform: &'static dyn Platform,
+        metrics: M,
+    ) -> Self {
+        Self {
+            core: storage.build(platform, metrics),
+            _owner: PhantomData,
+        }
+    }
+
+    /// What spawns tasks here.
+    pub fn spawner(&self) -> Spawner {
+        Spawner::new(&self.core.local)
+    }
+
+    /// What makes timers here.
+    pub fn timer(&self) -> Timer {
+        Timer::new(&self.core.local)
+    }
+
+    /// The metrics it was made with.
+    pub fn metrics(&self) -> &M {
+        &self.core.metrics
+    }
+
+    /// Runs `future` and all tasks until `future` is done. Tasks that are not done then stay, and
+    /// go on with the next call.
+    ///
+    /// `future` is polled first, before the tasks of a round. If it panics, it is dropped and the
+    /// tasks stay.
+    pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        self.core.shared.root.insert(1);
+        loop {
+            self.fire_timers();
+            if let Poll::Ready(output) = self.poll_root(future.as_mut()) {
+                return output;
+            }
+            if self.poll_round() == 0 {
+                self.idle();
+            }
+        }
+    }
+
+    /// Fires the timers that are due and polls each task that is ready, once, lowest slot first.
+    /// A task that becomes ready meanwhile is polled in this round or in the next. Returns the
+    /// number of polls. Never sleeps.
+    pub fn poll_ready(&mut self) -> usize {
+        self.fire_timers();
+        self.poll_round()
+    }
+
+    /// Drops all tasks, lowest slot first, and forgets all timers; the executor is as new. Wakers
+    /// of the tasks dropped stay harmless. Meanwhile spawning fails with
+    /// [`SpawnError::Closed`](crate::SpawnError::Closed).
+    pub fn reset(&mut self) {
+        let local = &self.core.local;
+        local.slots.clear();
+        local.timers.clear();
+        local.shared.root.take();
+        for word in &local.shared.summary.0 {
+            take(word);
+        }
+        for block in local.slots.blocks {
+            block.leaf.take();
+        }
+    }
+
+    fn fire_timers(&self) {
+        self.core.local.timers.fire(self.core.shared.platform);
+    }
+
+    fn poll_root<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
+        let root = &self.core.shared.root;
+        if root.take() == 0 {
+            return Poll::Pending;
+        }
+        self.core.metrics.polled();
+        // SAFETY: `storage.rs` connects the root's leaf to this core, of type `Core<M>`.
+        let waker = unsafe { waker::<M>(root, 0) };
+        future.poll(&mut Context::from_waker(&waker))
+    }
+
+    fn poll_round(&self) -> usize {
+        let local = &self.core.local;
+        if local.slots.blocks.len() <= 1 {
+            return if local.tops.is_empty() {
+                0
+            } else {
+                self.poll_leaf(0)
+            };
+        }
+        let mut polls = 0;
+        for (number, word) in local.tops.iter().enumerate() {
+            let mut leaves = Taken {
+                word,
+                bits: take(word),
+            };
+            while let Some(bit) = leaves.lowest() {
+                polls += self.poll_leaf(number * BLOCKS_PER_SUMMARY + bit as usize);
+                // Only now: if a task panics, the rest of its leaf is in need of this bit.
+                leaves.remove(bit);
+            }
+        }
+        polls
+    }
+
+    fn poll_leaf(&self, block: usize) -> usize {
+        let slots = &self.core.local.slots;
+        let leaf = &slots.blocks[block].leaf;
+        let mut polls = 0;
+        let mut tasks = Taken {
+            word: leaf.word(),
+            bits: leaf.take(),
+        };
+        while let Some(bit) = tasks.lowest() {
+            tasks.remove(bit);
+            let index = SlotIndex::new(block, bit);
+            let Some(task) = slots.get(index) else {
+                self.core.metrics.spurious_poll();
+                continue;
+            };
+            self.core.metrics.polled();
+            polls += 1;
+            // SAFETY: `storage.rs` connects all leaves to this core, of type `Core<M>`.
+            let waker = unsafe { waker::<M>(leaf, bit) };
+            slots.poll(index, task, &mut Context::from_waker(&waker));
+        }
+        polls
+    }
+
+    fn idle(&self) {
+        let local = &self.core.local;
+        let platform = self.core.shared.platform;
+        let until = local.timers.next_deadline();
+        let asked = (M::MEASURES_SLEEP || until.is_some()).then(|| platform.now());
+        if let (Some(until), Some(now)) = (until, asked)
+            && until <= now
+        {
+            return;
+        }
+        let gate = SleepGate::new(&local.shared.sleep, local.shared.root.word(), local.tops);
+        platform.idle(&gate, until);
+        if let Some(asked) = asked
+            && M::MEASURES_SLEEP
+            && gate.was_entered()
+        {
+            let woken: Instant = platform.now();
+            self.core.metrics.slept(woken - asked);
+        }
+    }
+}
+
+impl<M: Metrics> Drop for Executor<M> {
+    fn drop(&mut self) {
+        self.core.local.slots.open.set(false);
+        self.reset();
+    }
+}
+
+/// Bits taken from a ready word. What is left when a task panics goes back.
+struct Taken<'a> {
+    word: &'a AtomicU64,
+    bits: u64,
+}
+
+impl Taken<'_> {
+    fn lowest(&self) -> Option<u32> {
+        (self.bits != 0).then(|| self.bits.trailing_zeros())
+    }
+
+    fn remove(&mut self, bit: u32) {
+        self.bits &= !(1 << bit);
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if self.bits != 0 {
+            self.word.fetch_or(self.bits, AcqRel);
+        }
+    }
+}

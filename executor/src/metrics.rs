@@ -1,0 +1,131 @@
+//! What the executor counts. [`NoMetrics`], the default, compiles to nothing.
+
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
+
+/// Hears of everything that can be counted. All methods do nothing by default.
+///
+/// [`woken`](Self::woken) and [`doorbell`](Self::doorbell) are called by wakers, from any CPU,
+/// interrupt and NMI: they must not allocate, take a lock or wait.
+pub trait Metrics: Send + Sync + 'static {
+    /// Whether [`slept`](Self::slept) is wanted; the clock is read around each sleep if so.
+    const MEASURES_SLEEP: bool = true;
+
+    /// A future was polled.
+    fn polled(&self) {}
+
+    /// A ready slot held no task any more: a waker outlived its task. No future was polled.
+    fn spurious_poll(&self) {}
+
+    /// A task was woken; `duplicate` if it had been ready already.
+    fn woken(&self, duplicate: bool) {
+        let _ = duplicate;
+    }
+
+    /// A wake rang the doorbell (`sent`), or found that it need not.
+    fn doorbell(&self, sent: bool) {
+        let _ = sent;
+    }
+
+    /// The executor slept for this long.
+    fn slept(&self, time: Duration) {
+        let _ = time;
+    }
+}
+
+/// Counts nothing and costs nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoMetrics;
+
+impl Metrics for NoMetrics {
+    const MEASURES_SLEEP: bool = false;
+}
+
+/// Counts everything, in relaxed atomics.
+#[derive(Debug, Default)]
+pub struct Counters {
+    polls: AtomicU64,
+    spurious_polls: AtomicU64,
+    wakes: AtomicU64,
+    duplicate_wakes: AtomicU64,
+    doorbells_sent: AtomicU64,
+    doorbells_saved: AtomicU64,
+    asleep_ns: AtomicU64,
+}
+
+/// What [`Counters`] had counted at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Polls of futures, those of `block_on`'s own future included.
+    pub polls: u64,
+    /// Ready slots that held no task any more, so that nothing was polled.
+    pub spurious_polls: u64,
+    /// Calls of `wake` and `wake_by_ref`.
+    pub wakes: u64,
+    /// Those of them that found the task ready already.
+    pub duplicate_wakes: u64,
+    /// Those of them that rang the doorbell.
+    pub doorbells_sent: u64,
+    /// Those of them that did not: the executor was awake, or had been rung already.
+    pub doorbells_saved: u64,
+    /// Time spent in [`Idle::idle`](crate::Idle::idle) behind the gate.
+    pub asleep: Duration,
+}
+
+impl Counters {
+    /// All zero.
+    pub const fn new() -> Self {
+        Self {
+            polls: AtomicU64::new(0),
+            spurious_polls: AtomicU64::new(0),
+            wakes: AtomicU64::new(0),
+            duplicate_wakes: AtomicU64::new(0),
+            doorbells_sent: AtomicU64::new(0),
+            doorbells_saved: AtomicU64::new(0),
+            asleep_ns: AtomicU64::new(0),
+        }
+    }
+
+    /// The counts now. While other CPUs wake, the figures may be a few events apart.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            polls: self.polls.load(Relaxed),
+            spurious_polls: self.spurious_polls.load(Relaxed),
+            wakes: self.wakes.load(Relaxed),
+            duplicate_wakes: self.duplicate_wakes.load(Relaxed),
+            doorbells_sent: self.doorbells_sent.load(Relaxed),
+            doorbells_saved: self.doorbells_saved.load(Relaxed),
+            asleep: Duration::from_nanos(self.asleep_ns.load(Relaxed)),
+        }
+    }
+}
+
+impl Metrics for Counters {
+    fn polled(&self) {
+        self.polls.fetch_add(1, Relaxed);
+    }
+
+    fn spurious_poll(&self) {
+        self.spurious_polls.fetch_add(1, Relaxed);
+    }
+
+    fn woken(&self, duplicate: bool) {
+        self.wakes.fetch_add(1, Relaxed);
+        if duplicate {
+            self.duplicate_wakes.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn doorbell(&self, sent: bool) {
+        if sent {
+            self.doorbells_sent.fetch_add(1, Relaxed);
+        } else {
+            self.doorbells_saved.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn slept(&self, time: Duration) {
+        let time_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.asleep_ns.fetch_add(time_ns, Relaxed);
+    }
+}

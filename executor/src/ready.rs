@@ -1,0 +1,123 @@
+//! The ready set: which tasks to poll. One bit a task, in two levels.
+//!
+//! ```text
+//!   summary   one bit a leaf     only above one leaf; a leaf's bit is set after a task's bit in it
+//!     leaf    one bit a task     one cache line for 64 tasks
+//! ```
+//!
+//! A waker sets the task's bit, then the leaf's bit. The owner takes the leaf's bit, then the
+//! tasks' bits. So a waker that finds the leaf's bit set after it has set its own need not set it
+//! again: the owner will clear the leaf's bit, and look at the leaf, later. (If the owner had
+//! taken the leaf before the waker's bit was there, then the waker's read-modify-write has
+//! synchronised with that take, and sees the summary as it was cleared before it.)
+//!
+//! A waker never skips the summary because the *task's* bit was set: the one who set that may have
+//! stalled before the summary, or may never go on.
+//!
+//! Words that a sleeper has to look at are called *top words*: the summary words, or the only
+//! leaf, and the root's leaf. `sleep.rs` says how it looks.
+
+use core::ptr::NonNull;
+
+use crate::sleep::Shared;
+use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+
+/// Tasks in one block of slots: the bits of a leaf.
+pub const TASKS_PER_BLOCK: usize = u64::BITS as usize;
+
+/// Summary words, all in one cache line: an empty run looks at no more than that.
+pub(crate) const SUMMARY_WORDS: usize = 8;
+
+/// Blocks under one summary word: its bits.
+pub(crate) const BLOCKS_PER_SUMMARY: usize = u64::BITS as usize;
+
+/// The largest capacity of an executor: 32,768 tasks.
+pub const MAX_CAPACITY: usize = SUMMARY_WORDS * BLOCKS_PER_SUMMARY * TASKS_PER_BLOCK;
+
+/// The ready bits of 64 tasks, and the way from them to the executor.
+///
+/// A waker's data pointer is the leaf's address plus the task's bit number, which is why the leaf
+/// is 64 bytes, aligned to 64: one pointer names executor, leaf and bit, and no task needs a word
+/// of its own for its waker.
+#[repr(C, align(64))]
+pub(crate) struct Leaf {
+    ready: AtomicU64,
+    /// `None` if this leaf is a top word itself.
+    summary: Option<&'static AtomicU64>,
+    /// This leaf's bit in `summary`.
+    summary_bit: u64,
+    /// The executor; set before the first waker is made.
+    home: Option<NonNull<Shared>>,
+}
+
+#[cfg(not(loom))]
+const _: () =
+    assert!(size_of::<Leaf>() == TASKS_PER_BLOCK && align_of::<Leaf>() == TASKS_PER_BLOCK);
+
+/// The summary words, alone in their cache line.
+#[repr(align(64))]
+pub(crate) struct Summary(pub(crate) [AtomicU64; SUMMARY_WORDS]);
+
+impl Summary {
+    pub(crate) fn new() -> Self {
+        Self(core::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl Leaf {
+    pub(crate) const fn new() -> Self {
+        Self {
+            ready: AtomicU64::new(0),
+            summary: None,
+            summary_bit: 0,
+            home: None,
+        }
+    }
+
+    /// Connects the leaf to its executor and, unless it is a top word, to its summary bit.
+    pub(crate) fn connect(
+        &mut self,
+        home: NonNull<Shared>,
+        summary: Option<(&'static AtomicU64, u64)>,
+    ) {
+        self.home = Some(home);
+        self.summary = summary.map(|(word, _)| word);
+        self.summary_bit = summary.map_or(0, |(_, bit)| bit);
+    }
+
+    pub(crate) fn home(&self) -> Option<NonNull<Shared>> {
+        self.home
+    }
+
+    /// The word itself, for the sleeper if this leaf is a top word.
+    pub(crate) fn word(&self) -> &AtomicU64 {
+        &self.ready
+    }
+
+    /// Makes the tasks of `bits` ready. Returns whether all had been ready before.
+    pub(crate) fn insert(&self, bits: u64) -> bool {
+        // Release: what the waker wrote is there when the task is polled.
+        // Acquire: the look at the summary and at the sleep word comes after the owner's last take.
+        let before = self.ready.fetch_or(bits, AcqRel);
+        if let Some(summary) = self.summary
+            && summary.load(Acquire) & self.summary_bit == 0
+        {
+            summary.fetch_or(self.summary_bit, AcqRel);
+        }
+        before & bits == bits
+    }
+
+    /// Takes all bits. The owner has taken the leaf's summary bit before.
+    pub(crate) fn take(&self) -> u64 {
+        take(&self.ready)
+    }
+}
+
+/// Takes all bits of a word: a leaf or a summary word.
+pub(crate) fn take(word: &AtomicU64) -> u64 {
+    // A bit that this load misses is found by the sleeper's read-modify-write.
+    if word.load(Relaxed) == 0 {
+        return 0;
+    }
+    word.swap(0, AcqRel)
+}

@@ -1,0 +1,135 @@
+//! The sleep of the owner CPU, and the doorbell that ends it: no wake is lost in between.
+//!
+//! ```text
+//!   owner                                      waker
+//!   1  sleep word := ASLEEP                    1  set a bit in a top word (read-modify-write)
+//!   2  look at every top word                  2  look at the sleep word
+//!      (read-modify-write that changes nothing)
+//!   3  no bit: sleep                           3  ASLEEP: ring, then mark it RUNG
+//! ```
+//!
+//! The race between the owner's last look (2) and its sleep (3) is closed here: both sides do a
+//! read-modify-write on the same top word, so one of the two comes first. If the waker's does, the
+//! owner finds the bit and does not sleep. If the owner's does, the waker's one reads from it and
+//! thereby acquires what the owner wrote before, which is ASLEEP; so the waker rings, and a ring
+//! stays pending until the owner sleeps. No fence is needed, and no sequentially consistent access.
+//! A waker that finds its leaf's summary bit set does not write the summary, but acquires it from
+//! the one who did: the same argument holds.
+//!
+//! The owner takes ASLEEP back after each sleep, and each sleep has a number of its own in the
+//! word. A waker marks RUNG by compare-and-exchange against the number that it saw, after its
+//! ring: so a late mark cannot silence the doorbell of the next sleep, and a waker that never
+//! comes to ring has not told the others that it did.
+
+use crate::Platform;
+use crate::ready::{Leaf, Summary};
+use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
+
+/// The owner sleeps, or is about to.
+const ASLEEP: u64 = 1 << 0;
+/// A doorbell has been rung for this sleep.
+const RUNG: u64 = 1 << 1;
+/// One sleep, in the number above the two flags.
+const ONE_SLEEP: u64 = 1 << 2;
+
+/// What all CPUs see of an executor, besides the leaves of its tasks.
+pub(crate) struct Shared {
+    pub(crate) sleep: SleepWord,
+    pub(crate) platform: &'static dyn Platform,
+    /// The ready bit of `block_on`'s own future.
+    pub(crate) root: Leaf,
+    pub(crate) summary: Summary,
+}
+
+/// Whether the owner sleeps. Written by the owner; wakers only add RUNG to what they saw.
+pub(crate) struct SleepWord(AtomicU64);
+
+impl SleepWord {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Waker's steps 2 and 3. Returns whether it rang.
+    pub(crate) fn ring_if_asleep(&self, platform: &dyn Platform) -> bool {
+        let seen = self.0.load(Relaxed);
+        if seen & (ASLEEP | RUNG) != ASLEEP {
+            return false;
+        }
+        platform.ring();
+        // Failure means that the owner is up again or that another waker marked it: both are fine.
+        let _ = self.0.compare_exchange(seen, seen | RUNG, AcqRel, Relaxed);
+        true
+    }
+
+    fn announce(&self) {
+        // Only the owner changes the number, so this needs no read-modify-write. Step 2 publishes.
+        let now = self.0.load(Relaxed) & !(ASLEEP | RUNG);
+        self.0.store(now.wrapping_add(ONE_SLEEP) | ASLEEP, Relaxed);
+    }
+
+    fn retract(&self) {
+        // A waker that still sees ASLEEP rings once too often, which is harmless.
+        let now = self.0.load(Relaxed) & !(ASLEEP | RUNG);
+        self.0.store(now, Relaxed);
+    }
+}
+
+/// The way into a sleep that a doorbell can end. Given to [`Idle::idle`](crate::Idle::idle).
+pub struct SleepGate<'a> {
+    sleep: &'a SleepWord,
+    root: &'a AtomicU64,
+    tops: &'a [AtomicU64],
+    entered: core::cell::Cell<bool>,
+}
+
+impl<'a> SleepGate<'a> {
+    pub(crate) fn new(sleep: &'a SleepWord, root: &'a AtomicU64, tops: &'a [AtomicU64]) -> Self {
+        Self {
+            sleep,
+            root,
+            tops,
+            entered: core::cell::Cell::new(false),
+        }
+    }
+
+    /// Announces the sleep and looks for work once more. `true`: sleep; every wake from now on
+    /// rings the doorbell, until `idle` returns. `false`: there is work, return without sleeping.
+    ///
+    /// What a ring does must be held back from before this call until the sleep itself: with
+    /// interrupts, they are off here and go on in one piece with `hlt` (`sti; hlt`).
+    #[must_use = "there may be work: sleep only if this is true"]
+    pub fn enter(&self) -> bool {
+        self.enter_monitored(|_| {})
+    }
+
+    /// As [`enter`](Self::enter), for a CPU that monitors memory: calls `monitor` with the address
+    /// of the word that every waker writes after its ring, at the moment between announcement and
+    /// look at which the monitor must be armed.
+    #[must_use = "there may be work: sleep only if this is true"]
+    pub fn enter_monitored(&self, monitor: impl FnOnce(*const u64)) -> bool {
+        self.sleep.announce();
+        self.entered.set(true);
+        monitor(core::ptr::from_ref(&self.sleep.0).cast());
+        self.nothing_is_ready()
+    }
+
+    /// Whether the gate was entered since `idle` was called.
+    pub(crate) fn was_entered(&self) -> bool {
+        self.entered.get()
+    }
+
+    /// Owner's step 2.
+    fn nothing_is_ready(&self) -> bool {
+        let look = |word: &AtomicU64| word.fetch_or(0, AcqRel) == 0;
+        look(self.root) && self.tops.iter().all(look)
+    }
+}
+
+impl Drop for SleepGate<'_> {
+    /// Takes the announcement back, also when `idle` panics.
+    fn drop(&mut self) {
+        if self.entered.get() {
+            self.sleep.retract();
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Spawning tasks, and why it may fail.
+
+use core::fmt;
+
+use crate::JoinHandle;
+use crate::storage::Local;
+use crate::task::{Join, Task, TaskCell};
+
+/// Spawns tasks on the executor that it came from. Cheap to clone, usable from within tasks.
+///
+/// Belongs to the CPU of its executor: neither `Send` nor `Sync`.
+#[derive(Clone)]
+pub struct Spawner {
+    local: &'static Local,
+}
+
+/// Why a task was not spawned. Its future has been dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// All slots hold tasks. Spawn again when one has ended, or give the executor more slots.
+    Full,
+    /// The executor is gone, or is being reset.
+    Closed,
+}
+
+impl Spawner {
+    pub(crate) fn new(local: &'static Local) -> Self {
+        Self { local }
+    }
+
+    /// Spawns a task from the heap; its memory is given back when the task has ended and the
+    /// handle is gone. The task takes the lowest vacant slot and is polled in the next round.
+    ///
+    /// # Cancellation
+    ///
+    /// The task runs by itself: dropping the handle detaches it.
+    /// [`JoinHandle::abort`] and [`Executor::reset`](crate::Executor::reset) drop its future.
+    #[cfg(feature = "alloc")]
+    pub fn spawn<F: Future + 'static>(
+        &self,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, SpawnError> {
+        self.put(|| Task::boxed(future))
+    }
+
+    /// Spawns the task that lies in `cell`: for owners without a heap. Else as
+    /// [`spawn`](Self::spawn).
+    pub fn spawn_in<F: Future + 'static>(
+        &self,
+        cell: &'static mut TaskCell<F>,
+    ) -> Result<JoinHandle<F::Output>, SpawnError> {
+        self.put(|| Task::in_cell(cell))
+    }
+
+    fn put<T>(&self, make: impl FnOnce() -> (Task, Join)) -> Result<JoinHandle<T>, SpawnError> {
+        let slots = &self.local.slots;
+        if !slots.open.get() {
+            return Err(SpawnError::Closed);
+        }
+        let index = slots.vacant().ok_or(SpawnError::Full)?;
+        let (task, join) = make();
+        slots.put(index, task);
+        // SAFETY-relevant: `T` is the output of the future in `task`, by the two callers above.
+        Ok(JoinHandle::new(slots, index, join))
+    }
+}
+
+impl fmt::Debug for Spawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawner").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "all slots of the executor hold tasks",
+            Self::Closed => "the executor is gone or is being reset",
+        })
+    }
+}
+
+impl core::error::Error for SpawnError {}
