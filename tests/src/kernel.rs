@@ -82,6 +82,16 @@ impl Kernel {
         &self.image
     }
 
+    /// A folder beside the image, for what is worth keeping between runs.
+    pub fn scratch(&self) -> PathBuf {
+        // The image is TARGET_FOLDER/TARGET/PROFILE/IMAGE.
+        self.image
+            .ancestors()
+            .nth(3)
+            .unwrap_or(Path::new("target"))
+            .join("xtask")
+    }
+
     /// The addresses of the kernel's code.
     pub fn text(&self) -> Result<std::ops::Range<u64>> {
         let cache = ReadCache::new(File::open(&self.image)?);

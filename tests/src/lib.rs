@@ -8,6 +8,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod cli;
 pub mod guest;
 pub mod interrupt;
 pub mod kernel;
@@ -15,3 +16,4 @@ pub mod outcome;
 pub mod qemu;
 pub mod records;
 pub mod setup;
+pub mod spread;

@@ -1,0 +1,285 @@
+//! `cargo xtask`: one command for everything that is done with Reveille on the host.
+
+mod run;
+mod soak;
+mod test;
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    kernel::Kernel,
+    qemu::{
+        accel,
+        machine::{Accel, Chipset, Machine},
+        smp::Smp,
+    },
+    setup,
+};
+
+/// Build, boot, test and measure Reveille.
+///
+/// Reveille is a kernel that brings up all CPUs of a PC at once. It runs in QEMU; what is missing
+/// for that, each command installs first (see `cargo xtask setup --help`).
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+#[command(after_help = "Start with:\n  cargo xtask run --smp 8")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make this machine ready: the kernel's Rust target and QEMU
+    ///
+    /// On Debian and Ubuntu, installs what is missing by rustup and apt, as root through sudo
+    /// where needed. Where the release's QEMU is too old, its backports are added, from the mirror
+    /// that apt uses already. Every command is shown before it runs, and what is there already
+    /// stays as it is. On other systems, says what is missing and how it is called there.
+    Setup(Setup),
+    /// Boot the kernel in QEMU and show what it says
+    #[command(after_long_help = RUN_EXAMPLES)]
+    Run(Run),
+    /// Run the tests: those on the host, then those that boot the kernel
+    #[command(after_long_help = TEST_EXAMPLES)]
+    Test(Test),
+    /// Boot again and again, and count how often all CPUs came up
+    Soak(Soak),
+}
+
+const RUN_EXAMPLES: &str = "\
+Exit status:
+    0  the kernel did all that was asked for
+    1  it could not be built or started, or QEMU ended by itself
+    2  the command line is wrong
+    3  the kernel reports that it failed
+    4  a CPU panicked or took an exception
+    5  triple fault
+    6  the accelerator gave up on the guest
+  124  nothing had ended the run by the time limit
+  130  Ctrl-C (128 and the signal's number)
+
+Examples:
+  cargo xtask run --smp 8
+  cargo xtask run --smp 64 --append 'bench=9'
+  cargo xtask run --smp 12,sockets=2,cores=3,threads=2 --json boot.jsonl
+  cargo xtask run --machine microvm --accel icount
+  cargo xtask run --cpu max,-x2apic --qemu-arg -d --qemu-arg int,cpu_reset";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  cargo xtask test                  what a change must pass
+  cargo xtask test --quick          the same without the slow ones, in under two minutes
+  cargo xtask test --list           the names
+  cargo xtask test triple_fault     those with `triple_fault` in their name";
+
+#[derive(Debug, Args)]
+struct Setup {
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The machine, in words of the command line.
+#[derive(Clone, Debug, Args)]
+struct MachineOptions {
+    /// CPUs: a number, or all that QEMU's -smp takes
+    #[arg(long, value_name = "CPUS", default_value = "4")]
+    smp: Smp,
+
+    /// The machine type
+    #[arg(long, value_enum, default_value_t)]
+    machine: Chipset,
+
+    /// What executes the guest
+    #[arg(long, value_enum, default_value_t)]
+    accel: AccelOption,
+
+    /// QEMU's CPU model, with flags [default: all that the accelerator has]
+    #[arg(long, value_name = "MODEL")]
+    cpu: Option<String>,
+
+    /// Size of the memory, such as 2G [default: 512M]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<String>,
+
+    /// The kernel's command line; may be given several times
+    #[arg(long, value_name = "KEY=VALUE ...")]
+    append: Vec<String>,
+
+    /// A further argument for QEMU; may be given several times
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    qemu_arg: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum AccelOption {
+    /// KVM where our kernel runs on it, else TCG
+    #[default]
+    Auto,
+    /// Software emulation, a host thread a CPU
+    Tcg,
+    /// The host's own CPUs
+    Kvm,
+    /// Software emulation in virtual time: every boot is the same
+    Icount,
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    #[command(flatten)]
+    machine: MachineOptions,
+
+    /// Write the kernel's records to FILE, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Stop a guest that has not ended by then
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+struct Soak {
+    #[command(flatten)]
+    machine: MachineOptions,
+
+    /// How many boots
+    #[arg(long, value_name = "N", default_value = "100")]
+    boots: u32,
+
+    /// Stop a guest that has not ended by then, and count it as failed
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+struct Test {
+    /// Leave out the slow ones
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
+
+    /// Add the very long ones
+    #[arg(long)]
+    full: bool,
+
+    /// Only say the tests' names
+    #[arg(long)]
+    list: bool,
+
+    /// Only tests with one of these words in their name
+    filter: Vec<String>,
+}
+
+fn seconds(text: &str) -> Result<Duration> {
+    let seconds: f64 = text.parse()?;
+    Ok(Duration::try_from_secs_f64(seconds)?)
+}
+
+impl Cli {
+    /// Does what the command line says.
+    pub fn execute(self) -> Result<ExitCode> {
+        match self.command {
+            Command::Setup(options) => {
+                setup::ensure(options.dry_run)?;
+                if !options.dry_run {
+                    eprintln!("xtask: this machine is ready");
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Run(options) => options.execute(),
+            Command::Test(options) => options.execute(),
+            Command::Soak(options) => options.execute(),
+        }
+    }
+}
+
+impl MachineOptions {
+    /// The machine for `kernel`. Says on the standard error which accelerator it has, and why.
+    fn machine(self, kernel: &Kernel) -> Result<Machine> {
+        let (accel, reason) = match self.accel {
+            AccelOption::Auto => {
+                let choice =
+                    accel::choose(kernel, self.machine, self.cpu.as_deref(), &kernel.scratch())?;
+                (choice.accel, choice.reason)
+            }
+            AccelOption::Tcg => (Accel::Tcg, "as asked".to_owned()),
+            AccelOption::Kvm => (Accel::Kvm, "as asked".to_owned()),
+            AccelOption::Icount => (Accel::Icount, "as asked".to_owned()),
+        };
+        eprintln!(
+            "xtask: {}, {} CPUs, {accel} ({reason})",
+            self.machine,
+            self.smp.cpus()
+        );
+        let machine = Machine {
+            chipset: self.machine,
+            accel,
+            cpu: self.cpu,
+            smp: self.smp,
+            memory: self.memory,
+            command_line: self.append.join(" "),
+            further: self.qemu_arg,
+        };
+        Ok(machine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn run(line: &str) -> Result<Run, clap::Error> {
+        let words = ["xtask", "run"]
+            .into_iter()
+            .chain(line.split(' ').filter(|w| !w.is_empty()));
+        match Cli::try_parse_from(words)?.command {
+            Command::Run(run) => Ok(run),
+            other => panic!("{other:?} is not a run"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_without_options_is_four_cpus_on_q35_for_a_minute() {
+        let run = run("").expect("no option is needed");
+        assert_eq!(run.machine.smp.cpus(), 4);
+        assert_eq!(run.machine.machine, Chipset::Q35);
+        assert_eq!(run.machine.accel, AccelOption::Auto);
+        assert_eq!(run.timeout, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn an_argument_for_qemu_may_begin_with_a_hyphen() {
+        let run = run("--qemu-arg -d --qemu-arg int").expect("both are arguments");
+        assert_eq!(run.machine.qemu_arg, ["-d", "int"]);
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        let wrong = [
+            "--smp 0",
+            "--smp some",
+            "--machine virt",
+            "--accel hax",
+            "--timeout -1",
+            "--timeout soon",
+        ];
+        for line in wrong {
+            assert!(run(line).is_err(), "`{line}` was taken");
+        }
+    }
+}

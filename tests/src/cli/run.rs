@@ -1,0 +1,66 @@
+//! `cargo xtask run`: one boot, live.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+
+use super::Run;
+use crate::{
+    guest::{Guest, Sight},
+    interrupt::Interrupts,
+    kernel::Kernel,
+    outcome::Outcome,
+    setup,
+};
+
+impl Run {
+    pub(super) fn execute(self) -> Result<ExitCode> {
+        setup::ensure(false)?;
+        let kernel = Kernel::ready()?;
+        let machine = self.machine.machine(&kernel)?;
+        let mut json = self
+            .json
+            .map(|path| {
+                File::create(&path).with_context(|| format!("cannot write {}", path.display()))
+            })
+            .transpose()?;
+        let mut json_error = None;
+
+        let interrupts = Interrupts::listen()?;
+        let ended = Guest::start(&kernel, &machine)?
+            .until_interrupted(&interrupts)
+            .watch(|sight| match sight {
+                // A reader that has gone away is no reason to end the run early.
+                Sight::Console(bytes) => drop(show(bytes)),
+                Sight::Record(line) => {
+                    if let Some(file) = &mut json
+                        && let Err(error) = writeln!(file, "{line}")
+                    {
+                        json_error.get_or_insert(error);
+                    }
+                }
+                Sight::Complaint(line) => eprintln!("qemu: {line}"),
+            })
+            .run(self.timeout)?;
+
+        if ended.outcome != Outcome::Ok {
+            for line in ended.explain().lines() {
+                eprintln!("xtask: {line}");
+            }
+        }
+        if let Some(error) = json_error {
+            return Err(error).context("cannot write the records");
+        }
+        Ok(ExitCode::from(ended.outcome.exit_code()))
+    }
+}
+
+fn show(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}

@@ -1,0 +1,155 @@
+//! `cargo xtask soak`: many boots of one machine, and how many came up whole.
+
+use std::{fs, path::Path, process::ExitCode, time::Duration};
+
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::Soak;
+use crate::{
+    guest::{Ended, Guest},
+    interrupt::Interrupts,
+    kernel::Kernel,
+    outcome::Outcome,
+    setup,
+    spread::Spread,
+};
+
+impl Soak {
+    pub(super) fn execute(self) -> Result<ExitCode> {
+        setup::ensure(false)?;
+        let kernel = Kernel::ready()?;
+        let machine = self.machine.machine(&kernel)?;
+        let interrupts = Interrupts::listen()?;
+        let folder = kernel.scratch().join("soak");
+        let mut tally = Tally::default();
+        while tally.boots < self.boots && interrupts.received().is_none() {
+            let ended = Guest::start(&kernel, &machine)?
+                .until_interrupted(&interrupts)
+                .run(self.timeout)?;
+            tally.boots += 1;
+            match wholeness(&ended) {
+                Ok(online) => tally.whole(online, ended.elapsed),
+                // The boot that was under way proves nothing.
+                Err(_) if interrupts.received().is_some() => tally.boots -= 1,
+                Err(reason) => {
+                    let log = keep(&folder, tally.boots, &ended)?;
+                    println!("boot {}: {reason} (see {log})", tally.boots);
+                }
+            }
+        }
+        println!("{tally}");
+        Ok(match interrupts.received() {
+            Some(signal) => ExitCode::from(Outcome::Interrupted(signal).exit_code()),
+            None if tally.is_whole() => ExitCode::SUCCESS,
+            None => ExitCode::FAILURE,
+        })
+    }
+}
+
+/// The time to the last CPU online, or what was not whole.
+fn wholeness(ended: &Ended) -> Result<Duration> {
+    if ended.outcome != Outcome::Ok {
+        anyhow::bail!("{}", ended.outcome);
+    }
+    let bringup = ended.records.bringup()?;
+    if bringup.online != bringup.aps {
+        anyhow::bail!("{} of {} APs online", bringup.online, bringup.aps);
+    }
+    Ok(Duration::from_nanos(bringup.online_ns.unwrap_or_default()))
+}
+
+/// Keeps what a failed boot showed, for a look afterwards.
+fn keep(folder: &Path, boot: u32, ended: &Ended) -> Result<String> {
+    let path = folder.join(format!("boot-{boot}.log"));
+    let records = ended.records.lines().join("\n");
+    let text = format!("{}\n\n{}\n\n{records}\n", ended.explain(), ended.console);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&path, text))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path.display().to_string())
+}
+
+/// The boots so far.
+#[derive(Debug, Default)]
+struct Tally {
+    boots: u32,
+    /// From the first INIT to the last CPU online, for each boot that came up whole.
+    online: Vec<Duration>,
+    /// From the start of QEMU to its end, for the same boots.
+    elapsed: Vec<Duration>,
+}
+
+impl Tally {
+    fn whole(&mut self, online: Duration, elapsed: Duration) {
+        self.online.push(online);
+        self.elapsed.push(elapsed);
+    }
+
+    fn is_whole(&self) -> bool {
+        self.online.len() == usize::try_from(self.boots).unwrap_or(usize::MAX)
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(
+            f,
+            "{} of {} boots came up whole",
+            self.online.len(),
+            self.boots
+        )?;
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_header(["", "min", "median", "p99", "max"]);
+        for (name, times) in [
+            ("all CPUs online", &self.online),
+            ("whole boot", &self.elapsed),
+        ] {
+            let Some(spread) = Spread::of(times) else {
+                continue;
+            };
+            let times = [spread.min, spread.median, spread.p99, spread.max].map(milliseconds);
+            table.add_row([name].into_iter().map(str::to_owned).chain(times));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        if !table.is_empty() {
+            write!(f, "{}", table.trim_fmt())?;
+        }
+        Ok(())
+    }
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_soak_says_how_many_came_up_whole_and_how_the_times_spread() {
+        let mut tally = Tally {
+            boots: 3,
+            ..Tally::default()
+        };
+        tally.whole(Duration::from_micros(1500), Duration::from_millis(300));
+        tally.whole(Duration::from_micros(2500), Duration::from_millis(400));
+        let text = tally.to_string();
+        assert!(text.starts_with("2 of 3 boots came up whole\n"), "{text}");
+        assert!(
+            text.contains("1.50 ms") && text.contains("400.00 ms"),
+            "{text}"
+        );
+        assert!(!tally.is_whole());
+    }
+
+    #[test]
+    fn a_soak_of_no_boots_has_no_times() {
+        assert_eq!(Tally::default().to_string(), "0 of 0 boots came up whole\n");
+    }
+}
