@@ -51,7 +51,9 @@ pub async fn reside(
         // The BSP passes the turn on when a serialised section ends. Behind the last step it waits
         // for ONLINE, which follows at once.
         let is_awaited = step.mode() == Mode::Serialised
-            && steps.get(index + 1).is_some_and(|next| next.mode() == Mode::Concurrent);
+            && steps
+                .get(index + 1)
+                .is_some_and(|next| next.mode() == Mode::Concurrent);
         slot.report_passed(index + 1, is_awaited);
     }
     slot.report_online(clock.now())?;

@@ -51,6 +51,11 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Through `pad`, so that a width in the format applies to the whole.
-        f.pad(&alloc::format!("{}/{}/{}", self.package, self.core, self.thread))
+        f.pad(&alloc::format!(
+            "{}/{}/{}",
+            self.package,
+            self.core,
+            self.thread
+        ))
     }
 }

@@ -10,13 +10,15 @@
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`record`] and [`table`] (what a person
 //! or a program gets to see).
 #![no_std]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(loom), forbid(unsafe_code))]
 
 extern crate alloc;
 
 pub mod ap;
 pub mod bringup;
 pub mod cpu;
+#[cfg(all(test, loom))]
+mod loom_models;
 pub mod machine;
 pub mod madt;
 pub mod outcome;

@@ -112,7 +112,13 @@ impl Madt {
         let stated = u32_at(bytes, LENGTH).unwrap_or_default();
         let (table, mut defect) = match bytes.get(..stated as usize) {
             Some(table) if table.len() >= ENTRIES => (table, None),
-            _ => (bytes, Some(Defect::Length { stated, present: bytes.len() })),
+            _ => (
+                bytes,
+                Some(Defect::Length {
+                    stated,
+                    present: bytes.len(),
+                }),
+            ),
         };
         let sum = table.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
         if sum != 0 && defect.is_none() {
@@ -159,7 +165,11 @@ impl Madt {
             // Interrupt controllers, NMI wiring and what later revisions add concern others.
             _ => Some(()),
         };
-        taken.ok_or(Defect::EntryTooShort { offset, kind, len: entry.len() as u8 })
+        taken.ok_or(Defect::EntryTooShort {
+            offset,
+            kind,
+            len: entry.len() as u8,
+        })
     }
 }
 
@@ -177,12 +187,18 @@ impl Processor {
 fn entry(table: &[u8], offset: usize) -> Result<&[u8], Defect> {
     let rest = &table[offset..];
     let &[kind, len, ..] = rest else {
-        return Err(Defect::EntryBeyondEnd { offset, kind: rest.first().copied() });
+        return Err(Defect::EntryBeyondEnd {
+            offset,
+            kind: rest.first().copied(),
+        });
     };
     if len < 2 {
         return Err(Defect::EntryTooShort { offset, kind, len });
     }
-    rest.get(..usize::from(len)).ok_or(Defect::EntryBeyondEnd { offset, kind: Some(kind) })
+    rest.get(..usize::from(len)).ok_or(Defect::EntryBeyondEnd {
+        offset,
+        kind: Some(kind),
+    })
 }
 
 fn field<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
@@ -195,11 +211,19 @@ fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
 
 fn oem(table: &[u8]) -> String {
     let text = |bytes: &[u8]| -> String {
-        let printable = bytes.iter().map(|&byte| if byte.is_ascii_graphic() { char::from(byte) } else { ' ' });
+        let printable = bytes.iter().map(|&byte| {
+            if byte.is_ascii_graphic() {
+                char::from(byte)
+            } else {
+                ' '
+            }
+        });
         String::from(printable.collect::<String>().trim())
     };
-    let [id, table_id] =
-        [text(&table[OEM_ID..OEM_TABLE_ID]), text(&table[OEM_TABLE_ID..OEM_TABLE_ID + 8])];
+    let [id, table_id] = [
+        text(&table[OEM_ID..OEM_TABLE_ID]),
+        text(&table[OEM_TABLE_ID..OEM_TABLE_ID + 8]),
+    ];
     String::from(alloc::format!("{id} {table_id}").trim())
 }
 
@@ -207,7 +231,9 @@ impl fmt::Display for NotAMadt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooShort { len } => write!(f, "the MADT has only {len} bytes"),
-            Self::Signature(found) => write!(f, "the MADT's signature is \"{}\"", found.escape_ascii()),
+            Self::Signature(found) => {
+                write!(f, "the MADT's signature is \"{}\"", found.escape_ascii())
+            }
             Self::Checksum { sum } => write!(f, "the MADT's bytes add up to {sum:#x} and not to 0"),
         }
     }
@@ -219,13 +245,22 @@ impl fmt::Display for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Length { stated, present } => {
-                write!(f, "the MADT's header says {stated} bytes, and there are {present}")
+                write!(
+                    f,
+                    "the MADT's header says {stated} bytes, and there are {present}"
+                )
             }
             Self::EntryTooShort { offset, kind, len } => {
-                write!(f, "the MADT's entry at {offset:#x}, type {kind:#x}, has only {len} bytes")
+                write!(
+                    f,
+                    "the MADT's entry at {offset:#x}, type {kind:#x}, has only {len} bytes"
+                )
             }
             Self::EntryBeyondEnd { offset, .. } => {
-                write!(f, "the MADT's entry at {offset:#x} reaches beyond the table")
+                write!(
+                    f,
+                    "the MADT's entry at {offset:#x} reaches beyond the table"
+                )
             }
         }
     }
@@ -245,7 +280,8 @@ mod tests {
         bytes[..4].copy_from_slice(&SIGNATURE);
         bytes[OEM_ID..OEM_TABLE_ID].copy_from_slice(b"BOCHS ");
         bytes[OEM_TABLE_ID..OEM_TABLE_ID + 8].copy_from_slice(b"BXPC    ");
-        bytes[LOCAL_APIC_ADDRESS..LOCAL_APIC_ADDRESS + 4].copy_from_slice(&0xfee0_0000u32.to_le_bytes());
+        bytes[LOCAL_APIC_ADDRESS..LOCAL_APIC_ADDRESS + 4]
+            .copy_from_slice(&0xfee0_0000u32.to_le_bytes());
         for entry in entries {
             bytes.extend_from_slice(entry);
         }
@@ -270,31 +306,65 @@ mod tests {
     }
 
     fn ids(madt: &Madt) -> Vec<u32> {
-        madt.processors.iter().map(|processor| processor.apic_id.0).collect()
+        madt.processors
+            .iter()
+            .map(|processor| processor.apic_id.0)
+            .collect()
     }
 
     #[test]
     fn both_kinds_of_entries_are_read_in_their_order() {
-        let madt = Madt::parse(&table(&[&local_apic(0, 1), &x2apic(0x1_0000, 1), &local_apic(3, 2), &local_apic(4, 0)]))
-            .unwrap();
+        let madt = Madt::parse(&table(&[
+            &local_apic(0, 1),
+            &x2apic(0x1_0000, 1),
+            &local_apic(3, 2),
+            &local_apic(4, 0),
+        ]))
+        .unwrap();
         assert_eq!(ids(&madt), [0, 0x1_0000, 3, 4]);
-        assert_eq!(madt.processors.iter().map(|p| p.enabled).collect::<Vec<_>>(), [true, true, false, false]);
-        assert_eq!(madt.processors.iter().map(|p| p.online_capable).collect::<Vec<_>>(), [false, false, true, false]);
-        assert_eq!((madt.oem.as_str(), madt.local_apic_address, madt.defect), ("BOCHS BXPC", 0xfee0_0000, None));
+        assert_eq!(
+            madt.processors
+                .iter()
+                .map(|p| p.enabled)
+                .collect::<Vec<_>>(),
+            [true, true, false, false]
+        );
+        assert_eq!(
+            madt.processors
+                .iter()
+                .map(|p| p.online_capable)
+                .collect::<Vec<_>>(),
+            [false, false, true, false]
+        );
+        assert_eq!(
+            (madt.oem.as_str(), madt.local_apic_address, madt.defect),
+            ("BOCHS BXPC", 0xfee0_0000, None)
+        );
     }
 
     #[test]
     fn the_address_override_replaces_the_32_bit_address() {
         let entry = [5, 12, 0, 0, 0, 0, 0, 0xfe, 1, 0, 0, 0];
-        assert_eq!(Madt::parse(&table(&[&entry])).unwrap().local_apic_address, 0x1_fe00_0000);
+        assert_eq!(
+            Madt::parse(&table(&[&entry])).unwrap().local_apic_address,
+            0x1_fe00_0000
+        );
     }
 
     #[test]
     fn an_entry_of_length_zero_ends_the_walk_and_keeps_what_came_before() {
         for kind in [0, 9, 0x42] {
-            let madt = Madt::parse(&table(&[&local_apic(1, 1), &[kind, 0], &local_apic(2, 1)])).unwrap();
+            let madt =
+                Madt::parse(&table(&[&local_apic(1, 1), &[kind, 0], &local_apic(2, 1)])).unwrap();
             assert_eq!(ids(&madt), [1]);
-            assert_eq!(madt.defect, Some(Defect::EntryTooShort { offset: ENTRIES + 8, kind, len: 0 }));
+            assert_eq!(
+                madt.defect,
+                Some(Defect::EntryTooShort {
+                    offset: ENTRIES + 8,
+                    kind,
+                    len: 0
+                })
+            );
         }
     }
 
@@ -302,7 +372,14 @@ mod tests {
     fn an_entry_too_short_for_its_type_is_passed_over_and_told() {
         let madt = Madt::parse(&table(&[&[0, 4, 0, 7], &local_apic(2, 1)])).unwrap();
         assert_eq!(ids(&madt), [2]);
-        assert_eq!(madt.defect, Some(Defect::EntryTooShort { offset: ENTRIES, kind: 0, len: 4 }));
+        assert_eq!(
+            madt.defect,
+            Some(Defect::EntryTooShort {
+                offset: ENTRIES,
+                kind: 0,
+                len: 4
+            })
+        );
     }
 
     #[test]
@@ -311,16 +388,34 @@ mod tests {
         bytes.truncate(ENTRIES + 12);
         let madt = Madt::parse(&bytes).unwrap();
         assert_eq!(ids(&madt), [1]);
-        assert_eq!(madt.defect, Some(Defect::Length { stated: ENTRIES as u32 + 16, present: ENTRIES + 12 }));
+        assert_eq!(
+            madt.defect,
+            Some(Defect::Length {
+                stated: ENTRIES as u32 + 16,
+                present: ENTRIES + 12
+            })
+        );
     }
 
     #[test]
     fn an_entry_beyond_the_end_is_not_read() {
         let madt = Madt::parse(&table(&[&local_apic(1, 1), &[0, 8, 0]])).unwrap();
         assert_eq!(ids(&madt), [1]);
-        assert_eq!(madt.defect, Some(Defect::EntryBeyondEnd { offset: ENTRIES + 8, kind: Some(0) }));
+        assert_eq!(
+            madt.defect,
+            Some(Defect::EntryBeyondEnd {
+                offset: ENTRIES + 8,
+                kind: Some(0)
+            })
+        );
         let madt = Madt::parse(&table(&[&[0]])).unwrap();
-        assert_eq!(madt.defect, Some(Defect::EntryBeyondEnd { offset: ENTRIES, kind: Some(0) }));
+        assert_eq!(
+            madt.defect,
+            Some(Defect::EntryBeyondEnd {
+                offset: ENTRIES,
+                kind: Some(0)
+            })
+        );
     }
 
     #[test]

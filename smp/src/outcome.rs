@@ -48,7 +48,10 @@ impl Outcome {
 
     /// Whether the CPU was to come up and did not.
     pub const fn is_failure(self) -> bool {
-        !matches!(self, Self::Bsp | Self::Online | Self::Skipped | Self::Disabled)
+        !matches!(
+            self,
+            Self::Bsp | Self::Online | Self::Skipped | Self::Disabled
+        )
     }
 
     /// What a person can make of it, for the outcomes that call for an explanation.
@@ -64,8 +67,12 @@ impl Outcome {
             Self::StuckLongMode => Some(
                 "it reached long mode and never reported: look for an exception or a hang in its early code",
             ),
-            Self::UnknownId => Some("its APIC id is not in the MADT: the firmware's table and the APIC disagree"),
-            Self::Late => Some("it answered after its deadline: raise alive-timeout= on a slow or crowded host"),
+            Self::UnknownId => {
+                Some("its APIC id is not in the MADT: the firmware's table and the APIC disagree")
+            }
+            Self::Late => Some(
+                "it answered after its deadline: raise alive-timeout= on a slow or crowded host",
+            ),
             Self::Failed => Some("it was alive and did not finish its online steps"),
         }
     }

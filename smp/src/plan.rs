@@ -89,17 +89,25 @@ pub fn plan(processors: &[Processor], bsp: ApicId, x2apic: bool) -> Vec<Planned>
         Some(CpuIndex(next))
     };
     let mut plan = Vec::with_capacity(merged.len() + 1);
-    plan.push(Planned { cpu: Some(CpuIndex::BSP), apic_id: bsp, role: Role::Bsp });
-    plan.extend(merged.into_iter().map(|Processor { apic_id, enabled, .. }| {
-        let (cpu, role) = if !enabled {
-            (None, Role::Disabled)
-        } else if !x2apic && apic_id > XAPIC_LIMIT {
-            (number(), Role::Skipped(Skip::BeyondXapic))
-        } else {
-            (number(), Role::Ap)
-        };
-        Planned { cpu, apic_id, role }
-    }));
+    plan.push(Planned {
+        cpu: Some(CpuIndex::BSP),
+        apic_id: bsp,
+        role: Role::Bsp,
+    });
+    plan.extend(merged.into_iter().map(
+        |Processor {
+             apic_id, enabled, ..
+         }| {
+            let (cpu, role) = if !enabled {
+                (None, Role::Disabled)
+            } else if !x2apic && apic_id > XAPIC_LIMIT {
+                (number(), Role::Skipped(Skip::BeyondXapic))
+            } else {
+                (number(), Role::Ap)
+            };
+            Planned { cpu, apic_id, role }
+        },
+    ));
     plan
 }
 
@@ -108,17 +116,27 @@ mod tests {
     use super::*;
 
     fn processor(id: u32, enabled: bool) -> Processor {
-        Processor { apic_id: ApicId(id), enabled, online_capable: false }
+        Processor {
+            apic_id: ApicId(id),
+            enabled,
+            online_capable: false,
+        }
     }
 
     fn roles(plan: &[Planned]) -> Vec<(Option<u32>, u32, Role)> {
-        plan.iter().map(|p| (p.cpu.map(|cpu| cpu.0), p.apic_id.0, p.role)).collect()
+        plan.iter()
+            .map(|p| (p.cpu.map(|cpu| cpu.0), p.apic_id.0, p.role))
+            .collect()
     }
 
     #[test]
     fn the_bsp_is_number_zero_wherever_it_stands_and_even_when_it_is_missing() {
         let listed = [processor(4, true), processor(2, true), processor(0, true)];
-        let expected = [(Some(0), 2, Role::Bsp), (Some(1), 4, Role::Ap), (Some(2), 0, Role::Ap)];
+        let expected = [
+            (Some(0), 2, Role::Bsp),
+            (Some(1), 4, Role::Ap),
+            (Some(2), 0, Role::Ap),
+        ];
         assert_eq!(roles(&plan(&listed, ApicId(2), true)), expected);
         let missing = [processor(4, true), processor(0, true)];
         assert_eq!(roles(&plan(&missing, ApicId(2), true)), expected);
@@ -126,27 +144,48 @@ mod tests {
 
     #[test]
     fn an_id_listed_twice_counts_once_and_is_enabled_if_one_entry_is() {
-        let listed = [processor(0, true), processor(1, false), processor(2, true), processor(1, true)];
-        let expected = [(Some(0), 0, Role::Bsp), (Some(1), 1, Role::Ap), (Some(2), 2, Role::Ap)];
+        let listed = [
+            processor(0, true),
+            processor(1, false),
+            processor(2, true),
+            processor(1, true),
+        ];
+        let expected = [
+            (Some(0), 0, Role::Bsp),
+            (Some(1), 1, Role::Ap),
+            (Some(2), 2, Role::Ap),
+        ];
         assert_eq!(roles(&plan(&listed, ApicId(0), true)), expected);
     }
 
     #[test]
     fn disabled_cpus_get_no_number_and_leave_no_hole() {
         let listed = [processor(0, true), processor(1, false), processor(2, true)];
-        let expected = [(Some(0), 0, Role::Bsp), (None, 1, Role::Disabled), (Some(1), 2, Role::Ap)];
+        let expected = [
+            (Some(0), 0, Role::Bsp),
+            (None, 1, Role::Disabled),
+            (Some(1), 2, Role::Ap),
+        ];
         assert_eq!(roles(&plan(&listed, ApicId(0), true)), expected);
     }
 
     #[test]
     fn the_ids_that_mean_everybody_are_no_cpus() {
-        let listed = [processor(0, true), processor(0xff, true), processor(u32::MAX, true)];
+        let listed = [
+            processor(0, true),
+            processor(0xff, true),
+            processor(u32::MAX, true),
+        ];
         assert_eq!(plan(&listed, ApicId(0), true).len(), 1);
     }
 
     #[test]
     fn an_id_that_xapic_mode_cannot_address_is_skipped_there_and_only_there() {
-        let listed = [processor(0, true), processor(254, true), processor(256, true)];
+        let listed = [
+            processor(0, true),
+            processor(254, true),
+            processor(256, true),
+        ];
         let role = |x2apic| plan(&listed, ApicId(0), x2apic)[2].role;
         assert_eq!(role(false), Role::Skipped(Skip::BeyondXapic));
         assert_eq!(role(true), Role::Ap);

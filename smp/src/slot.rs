@@ -146,12 +146,18 @@ impl Slot {
 
     /// Waits on the AP until the BSP calls it.
     pub(crate) async fn until_called(&self) {
-        wait(&self.resident, || self.state.load().stage() == Stage::Starting).await;
+        wait(&self.resident, || {
+            self.state.load().stage() == Stage::Starting
+        })
+        .await;
     }
 
     /// Waits on the AP until it may run the step with this index.
     pub(crate) async fn until_permitted(&self, step: usize) {
-        wait(&self.resident, || self.permitted.load(Ordering::Acquire) as usize > step).await;
+        wait(&self.resident, || {
+            self.permitted.load(Ordering::Acquire) as usize > step
+        })
+        .await;
     }
 
     /// Counts a step as run; the BSP hears of it now if it waits for this one.
@@ -180,7 +186,10 @@ impl Slot {
 
     /// Waits on the AP until it is asked to leave.
     pub(crate) async fn until_sent_down(&self) {
-        wait(&self.resident, || self.state.load().stage() == Stage::GoingDown).await;
+        wait(&self.resident, || {
+            self.state.load().stage() == Stage::GoingDown
+        })
+        .await;
     }
 
     /// Tells the BSP that the AP is about to park. The parking itself wakes nobody, because
@@ -207,7 +216,11 @@ impl Default for Slot {
 async fn wait(waker: &AtomicWaker, condition: impl Fn() -> bool) {
     poll_fn(|context| {
         register(waker, context.waker());
-        if condition() { Poll::Ready(()) } else { Poll::Pending }
+        if condition() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
 }

@@ -228,7 +228,10 @@ impl StateWord {
     }
 
     fn exchange(&self, from: State, to: State) -> Result<State, Refused> {
-        match self.0.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire) {
+        match self
+            .0
+            .compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire)
+        {
             Ok(_) => Ok(to),
             Err(now) => Err(Refused(State(now))),
         }
@@ -294,7 +297,13 @@ mod tests {
     #[test]
     fn a_failed_ap_is_not_kicked_before_it_has_parked() {
         let word = StateWord::new();
-        for step in [StateWord::kick, StateWord::claim, StateWord::alive, StateWord::call, StateWord::fail] {
+        for step in [
+            StateWord::kick,
+            StateWord::claim,
+            StateWord::alive,
+            StateWord::call,
+            StateWord::fail,
+        ] {
             step(&word).unwrap();
         }
         assert!(word.kick().is_err());
@@ -315,6 +324,9 @@ mod tests {
         let word = StateWord::new();
         let kicked = word.kick().unwrap();
         assert_eq!(kicked.to_bits() & claim::STAGE_MASK, claim::KICKED);
-        assert_eq!(word.claim().unwrap().to_bits(), kicked.to_bits() + claim::DELTA);
+        assert_eq!(
+            word.claim().unwrap().to_bits(),
+            kicked.to_bits() + claim::DELTA
+        );
     }
 }

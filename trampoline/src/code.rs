@@ -112,6 +112,9 @@ mod tests {
         const ACCESSED: u64 = 1 << 40;
         const LONG: u64 = 1 << 53;
         const PRESENT: u64 = 1 << 47;
-        assert_eq!(code & (ACCESSED | LONG | PRESENT), ACCESSED | LONG | PRESENT);
+        assert_eq!(
+            code & (ACCESSED | LONG | PRESENT),
+            ACCESSED | LONG | PRESENT
+        );
     }
 }

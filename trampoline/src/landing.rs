@@ -45,12 +45,16 @@ impl Directory {
     pub fn new(landings: &'static [Landing]) -> Result<Self, DirectoryError> {
         for pair in landings.windows(2) {
             if pair[0].apic_id >= pair[1].apic_id {
-                return Err(DirectoryError::NotAscending { apic_id: pair[1].apic_id });
+                return Err(DirectoryError::NotAscending {
+                    apic_id: pair[1].apic_id,
+                });
             }
         }
         for landing in landings {
             if !landing.stack_top.is_multiple_of(16) {
-                return Err(DirectoryError::UnalignedStack { apic_id: landing.apic_id });
+                return Err(DirectoryError::UnalignedStack {
+                    apic_id: landing.apic_id,
+                });
             }
         }
         Ok(Self(landings))
@@ -72,7 +76,12 @@ mod tests {
         static WORD: AtomicU32 = AtomicU32::new(0);
         let list: Vec<_> = ids
             .iter()
-            .map(|&apic_id| Landing { apic_id, state: &WORD, stack_top: 0x1000, argument: 0 })
+            .map(|&apic_id| Landing {
+                apic_id,
+                state: &WORD,
+                stack_top: 0x1000,
+                argument: 0,
+            })
             .collect();
         Box::leak(list.into_boxed_slice())
     }
@@ -86,15 +95,29 @@ mod tests {
     #[test]
     fn a_directory_refuses_an_id_that_a_search_would_miss() {
         let swapped = Directory::new(landings(&[2, 1]));
-        assert_eq!(swapped.unwrap_err(), DirectoryError::NotAscending { apic_id: 1 });
+        assert_eq!(
+            swapped.unwrap_err(),
+            DirectoryError::NotAscending { apic_id: 1 }
+        );
         let twice = Directory::new(landings(&[1, 1]));
-        assert_eq!(twice.unwrap_err(), DirectoryError::NotAscending { apic_id: 1 });
+        assert_eq!(
+            twice.unwrap_err(),
+            DirectoryError::NotAscending { apic_id: 1 }
+        );
     }
 
     #[test]
     fn a_directory_refuses_a_stack_that_breaks_the_calling_convention() {
         static WORD: AtomicU32 = AtomicU32::new(0);
-        let list = Box::leak(Box::new([Landing { apic_id: 4, state: &WORD, stack_top: 0x1008, argument: 0 }]));
-        assert_eq!(Directory::new(list).unwrap_err(), DirectoryError::UnalignedStack { apic_id: 4 });
+        let list = Box::leak(Box::new([Landing {
+            apic_id: 4,
+            state: &WORD,
+            stack_top: 0x1008,
+            argument: 0,
+        }]));
+        assert_eq!(
+            Directory::new(list).unwrap_err(),
+            DirectoryError::UnalignedStack { apic_id: 4 }
+        );
     }
 }

@@ -109,7 +109,9 @@ impl Trampoline {
     /// When `base` is not the address of a page that a SIPI can name.
     pub unsafe fn install(base: u64, config: Config) -> Self {
         assert!(
-            base != 0 && base.is_multiple_of(PAGE_SIZE as u64) && base + 2 * PAGE_SIZE as u64 <= LIMIT,
+            base != 0
+                && base.is_multiple_of(PAGE_SIZE as u64)
+                && base + 2 * PAGE_SIZE as u64 <= LIMIT,
             "no SIPI can name the page at {base:#x}"
         );
         let code = code::bytes();
@@ -122,7 +124,10 @@ impl Trampoline {
             mailbox.write(Mailbox::new(base as u32, &config));
             &*mailbox
         };
-        Self { mailbox, base: base as u32 }
+        Self {
+            mailbox,
+            base: base as u32,
+        }
     }
 
     /// The physical address of the code page.
@@ -142,7 +147,9 @@ impl Trampoline {
 
     /// Tells the APs where they enter Rust. To be called while no AP is on its way.
     pub fn set_entry(&self, entry: Entry) {
-        self.mailbox.entry.store(entry as usize as u64, Ordering::Release);
+        self.mailbox
+            .entry
+            .store(entry as usize as u64, Ordering::Release);
     }
 
     /// Chooses what a started AP does, and sets the counter to zero.
@@ -172,7 +179,10 @@ impl Trampoline {
 
     /// How many APs arrived for whose id there is no landing, and the id of the last of them.
     pub fn strangers(&self) -> (u32, u32) {
-        (self.mailbox.strangers.load(Ordering::Acquire), self.mailbox.last_stranger.load(Ordering::Acquire))
+        (
+            self.mailbox.strangers.load(Ordering::Acquire),
+            self.mailbox.last_stranger.load(Ordering::Acquire),
+        )
     }
 
     /// Parks the calling CPU on the code page for good; only an INIT brings it back. `parked` is

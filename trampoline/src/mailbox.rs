@@ -62,8 +62,14 @@ impl Mailbox {
             claim_delta: config.claim.delta,
             strangers: AtomicU32::new(0),
             last_stranger: AtomicU32::new(0),
-            gdt_pointer: GdtPointer { limit: code::GDT_SIZE - 1, base: base + code::gdt_offset() as u32 },
-            far_pointer: FarPointer { offset: base + code::long_mode_offset() as u32, selector: CODE_SELECTOR },
+            gdt_pointer: GdtPointer {
+                limit: code::GDT_SIZE - 1,
+                base: base + code::gdt_offset() as u32,
+            },
+            far_pointer: FarPointer {
+                offset: base + code::long_mode_offset() as u32,
+                selector: CODE_SELECTOR,
+            },
             xapic_base: config.xapic_base,
             landings: AtomicU64::new(0),
             landings_len: AtomicU64::new(0),
@@ -73,8 +79,12 @@ impl Mailbox {
     }
 
     pub(crate) fn set_directory(&self, landings: &'static [Landing]) {
-        self.landings.store(landings.as_ptr().expose_provenance() as u64, Ordering::Relaxed);
-        self.landings_len.store(landings.len() as u64, Ordering::Release);
+        self.landings.store(
+            landings.as_ptr().expose_provenance() as u64,
+            Ordering::Relaxed,
+        );
+        self.landings_len
+            .store(landings.len() as u64, Ordering::Release);
     }
 
     pub(crate) fn evidence(&self, apic_id: u32) -> &AtomicU8 {

@@ -20,8 +20,12 @@ pub(super) async fn attempt<M: Machine>(shared: Rc<Shared<M>>, index: usize) -> 
     let mut report = polls
         .count(async {
             let ap = &shared.bring_up.aps[index];
-            let mut attempt =
-                Attempt { shared: &shared, ap, report: Report::new(ap.cpu, ap.apic_id), polls: &polls };
+            let mut attempt = Attempt {
+                shared: &shared,
+                ap,
+                report: Report::new(ap.cpu, ap.apic_id),
+                polls: &polls,
+            };
             let outcome = attempt.run().await.unwrap_or_else(|failure| failure);
             attempt.report.conclude(outcome, &ap.slot)
         })
@@ -92,16 +96,26 @@ impl<M: Machine> Attempt<'_, M> {
     /// Waits for ALIVE, sends one more SIPI if the first left no trace, and gives up at the
     /// deadline, which counts from the first SIPI.
     async fn await_alive(&mut self, kicked: Instant) -> Result<(), Outcome> {
-        let Timing { sipi_repeat, alive_timeout, .. } = self.timing();
+        let Timing {
+            sipi_repeat,
+            alive_timeout,
+            ..
+        } = self.timing();
         if sipi_repeat < alive_timeout {
-            if self.is_alive_until(kicked.saturating_add(sipi_repeat)).await {
+            if self
+                .is_alive_until(kicked.saturating_add(sipi_repeat))
+                .await
+            {
                 return Ok(());
             }
             if self.evidence() == Evidence::None && self.stage() == Stage::Kicked {
                 self.send_sipi()?;
             }
         }
-        if self.is_alive_until(kicked.saturating_add(alive_timeout)).await {
+        if self
+            .is_alive_until(kicked.saturating_add(alive_timeout))
+            .await
+        {
             return Ok(());
         }
         match self.ap.slot.state().give_up() {
@@ -117,7 +131,10 @@ impl<M: Machine> Attempt<'_, M> {
     }
 
     async fn is_alive_until(&mut self, deadline: Instant) -> bool {
-        let alive = self.ap.slot.until(|slot| slot.state().load().stage() == Stage::Alive);
+        let alive = self
+            .ap
+            .slot
+            .until(|slot| slot.state().load().stage() == Stage::Alive);
         let _ = self.shared.bring_up.timer.timeout_at(deadline, alive).await;
         self.polls.progress();
         // Not the time-out's result but the word decides: the deadline may fire though the flag is
@@ -129,7 +146,11 @@ impl<M: Machine> Attempt<'_, M> {
     async fn go_online(&mut self) -> Result<(), Outcome> {
         let shared = self.shared;
         let last = shared.bring_up.steps.len();
-        for (section, next) in shared.sections.iter().zip(shared.sections.iter().skip(1).map(Some).chain([None])) {
+        for (section, next) in shared
+            .sections
+            .iter()
+            .zip(shared.sections.iter().skip(1).map(Some).chain([None]))
+        {
             if section.mode == Mode::Concurrent && self.stage() != Stage::Alive {
                 // Permitted together with the serialised section before it.
                 continue;
@@ -159,17 +180,29 @@ impl<M: Machine> Attempt<'_, M> {
             self.ap.slot.permit(steps);
             return Ok(());
         }
-        self.ap.slot.call(steps).map(drop).map_err(|_| Outcome::Failed)
+        self.ap
+            .slot
+            .call(steps)
+            .map(drop)
+            .map_err(|_| Outcome::Failed)
     }
 
     /// Waits until the AP has run so many steps; behind the last one, until it is online.
     async fn await_passed(&mut self, steps: usize) -> Result<(), Outcome> {
         let is_last = steps == self.shared.bring_up.steps.len();
-        let passed = self.ap.slot.until(|slot| match slot.state().load().stage() {
-            Stage::Starting => !is_last && slot.passed() >= steps,
-            _ => true,
-        });
-        let in_time = self.shared.bring_up.timer.timeout(self.timing().online_timeout, passed).await;
+        let passed = self
+            .ap
+            .slot
+            .until(|slot| match slot.state().load().stage() {
+                Stage::Starting => !is_last && slot.passed() >= steps,
+                _ => true,
+            });
+        let in_time = self
+            .shared
+            .bring_up
+            .timer
+            .timeout(self.timing().online_timeout, passed)
+            .await;
         self.polls.progress();
         match self.stage() {
             Stage::Online => Ok(()),
@@ -184,7 +217,12 @@ impl<M: Machine> Attempt<'_, M> {
             }
         }
         .inspect_err(|_| {
-            self.report.step = self.shared.bring_up.steps.get(self.ap.slot.passed()).map(|step| step.name());
+            self.report.step = self
+                .shared
+                .bring_up
+                .steps
+                .get(self.ap.slot.passed())
+                .map(|step| step.name());
         })
     }
 

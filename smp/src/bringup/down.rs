@@ -18,7 +18,11 @@ pub struct NotParked {
 
 impl fmt::Display for NotParked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CPU {} was asked to park and is still {:?}", self.cpu, self.stage)
+        write!(
+            f,
+            "CPU {} was asked to park and is still {:?}",
+            self.cpu, self.stage
+        )
     }
 }
 
@@ -52,12 +56,19 @@ pub async fn take_down<M: Machine>(bring_up: &BringUp<M>) -> Result<(), NotParke
     Ok(())
 }
 
-async fn until_parked<M: Machine>(bring_up: &BringUp<M>, ap: &Ap, deadline: Instant) -> Result<(), NotParked> {
+async fn until_parked<M: Machine>(
+    bring_up: &BringUp<M>,
+    ap: &Ap,
+    deadline: Instant,
+) -> Result<(), NotParked> {
     let stage = || ap.slot.state().load().stage();
     let mut pause = FIRST_LOOK;
     while !stage().is_down() {
         if bring_up.machine.now() >= deadline {
-            return Err(NotParked { cpu: ap.cpu, stage: stage() });
+            return Err(NotParked {
+                cpu: ap.cpu,
+                stage: stage(),
+            });
         }
         bring_up.timer.sleep(pause).await;
         pause = pause.saturating_mul(2);

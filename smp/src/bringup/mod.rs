@@ -48,7 +48,11 @@ pub struct Ap {
 impl Ap {
     /// An AP that was never kicked.
     pub fn new(cpu: CpuIndex, apic_id: ApicId) -> Self {
-        Self { cpu, apic_id, slot: Slot::new() }
+        Self {
+            cpu,
+            apic_id,
+            slot: Slot::new(),
+        }
     }
 }
 
@@ -126,7 +130,11 @@ impl<M: Machine> Shared<M> {
     }
 
     /// Starts the bring-up of one AP as a task of its own.
-    pub(crate) fn spawn(self: &Rc<Self>, spawner: &Spawner, index: usize) -> impl Future<Output = Report> + use<M> {
+    pub(crate) fn spawn(
+        self: &Rc<Self>,
+        spawner: &Spawner,
+        index: usize,
+    ) -> impl Future<Output = Report> + use<M> {
         let ap = &self.bring_up.aps[index];
         let unstarted = Report::new(ap.cpu, ap.apic_id);
         let task = spawner.spawn(attempt::attempt(Rc::clone(self), index));

@@ -66,7 +66,11 @@ impl Report {
     }
 
     pub(super) fn never_started(self, reason: &'static str) -> Self {
-        Self { outcome: Outcome::NeverStarted, reason: Some(reason), ..self }
+        Self {
+            outcome: Outcome::NeverStarted,
+            reason: Some(reason),
+            ..self
+        }
     }
 
     /// Adds the outcome and what the AP itself wrote down.
@@ -97,13 +101,25 @@ pub struct Round {
 
 impl Round {
     pub(super) fn new(strategy: Strategy, reports: Vec<Report>, end: Instant) -> Self {
-        let start = reports.iter().filter_map(|report| report.init).min().unwrap_or(end);
-        Self { strategy, reports, start, end }
+        let start = reports
+            .iter()
+            .filter_map(|report| report.init)
+            .min()
+            .unwrap_or(end);
+        Self {
+            strategy,
+            reports,
+            start,
+            end,
+        }
     }
 
     /// How many APs are online.
     pub fn online(&self) -> usize {
-        self.reports.iter().filter(|report| report.outcome == Outcome::Online).count()
+        self.reports
+            .iter()
+            .filter(|report| report.outcome == Outcome::Online)
+            .count()
     }
 
     /// Nanoseconds from the first INIT to `at`.
@@ -113,7 +129,11 @@ impl Round {
 
     /// Nanoseconds from the first INIT to the latest of the APs' times.
     pub fn last(&self, time: impl Fn(&Report) -> Option<Instant>) -> Option<u64> {
-        self.reports.iter().filter_map(time).max().map(|at| self.nanos(at))
+        self.reports
+            .iter()
+            .filter_map(time)
+            .max()
+            .map(|at| self.nanos(at))
     }
 
     /// The round as a record; `doorbells` are those that the BSP's executor counted during it.
@@ -130,7 +150,11 @@ impl Round {
             online_ns: self.last(|report| report.online),
             total_ns: self.nanos(self.end),
             polls: self.reports.iter().map(|report| report.polls).sum(),
-            spurious_polls: self.reports.iter().map(|report| report.spurious_polls).sum(),
+            spurious_polls: self
+                .reports
+                .iter()
+                .map(|report| report.spurious_polls)
+                .sum(),
             doorbells,
         }
     }

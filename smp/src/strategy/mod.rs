@@ -39,7 +39,11 @@ impl Strategy {
         }
     }
 
-    pub(crate) async fn drive<M: Machine>(self, shared: &Rc<Shared<M>>, spawner: &Spawner) -> Vec<Report> {
+    pub(crate) async fn drive<M: Machine>(
+        self,
+        shared: &Rc<Shared<M>>,
+        spawner: &Spawner,
+    ) -> Vec<Report> {
         match self {
             Self::Parallel => parallel::drive(shared, spawner).await,
             Self::Serial => serial::drive(shared, spawner).await,
@@ -61,6 +65,9 @@ impl FromStr for Strategy {
     type Err = UnknownStrategy;
 
     fn from_str(name: &str) -> Result<Self, UnknownStrategy> {
-        Self::ALL.into_iter().find(|strategy| strategy.name() == name).ok_or(UnknownStrategy)
+        Self::ALL
+            .into_iter()
+            .find(|strategy| strategy.name() == name)
+            .ok_or(UnknownStrategy)
     }
 }

@@ -1,0 +1,172 @@
+//! Every interleaving of the two sides of a slot, by loom. Run with
+//! `RUSTFLAGS="--cfg loom" cargo test --release -p reveille-smp --lib`.
+
+use loom::{cell::UnsafeCell, future::block_on, sync::Arc, thread};
+use reveille_executor::Instant;
+
+use crate::{slot::Slot, state::Stage};
+
+/// A slot with the stack that goes with it: loom reports two who touch it at once.
+struct Shared {
+    slot: Slot,
+    stack: UnsafeCell<u32>,
+}
+
+impl Shared {
+    fn kicked() -> Arc<Self> {
+        let shared = Arc::new(Self {
+            slot: Slot::new(),
+            stack: UnsafeCell::new(0),
+        });
+        shared.write_stack();
+        shared.slot.kick().unwrap();
+        shared
+    }
+
+    fn write_stack(&self) {
+        // SAFETY: loom checks that no other thread is here at the same time.
+        self.stack.with_mut(|stack| unsafe { *stack += 1 });
+    }
+
+    /// What the trampoline does: the stack is used only behind a claim that was won.
+    fn arrive(&self) -> bool {
+        let is_mine = self.slot.state().claim().is_ok();
+        if is_mine {
+            self.write_stack();
+        }
+        is_mine
+    }
+
+    fn stage(&self) -> Stage {
+        self.slot.state().load().stage()
+    }
+}
+
+#[test]
+fn a_claim_and_a_give_up_never_both_win_and_the_stack_has_one_user() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        let ap = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.arrive()
+        });
+        let is_given_up = shared.slot.state().give_up().is_ok();
+        if is_given_up {
+            shared.write_stack();
+        }
+        assert_ne!(ap.join().unwrap(), is_given_up);
+    });
+}
+
+#[test]
+fn of_two_arrivals_one_gets_the_stack() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        let other = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.arrive()
+        });
+        let (mine, its) = (shared.arrive(), other.join().unwrap());
+        assert_ne!(mine, its);
+    });
+}
+
+#[test]
+fn a_late_ap_that_meets_the_second_attempt_leaves_one_user_of_the_stack() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        let late = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.arrive()
+        });
+        if shared.slot.state().give_up().is_ok() {
+            shared.write_stack();
+            shared.slot.kick().unwrap();
+        }
+        // Whoever comes, by the old SIPI or by the new one, finds at most one open slot.
+        let (mine, its) = (shared.arrive(), late.join().unwrap());
+        assert_ne!(mine, its);
+    });
+}
+
+#[test]
+fn the_bsp_always_hears_of_an_alive_ap_and_sees_its_time_stamps() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        let ap = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                assert!(shared.arrive());
+                shared
+                    .slot
+                    .arrived(Instant::from_nanos(1), Instant::from_nanos(2));
+                shared.slot.report_alive(Instant::from_nanos(3)).unwrap();
+            }
+        });
+        // A lost wake is a deadlock, which loom reports.
+        block_on(
+            shared
+                .slot
+                .until(|slot| slot.state().load().stage() == Stage::Alive),
+        );
+        assert_eq!(shared.slot.real.get(), Some(Instant::from_nanos(1)));
+        assert_eq!(shared.slot.alive.get(), Some(Instant::from_nanos(3)));
+        // What the AP wrote on its stack before is the BSP's to see.
+        shared.write_stack();
+        ap.join().unwrap();
+    });
+}
+
+#[test]
+fn at_the_deadline_the_ap_is_given_up_or_seen() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        let ap = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                if shared.arrive() {
+                    shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+                }
+            }
+        });
+        if shared.slot.state().give_up().is_err() {
+            assert!(matches!(shared.stage(), Stage::Claimed | Stage::Alive));
+            block_on(
+                shared
+                    .slot
+                    .until(|slot| slot.state().load().stage() == Stage::Alive),
+            );
+        }
+        ap.join().unwrap();
+    });
+}
+
+#[test]
+fn call_steps_and_online_reach_the_other_side_whatever_the_order() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        shared.slot.state().claim().unwrap();
+        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+        let ap = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                block_on(shared.slot.until_called());
+                block_on(shared.slot.until_permitted(0));
+                shared.write_stack();
+                shared.slot.report_passed(1, true);
+                shared.slot.report_online(Instant::from_nanos(2)).unwrap();
+            }
+        });
+        shared.write_stack();
+        shared.slot.call(1).unwrap();
+        block_on(shared.slot.until(|slot| slot.passed() >= 1));
+        shared.write_stack();
+        block_on(
+            shared
+                .slot
+                .until(|slot| slot.state().load().stage() == Stage::Online),
+        );
+        assert_eq!(shared.slot.online.get(), Some(Instant::from_nanos(2)));
+        ap.join().unwrap();
+    });
+}

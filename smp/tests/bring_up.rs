@@ -1,0 +1,328 @@
+//! The bring-up's own future, the one that boots, against a small fake machine.
+
+mod fake_machine;
+
+use std::{cell::RefCell, time::Duration};
+
+use fake_machine::{Fake, Nature};
+use reveille_smp::{
+    bringup::{Report, Round, Timing},
+    cpu::CpuIndex,
+    outcome::Outcome,
+    state::Stage,
+    step::{Mode, Step, StepError, Steps},
+    strategy::Strategy,
+};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn timing() -> Timing {
+    Timing {
+        sipi_repeat: 20 * MS,
+        alive_timeout: 100 * MS,
+        online_timeout: 100 * MS,
+        ..Timing::default()
+    }
+}
+
+thread_local! {
+    /// Which CPU ran which step, in order.
+    static LOG: RefCell<Vec<(u32, &'static str)>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Logged {
+    name: &'static str,
+    mode: Mode,
+    fails_on: Option<u32>,
+}
+
+impl Step for Logged {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn mode(&self) -> Mode {
+        self.mode
+    }
+    fn up(&self, cpu: CpuIndex) -> Result<(), StepError> {
+        LOG.with_borrow_mut(|log| log.push((cpu.0, self.name)));
+        if self.fails_on == Some(cpu.0) {
+            Err(StepError::Exhausted)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+const fn serialised(name: &'static str) -> Logged {
+    Logged {
+        name,
+        mode: Mode::Serialised,
+        fails_on: None,
+    }
+}
+
+const fn concurrent(name: &'static str) -> Logged {
+    Logged {
+        name,
+        mode: Mode::Concurrent,
+        fails_on: None,
+    }
+}
+
+static STEPS: Steps = &[&serialised("first"), &concurrent("second")];
+static NO_STEPS: Steps = &[];
+
+fn outcomes(round: &Round) -> Vec<Outcome> {
+    round.reports.iter().map(|report| report.outcome).collect()
+}
+
+fn order_of(step: &str) -> Vec<u32> {
+    LOG.with_borrow(|log| {
+        log.iter()
+            .filter(|(_, name)| *name == step)
+            .map(|&(cpu, _)| cpu)
+            .collect()
+    })
+}
+
+fn nanos(
+    round: &Round,
+    at: impl Fn(&Report) -> Option<reveille_executor::Instant>,
+    ap: usize,
+) -> u64 {
+    round.nanos(at(&round.reports[ap]).unwrap())
+}
+
+#[test]
+fn all_aps_come_online_in_every_strategy() {
+    for steps in [STEPS, NO_STEPS] {
+        for strategy in Strategy::ALL {
+            let fake = Fake::healthy(9, MS, steps);
+            let round = fake.bring_up(strategy, timing());
+            assert_eq!(outcomes(&round), [Outcome::Online; 9], "{strategy}");
+            assert!(round.reports.iter().all(|report| report.sipis == 1));
+            assert_eq!(fake.wrongful_inits(), 0);
+        }
+    }
+}
+
+#[test]
+fn an_ap_costs_at_most_six_polls_and_none_of_them_is_spurious() {
+    let round = Fake::healthy(64, MS, STEPS).bring_up(Strategy::Parallel, timing());
+    for report in &round.reports {
+        assert!(
+            report.polls <= 6,
+            "CPU {} was polled {} times",
+            report.cpu,
+            report.polls
+        );
+        assert_eq!(report.spurious_polls, 0, "CPU {}", report.cpu);
+    }
+}
+
+#[test]
+fn parallel_overlaps_all_delays_and_serial_adds_them_up() {
+    let timing = Timing {
+        init_delay: 10 * MS,
+        ..timing()
+    };
+    let nanos = |strategy| {
+        let round = Fake::healthy(8, MS, STEPS).bring_up(strategy, timing);
+        Duration::from_nanos(round.last(|report| report.online).unwrap())
+    };
+    let (parallel, serial) = (nanos(Strategy::Parallel), nanos(Strategy::Serial));
+    assert!(parallel < 12 * MS, "{parallel:?}");
+    assert!(serial >= 88 * MS, "{serial:?}");
+}
+
+#[test]
+fn serialised_steps_run_one_cpu_at_a_time_from_the_lowest() {
+    LOG.take();
+    Fake::healthy(16, MS, STEPS).bring_up(Strategy::Parallel, timing());
+    assert_eq!(order_of("first"), (1..=16).collect::<Vec<_>>());
+    assert_eq!(order_of("second").len(), 16);
+}
+
+#[test]
+fn a_slow_cpu_is_passed_over_and_taken_when_it_comes() {
+    LOG.take();
+    let latency = |n| if n == 1 { 50 * MS } else { MS };
+    let fake = Fake::new((1..=4).map(|n| (Nature::Healthy, latency(n))), STEPS);
+    let timing = Timing {
+        sipi_repeat: 90 * MS,
+        ..timing()
+    };
+    let round = fake.bring_up(Strategy::Parallel, timing);
+    assert_eq!(outcomes(&round), [Outcome::Online; 4]);
+    assert_eq!(order_of("first"), [2, 3, 4, 1]);
+}
+
+#[test]
+fn silent_cpus_cost_one_deadline_together_and_hold_up_nobody() {
+    let nature = |n| {
+        if n % 3 == 1 {
+            Nature::Silent
+        } else {
+            Nature::Healthy
+        }
+    };
+    let fake = Fake::new((1..=9).map(|n| (nature(n), MS)), STEPS);
+    let round = fake.bring_up(Strategy::Parallel, timing());
+    for (report, n) in round.reports.iter().zip(1..) {
+        let expected = if n % 3 == 1 {
+            Outcome::NeverStarted
+        } else {
+            Outcome::Online
+        };
+        assert_eq!(report.outcome, expected, "CPU {n}");
+    }
+    assert!(round.last(|report| report.online).unwrap() < 2_000_000);
+    let total = Duration::from_nanos(round.nanos(round.end));
+    assert!((100 * MS..101 * MS).contains(&total), "{total:?}");
+}
+
+#[test]
+fn a_second_sipi_is_sent_to_a_cpu_without_evidence_and_only_to_it() {
+    let natures = [
+        Nature::LosesFirstSipi,
+        Nature::StopsInRealMode,
+        Nature::Healthy,
+        Nature::Silent,
+    ];
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let round = fake.bring_up(Strategy::Parallel, timing());
+    let found: Vec<_> = round
+        .reports
+        .iter()
+        .map(|report| (report.outcome, report.sipis))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Outcome::Online, 2),
+            (Outcome::StuckRealMode, 1),
+            (Outcome::Online, 1),
+            (Outcome::NeverStarted, 2),
+        ]
+    );
+}
+
+#[test]
+fn every_place_to_stop_has_its_outcome() {
+    let natures = [
+        (Nature::StopsInRealMode, Outcome::StuckRealMode),
+        (Nature::StopsInLongMode, Outcome::StuckLongMode),
+        (Nature::StopsClaimed, Outcome::StuckLongMode),
+        (Nature::Silent, Outcome::NeverStarted),
+        (Nature::Unreachable, Outcome::NeverStarted),
+        (Nature::Healthy, Outcome::Online),
+    ];
+    for strategy in Strategy::ALL {
+        let fake = Fake::new(natures.map(|(nature, _)| (nature, MS)), STEPS);
+        let round = fake.bring_up(strategy, timing());
+        assert_eq!(
+            outcomes(&round),
+            natures.map(|(_, outcome)| outcome),
+            "{strategy}"
+        );
+        assert!(round.reports[4].reason.is_some());
+    }
+}
+
+#[test]
+fn a_late_ap_parks_without_touching_its_slot_and_comes_online_at_the_next_attempt() {
+    let fake = Fake::new(
+        [(Nature::LateAtFirst(150 * MS), MS), (Nature::Silent, MS)],
+        STEPS,
+    );
+    let first = fake.bring_up(Strategy::Serial, timing());
+    // It arrived while the BSP waited for the silent one.
+    assert_eq!(
+        outcomes(&first),
+        [Outcome::StuckLongMode, Outcome::NeverStarted]
+    );
+    let slot = &fake.aps()[0].slot;
+    assert_eq!(slot.state().load().stage(), Stage::GivenUp);
+    assert!(first.reports[0].alive.is_none());
+
+    let second = fake.bring_up(Strategy::Parallel, timing());
+    assert_eq!(outcomes(&second), [Outcome::Online, Outcome::NeverStarted]);
+    assert_eq!(slot.state().load().generation(), 2);
+    assert_eq!(fake.wrongful_inits(), 0);
+}
+
+#[test]
+fn a_claimed_slot_is_never_reset_by_a_later_attempt() {
+    let fake = Fake::new([(Nature::StopsClaimed, MS)], STEPS);
+    fake.bring_up(Strategy::Parallel, timing());
+    let again = fake.bring_up(Strategy::Parallel, timing());
+    assert_eq!(fake.wrongful_inits(), 0);
+    assert_eq!(
+        (again.reports[0].outcome, again.reports[0].sipis),
+        (Outcome::Late, 0)
+    );
+}
+
+#[test]
+fn a_failing_step_is_named_and_passes_the_turn_on() {
+    static FAILING: Steps = &[
+        &concurrent("zeroth"),
+        &Logged {
+            name: "breaks",
+            mode: Mode::Serialised,
+            fails_on: Some(2),
+        },
+        &concurrent("last"),
+    ];
+    let round = Fake::healthy(3, MS, FAILING).bring_up(Strategy::Parallel, timing());
+    assert_eq!(
+        outcomes(&round),
+        [Outcome::Online, Outcome::Failed, Outcome::Online]
+    );
+    let failed = &round.reports[1];
+    assert_eq!(
+        (failed.step, failed.reason),
+        (Some("breaks"), Some(StepError::Exhausted.reason()))
+    );
+    assert!(failed.online.is_none());
+}
+
+#[test]
+fn the_wake_moves_the_task_and_without_it_only_a_deadline_does() {
+    let fake = Fake::healthy(2, MS, STEPS);
+    fake.aps()[0].slot.mute();
+    let round = fake.bring_up(Strategy::Parallel, timing());
+    // The flag is set after a millisecond, and nobody looks before the next deadline.
+    assert_eq!(outcomes(&round), [Outcome::Online; 2]);
+    assert!(nanos(&round, |report| report.alive, 0) < 2_000_000);
+    assert!(nanos(&round, |report| report.online, 0) >= 20_000_000);
+    assert!(nanos(&round, |report| report.online, 1) < 2_000_000);
+}
+
+#[test]
+fn taken_down_and_up_again_every_ap_parks_and_returns() {
+    let fake = Fake::healthy(7, MS, STEPS);
+    for generation in 1..=5 {
+        let strategy = Strategy::ALL[generation as usize % 2];
+        let round = fake.bring_up(strategy, timing());
+        assert_eq!(outcomes(&round), [Outcome::Online; 7]);
+        assert!(
+            fake.aps()
+                .iter()
+                .all(|ap| ap.slot.state().load().generation() == generation)
+        );
+        fake.take_down().unwrap();
+        assert!(
+            fake.aps()
+                .iter()
+                .all(|ap| ap.slot.state().load().stage() == Stage::Parked)
+        );
+    }
+    assert_eq!(fake.wrongful_inits(), 0);
+}
+
+#[test]
+fn a_machine_without_aps_is_up_at_once() {
+    let round = Fake::healthy(0, MS, STEPS).bring_up(Strategy::Parallel, timing());
+    assert_eq!((round.reports.len(), round.nanos(round.end)), (0, 0));
+}

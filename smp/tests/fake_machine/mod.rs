@@ -1,0 +1,313 @@
+//! A machine on the host: a virtual clock, and APs that each run the AP's side of the bring-up on
+//! an executor of their own. Time passes only while the BSP's executor sleeps. A lost wake thus
+//! ends at a deadline, or in a panic where there is none, and never flickers.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use reveille_executor::{Clock, Counters, Doorbell, Executor, Idle, Instant, SleepGate, Spawner};
+use reveille_smp::{
+    ap::{self, Arrival},
+    bringup::{Ap, BringUp, NotParked, Round, Timing, take_down},
+    cpu::{ApicId, CpuIndex},
+    machine::{Evidence, Machine, SendError},
+    step::Steps,
+    strategy::Strategy,
+};
+
+/// What an AP does when a SIPI reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// It comes up.
+    Healthy,
+    /// It never starts.
+    Silent,
+    /// The first SIPI is lost on the way.
+    LosesFirstSipi,
+    /// It stops in real mode.
+    StopsInRealMode,
+    /// It stops in long mode before it claims its slot.
+    StopsInLongMode,
+    /// It stops behind the claim.
+    StopsClaimed,
+    /// At its first start it needs so much longer to claim its slot.
+    LateAtFirst(Duration),
+    /// The machine's APIC cannot name it.
+    Unreachable,
+}
+
+/// A machine with its APs; clones mean the same one. One at a time in a thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Fake(&'static World);
+
+struct World {
+    now: AtomicU64,
+    aps: Arc<[Ap]>,
+    steps: Steps,
+    cpus: Vec<FakeCpu>,
+    /// INITs that reached a CPU while it was neither waiting nor parked: what must never happen.
+    wrongful_inits: AtomicU64,
+}
+
+struct FakeCpu {
+    nature: Nature,
+    /// From the SIPI to the first instruction.
+    latency: Duration,
+    sipis: AtomicU64,
+    evidence: AtomicU64,
+}
+
+#[derive(Clone, Copy)]
+enum Event {
+    RealMode,
+    LongMode,
+    Claim,
+}
+
+/// From one stage of an AP's start to the next.
+const STAGE: Duration = Duration::from_micros(10);
+
+thread_local! {
+    /// What happens to which AP, by time and order.
+    static AGENDA: RefCell<BTreeMap<(Instant, u64), (usize, Event)>> = const { RefCell::new(BTreeMap::new()) };
+    /// The executors of the APs that reached Rust.
+    static RESIDENTS: RefCell<BTreeMap<usize, Executor<Counters>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+impl Fake {
+    /// A machine with an AP for each nature, each so far away.
+    pub(crate) fn new(natures: impl IntoIterator<Item = (Nature, Duration)>, steps: Steps) -> Self {
+        let cpus: Vec<_> = natures
+            .into_iter()
+            .map(|(nature, latency)| FakeCpu {
+                nature,
+                latency,
+                sipis: AtomicU64::new(0),
+                evidence: AtomicU64::new(0),
+            })
+            .collect();
+        AGENDA.take();
+        RESIDENTS.take();
+        // Ids with holes, so that nobody takes them for indices.
+        let aps = (1..=cpus.len() as u32).map(|n| Ap::new(CpuIndex(n), ApicId(3 * n)));
+        Self(Box::leak(Box::new(World {
+            now: AtomicU64::new(1_000_000_000),
+            aps: aps.collect(),
+            steps,
+            cpus,
+            wrongful_inits: AtomicU64::new(0),
+        })))
+    }
+
+    /// Healthy APs, each `latency` away.
+    pub(crate) fn healthy(aps: usize, latency: Duration, steps: Steps) -> Self {
+        Self::new((0..aps).map(|_| (Nature::Healthy, latency)), steps)
+    }
+
+    /// The APs' shared side.
+    pub(crate) fn aps(&self) -> &[Ap] {
+        &self.0.aps
+    }
+
+    /// Brings all APs up, on a fresh executor for the BSP.
+    pub(crate) fn bring_up(&self, strategy: Strategy, timing: Timing) -> Round {
+        self.on_bsp(timing, async move |bring_up, spawner| {
+            bring_up.run(&spawner, strategy).await
+        })
+    }
+
+    /// Takes all APs down.
+    pub(crate) fn take_down(&self) -> Result<(), NotParked> {
+        self.on_bsp(Timing::default(), async |bring_up, _| {
+            take_down(&bring_up).await
+        })
+    }
+
+    /// INITs that hit a CPU which was running.
+    pub(crate) fn wrongful_inits(&self) -> u64 {
+        self.0.wrongful_inits.load(Ordering::Relaxed)
+    }
+
+    fn on_bsp<T>(&self, timing: Timing, job: impl AsyncFnOnce(BringUp<Self>, Spawner) -> T) -> T {
+        let mut executor = self.executor(self.0.cpus.len());
+        let (timer, spawner) = (executor.timer(), executor.spawner());
+        let bring_up = BringUp {
+            machine: *self,
+            timer,
+            aps: Arc::clone(&self.0.aps),
+            steps: self.0.steps,
+            timing,
+        };
+        executor.block_on(job(bring_up, spawner))
+    }
+
+    fn executor(&self, capacity: usize) -> Executor<Counters> {
+        Executor::with_capacity(capacity, Box::leak(Box::new(*self)), Counters::default())
+    }
+
+    fn index(target: ApicId) -> usize {
+        target.0 as usize / 3 - 1
+    }
+
+    fn cpu(&self, target: ApicId) -> &FakeCpu {
+        &self.0.cpus[Self::index(target)]
+    }
+
+    fn schedule(&self, index: usize, after: Duration, event: Event) {
+        AGENDA.with_borrow_mut(|agenda| {
+            let at = self.now().saturating_add(after);
+            let order = (0..).find(|&order| !agenda.contains_key(&(at, order)));
+            agenda.insert((at, order.unwrap_or_default()), (index, event));
+        });
+    }
+
+    /// Lets every AP run until it would halt, the highest first: an order that only the turnstile
+    /// can turn round. Returns whether anything ran.
+    fn run_residents(&self) -> bool {
+        let indices: Vec<_> =
+            RESIDENTS.with_borrow(|residents| residents.keys().rev().copied().collect());
+        let mut polls = 0;
+        for index in indices {
+            let resident = RESIDENTS.with_borrow_mut(|residents| residents.remove(&index));
+            if let Some(mut executor) = resident {
+                polls += executor.poll_ready();
+                RESIDENTS.with_borrow_mut(|residents| residents.insert(index, executor));
+            }
+        }
+        polls > 0
+    }
+
+    /// Goes on to the next event, or to `until` where that comes first.
+    fn advance(&self, until: Option<Instant>) {
+        let next = AGENDA.with_borrow_mut(|agenda| {
+            let entry = agenda.first_entry()?;
+            let at = entry.key().0;
+            until
+                .is_none_or(|until| at <= until)
+                .then(|| (at, entry.remove()))
+        });
+        let at = next.map(|(at, _)| at).or(until);
+        let at = at.expect("the BSP sleeps for ever: nothing is under way and it has no deadline");
+        self.0.now.store(at.as_nanos(), Ordering::Relaxed);
+        if let Some((_, (index, event))) = next {
+            self.happen(index, event);
+        }
+    }
+
+    fn happen(&self, index: usize, event: Event) {
+        let cpu = &self.0.cpus[index];
+        match (event, cpu.nature) {
+            (Event::RealMode, nature) => {
+                cpu.evidence.store(1, Ordering::Relaxed);
+                if nature != Nature::StopsInRealMode {
+                    self.schedule(index, STAGE, Event::LongMode);
+                }
+            }
+            (Event::LongMode, nature) => {
+                cpu.evidence.store(2, Ordering::Relaxed);
+                match nature {
+                    Nature::StopsInLongMode => {}
+                    Nature::LateAtFirst(delay) if cpu.sipis.load(Ordering::Relaxed) == 1 => {
+                        self.schedule(index, delay, Event::Claim);
+                    }
+                    _ => self.schedule(index, STAGE, Event::Claim),
+                }
+            }
+            (Event::Claim, nature) => {
+                let is_claimed = self.0.aps[index].slot.state().claim().is_ok();
+                if is_claimed && nature != Nature::StopsClaimed {
+                    self.enter_rust(index);
+                }
+            }
+        }
+    }
+
+    fn enter_rust(&self, index: usize) {
+        let fake = *self;
+        let arrival = Arrival {
+            real: self.now(),
+            long: self.now(),
+        };
+        let life = async move {
+            let Ap { cpu, slot, .. } = &fake.0.aps[index];
+            ap::reside(slot, *cpu, fake.0.steps, &fake, arrival)
+                .await
+                .expect("the slot was claimed");
+            slot.state()
+                .park()
+                .expect("its life ended with a request or a failure");
+        };
+        let executor = self.executor(1);
+        executor
+            .spawner()
+            .spawn(life)
+            .expect("a fresh executor has a slot left");
+        RESIDENTS.with_borrow_mut(|residents| residents.insert(index, executor));
+    }
+}
+
+impl Machine for Fake {
+    fn send_init(&self, target: ApicId) -> Result<(), SendError> {
+        if self.cpu(target).nature == Nature::Unreachable {
+            return Err(SendError::Unreachable);
+        }
+        let index = Self::index(target);
+        if !self.0.aps[index].slot.state().load().stage().is_down() {
+            self.0.wrongful_inits.fetch_add(1, Ordering::Relaxed);
+        }
+        // Reset: what was under way on it ends.
+        AGENDA.with_borrow_mut(|agenda| agenda.retain(|_, &mut (cpu, _)| cpu != index));
+        RESIDENTS.with_borrow_mut(|residents| residents.remove(&index));
+        Ok(())
+    }
+
+    fn send_sipi(&self, target: ApicId) -> Result<(), SendError> {
+        let cpu = self.cpu(target);
+        let earlier = cpu.sipis.fetch_add(1, Ordering::Relaxed);
+        match cpu.nature {
+            Nature::Silent => {}
+            Nature::LosesFirstSipi if earlier == 0 => {}
+            _ => self.schedule(Self::index(target), cpu.latency, Event::RealMode),
+        }
+        Ok(())
+    }
+
+    fn evidence(&self, target: ApicId) -> Evidence {
+        match self.cpu(target).evidence.load(Ordering::Relaxed) {
+            0 => Evidence::None,
+            1 => Evidence::RealMode,
+            _ => Evidence::LongMode,
+        }
+    }
+
+    fn forget_evidence(&self, target: ApicId) {
+        self.cpu(target).evidence.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Fake {
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.0.now.load(Ordering::Relaxed))
+    }
+}
+
+impl Doorbell for Fake {
+    /// Whoever sleeps here looks for work by itself.
+    fn ring(&self) {}
+}
+
+impl Idle for Fake {
+    /// Only the BSP's executor sleeps: the APs' are polled from here.
+    fn idle(&self, _: &SleepGate<'_>, until: Option<Instant>) {
+        if !self.run_residents() {
+            self.advance(until);
+        }
+    }
+}
