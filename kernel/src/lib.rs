@@ -3,6 +3,7 @@
 
 extern crate alloc;
 
+pub mod acpi;
 pub mod boot;
 pub mod command_line;
 pub mod console;

@@ -169,7 +169,9 @@ impl<M: PhysicalMemory> Reader<'_, M> {
     }
 
     fn occupy(&mut self, address: u64, length: u64) {
-        self.occupied.push(address..address.saturating_add(length));
+        if length > 0 {
+            self.occupied.push(address..address.saturating_add(length));
+        }
     }
 
     fn regions(&mut self, map: u64, count: u32) -> Result<Vec<Region>, StartInfoError> {
@@ -376,6 +378,7 @@ mod tests {
         assert_eq!(info.rsdp, None);
         assert_eq!(info.command_line, "");
         assert_eq!(info.modules, []);
+        assert_eq!(info.occupied, [0x21e0..0x2218, 0x2218..0x2248]);
     }
 
     #[test]

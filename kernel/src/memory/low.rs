@@ -1,6 +1,7 @@
 //! The two pages below 1 MiB on which an AP starts: code, and mailbox.
 //!
-//! A SIPI names its page with 8 bits, so the code lies below 1 MiB (SDM volume 3, 10.6.1). No page
+//! A SIPI names its page with 8 bits, so the code lies below 1 MiB (SDM volume 3, "Interrupt
+//! Command Register"). No page
 //! is fixed beforehand: every loader keeps its boot information somewhere else down there.
 
 use core::ops::Range;

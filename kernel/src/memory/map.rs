@@ -11,7 +11,7 @@ use core::ops::Range;
 /// The size of a page and of a frame in bytes.
 pub const PAGE_SIZE: u64 = 4096;
 
-/// Above this, x86_64 has no physical addresses: 52 bits (SDM volume 3, 4.1.4, MAXPHYADDR).
+/// Above this, x86_64 has no physical addresses: 52 bits (SDM volume 3, "Enumeration of Paging Features").
 const PHYSICAL_END: u64 = 1 << 52;
 
 /// One region as the loader lists it.

@@ -1,7 +1,27 @@
-//! Memory.
+//! Memory: who owns which part of it, and where it is mapped.
+//!
+//! The final address space shows RAM and devices at their own addresses and stacks in an area of
+//! their own. Nothing is both writable and executable; page 0, the page below the boot stack, and
+//! the guards below all other stacks are not mapped.
+//!
+//! Mappings are added while several CPUs run, and changed or taken away only while the BSP runs
+//! alone, so no other TLB is ever told anything.
+
 pub mod frames;
 #[cfg(target_os = "none")]
 pub mod heap;
+#[cfg(target_os = "none")]
+pub mod image;
+#[cfg(target_os = "none")]
+mod kernel;
 pub mod low;
 pub mod map;
+pub mod paging;
 pub mod physical;
+pub mod stacks;
+
+#[cfg(target_os = "none")]
+pub use kernel::{
+    MemoryError, allocate_stack, free_frames, init, low_pages, map_device, protect, root,
+    stack_owner, writable_and_executable,
+};

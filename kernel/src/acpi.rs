@@ -1,0 +1,603 @@
+//! What the firmware's ACPI tables say: the CPUs' list and two clocks.
+//!
+//! The RSDP is found and checked here; the `acpi` crate walks the XSDT or RSDT. Two rules keep
+//! hostile tables from leading it astray: it sees only copies made through [`PhysicalMemory`], and
+//! a header whose length cannot be true loses its signature in the copy, so the crate passes it
+//! over. The MADT leaves here as bytes: `reveille_smp::madt` walks its entries.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::fmt;
+use core::ops::Range;
+use core::ptr::NonNull;
+
+use acpi::address::AddressSpace;
+use acpi::fadt::Fadt;
+use acpi::hpet::HpetTable;
+use acpi::madt::Madt;
+use acpi::sdt::SdtHeader;
+use acpi::{AcpiHandler, AcpiTable, AcpiTables, PhysicalMapping};
+
+use crate::memory::physical::{OutOfReach, PhysicalMemory};
+
+/// What the kernel wants from ACPI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcpiInfo {
+    /// The whole MADT, header first; its length and checksum are right, its entries unchecked.
+    pub madt: Vec<u8>,
+    /// The power management timer, if the machine has one.
+    pub pm_timer: Option<PmTimer>,
+    /// Physical address of the HPET's registers, if the machine has one.
+    pub hpet: Option<u64>,
+}
+
+/// The ACPI power management timer: a counter of 3.579545 MHz (ACPI 6.5, 4.8.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PmTimer {
+    /// The I/O port that reads the counter, as 32 bits.
+    pub port: u16,
+    /// Whether the counter has 32 bits; if not, it has 24, and the upper 8 are to be ignored.
+    pub is_32_bit: bool,
+}
+
+/// Reads the tables.
+///
+/// `rsdp` is the RSDP's physical address if the loader knows it; otherwise it is looked for where a
+/// BIOS leaves it.
+pub fn read(memory: &impl PhysicalMemory, rsdp: Option<u64>) -> Result<AcpiInfo, AcpiError> {
+    let root = match rsdp {
+        Some(address) => root_table(memory, address)?,
+        None => bios_areas(memory)
+            .flat_map(|area| area.step_by(16))
+            .find_map(|address| root_table(memory, address).ok())
+            .ok_or(AcpiError::NoRsdp)?,
+    };
+
+    let madt_seen = Cell::new(None);
+    let copies = Copies {
+        memory,
+        madt_seen: &madt_seen,
+    };
+    // SAFETY: the crate sees copies only, so no address is invalid.
+    let tables = unsafe { AcpiTables::from_rsdt(copies, root.revision, root.address as usize) }
+        .map_err(|cause| AcpiError::RootTable {
+            address: root.address,
+            cause,
+        })?;
+
+    let madt = tables
+        .find_table::<Madt>()
+        .map_err(|_| match madt_seen.get() {
+            Some(address) => AcpiError::BadMadt { address },
+            None => AcpiError::NoMadt,
+        })?;
+    Ok(AcpiInfo {
+        madt: bytes(&madt).to_vec(),
+        pm_timer: tables
+            .find_table::<Fadt>()
+            .ok()
+            .and_then(|fadt| pm_timer(&fadt)),
+        hpet: tables
+            .find_table::<HpetTable>()
+            .ok()
+            .and_then(|hpet| hpet_base(bytes(&hpet))),
+    })
+}
+
+fn pm_timer(fadt: &Fadt) -> Option<PmTimer> {
+    let block = fadt.pm_timer_block().ok()??;
+    if block.address_space != AddressSpace::SystemIo {
+        return None;
+    }
+    let flags = { fadt.flags };
+    Some(PmTimer {
+        port: u16::try_from(block.address).ok()?,
+        is_32_bit: flags.pm_timer_is_32_bit(),
+    })
+}
+
+/// The base address is a generic address structure at offset 40 (IA-PC HPET 1.0a, 3.2.4). The
+/// crate's own reading of it panics on an address space other than memory.
+fn hpet_base(table: &[u8]) -> Option<u64> {
+    const SYSTEM_MEMORY: u8 = 0;
+    let base = table.get(40..52)?;
+    let address = u64::from_le_bytes(base[4..].try_into().expect("eight bytes"));
+    (base[0] == SYSTEM_MEMORY && address != 0).then_some(address)
+}
+
+/// The XSDT or the RSDT.
+struct RootTable {
+    address: u64,
+    /// As the crate counts: 0 for an RSDT, with addresses of 4 bytes, else an XSDT, with 8.
+    revision: u8,
+}
+
+/// What the RSDP at `address` leads to (ACPI 6.5, 5.2.5.3).
+fn root_table(memory: &impl PhysicalMemory, address: u64) -> Result<RootTable, AcpiError> {
+    /// ACPI 2.0.
+    const SINCE_XSDT: u8 = 2;
+    let unreadable = |cause| AcpiError::UnreadableRsdp { cause };
+    let first: [u8; 20] = memory.read_array(address).map_err(unreadable)?;
+    if !first.starts_with(b"RSD PTR ") || checksum(&first) != 0 {
+        return Err(AcpiError::BadRsdp { address });
+    }
+    let revision = first[15];
+    let rsdt = u32::from_le_bytes(first[16..].try_into().expect("four bytes"));
+    if revision >= SINCE_XSDT {
+        // Length, XSDT address, checksum over all, reserved.
+        let whole: [u8; 36] = memory.read_array(address).map_err(unreadable)?;
+        let length = u32::from_le_bytes(whole[20..24].try_into().expect("four bytes"));
+        if length as usize != whole.len() || checksum(&whole) != 0 {
+            return Err(AcpiError::BadRsdp { address });
+        }
+        let xsdt = u64::from_le_bytes(whole[24..32].try_into().expect("eight bytes"));
+        if xsdt != 0 {
+            return Ok(RootTable {
+                address: xsdt,
+                revision,
+            });
+        }
+    }
+    Ok(RootTable {
+        address: rsdt.into(),
+        revision: 0,
+    })
+}
+
+/// Where a BIOS may leave the RSDP, on a boundary of 16 bytes (ACPI 6.5, 5.2.5.1): the first KiB of
+/// the extended BIOS data area, and the BIOS's own area.
+fn bios_areas(memory: &impl PhysicalMemory) -> impl Iterator<Item = Range<u64>> {
+    /// In the BIOS data area: the extended area's real-mode segment.
+    const EBDA_SEGMENT: u64 = 0x40e;
+    let ebda = memory
+        .read_array(EBDA_SEGMENT)
+        .map(|segment| u64::from(u16::from_le_bytes(segment)) << 4)
+        .ok()
+        .filter(|ebda| (0x8_0000..0xa_0000).contains(ebda))
+        .map(|ebda| ebda..ebda + 0x400);
+    ebda.into_iter().chain([0xe_0000..0x10_0000])
+}
+
+fn checksum(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
+}
+
+/// The copy of a table that the crate has found and checked.
+fn bytes<H: AcpiHandler, T: AcpiTable>(table: &PhysicalMapping<H, T>) -> &[u8] {
+    // SAFETY: a mapping made by `Copies` holds at least the bytes that were asked for.
+    unsafe {
+        core::slice::from_raw_parts(
+            table.virtual_start().as_ptr().cast::<u8>(),
+            table.region_length(),
+        )
+    }
+}
+
+/// Gives the crate copies in place of mappings.
+struct Copies<'a, M> {
+    memory: &'a M,
+    /// Address of the table with the MADT's signature, whatever else is wrong with it.
+    madt_seen: &'a Cell<Option<usize>>,
+}
+
+/// Longest table that is copied. QEMU's MADT for 4096 CPUs has 64 KiB.
+const LONGEST_TABLE: usize = 1 << 20;
+
+impl<M: PhysicalMemory> Copies<'_, M> {
+    /// `length` bytes from `address` on, zeroes if they cannot be read.
+    fn copy(&self, address: usize, length: usize) -> Vec<u8> {
+        let mut copy = vec![0; length];
+        if self.memory.read(address as u64, &mut copy).is_err() {
+            copy.fill(0);
+        }
+        copy
+    }
+
+    /// A header at the start of a copy keeps its signature if its length can be true. A table must
+    /// be longer than its header also because the crate takes the header's mapping for that of the
+    /// table otherwise, which its type for the table may outrun.
+    fn check_header(&self, address: usize, header: &mut [u8]) {
+        let (signature, rest) = header.split_at_mut(4);
+        if signature == b"APIC" {
+            self.madt_seen.set(Some(address));
+        }
+        let length = u32::from_le_bytes(rest[..4].try_into().expect("four bytes")) as usize;
+        if length <= size_of::<SdtHeader>() || length > LONGEST_TABLE {
+            signature.fill(0);
+        }
+    }
+}
+
+impl<M> Clone for Copies<'_, M> {
+    fn clone(&self) -> Self {
+        Self {
+            memory: self.memory,
+            madt_seen: self.madt_seen,
+        }
+    }
+}
+
+impl<M: PhysicalMemory> AcpiHandler for Copies<'_, M> {
+    unsafe fn map_physical_region<T>(
+        &self,
+        physical_address: usize,
+        size: usize,
+    ) -> PhysicalMapping<Self, T> {
+        const { assert!(align_of::<T>() == 1, "a copy of bytes is not aligned") };
+        let mut copy = self.copy(physical_address, size);
+        if size >= size_of::<SdtHeader>() {
+            self.check_header(physical_address, &mut copy);
+        }
+        // Never less than a whole `T`: tables of old revisions are shorter than the crate's type.
+        copy.resize(size.max(size_of::<T>()), 0);
+        let mapped = copy.len();
+        let start = NonNull::from(Box::leak(copy.into_boxed_slice())).cast();
+        // SAFETY: the copy has `mapped` bytes, enough for a `T`, and lives until
+        // `unmap_physical_region` takes it back.
+        unsafe { PhysicalMapping::new(physical_address, start, size, mapped, self.clone()) }
+    }
+
+    fn unmap_physical_region<T>(region: &PhysicalMapping<Self, T>) {
+        let start = region.virtual_start().as_ptr().cast::<u8>();
+        let copy = core::ptr::slice_from_raw_parts_mut(start, region.mapped_length());
+        // SAFETY: `map_physical_region` leaked a box of so many bytes, and the crate drops each
+        // mapping once.
+        drop(unsafe { Box::from_raw(copy) });
+    }
+}
+
+/// Why ACPI did not say who the CPUs are.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AcpiError {
+    /// The loader names no RSDP, and none is where a BIOS leaves it.
+    NoRsdp,
+    /// The loader's RSDP lies where no memory can be read.
+    UnreadableRsdp {
+        /// Where.
+        cause: OutOfReach,
+    },
+    /// The loader's RSDP has a wrong signature, length or checksum.
+    BadRsdp {
+        /// Its physical address.
+        address: u64,
+    },
+    /// The XSDT or RSDT is damaged.
+    RootTable {
+        /// Its physical address.
+        address: u64,
+        /// What is wrong with it.
+        cause: acpi::AcpiError,
+    },
+    /// There is no MADT.
+    NoMadt,
+    /// The MADT has a wrong length or checksum, or cannot be read to its end.
+    BadMadt {
+        /// Its physical address.
+        address: usize,
+    },
+}
+
+impl fmt::Display for AcpiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ACPI: ")?;
+        match self {
+            Self::NoRsdp => write!(f, "no RSDP; is ACPI switched off?"),
+            Self::UnreadableRsdp { cause } => write!(f, "RSDP: {cause}"),
+            Self::BadRsdp { address } => {
+                write!(
+                    f,
+                    "RSDP at {address:#x} has a wrong signature, length or checksum"
+                )
+            }
+            Self::RootTable { address, cause } => {
+                write!(f, "XSDT or RSDT at {address:#x}: {cause:?}")
+            }
+            Self::NoMadt => write!(f, "no MADT, so no list of CPUs"),
+            Self::BadMadt { address } => {
+                write!(f, "MADT at {address:#x} has a wrong length or checksum")
+            }
+        }
+    }
+}
+
+impl core::error::Error for AcpiError {}
+
+#[cfg(test)]
+mod tests {
+    use super::{AcpiError, AcpiInfo, PmTimer, checksum, read};
+    use crate::memory::physical::fake::Pieces;
+
+    const RSDP: u64 = 0xf_5b20;
+    const ROOT: u64 = 0x7fe_1000;
+    const MADT: u64 = 0x7fe_2000;
+    const FADT: u64 = 0x7fe_3000;
+    const HPET: u64 = 0x7fe_4000;
+
+    /// A table with a right length and checksum.
+    fn table(signature: &[u8; 4], revision: u8, body: &[u8]) -> Vec<u8> {
+        let mut table = signature.to_vec();
+        table.extend((36 + body.len() as u32).to_le_bytes());
+        table.extend([revision, 0]);
+        table.extend(*b"REVEILTESTTABL\x01\0\0\0TEST\x01\0\0\0");
+        table.extend(body);
+        seal(&mut table, 9);
+        table
+    }
+
+    /// Makes the sum of all bytes 0 by the byte at `at`.
+    fn seal(bytes: &mut [u8], at: usize) {
+        bytes[at] = 0;
+        bytes[at] = checksum(bytes).wrapping_neg();
+    }
+
+    /// An RSDP of revision 2, or of revision 0 without an XSDT.
+    fn rsdp(rsdt: u32, xsdt: Option<u64>) -> Vec<u8> {
+        let mut rsdp = b"RSD PTR \0REVEIL".to_vec();
+        rsdp.push(if xsdt.is_some() { 2 } else { 0 });
+        rsdp.extend(rsdt.to_le_bytes());
+        seal(&mut rsdp, 8);
+        if let Some(xsdt) = xsdt {
+            rsdp.extend(36_u32.to_le_bytes());
+            rsdp.extend(xsdt.to_le_bytes());
+            rsdp.extend([0; 4]);
+            seal(&mut rsdp, 32);
+        }
+        rsdp
+    }
+
+    fn madt() -> Vec<u8> {
+        table(
+            b"APIC",
+            3,
+            &[0, 0, 0xe0, 0xfe, 1, 0, 0, 0, 0, 8, 0, 0, 1, 0, 0, 0],
+        )
+    }
+
+    fn fadt() -> Vec<u8> {
+        let mut body = vec![0; 276 - 36];
+        let mut set = |offset: usize, bytes: &[u8]| {
+            body[offset - 36..][..bytes.len()].copy_from_slice(bytes);
+        };
+        // PM_TMR_BLK, PM_TMR_LEN, flags with TMR_VAL_EXT.
+        set(76, &0x608_u32.to_le_bytes());
+        set(91, &[4]);
+        set(112, &(1_u32 << 8).to_le_bytes());
+        table(b"FACP", 3, &body)
+    }
+
+    fn hpet(address_space: u8) -> Vec<u8> {
+        let mut body = vec![0; 56 - 36];
+        body[4] = address_space;
+        body[8..16].copy_from_slice(&0xfed0_0000_u64.to_le_bytes());
+        table(b"HPET", 1, &body)
+    }
+
+    fn xsdt() -> Vec<u8> {
+        table(
+            b"XSDT",
+            1,
+            [FADT, MADT, HPET].map(u64::to_le_bytes).as_flattened(),
+        )
+    }
+
+    fn machine() -> Pieces {
+        Pieces::default()
+            .with(RSDP, rsdp(0, Some(ROOT)))
+            .with(ROOT, xsdt())
+            .with(MADT, madt())
+            .with(FADT, fadt())
+            .with(HPET, hpet(0))
+    }
+
+    fn everything() -> AcpiInfo {
+        AcpiInfo {
+            madt: madt(),
+            pm_timer: Some(PmTimer {
+                port: 0x608,
+                is_32_bit: true,
+            }),
+            hpet: Some(0xfed0_0000),
+        }
+    }
+
+    #[test]
+    fn an_xsdt_without_an_rsdt_is_enough() {
+        assert_eq!(read(&machine(), Some(RSDP)).unwrap(), everything());
+    }
+
+    #[test]
+    fn an_rsdt_without_an_xsdt_is_enough() {
+        let entries = [FADT, MADT, HPET].map(|it| (it as u32).to_le_bytes());
+        let rsdt = table(b"RSDT", 1, entries.as_flattened());
+        for rsdp in [rsdp(ROOT as u32, None), rsdp(ROOT as u32, Some(0))] {
+            let memory = machine().with(RSDP, rsdp).with(ROOT, rsdt.clone());
+            assert_eq!(read(&memory, Some(RSDP)).unwrap(), everything());
+        }
+    }
+
+    #[test]
+    fn the_rsdp_is_found_where_a_bios_leaves_it() {
+        let bios = |rsdp_at: u64, rsdp: Vec<u8>| {
+            machine()
+                .with(0x40e, 0x9fc0_u16.to_le_bytes())
+                .with(0x9_fc00, [0; 0x400])
+                .with(0xe_0000, vec![0; 0x2_0000])
+                .with(rsdp_at, rsdp)
+        };
+        for address in [0x9_fc00, 0x9_ffd0, 0xe_0000, 0xf_5b20, 0xf_ffd0] {
+            let memory = bios(address, rsdp(0, Some(ROOT)));
+            assert_eq!(
+                read(&memory, None).unwrap(),
+                everything(),
+                "at {address:#x}"
+            );
+        }
+        // An RSDP of ACPI 1.0 is 20 bytes long and may end the area.
+        let entries = [MADT as u32].map(u32::to_le_bytes);
+        let memory = bios(0xf_ffe0, rsdp(ROOT as u32, None))
+            .with(ROOT, table(b"RSDT", 1, entries.as_flattened()));
+        assert_eq!(read(&memory, None).unwrap().madt, madt());
+
+        let mut damaged = rsdp(0, Some(ROOT));
+        damaged[8] ^= 1;
+        for memory in [
+            bios(0xf_5b28, rsdp(0, Some(ROOT))),
+            bios(0xf_5b20, damaged),
+            Pieces::default(),
+        ] {
+            assert!(matches!(read(&memory, None), Err(AcpiError::NoRsdp)));
+        }
+    }
+
+    #[test]
+    fn a_damaged_rsdp_of_the_loader_is_refused() {
+        for byte in 0..36 {
+            let mut rsdp = rsdp(0, Some(ROOT));
+            rsdp[byte] ^= 0x10;
+            let memory = machine().with(RSDP, rsdp);
+            assert!(
+                matches!(
+                    read(&memory, Some(RSDP)),
+                    Err(AcpiError::BadRsdp { address: RSDP })
+                ),
+                "byte {byte}"
+            );
+        }
+        for address in [0x1000, u64::MAX, u64::MAX - 19] {
+            assert!(matches!(
+                read(&machine(), Some(address)),
+                Err(AcpiError::UnreadableRsdp { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn a_damaged_root_table_is_refused() {
+        let with_length = |length: u32| {
+            let mut xsdt = xsdt();
+            xsdt[4..8].copy_from_slice(&length.to_le_bytes());
+            seal(&mut xsdt, 9);
+            xsdt
+        };
+        let mut wrong_checksum = xsdt();
+        wrong_checksum[40] ^= 1;
+        for root in [
+            wrong_checksum,
+            table(b"RSDT", 1, &[0; 16]),
+            with_length(0),
+            with_length(35),
+            with_length(36),
+            with_length(0x1000),
+            with_length(u32::MAX),
+        ] {
+            let memory = machine().with(ROOT, root);
+            assert!(matches!(
+                read(&memory, Some(RSDP)),
+                Err(AcpiError::RootTable { address: ROOT, .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn entries_of_the_root_table_that_lead_nowhere_are_passed_over() {
+        let entries = [0, u64::MAX, 0x5_0000_0000, MADT + 1, MADT].map(u64::to_le_bytes);
+        let memory = machine().with(ROOT, table(b"XSDT", 1, entries.as_flattened()));
+        let info = read(&memory, Some(RSDP)).unwrap();
+        assert_eq!(
+            info,
+            AcpiInfo {
+                madt: madt(),
+                pm_timer: None,
+                hpet: None
+            }
+        );
+    }
+
+    #[test]
+    fn a_missing_madt_and_a_damaged_one_are_told_apart() {
+        let entries = [FADT, HPET].map(u64::to_le_bytes);
+        let memory = machine().with(ROOT, table(b"XSDT", 1, entries.as_flattened()));
+        assert!(matches!(read(&memory, Some(RSDP)), Err(AcpiError::NoMadt)));
+
+        let with_length = |length: u32| {
+            let mut madt = madt();
+            madt[4..8].copy_from_slice(&length.to_le_bytes());
+            seal(&mut madt, 9);
+            madt
+        };
+        let mut wrong_checksum = madt();
+        wrong_checksum[44] ^= 1;
+        for madt in [
+            wrong_checksum,
+            with_length(0),
+            with_length(35),
+            with_length(36),
+            with_length(0x1000),
+            with_length(u32::MAX),
+        ] {
+            let memory = machine().with(MADT, madt);
+            assert!(matches!(
+                read(&memory, Some(RSDP)),
+                Err(AcpiError::BadMadt { address }) if address as u64 == MADT
+            ));
+        }
+    }
+
+    #[test]
+    fn the_entries_of_the_madt_come_out_as_they_are_however_hostile() {
+        let mut body = vec![0, 0, 0xe0, 0xfe, 1, 0, 0, 0];
+        body.extend([0, 0, 0x7f, 0, 9, 255]);
+        let hostile = table(b"APIC", 3, &body);
+        let memory = machine().with(MADT, hostile.clone());
+        assert_eq!(read(&memory, Some(RSDP)).unwrap().madt, hostile);
+    }
+
+    #[test]
+    fn clocks_that_are_not_there_or_not_ours_are_none() {
+        let mut no_timer = fadt();
+        no_timer[91] = 0;
+        seal(&mut no_timer, 9);
+        let mut beyond_ports = fadt();
+        beyond_ports[76..80].copy_from_slice(&0x1_0608_u32.to_le_bytes());
+        seal(&mut beyond_ports, 9);
+        let short = table(b"FACP", 6, &[0; 4]);
+        for fadt in [no_timer, beyond_ports, short] {
+            let info = read(&machine().with(FADT, fadt), Some(RSDP)).unwrap();
+            assert_eq!(
+                info,
+                AcpiInfo {
+                    pm_timer: None,
+                    ..everything()
+                }
+            );
+        }
+        for hpet in [hpet(1), table(b"HPET", 1, &[0; 8])] {
+            let info = read(&machine().with(HPET, hpet), Some(RSDP)).unwrap();
+            assert_eq!(
+                info,
+                AcpiInfo {
+                    hpet: None,
+                    ..everything()
+                }
+            );
+        }
+    }
+
+    #[test]
+    fn a_timer_of_24_bits_says_so() {
+        let mut fadt = fadt();
+        fadt[112..116].fill(0);
+        seal(&mut fadt, 9);
+        let info = read(&machine().with(FADT, fadt), Some(RSDP)).unwrap();
+        assert_eq!(
+            info.pm_timer,
+            Some(PmTimer {
+                port: 0x608,
+                is_32_bit: false
+            })
+        );
+    }
+}
