@@ -41,6 +41,31 @@ impl Metrics for NoMetrics {
     const MEASURES_SLEEP: bool = false;
 }
 
+/// Counts into metrics that somebody else can read, also while the executor runs.
+impl<M: Metrics> Metrics for &'static M {
+    const MEASURES_SLEEP: bool = M::MEASURES_SLEEP;
+
+    fn polled(&self) {
+        M::polled(self);
+    }
+
+    fn spurious_poll(&self) {
+        M::spurious_poll(self);
+    }
+
+    fn woken(&self, duplicate: bool) {
+        M::woken(self, duplicate);
+    }
+
+    fn doorbell(&self, sent: bool) {
+        M::doorbell(self, sent);
+    }
+
+    fn slept(&self, time: Duration) {
+        M::slept(self, time);
+    }
+}
+
 /// Counts everything, in relaxed atomics.
 #[derive(Debug, Default)]
 pub struct Counters {
