@@ -10,6 +10,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::fmt;
+use core::iter;
 use core::ops::Range;
 use core::ptr::NonNull;
 
@@ -157,7 +158,7 @@ fn bios_areas(memory: &impl PhysicalMemory) -> impl Iterator<Item = Range<u64>> 
         .ok()
         .filter(|ebda| (0x8_0000..0xa_0000).contains(ebda))
         .map(|ebda| ebda..ebda + 0x400);
-    ebda.into_iter().chain([0xe_0000..0x10_0000])
+    ebda.into_iter().chain(iter::once(0xe_0000..0x10_0000))
 }
 
 fn checksum(bytes: &[u8]) -> u8 {

@@ -118,8 +118,11 @@ impl AddressSpace {
         // stays mapped to the same frame.
         let updated = unsafe { self.mapper().update_flags(page, access.flags()) };
         match updated {
-            // The owner flushes.
-            Ok(flush) => Ok(flush.ignore()),
+            Ok(flush) => {
+                // The owner flushes.
+                flush.ignore();
+                Ok(())
+            }
             Err(FlagUpdateError::PageNotMapped) => Err(MapError::NotMapped {
                 page: page.start_address().as_u64(),
             }),

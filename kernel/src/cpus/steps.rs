@@ -1,0 +1,65 @@
+//! What each AP does on its own CPU between ALIVE and ONLINE.
+
+use alloc::boxed::Box;
+
+use reveille_smp::{
+    cpu::CpuIndex,
+    step::{Mode, Step, StepError, Steps},
+};
+
+use super::{inbox::Inbox, online::OnlineList};
+use crate::{apic::LocalApic, percpu::PerCpu};
+
+/// The kernel's steps in their order, for APs whose inboxes stand in the order of their numbers,
+/// the lowest AP's first.
+pub(super) fn all(apic: LocalApic, online: &'static OnlineList, inboxes: &'static [Inbox]) -> Steps {
+    let join: &'static dyn Step = Box::leak(Box::new(Join { apic, online }));
+    let open: &'static dyn Step = Box::leak(Box::new(OpenInbox { inboxes }));
+    Box::leak(Box::new([join, open]))
+}
+
+/// The CPU checks that it is the one it is taken for, and joins the list of those online.
+struct Join {
+    apic: LocalApic,
+    online: &'static OnlineList,
+}
+
+impl Step for Join {
+    fn name(&self) -> &'static str {
+        "join"
+    }
+
+    fn mode(&self) -> Mode {
+        // The list takes one writer at a time.
+        Mode::Serialised
+    }
+
+    fn up(&self, cpu: CpuIndex) -> Result<(), StepError> {
+        let area = PerCpu::current();
+        if (area.index(), area.apic_id()) != (cpu, self.apic.id()) {
+            return Err(StepError::WrongCpu);
+        }
+        if self.online.join(cpu) { Ok(()) } else { Err(StepError::Exhausted) }
+    }
+}
+
+/// The CPU takes work from others.
+struct OpenInbox {
+    inboxes: &'static [Inbox],
+}
+
+impl Step for OpenInbox {
+    fn name(&self) -> &'static str {
+        "inbox"
+    }
+
+    fn mode(&self) -> Mode {
+        Mode::Concurrent
+    }
+
+    fn up(&self, cpu: CpuIndex) -> Result<(), StepError> {
+        let ap = cpu.as_usize().checked_sub(1).ok_or(StepError::WrongCpu)?;
+        self.inboxes.get(ap).ok_or(StepError::WrongCpu)?.open();
+        Ok(())
+    }
+}
