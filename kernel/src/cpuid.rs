@@ -1,0 +1,158 @@
+//! What the CPU says of itself, leaf by leaf.
+//!
+//! The decoders elsewhere take a [`Cpuid`] instead of asking the CPU, so that host tests can give
+//! them the values of any machine.
+
+use core::arch::x86_64::__cpuid_count;
+
+use reveille_smp::cpu::ApicId;
+
+pub use core::arch::x86_64::CpuidResult as Leaf;
+
+/// A CPU to ask.
+pub trait Cpuid {
+    /// The values of a leaf and subleaf, whether the CPU has it or not.
+    fn leaf(&self, leaf: u32, subleaf: u32) -> Leaf;
+
+    /// The values of a basic leaf, all zero if the CPU's basic leaves end before.
+    fn basic(&self, leaf: u32, subleaf: u32) -> Leaf {
+        self.leaf_up_to(0, leaf, subleaf)
+    }
+
+    /// The values of an extended leaf (0x8000_0000 and up), all zero if they end before.
+    fn extended(&self, leaf: u32, subleaf: u32) -> Leaf {
+        self.leaf_up_to(0x8000_0000, leaf, subleaf)
+    }
+
+    /// The APIC id that the CPU had at reset. Good for reports only: firmware can change the id
+    /// that interrupts go by.
+    fn initial_apic_id(&self) -> ApicId {
+        // Leaf 0xB has all 32 bits, where it is there at all: then EBX is not 0.
+        let topology = self.basic(0xb, 0);
+        if topology.ebx == 0 {
+            ApicId(self.leaf(1, 0).ebx >> 24)
+        } else {
+            ApicId(topology.edx)
+        }
+    }
+
+    /// The values of a leaf of the hypervisor (0x4000_0000 and up), all zero if there is none.
+    ///
+    /// The hypervisor's bit must be set and its signature be text: a machine without hypervisor
+    /// may answer these leaves with whatever it last answered.
+    fn hypervisor(&self, leaf: u32) -> Leaf {
+        const HYPERVISOR_PRESENT: u32 = 1 << 31;
+        let is_text = |signature: [u8; 12]| {
+            let text = signature
+                .split(|&byte| byte == 0)
+                .next()
+                .unwrap_or_default();
+            !text.is_empty() && text.iter().all(|byte| (b' '..=b'~').contains(byte))
+        };
+        if self.leaf(1, 0).ecx & HYPERVISOR_PRESENT == 0 || !is_text(self.hypervisor_signature()) {
+            return NONE;
+        }
+        // KVM once left the highest leaf at 0, which stands for its first feature leaf.
+        let last = self.leaf(HYPERVISOR_BASE, 0).eax.max(HYPERVISOR_BASE + 1);
+        if leaf <= last {
+            self.leaf(leaf, 0)
+        } else {
+            NONE
+        }
+    }
+
+    /// The hypervisor's signature, such as `KVMKVMKVM` with zeros behind.
+    fn hypervisor_signature(&self) -> [u8; 12] {
+        let Leaf { ebx, ecx, edx, .. } = self.leaf(HYPERVISOR_BASE, 0);
+        text([ebx, ecx, edx])
+    }
+
+    /// The vendor, such as `GenuineIntel`.
+    fn vendor(&self) -> [u8; 12] {
+        let Leaf { ebx, ecx, edx, .. } = self.leaf(0, 0);
+        text([ebx, edx, ecx])
+    }
+
+    /// [`leaf`](Self::leaf) within the range that starts at `base`, whose EAX names its last leaf.
+    fn leaf_up_to(&self, base: u32, leaf: u32, subleaf: u32) -> Leaf {
+        if leaf <= self.leaf(base, 0).eax {
+            self.leaf(leaf, subleaf)
+        } else {
+            NONE
+        }
+    }
+}
+
+/// What leaf 1 says.
+#[derive(Clone, Copy, Debug)]
+pub struct Features {
+    ecx: u32,
+    edx: u32,
+}
+
+impl Features {
+    /// Asks a CPU.
+    pub fn of(cpu: &impl Cpuid) -> Self {
+        let Leaf { ecx, edx, .. } = cpu.basic(1, 0);
+        Self { ecx, edx }
+    }
+
+    /// There is a local APIC.
+    pub fn has_apic(self) -> bool {
+        self.edx & 1 << 9 != 0
+    }
+
+    /// The local APIC has an x2APIC mode.
+    pub fn has_x2apic(self) -> bool {
+        self.ecx & 1 << 21 != 0
+    }
+
+    /// The local APIC's timer can be told a value of the TSC.
+    pub fn has_tsc_deadline(self) -> bool {
+        self.ecx & 1 << 24 != 0
+    }
+}
+
+/// The first leaf of the hypervisor.
+const HYPERVISOR_BASE: u32 = 0x4000_0000;
+
+const NONE: Leaf = Leaf {
+    eax: 0,
+    ebx: 0,
+    ecx: 0,
+    edx: 0,
+};
+
+fn text(registers: [u32; 3]) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    for (part, register) in bytes.chunks_exact_mut(4).zip(registers) {
+        part.copy_from_slice(&register.to_le_bytes());
+    }
+    bytes
+}
+
+/// The CPU that runs this.
+#[derive(Clone, Copy, Debug)]
+pub struct ThisCpu;
+
+impl Cpuid for ThisCpu {
+    fn leaf(&self, leaf: u32, subleaf: u32) -> Leaf {
+        __cpuid_count(leaf, subleaf)
+    }
+}
+
+/// A CPU given by the leaves that it has: leaf, subleaf, EAX to EDX. All others are zero.
+#[cfg(test)]
+pub(crate) struct Recorded<'a>(pub(crate) &'a [(u32, u32, [u32; 4])]);
+
+#[cfg(test)]
+impl Cpuid for Recorded<'_> {
+    fn leaf(&self, leaf: u32, subleaf: u32) -> Leaf {
+        let found = self
+            .0
+            .iter()
+            .find(|entry| (entry.0, entry.1) == (leaf, subleaf));
+        let [eax, ebx, ecx, edx] = found.map_or([0; 4], |entry| entry.2);
+        Leaf { eax, ebx, ecx, edx }
+    }
+}
