@@ -4,9 +4,18 @@
 extern crate alloc;
 
 pub mod acpi;
+pub mod apic;
+pub mod backtrace;
 pub mod boot;
 pub mod command_line;
 pub mod console;
+pub mod cpuid;
 pub mod exit;
+pub mod interrupts;
 pub mod memory;
+pub mod panic;
+pub mod percpu;
+pub mod platform;
 pub mod records;
+pub mod time;
+pub mod topology;

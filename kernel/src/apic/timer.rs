@@ -1,0 +1,183 @@
+//! The local APIC's timer, as an alarm for one instant.
+//!
+//! Where the CPU offers it, the alarm is set as a value of the TSC ("TSC-deadline mode"), which
+//! needs no rate of its own. Else the timer counts down at a rate that is found out once, on the
+//! BSP, and taken to be the same for all CPUs.
+//!
+//! An alarm may ring early, when the instant is further away than the count-down reaches. It never
+//! rings late because of how it was set: one in the past rings at once.
+
+use core::{arch::asm, time::Duration};
+
+use reveille_executor::{Clock, Instant};
+use x86_64::registers::model_specific::Msr;
+
+use super::{
+    ApicError, LocalApic,
+    register::{LVT_MASKED, Register},
+};
+use crate::{
+    cpuid::{Cpuid, Features, ThisCpu},
+    interrupts::vectors::Vector,
+    time::{Counter, TscClock, measure_tsc, read_tsc},
+};
+
+/// An alarm clock; the same value serves the timers of all CPUs.
+#[derive(Clone, Copy, Debug)]
+pub struct ApicTimer {
+    apic: LocalApic,
+    clock: TscClock,
+    mode: Mode,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Mode {
+    TscDeadline,
+    CountDown { ticks_per_second: u64 },
+}
+
+/// IA32_TSC_DEADLINE: the TSC value to ring at; 0 for none.
+const TSC_DEADLINE: Msr = Msr::new(0x6e0);
+
+/// Local vector table, bits 17 and 18: the timer's mode. One-shot is 0.
+const LVT_TSC_DEADLINE: u32 = 0b10 << 17;
+
+/// Divide configuration: the timer runs at the bus's full rate.
+const DIVIDE_BY_1: u32 = 0b1011;
+
+impl ApicTimer {
+    /// Chooses the mode, and finds out the timer's rate if it is needed. To be called on the BSP;
+    /// then [`prepare`](Self::prepare) on every CPU.
+    ///
+    /// # Errors
+    ///
+    /// [`ApicError::TimerStopped`] if the timer has no mode but the count-down and does not count.
+    pub fn set_up(apic: LocalApic, clock: TscClock) -> Result<Self, ApicError> {
+        let mode = if Features::of(&ThisCpu).has_tsc_deadline() {
+            Mode::TscDeadline
+        } else {
+            Mode::CountDown {
+                ticks_per_second: rate(apic, clock)?,
+            }
+        };
+        Ok(Self { apic, clock, mode })
+    }
+
+    /// Makes this CPU's timer raise [`Vector::TIMER`]. The CPU's APIC must be enabled.
+    pub fn prepare(&self) {
+        let vector = Vector::TIMER.as_u32();
+        match self.mode {
+            Mode::TscDeadline => {
+                self.apic
+                    .write(Register::LvtTimer, vector | LVT_TSC_DEADLINE);
+                // In xAPIC mode that was a write to memory, and WRMSR does not wait for it: the
+                // deadline might come before the mode in which it counts (SDM volume 3,
+                // "TSC-Deadline Mode").
+                // SAFETY: a fence.
+                unsafe { asm!("mfence", options(nostack, preserves_flags)) };
+            }
+            Mode::CountDown { .. } => {
+                self.apic.write(Register::TimerDivide, DIVIDE_BY_1);
+                self.apic.write(Register::LvtTimer, vector);
+            }
+        }
+    }
+
+    /// Sets this CPU's alarm to an instant, or takes it back. The last setting counts.
+    pub fn arm(&self, at: Option<Instant>) {
+        match self.mode {
+            Mode::TscDeadline => {
+                let count = at.map_or(0, |at| self.clock.count_at(at).max(1));
+                let mut register = TSC_DEADLINE;
+                // SAFETY: CPUID says that the MSR is there; it raises an interrupt for which the
+                // IDT has a handler.
+                unsafe { register.write(count) };
+            }
+            Mode::CountDown { ticks_per_second } => {
+                let ticks = at.map_or(0, |at| ticks_in(at - self.clock.now(), ticks_per_second));
+                self.apic.write(Register::TimerInitialCount, ticks);
+            }
+        }
+    }
+}
+
+/// The count-down for a span: rounded up, so that it does not ring early by a fraction; at least 1,
+/// since 0 means no alarm; at most what the register holds.
+fn ticks_in(span: Duration, ticks_per_second: u64) -> u32 {
+    const NANOS_PER_SECOND: u64 = 1_000_000_000;
+    /// The longest count-down lasts less than this at any rate above 1 MHz.
+    const LONGEST: Duration = Duration::from_secs(4295);
+    let nanos = span.min(LONGEST).as_nanos() as u64;
+    // 4,295 s at 4 GHz, in whole seconds and the rest: no product exceeds 64 bits.
+    let (seconds, rest) = (nanos / NANOS_PER_SECOND, nanos % NANOS_PER_SECOND);
+    let ticks = seconds * ticks_per_second + (rest * ticks_per_second).div_ceil(NANOS_PER_SECOND);
+    u32::try_from(ticks).unwrap_or(u32::MAX).max(1)
+}
+
+/// Ticks a second of the count-down.
+fn rate(apic: LocalApic, clock: TscClock) -> Result<u64, ApicError> {
+    // QEMU's own APIC ticks once a nanosecond (`APIC_BUS_CYCLE_NS`). It must not be measured: in
+    // x2APIC mode, reading the count ends QEMU with "Bad icount read" when it runs under -icount.
+    if &ThisCpu.hypervisor_signature() == b"TCGTCGTCGTCG" {
+        return Ok(1_000_000_000);
+    }
+    apic.write(Register::LvtTimer, LVT_MASKED);
+    apic.write(Register::TimerDivide, DIVIDE_BY_1);
+    apic.write(Register::TimerInitialCount, u32::MAX);
+    // What the TSC's frequency would be, did the timer run at the rate that `CountDown` states.
+    let apparent_tsc_hz = measure_tsc(&mut CountDown(apic), read_tsc);
+    apic.write(Register::TimerInitialCount, 0);
+    let apparent_tsc_hz = apparent_tsc_hz.ok_or(ApicError::TimerStopped)?;
+    Ok(
+        (u128::from(CountDown::STATED_HZ) * u128::from(clock.tsc_hz())
+            / u128::from(apparent_tsc_hz)) as u64,
+    )
+}
+
+/// The timer's count as a counter whose true rate is to be found out.
+struct CountDown(LocalApic);
+
+impl CountDown {
+    /// Real ones run at 10 MHz to 1 GHz: so a window of the measurement is long enough for the
+    /// fastest, and not too long for the slowest.
+    const STATED_HZ: u64 = 100_000_000;
+}
+
+impl Counter for CountDown {
+    fn hz(&self) -> u64 {
+        Self::STATED_HZ
+    }
+
+    fn mask(&self) -> u64 {
+        u32::MAX.into()
+    }
+
+    fn read(&mut self) -> u64 {
+        u64::from(!self.0.read(Register::TimerCurrentCount))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QEMU_HZ: u64 = 1_000_000_000;
+
+    #[test]
+    fn an_alarm_in_the_past_rings_at_once_instead_of_never() {
+        assert_eq!(ticks_in(Duration::ZERO, QEMU_HZ), 1);
+    }
+
+    #[test]
+    fn a_fraction_of_a_tick_counts_as_a_whole_one() {
+        assert_eq!(ticks_in(Duration::from_nanos(1001), 1_000_000), 2);
+        assert_eq!(ticks_in(Duration::from_micros(7), QEMU_HZ), 7000);
+    }
+
+    #[test]
+    fn a_far_alarm_is_cut_to_what_the_register_holds() {
+        assert_eq!(ticks_in(Duration::from_secs(5), QEMU_HZ), u32::MAX);
+        assert_eq!(ticks_in(Duration::MAX, 4_000_000_000), u32::MAX);
+        assert_eq!(ticks_in(Duration::from_secs(4), QEMU_HZ), 4_000_000_000);
+    }
+}

@@ -1,0 +1,157 @@
+//! The map of interrupt vectors, and the handlers of those above the exceptions.
+//!
+//! A higher vector has a higher priority, in classes of 16 (SDM volume 3, "Interrupt, Task, and
+//! Processor Priority"). The handlers of timer and doorbell do nothing: they exist to end a `hlt`,
+//! and whoever halted looks for himself what is to be done.
+
+use core::{
+    arch::naked_asm,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use x86_64::structures::idt::InterruptDescriptorTable;
+
+use super::idt;
+use crate::apic::LocalApic;
+
+/// An interrupt vector above the exceptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vector(u8);
+
+impl Vector {
+    /// The first of the 8259s' 16 vectors. They are masked: only their spurious interrupts come.
+    pub const PIC: Self = Self(0x20);
+    /// This CPU's alarm rang.
+    pub const TIMER: Self = Self(0x40);
+    /// Another CPU has work for this one.
+    pub const DOORBELL: Self = Self(0x41);
+    /// The APIC noticed an error.
+    pub const APIC_ERROR: Self = Self(0xfe);
+    /// An interrupt vanished before the APIC could say which. The low four bits must be ones on
+    /// old CPUs.
+    pub const SPURIOUS: Self = Self(0xff);
+
+    /// The vector as an index into the IDT.
+    pub const fn as_u8(self) -> u8 {
+        self.0
+    }
+
+    /// The vector as it stands in the APIC's registers.
+    pub const fn as_u32(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The vector `line` lines above this one.
+    const fn plus(self, line: u8) -> Self {
+        Self(self.0 + line)
+    }
+}
+
+/// A request of the 8259s that vanished has the number of their last line.
+const PIC_SPURIOUS_LINES: [u8; 2] = [7, 15];
+
+pub(super) fn install(table: &mut InterruptDescriptorTable) {
+    let acknowledge = entry::<ACKNOWLEDGE> as *const ();
+    let ignore = entry::<IGNORE> as *const ();
+    idt::set_gate(&mut table[Vector::TIMER.0], acknowledge);
+    idt::set_gate(&mut table[Vector::DOORBELL.0], acknowledge);
+    idt::set_gate(
+        &mut table[Vector::APIC_ERROR.0],
+        entry::<APIC_ERROR> as *const (),
+    );
+    idt::set_gate(&mut table[Vector::SPURIOUS.0], ignore);
+    for line in PIC_SPURIOUS_LINES {
+        idt::set_gate(&mut table[Vector::PIC.plus(line).0], ignore);
+    }
+}
+
+/// The interrupt is handled by having come.
+const ACKNOWLEDGE: u8 = 0;
+/// Nothing is in service, so there is nothing to acknowledge: an EOI would end another interrupt.
+const IGNORE: u8 = 1;
+const APIC_ERROR: u8 = 2;
+
+/// Where the CPU enters: saves what a Rust function may change, and calls the handler.
+#[unsafe(naked)]
+unsafe extern "C" fn entry<const WHAT: u8>() {
+    naked_asm!(
+        // A frame for back traces, then the nine other registers that a callee need not keep.
+        "push rbp",
+        "mov rbp, rsp",
+        "push rax",
+        "push rcx",
+        "push rdx",
+        "push rsi",
+        "push rdi",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        // The CPU aligned the stack to 16 and pushed 5 words, we 10: one more aligns it again.
+        "sub rsp, 8",
+        "cld",
+        "call {handle}",
+        "add rsp, 8",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rax",
+        "pop rbp",
+        "iretq",
+        handle = sym handle::<WHAT>,
+    )
+}
+
+extern "C" fn handle<const WHAT: u8>() {
+    // The APIC is set up before interrupts are enabled; a PIC's spurious one needs none.
+    let Some(apic) = LocalApic::get() else { return };
+    match WHAT {
+        ACKNOWLEDGE => apic.eoi(),
+        APIC_ERROR => {
+            ERRORS.record(apic.take_errors());
+            apic.eoi();
+        }
+        _ => {}
+    }
+}
+
+/// What the error vector saw, on all CPUs.
+static ERRORS: Errors = Errors {
+    count: AtomicU32::new(0),
+    kinds: AtomicU32::new(0),
+};
+
+struct Errors {
+    count: AtomicU32,
+    kinds: AtomicU32,
+}
+
+impl Errors {
+    fn record(&self, kinds: u32) {
+        // Relaxed: two statistics that nothing else depends on.
+        self.kinds.fetch_or(kinds, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The errors of the APICs since boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApicErrors {
+    /// How many error interrupts came.
+    pub count: u32,
+    /// Every bit that any of them found in the error status register.
+    pub kinds: u32,
+}
+
+/// The errors that the APICs of all CPUs noticed so far.
+pub fn apic_errors() -> ApicErrors {
+    ApicErrors {
+        count: ERRORS.count.load(Ordering::Relaxed),
+        kinds: ERRORS.kinds.load(Ordering::Relaxed),
+    }
+}

@@ -1,0 +1,261 @@
+//! What belongs to one CPU: its area, found through the GS base, and the list of all areas.
+//!
+//! The BSP makes every area before it starts an AP, and [`publish`]es the list; a CPU makes an area
+//! its own by [`PerCpu::enter`]. From then on [`PerCpu::current`] costs one load, and the panic path
+//! can find and stop the CPU. Areas are never freed.
+//!
+//! `presence` is the one word that other CPUs touch:
+//!
+//! ```text
+//!            enter                  panic path, by NMI
+//!   Absent ---------> Running ----------------------------> Stopped
+//!      ^                 |                                 (for good)
+//!      +-----------------+
+//!            leave
+//! ```
+
+use alloc::boxed::Box;
+use core::{
+    arch::asm,
+    ops::Range,
+    ptr,
+    sync::atomic::{AtomicPtr, AtomicU8, Ordering},
+};
+
+use conquer_once::spin::OnceCell;
+use reveille_smp::cpu::{ApicId, CpuIndex};
+use x86_64::{VirtAddr, registers::model_specific::GsBase};
+
+use crate::{
+    interrupts::{gdt::Tables, idt},
+    memory::stacks::StackPurpose,
+    panic,
+};
+
+/// A stack, by its lowest address and the one behind its highest. The page below it is its guard,
+/// which is not mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StackBounds {
+    /// The lowest address.
+    pub bottom: u64,
+    /// The address behind the highest one: where the stack pointer starts.
+    pub top: u64,
+}
+
+impl StackBounds {
+    const GUARD_SIZE: u64 = 4096;
+
+    /// Whether the bytes from `address` on are all on the stack.
+    pub fn contains(self, address: u64, bytes: u64) -> bool {
+        address >= self.bottom
+            && address
+                .checked_add(bytes)
+                .is_some_and(|end| end <= self.top)
+    }
+
+    /// Whether an address lies in the guard page: what a stack that is too small runs into.
+    pub fn is_guard(self, address: u64) -> bool {
+        address < self.bottom && self.bottom - address <= Self::GUARD_SIZE
+    }
+}
+
+impl From<Range<u64>> for StackBounds {
+    fn from(addresses: Range<u64>) -> Self {
+        Self {
+            bottom: addresses.start,
+            top: addresses.end,
+        }
+    }
+}
+
+/// The stacks of one CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuStacks {
+    /// The one that all but the exceptions below run on.
+    pub main: StackBounds,
+    /// For #DF.
+    pub double_fault: StackBounds,
+    /// For NMI.
+    pub nmi: StackBounds,
+    /// For #MC.
+    pub machine_check: StackBounds,
+}
+
+impl CpuStacks {
+    /// Each stack with what it is for.
+    pub fn all(&self) -> [(StackPurpose, StackBounds); 4] {
+        [
+            (StackPurpose::Main, self.main),
+            (StackPurpose::DoubleFault, self.double_fault),
+            (StackPurpose::Nmi, self.nmi),
+            (StackPurpose::MachineCheck, self.machine_check),
+        ]
+    }
+}
+
+/// The area of one CPU.
+#[derive(Debug)]
+#[repr(C)]
+pub struct PerCpu {
+    /// The area's own address, where [`PerCpu::current`] finds it: at offset 0 from the GS base.
+    this: AtomicPtr<PerCpu>,
+    index: CpuIndex,
+    apic_id: ApicId,
+    stacks: CpuStacks,
+    tables: Tables,
+    presence: AtomicU8,
+}
+
+/// `current` reads the address from the start of the area.
+const _: () = assert!(core::mem::offset_of!(PerCpu, this) == 0);
+
+const ABSENT: u8 = 0;
+const RUNNING: u8 = 1;
+const STOPPED: u8 = 2;
+
+/// All areas, by [`CpuIndex`].
+static AREAS: OnceCell<Box<[&'static PerCpu]>> = OnceCell::uninit();
+
+/// Lets every CPU find every area; `areas` has them by [`CpuIndex`].
+///
+/// # Panics
+///
+/// When called twice.
+pub fn publish(areas: Box<[&'static PerCpu]>) {
+    let mut areas = Some(areas);
+    AREAS.init_once(|| areas.take().expect("the closure runs once"));
+    assert!(
+        areas.is_none(),
+        "the areas of the CPUs were published before"
+    );
+}
+
+/// All areas, by [`CpuIndex`]; none before [`publish`]. Never waits.
+pub fn all() -> &'static [&'static PerCpu] {
+    AREAS.try_get().map_or(&[], |areas| areas)
+}
+
+impl PerCpu {
+    /// The area of a CPU that has not come yet.
+    pub const fn new(index: CpuIndex, apic_id: ApicId, stacks: CpuStacks) -> Self {
+        Self {
+            this: AtomicPtr::new(ptr::null_mut()),
+            index,
+            apic_id,
+            stacks,
+            tables: Tables::new(),
+            presence: AtomicU8::new(ABSENT),
+        }
+    }
+
+    /// Makes this CPU the owner of the area: loads its GDT and TSS, points GS at it, loads the IDT.
+    /// Neither allocates nor waits. A CPU that was reset enters again.
+    ///
+    /// # Safety
+    ///
+    /// The area is this CPU's alone, and its stacks are mapped, writable and used by nothing else.
+    /// Interrupts are off.
+    pub unsafe fn enter(&'static self) {
+        let stacks = &self.stacks;
+        let tops = [stacks.double_fault, stacks.nmi, stacks.machine_check]
+            .map(|stack| VirtAddr::new(stack.top));
+        // SAFETY: the tables are part of the area, and the caller vouches for both.
+        unsafe { self.tables.load(tops) };
+        // Relaxed: only this CPU reads it, through GS.
+        self.this
+            .store(ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
+        GsBase::write(VirtAddr::from_ptr(self));
+        idt::load();
+        // SeqCst, as for the panic path's flag: either a CPU that panics now sees this one running
+        // and stops it, or this one sees the flag in the next line. Were each to look first and
+        // write later, this CPU could slip through.
+        self.presence.store(RUNNING, Ordering::SeqCst);
+        panic::halt_if_run_is_ending();
+    }
+
+    /// Says that this CPU no longer takes NMIs: it is about to be reset or parked.
+    pub fn leave(&self) {
+        self.presence.store(ABSENT, Ordering::SeqCst);
+    }
+
+    /// The area of the CPU that calls, which has entered one.
+    pub fn current() -> &'static Self {
+        let this: *const Self;
+        // SAFETY: GS points at the area since `enter`, whose first word is its address; areas are
+        // never freed.
+        unsafe {
+            asm!("mov {}, gs:[0]", out(reg) this, options(nostack, preserves_flags, readonly));
+            &*this
+        }
+    }
+
+    /// The same, or `None` on a CPU that has not entered its area yet; costs more.
+    ///
+    /// The GS base of such a CPU is 0: after reset and INIT (SDM volume 3, "Processor State After
+    /// Reset"), and on the BSP since [`interrupts::set_up`](crate::interrupts::set_up).
+    pub fn try_current() -> Option<&'static Self> {
+        (GsBase::read() != VirtAddr::zero()).then(Self::current)
+    }
+
+    /// The CPU's number.
+    pub fn index(&self) -> CpuIndex {
+        self.index
+    }
+
+    /// The CPU's APIC id.
+    pub fn apic_id(&self) -> ApicId {
+        self.apic_id
+    }
+
+    /// The CPU's stacks.
+    pub fn stacks(&self) -> &CpuStacks {
+        &self.stacks
+    }
+
+    /// Whether the CPU can take an NMI: it has entered, and neither left nor been stopped.
+    pub fn is_running(&self) -> bool {
+        self.presence.load(Ordering::SeqCst) == RUNNING
+    }
+
+    /// Says that this CPU halts for good because the run is ending.
+    pub(crate) fn set_stopped(&self) {
+        self.presence.store(STOPPED, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_ends_where_its_guard_begins() {
+        let stack = StackBounds {
+            bottom: 0x6000,
+            top: 0x8000,
+        };
+        assert!(stack.contains(0x6000, 8) && stack.contains(0x7ff0, 16));
+        assert!(!stack.contains(0x7ff8, 16) && !stack.contains(0x5fff, 8));
+        assert!(!stack.contains(u64::MAX, 8));
+        assert!(stack.is_guard(0x5fff) && stack.is_guard(0x5000));
+        assert!(!stack.is_guard(0x4fff) && !stack.is_guard(0x6000));
+    }
+
+    #[test]
+    fn an_area_counts_as_running_only_between_enter_and_leave() {
+        let stack = StackBounds { bottom: 0, top: 0 };
+        let stacks = CpuStacks {
+            main: stack,
+            double_fault: stack,
+            nmi: stack,
+            machine_check: stack,
+        };
+        let area = PerCpu::new(CpuIndex(3), ApicId(7), stacks);
+        assert!(!area.is_running());
+        area.presence.store(RUNNING, Ordering::SeqCst);
+        assert!(area.is_running());
+        area.set_stopped();
+        assert!(!area.is_running(), "a stopped CPU gets no second NMI");
+        area.leave();
+        assert!(!area.is_running());
+    }
+}

@@ -1,0 +1,76 @@
+//! What an executor asks of its CPU: the clock, the doorbell, and sleep by halting.
+
+use reveille_executor::{Clock, Doorbell, Idle, Instant, SleepGate};
+use reveille_smp::cpu::ApicId;
+use x86_64::instructions::interrupts;
+
+use crate::{
+    apic::{ApicError, LocalApic, timer::ApicTimer},
+    interrupts::vectors::Vector,
+    time::TscClock,
+};
+
+/// The platform of the executor of one CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuPlatform {
+    clock: TscClock,
+    apic: LocalApic,
+    timer: ApicTimer,
+    owner: ApicId,
+}
+
+impl CpuPlatform {
+    /// The platform of the CPU whose id is `owner`.
+    ///
+    /// # Errors
+    ///
+    /// [`ApicError::Unreachable`] if its doorbell could not be rung: so no ring fails for that.
+    pub fn new(
+        owner: ApicId,
+        clock: TscClock,
+        apic: LocalApic,
+        timer: ApicTimer,
+    ) -> Result<Self, ApicError> {
+        apic.check_reachable(owner)?;
+        Ok(Self {
+            clock,
+            apic,
+            timer,
+            owner,
+        })
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &TscClock {
+        &self.clock
+    }
+}
+
+impl Clock for CpuPlatform {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+}
+
+impl Doorbell for CpuPlatform {
+    fn ring(&self) {
+        // An APIC that accepts no interrupt for 10 ms is beyond help from here: the alarm that the
+        // sleeper has set is the second net.
+        let _ = self.apic.send_fixed(self.owner, Vector::DOORBELL);
+    }
+}
+
+impl Idle for CpuPlatform {
+    fn idle(&self, gate: &SleepGate<'_>, until: Option<Instant>) {
+        // With interrupts off, a doorbell that rings after the gate was entered stays pending. It
+        // ends the `hlt` that follows the `sti` at once, because `sti` lets no interrupt in before
+        // the next instruction is done (SDM volume 2, STI).
+        interrupts::disable();
+        self.timer.arm(until);
+        if gate.enter() {
+            interrupts::enable_and_hlt();
+        } else {
+            interrupts::enable();
+        }
+    }
+}
