@@ -60,10 +60,10 @@ fn probe_once(
 ) -> Result<Option<String>> {
     let key = key(kernel, chipset, cpu)?;
     let path = folder.join(format!("kvm-{chipset}"));
-    if let Some((known, trouble)) = fs::read_to_string(&path).ok().as_deref().and_then(parse) {
-        if known == key {
-            return Ok(trouble.map(str::to_owned));
-        }
+    if let Some((known, trouble)) = fs::read_to_string(&path).ok().as_deref().and_then(parse)
+        && known == key
+    {
+        return Ok(trouble.map(str::to_owned));
     }
     eprintln!("xtask: {DEVICE} opens; trying whether our kernel runs on it");
     let mut machine = Machine::new(2).chipset(chipset).accel(Accel::Kvm);

@@ -181,7 +181,9 @@ impl Machine {
     fn cpu_model(&self) -> &str {
         match (&self.cpu, self.accel) {
             (Some(model), _) => model,
-            (None, Accel::Kvm) => "host",
+            // The MSR behind this flag tells which flaws the processor does not have. Under KVM in
+            // a virtual machine it may not be settable, and QEMU then ends.
+            (None, Accel::Kvm) => "host,-arch-capabilities",
             (None, Accel::Tcg | Accel::Icount) => "max",
         }
     }

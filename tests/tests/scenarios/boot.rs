@@ -1,0 +1,106 @@
+//! Boots a machine for a scenario, and the checks that many of them share.
+
+use std::{collections::HashSet, sync::OnceLock, time::Duration};
+
+use reveille_smp::{outcome::Outcome as CpuOutcome, record::ExitStatus};
+use reveille_tests::{
+    guest::{Ended, Guest},
+    kernel::Kernel,
+    outcome::Outcome,
+    qemu::{machine::Machine, slots::Slot},
+};
+
+/// Many times what the largest machine takes on two busy cores: only a hang reaches it.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+/// The image that all scenarios of this process boot.
+pub(crate) fn kernel() -> &'static Kernel {
+    static KERNEL: OnceLock<Kernel> = OnceLock::new();
+    KERNEL.get_or_init(|| Kernel::ready().expect("the kernel builds"))
+}
+
+/// The right to run `machine` beside what else runs.
+pub(crate) fn slot(machine: &Machine) -> Slot {
+    Slot::wait(&kernel().scratch(), machine.smp.cpus()).expect("the slots can be locked")
+}
+
+/// Boots `machine` and waits for its end. What the guest showed is printed, for the case that the
+/// scenario fails.
+pub(crate) fn boot(machine: &Machine) -> Ended {
+    boot_for(machine, LIMIT)
+}
+
+/// The same, with another limit.
+pub(crate) fn boot_for(machine: &Machine, limit: Duration) -> Ended {
+    let _slot = slot(machine);
+    let guest = Guest::start(kernel(), machine).expect("QEMU starts");
+    let ended = guest.run(limit).expect("QEMU can be followed");
+    println!("{}\n{}", ended.console, ended.explain());
+    ended
+}
+
+/// Boots `machine` and checks that every CPU it has came online, and that the kernel's own
+/// accounts of that agree with each other.
+pub(crate) fn comes_up_whole(machine: &Machine) -> Ended {
+    let ended = boot(machine);
+    assert_eq!(ended.outcome, Outcome::Ok);
+    let exit = ended.records.exit().expect("a verdict");
+    assert_eq!((exit.status, exit.reason), (ExitStatus::Ok, None));
+
+    let aps = machine.smp.cpus() - 1;
+    let bringup = ended.records.bringup().expect("round 0");
+    assert_eq!((bringup.aps, bringup.online, bringup.failed), (aps, aps, 0));
+    let summary = format!("bring-up: {aps} of {aps} APs online");
+    assert!(ended.console.contains(&summary), "no line `{summary}`");
+    assert_eq!(last_line(&ended), "reveille: ok");
+
+    let cpus = ended.records.cpus().expect("all records are whole");
+    let (bsp, others): (Vec<_>, Vec<_>) =
+        cpus.iter().partition(|cpu| cpu.outcome == CpuOutcome::Bsp);
+    assert_eq!(bsp.len(), 1, "one CPU booted");
+    let online: Vec<_> = others
+        .iter()
+        .filter(|cpu| cpu.outcome == CpuOutcome::Online)
+        .collect();
+    assert_eq!(online.len(), aps as usize);
+    for cpu in &online {
+        let stages = [
+            cpu.init_ns,
+            cpu.sipi_ns,
+            cpu.real_ns,
+            cpu.long_ns,
+            cpu.alive_ns,
+            cpu.online_ns,
+        ];
+        assert!(
+            stages.iter().all(Option::is_some),
+            "a stage without a time: {cpu:?}"
+        );
+        assert!(stages.is_sorted(), "stages out of order: {cpu:?}");
+        assert!(cpu.sipis >= 1, "online without a SIPI: {cpu:?}");
+    }
+    let up = || bsp.iter().chain(online.iter().copied());
+    let ids: HashSet<_> = up().map(|cpu| cpu.apic_id).collect();
+    assert_eq!(ids.len(), aps as usize + 1, "two CPUs of one APIC id");
+    let places: HashSet<_> = up()
+        .map(|cpu| (cpu.package, cpu.core, cpu.thread))
+        .collect();
+    assert_eq!(places.len(), aps as usize + 1, "two CPUs in one place");
+    let last = online.iter().filter_map(|cpu| cpu.online_ns).max();
+    assert_eq!(
+        bringup.online_ns, last,
+        "the headline is the last CPU's time"
+    );
+    ended
+}
+
+/// The last line on the console that is not empty.
+pub(crate) fn last_line(ended: &Ended) -> &str {
+    ended
+        .console
+        .lines()
+        .rev()
+        .map(str::trim_end)
+        .find(|line| !line.is_empty())
+        .unwrap_or_default()
+}

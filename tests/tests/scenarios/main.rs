@@ -1,0 +1,16 @@
+//! What the kernel must do when it boots: each scenario is a test, and boots it in QEMU.
+//!
+//! The machines run under TCG unless a scenario is about another accelerator, so that they behave
+//! the same wherever the tests run. A scenario whose name has `slow::` in it is left out by
+//! `cargo xtask test --quick`.
+
+mod boot;
+mod boots;
+mod command_line;
+mod kvm;
+mod left_behind;
+mod outside;
+mod slow;
+mod verdicts;
+mod virtual_time;
+mod wake;

@@ -1,0 +1,30 @@
+//! The kernel says that its CPUs are online: QEMU, asked from outside, agrees.
+
+use reveille_tests::{guest::Guest, qemu::machine::Machine};
+
+use crate::boot::{LIMIT, kernel, slot};
+
+#[test]
+fn every_cpu_halts_in_long_mode_in_our_text_once_the_kernel_says_it_is_online() {
+    let machine = Machine::new(8).append("after=halt");
+    let _slot = slot(&machine);
+    let text = kernel().text().expect("the kernel has code");
+    let mut guest = Guest::start(kernel(), &machine).expect("QEMU starts");
+    guest
+        .wait_for_line("reveille: ok", LIMIT)
+        .expect("the kernel comes up");
+    let vcpus = guest.vcpus().expect("the monitor answers");
+    assert_eq!(vcpus.len(), 8);
+    for vcpu in &vcpus {
+        assert!(vcpu.long_mode, "not in 64-bit code: {vcpu:?}");
+        assert!(vcpu.halted, "not halted: {vcpu:?}");
+        assert!(
+            text.contains(&vcpu.rip),
+            "not in our text {text:#x?}: {vcpu:#x?}"
+        );
+    }
+    let mut stacks: Vec<u64> = vcpus.iter().map(|vcpu| vcpu.rsp).collect();
+    stacks.sort_unstable();
+    stacks.dedup();
+    assert_eq!(stacks.len(), 8, "two CPUs share a stack");
+}

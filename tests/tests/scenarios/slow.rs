@@ -1,0 +1,27 @@
+//! The same on machines, or so often, that it takes a while.
+
+use reveille_tests::qemu::machine::Machine;
+
+use crate::boot::comes_up_whole;
+
+#[test]
+fn q35_comes_up_whole_with_128_cpus() {
+    comes_up_whole(&Machine::new(128));
+}
+
+#[test]
+fn q35_comes_up_whole_with_255_cpus() {
+    comes_up_whole(&Machine::new(255));
+}
+
+#[test]
+fn every_one_of_twenty_boots_comes_up_whole() {
+    for _ in 0..20 {
+        comes_up_whole(&Machine::new(8));
+    }
+}
+
+#[test]
+fn xapic_reaches_255_cpus() {
+    comes_up_whole(&Machine::new(255).cpu("max,-x2apic"));
+}
