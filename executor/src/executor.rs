@@ -90,7 +90,7 @@ impl<M: Metrics> Executor<M> {
             if let Poll::Ready(output) = self.poll_root(future.as_mut()) {
                 return output;
             }
-            if self.poll_round() == 0 {
+            if self.poll_round() == 0 && !self.core.shared.root.is_ready() {
                 self.idle();
             }
         }
@@ -207,7 +207,7 @@ impl<M: Metrics> Executor<M> {
 
 impl<M: Metrics> Drop for Executor<M> {
     fn drop(&mut self) {
-        self.core.local.slots.open.set(false);
+        self.core.local.slots.close();
         self.reset();
     }
 }

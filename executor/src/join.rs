@@ -1,22 +1,18 @@
-//! Waiting for a task's output, or ending the task.
+//! Waiting for a task's output, and ending a task.
 
 use core::cell::Cell;
 use core::fmt;
-use core::marker::{PhantomData, PhantomPinned};
+use core::marker::PhantomPinned;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use crate::slots::{SlotIndex, Slots};
-use crate::task::{Fate, Join, Waiter};
-
-/// The task was aborted, or panicked, or its executor was reset or dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Aborted;
+use crate::task::{Join, Waiter};
 
 /// A future of a task's output.
 ///
-/// Belongs to the CPU of its executor: neither `Send` nor `Sync`. Not `Unpin`: where the waker of
-/// the one who waits is kept is the handle itself, so that a task needs no room for it.
+/// Belongs to the CPU of its executor: neither `Send` nor `Sync`. Not `Unpin`: the waker of
+/// whoever waits is kept in the handle itself, so that a task needs no room for it.
 ///
 /// # Cancellation
 ///
@@ -27,40 +23,48 @@ pub struct Aborted;
 ///
 /// If polled again after it was ready.
 pub struct JoinHandle<T> {
+    /// Dropped before `waiter`, to which the task may point.
+    join: Cell<Option<Join<T>>>,
+    waiter: Waiter,
     slots: &'static Slots,
     index: SlotIndex,
-    join: Option<Join>,
-    waiter: Waiter,
-    _output: PhantomData<T>,
     _pinned: PhantomPinned,
 }
 
+/// The task was aborted, or panicked, or its executor was reset or dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aborted;
+
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(slots: &'static Slots, index: SlotIndex, join: Join) -> Self {
+    pub(crate) fn new(slots: &'static Slots, index: SlotIndex, join: Join<T>) -> Self {
         Self {
+            join: Cell::new(Some(join)),
+            waiter: Cell::new(None),
             slots,
             index,
-            join: Some(join),
-            waiter: Cell::new(None),
-            _output: PhantomData,
             _pinned: PhantomPinned,
         }
     }
 
-    /// Ends the task: its future is dropped before this returns and never polled again, and the
+    /// Ends the task: its future is dropped before this returns and is never polled again, and the
     /// handle gives [`Aborted`]. A task that has completed already keeps its output. A task that
     /// aborts itself ends with its present poll, whatever that returns.
     pub fn abort(&self) {
-        if let Some(join) = &self.join {
-            self.slots.abort(self.index, join.task());
+        if let Some(task) = self.look(|join| join.task()) {
+            self.slots.abort(self.index, task);
         }
     }
 
     /// Whether the task has ended, so that the handle is ready.
     pub fn is_finished(&self) -> bool {
-        self.join
-            .as_ref()
-            .is_none_or(|join| join.fate() != Fate::Runs)
+        self.look(Join::has_ended).unwrap_or(true)
+    }
+
+    fn look<U>(&self, look: impl FnOnce(&Join<T>) -> U) -> Option<U> {
+        let join = self.join.take()?;
+        let seen = look(&join);
+        self.join.set(Some(join));
+        Some(seen)
     }
 }
 
@@ -68,37 +72,27 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, Aborted>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: nothing is moved out but `join`, which is not pinned.
-        let this = unsafe { self.get_unchecked_mut() };
-        let fate = this
+        let this = self.as_ref().get_ref();
+        let join = this
             .join
-            .as_ref()
-            .expect("a join handle is polled after it was ready")
-            .fate();
-        match (fate, this.join.take()) {
-            (Fate::Completed, Some(join)) => {
-                // SAFETY: the handle was made for the output type of its task; the output is taken
-                // once, as `join` is given up here.
-                Poll::Ready(Ok(unsafe { join.take_output() }))
-            }
-            (Fate::Runs, Some(join)) => {
-                this.waiter.set(Some(context.waker().clone()));
-                // SAFETY: the task runs; the handle is pinned, so its waiter stays in place until
-                // its drop, which gives up `join` first.
-                unsafe { join.wait(&this.waiter) };
-                this.join = Some(join);
-                Poll::Pending
-            }
-            (_, _) => Poll::Ready(Err(Aborted)),
+            .take()
+            .expect("a join handle is polled after it was ready");
+        if join.has_ended() {
+            return Poll::Ready(join.into_output());
         }
+        this.waiter.set(Some(context.waker().clone()));
+        // SAFETY: the task runs. The handle is pinned, so that `waiter` stays in place until the
+        // handle is dropped, which drops `join` first.
+        unsafe { join.wait(&this.waiter) };
+        this.join.set(Some(join));
+        Poll::Pending
     }
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle")
-            .field("finished", &self.is_finished())
-            .finish()
+        let mut debug = f.debug_struct("JoinHandle");
+        debug.field("finished", &self.is_finished()).finish()
     }
 }
 

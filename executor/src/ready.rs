@@ -20,6 +20,7 @@
 use core::ptr::NonNull;
 
 use crate::sleep::Shared;
+use crate::sync::const_unless_loom;
 use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
 /// Tasks in one block of slots: the bits of a leaf.
@@ -65,12 +66,14 @@ impl Summary {
 }
 
 impl Leaf {
-    pub(crate) const fn new() -> Self {
-        Self {
-            ready: AtomicU64::new(0),
-            summary: None,
-            summary_bit: 0,
-            home: None,
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                ready: AtomicU64::new(0),
+                summary: None,
+                summary_bit: 0,
+                home: None,
+            }
         }
     }
 
@@ -105,6 +108,11 @@ impl Leaf {
             summary.fetch_or(self.summary_bit, AcqRel);
         }
         before & bits == bits
+    }
+
+    /// Whether there is something to take: a hint, for what was set just now may be missed.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Relaxed) != 0
     }
 
     /// Takes all bits. The owner has taken the leaf's summary bit before.

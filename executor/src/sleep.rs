@@ -21,9 +21,11 @@
 //! ring: so a late mark cannot silence the doorbell of the next sleep, and a waker that never
 //! comes to ring has not told the others that it did.
 
+use core::cell::Cell;
+
 use crate::Platform;
 use crate::ready::{Leaf, Summary};
-use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// The owner sleeps, or is about to.
 const ASLEEP: u64 = 1 << 0;
@@ -42,35 +44,37 @@ pub(crate) struct Shared {
 }
 
 /// Whether the owner sleeps. Written by the owner; wakers only add RUNG to what they saw.
+///
+/// The owner writes by read-modify-write too, though a store would do: loom knows no order between
+/// a store and a compare-and-exchange that came before it, and a sleep is not the time to save.
 pub(crate) struct SleepWord(AtomicU64);
 
 impl SleepWord {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
     /// Waker's steps 2 and 3. Returns whether it rang.
     pub(crate) fn ring_if_asleep(&self, platform: &dyn Platform) -> bool {
-        let seen = self.0.load(Relaxed);
+        // Acquire: who finds RUNG relies on a ring that has been made.
+        let seen = self.0.load(Acquire);
         if seen & (ASLEEP | RUNG) != ASLEEP {
             return false;
         }
         platform.ring();
         // Failure means that the owner is up again or that another waker marked it: both are fine.
-        let _ = self.0.compare_exchange(seen, seen | RUNG, AcqRel, Relaxed);
+        let _ = self.0.compare_exchange(seen, seen | RUNG, Release, Relaxed);
         true
     }
 
+    /// Owner's step 1, which step 2 publishes.
     fn announce(&self) {
-        // Only the owner changes the number, so this needs no read-modify-write. Step 2 publishes.
-        let now = self.0.load(Relaxed) & !(ASLEEP | RUNG);
-        self.0.store(now.wrapping_add(ONE_SLEEP) | ASLEEP, Relaxed);
+        self.0.fetch_add(ONE_SLEEP | ASLEEP, Relaxed);
     }
 
+    /// A waker that still sees ASLEEP afterwards rings once too often, which is harmless.
     fn retract(&self) {
-        // A waker that still sees ASLEEP rings once too often, which is harmless.
-        let now = self.0.load(Relaxed) & !(ASLEEP | RUNG);
-        self.0.store(now, Relaxed);
+        self.0.fetch_and(!(ASLEEP | RUNG), Relaxed);
     }
 }
 
@@ -79,7 +83,7 @@ pub struct SleepGate<'a> {
     sleep: &'a SleepWord,
     root: &'a AtomicU64,
     tops: &'a [AtomicU64],
-    entered: core::cell::Cell<bool>,
+    entered: Cell<bool>,
 }
 
 impl<'a> SleepGate<'a> {
@@ -88,7 +92,7 @@ impl<'a> SleepGate<'a> {
             sleep,
             root,
             tops,
-            entered: core::cell::Cell::new(false),
+            entered: Cell::new(false),
         }
     }
 
@@ -107,8 +111,9 @@ impl<'a> SleepGate<'a> {
     /// look at which the monitor must be armed.
     #[must_use = "there may be work: sleep only if this is true"]
     pub fn enter_monitored(&self, monitor: impl FnOnce(*const u64)) -> bool {
-        self.sleep.announce();
-        self.entered.set(true);
+        if !self.entered.replace(true) {
+            self.sleep.announce();
+        }
         monitor(core::ptr::from_ref(&self.sleep.0).cast());
         self.nothing_is_ready()
     }
@@ -120,7 +125,9 @@ impl<'a> SleepGate<'a> {
 
     /// Owner's step 2.
     fn nothing_is_ready(&self) -> bool {
-        let look = |word: &AtomicU64| word.fetch_or(0, AcqRel) == 0;
+        // Release: a waker that comes after this look sees the announcement. What is found is not
+        // acquired, as it is not used: the tasks are taken later.
+        let look = |word: &AtomicU64| word.fetch_or(0, Release) == 0;
         look(self.root) && self.tops.iter().all(look)
     }
 }

@@ -1,71 +1,81 @@
-//! Who holds which slot. Owner CPU only.
+//! Which task is in which slot. Owner CPU only.
 //!
-//! A new task takes the lowest vacant slot. A slot is vacant again the moment its task ends; an
-//! old waker may then make the next task in it ready once for nothing.
+//! A new task takes the lowest vacant slot. A slot is vacant again the moment its task ends: a
+//! waker of that task may then make the next one in the slot ready, once for each of its wakes,
+//! and for nothing.
 
 use core::cell::Cell;
+use core::mem::forget;
+use core::task::Context;
 
 use crate::ready::{Leaf, TASKS_PER_BLOCK};
+use crate::sync::const_unless_loom;
 use crate::task::Task;
 
 /// Slots and ready bits for 64 tasks.
 pub(crate) struct Block {
     pub(crate) leaf: Leaf,
+    /// One bit a slot that may take a task.
+    vacant: Cell<u64>,
     tasks: [Cell<Option<Task>>; TASKS_PER_BLOCK],
 }
 
-// SAFETY: a block leaves the hands of its maker empty, and holds tasks only once an executor,
-// which stays on one CPU, has it for good.
+// SAFETY: a block leaves the CPU of its maker empty. It gets its first task from an executor, which
+// has it for good and stays on one CPU.
 unsafe impl Send for Block {}
 
 impl Block {
-    pub(crate) const fn new() -> Self {
-        Self {
-            leaf: Leaf::new(),
-            tasks: [const { Cell::new(None) }; TASKS_PER_BLOCK],
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                leaf: Leaf::new(),
+                vacant: Cell::new(u64::MAX),
+                tasks: [const { Cell::new(None) }; TASKS_PER_BLOCK],
+            }
         }
+    }
+
+    /// Leaves only the first `slots` slots in use; for a block that is still empty.
+    pub(crate) fn limit(&self, slots: usize) {
+        let unused = u64::MAX.checked_shl(slots as u32).unwrap_or(0);
+        self.vacant.set(!unused);
     }
 }
 
 /// The number of a slot.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SlotIndex(u32);
+pub(crate) struct SlotIndex {
+    block: u16,
+    bit: u8,
+}
 
 impl SlotIndex {
     pub(crate) fn new(block: usize, bit: u32) -> Self {
-        Self((block * TASKS_PER_BLOCK) as u32 + bit)
-    }
-
-    pub(crate) fn block(self) -> usize {
-        self.0 as usize / TASKS_PER_BLOCK
-    }
-
-    pub(crate) fn bit(self) -> u32 {
-        self.0 % TASKS_PER_BLOCK as u32
+        Self {
+            block: block as u16,
+            bit: bit as u8,
+        }
     }
 }
 
 /// All slots of an executor.
 pub(crate) struct Slots {
     pub(crate) blocks: &'static [Block],
-    capacity: usize,
-    /// No slot below this one is vacant.
-    lowest_vacant: Cell<usize>,
+    /// No block below this one has a vacant slot.
+    first_vacant: Cell<usize>,
     /// The slot whose task is being polled.
     polled: Cell<Option<SlotIndex>>,
-    /// The task being polled is to end with this poll.
+    /// The task that is being polled is to end with this poll.
     abort_polled: Cell<bool>,
     /// Whether tasks may be put in.
-    pub(crate) open: Cell<bool>,
+    open: Cell<bool>,
 }
 
 impl Slots {
-    pub(crate) fn new(blocks: &'static [Block], capacity: usize) -> Self {
-        assert!(capacity <= blocks.len() * TASKS_PER_BLOCK);
+    pub(crate) fn new(blocks: &'static [Block]) -> Self {
         Self {
             blocks,
-            capacity,
-            lowest_vacant: Cell::new(0),
+            first_vacant: Cell::new(0),
             polled: Cell::new(None),
             abort_polled: Cell::new(false),
             open: Cell::new(true),
@@ -73,23 +83,35 @@ impl Slots {
     }
 
     fn slot(&self, index: SlotIndex) -> &Cell<Option<Task>> {
-        &self.blocks[index.block()].tasks[index.bit() as usize]
+        &self.blocks[index.block as usize].tasks[index.bit as usize]
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.get()
+    }
+
+    /// From now on no task can be put in.
+    pub(crate) fn close(&self) {
+        self.open.set(false);
     }
 
     /// The lowest vacant slot.
     pub(crate) fn vacant(&self) -> Option<SlotIndex> {
-        let vacant = (self.lowest_vacant.get()..self.capacity)
-            .map(|number| SlotIndex(number as u32))
-            .find(|&index| self.slot(index).get().is_none());
-        self.lowest_vacant
-            .set(vacant.map_or(self.capacity, |index| index.0 as usize));
-        vacant
+        let first = self.first_vacant.get();
+        let has_vacant = |block: &Block| block.vacant.get() != 0;
+        let found = self.blocks[first..].iter().position(has_vacant);
+        let block = found.map_or(self.blocks.len(), |distance| first + distance);
+        self.first_vacant.set(block);
+        let bit = self.blocks.get(block)?.vacant.get().trailing_zeros();
+        Some(SlotIndex::new(block, bit))
     }
 
     /// Puts a task into a vacant slot and makes it ready.
     pub(crate) fn put(&self, index: SlotIndex, task: Task) {
+        let block = &self.blocks[index.block as usize];
+        block.vacant.set(block.vacant.get() & !(1 << index.bit));
         self.slot(index).set(Some(task));
-        self.blocks[index.block()].leaf.insert(1 << index.bit());
+        block.leaf.insert(1 << index.bit);
     }
 
     pub(crate) fn get(&self, index: SlotIndex) -> Option<Task> {
@@ -97,10 +119,13 @@ impl Slots {
     }
 
     /// Vacates the slot.
-    pub(crate) fn take(&self, index: SlotIndex) -> Option<Task> {
-        let lowest = self.lowest_vacant.get().min(index.0 as usize);
-        self.lowest_vacant.set(lowest);
-        self.slot(index).take()
+    fn take(&self, index: SlotIndex) -> Option<Task> {
+        let task = self.slot(index).take()?;
+        let block = &self.blocks[index.block as usize];
+        block.vacant.set(block.vacant.get() | 1 << index.bit);
+        self.first_vacant
+            .set(self.first_vacant.get().min(index.block as usize));
+        Some(task)
     }
 
     /// Ends `task` if it still is in its slot: at once, or with its present poll.
@@ -115,9 +140,9 @@ impl Slots {
         }
     }
 
-    /// Polls the task of a slot and ends it if it is done, was aborted meanwhile, or panics.
-    pub(crate) fn poll(&self, index: SlotIndex, task: Task, context: &mut core::task::Context<'_>) {
-        /// Ends a task that panics.
+    /// Polls the task in a slot, and ends it if it is done, has been aborted, or panics.
+    pub(crate) fn poll(&self, index: SlotIndex, task: Task, context: &mut Context<'_>) {
+        /// Ends a task whose future panics.
         struct Panicked<'a>(&'a Slots, SlotIndex);
         impl Drop for Panicked<'_> {
             fn drop(&mut self) {
@@ -131,8 +156,8 @@ impl Slots {
 
         self.polled.set(Some(index));
         let panicked = Panicked(self, index);
-        let done = task.poll(context);
-        core::mem::forget(panicked);
+        let done = task.poll(context).is_ready();
+        forget(panicked);
         self.polled.set(None);
         let aborted = self.abort_polled.replace(false);
         if !done && !aborted {
@@ -140,24 +165,27 @@ impl Slots {
         }
         self.take(index);
         match (done, aborted) {
-            (true, false) => task.completed(),
-            (true, true) => task.abort_completed(),
+            (true, false) => task.complete(),
+            (true, true) => task.discard(),
             (false, _) => task.abort(),
         }
     }
 
-    /// Ends all tasks. Until it returns none can be put in.
+    /// Aborts all tasks, lowest slot first. Until it returns none can be put in.
     pub(crate) fn clear(&self) {
-        struct Reopen<'a>(&'a Cell<bool>, bool);
+        struct Reopen<'a>(&'a Slots, bool);
         impl Drop for Reopen<'_> {
             fn drop(&mut self) {
-                self.0.set(self.1);
+                self.0.open.set(self.1);
             }
         }
-        let _reopen = Reopen(&self.open, self.open.replace(false));
-        for number in 0..self.capacity {
-            if let Some(task) = self.take(SlotIndex(number as u32)) {
-                task.abort();
+
+        let _reopen = Reopen(self, self.open.replace(false));
+        for block in 0..self.blocks.len() {
+            for bit in 0..u64::BITS {
+                if let Some(task) = self.take(SlotIndex::new(block, bit)) {
+                    task.abort();
+                }
             }
         }
     }

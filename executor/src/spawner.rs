@@ -53,15 +53,14 @@ impl Spawner {
         self.put(|| Task::in_cell(cell))
     }
 
-    fn put<T>(&self, make: impl FnOnce() -> (Task, Join)) -> Result<JoinHandle<T>, SpawnError> {
+    fn put<T>(&self, make: impl FnOnce() -> (Task, Join<T>)) -> Result<JoinHandle<T>, SpawnError> {
         let slots = &self.local.slots;
-        if !slots.open.get() {
+        if !slots.is_open() {
             return Err(SpawnError::Closed);
         }
         let index = slots.vacant().ok_or(SpawnError::Full)?;
         let (task, join) = make();
         slots.put(index, task);
-        // SAFETY-relevant: `T` is the output of the future in `task`, by the two callers above.
         Ok(JoinHandle::new(slots, index, join))
     }
 }

@@ -7,7 +7,9 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::slice;
 
-use crate::ready::{BLOCKS_PER_SUMMARY, Leaf, MAX_CAPACITY, SUMMARY_WORDS, Summary};
+use crate::ready::{
+    BLOCKS_PER_SUMMARY, Leaf, MAX_CAPACITY, SUMMARY_WORDS, Summary, TASKS_PER_BLOCK,
+};
 use crate::sleep::{Shared, SleepWord};
 use crate::slots::{Block, Slots};
 use crate::sync::AtomicU64;
@@ -45,6 +47,7 @@ unsafe impl<const BLOCKS: usize, M> Send for Storage<BLOCKS, M> {}
 
 impl<const BLOCKS: usize, M: Metrics> Storage<BLOCKS, M> {
     /// Unused memory.
+    #[cfg(not(loom))]
     pub const fn new() -> Self {
         Self {
             core: MaybeUninit::uninit(),
@@ -57,7 +60,7 @@ impl<const BLOCKS: usize, M: Metrics> Storage<BLOCKS, M> {
         platform: &'static dyn Platform,
         metrics: M,
     ) -> &'static Core<M> {
-        let capacity = self.blocks.len() * crate::TASKS_PER_BLOCK;
+        let capacity = self.blocks.len() * TASKS_PER_BLOCK;
         build(
             &mut self.core,
             &mut self.blocks,
@@ -68,6 +71,7 @@ impl<const BLOCKS: usize, M: Metrics> Storage<BLOCKS, M> {
     }
 }
 
+#[cfg(not(loom))]
 impl<const BLOCKS: usize, M: Metrics> Default for Storage<BLOCKS, M> {
     fn default() -> Self {
         Self::new()
@@ -87,7 +91,7 @@ pub(crate) fn build_on_heap<M: Metrics>(
         "an executor holds at most {MAX_CAPACITY} tasks"
     );
     let core = Box::leak(Box::new_uninit());
-    let blocks = (0..capacity.div_ceil(crate::TASKS_PER_BLOCK)).map(|_| Block::new());
+    let blocks = (0..capacity.div_ceil(TASKS_PER_BLOCK)).map(|_| Block::new());
     build(
         core,
         Box::leak(blocks.collect()),
@@ -130,6 +134,7 @@ fn build<M: Metrics>(
         let word = &shared.summary.0[number / BLOCKS_PER_SUMMARY];
         let bit = 1 << (number % BLOCKS_PER_SUMMARY);
         block.leaf.connect(home, two_levels.then_some((word, bit)));
+        block.limit(capacity - number * TASKS_PER_BLOCK);
     }
     let blocks: &'static [Block] = blocks;
     let tops = match blocks {
@@ -144,7 +149,7 @@ fn build<M: Metrics>(
     let local = Local {
         shared,
         tops,
-        slots: Slots::new(blocks, capacity),
+        slots: Slots::new(blocks),
         timers: TimerHeap::new(),
     };
     // SAFETY: `core` is initialised once its last field is written.
