@@ -178,7 +178,7 @@ impl Machine {
         }
     }
 
-    fn cpu_model(&self) -> &str {
+    pub(super) fn cpu_model(&self) -> &str {
         match (&self.cpu, self.accel) {
             (Some(model), _) => model,
             // The MSR behind this flag tells which flaws the processor does not have. Under KVM in

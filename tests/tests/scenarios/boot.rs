@@ -39,10 +39,16 @@ pub(crate) fn boot_for(machine: &Machine, limit: Duration) -> Ended {
     ended
 }
 
-/// Boots `machine` and checks that every CPU it has came online, and that the kernel's own
-/// accounts of that agree with each other.
+/// Boots `machine` and checks that it came up whole.
 pub(crate) fn comes_up_whole(machine: &Machine) -> Ended {
     let ended = boot(machine);
+    is_whole(machine, &ended);
+    ended
+}
+
+/// Checks that every CPU of `machine` came online, and that the kernel's own accounts of that
+/// agree with each other.
+pub(crate) fn is_whole(machine: &Machine, ended: &Ended) {
     assert_eq!(ended.outcome, Outcome::Ok);
     let exit = ended.records.exit().expect("a verdict");
     assert_eq!((exit.status, exit.reason), (ExitStatus::Ok, None));
@@ -52,7 +58,7 @@ pub(crate) fn comes_up_whole(machine: &Machine) -> Ended {
     assert_eq!((bringup.aps, bringup.online, bringup.failed), (aps, aps, 0));
     let summary = format!("bring-up: {aps} of {aps} APs online");
     assert!(ended.console.contains(&summary), "no line `{summary}`");
-    assert_eq!(last_line(&ended), "reveille: ok");
+    assert_eq!(last_line(ended), "reveille: ok");
 
     let cpus = ended.records.cpus().expect("all records are whole");
     let (bsp, others): (Vec<_>, Vec<_>) =
@@ -91,7 +97,6 @@ pub(crate) fn comes_up_whole(machine: &Machine) -> Ended {
         bringup.online_ns, last,
         "the headline is the last CPU's time"
     );
-    ended
 }
 
 /// The last line on the console that is not empty.
