@@ -11,6 +11,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use reveille_smp::strategy::Strategy;
+
 /// What a run is asked to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -28,16 +30,6 @@ pub struct Options {
     pub after: After,
     /// `test=`: what a test wants to go wrong.
     pub tests: Vec<TestHook>,
-}
-
-/// How CPUs are brought up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Strategy {
-    /// All at once, each a task.
-    #[default]
-    Parallel,
-    /// One is online before the next is kicked.
-    Serial,
 }
 
 /// What follows the report.
@@ -79,8 +71,8 @@ pub enum TestHook {
 type Words<T> = &'static [(&'static str, T)];
 
 const STRATEGIES: Words<Strategy> = &[
-    ("parallel", Strategy::Parallel),
-    ("serial", Strategy::Serial),
+    (Strategy::Parallel.name(), Strategy::Parallel),
+    (Strategy::Serial.name(), Strategy::Serial),
 ];
 const AFTER: Words<After> = &[("exit", After::Exit), ("halt", After::Halt)];
 const TEST_HOOKS: Words<TestHook> = &[

@@ -40,9 +40,24 @@ impl CpuPlatform {
         })
     }
 
-    /// The clock.
-    pub fn clock(&self) -> &TscClock {
-        &self.clock
+    /// Makes the timer of the CPU that calls ready. Its APIC must be enabled.
+    pub fn prepare(&self) {
+        self.timer.prepare();
+    }
+
+    /// Halts this CPU until the condition holds, and looks again after each interrupt; `false` if
+    /// it still does not hold at the deadline. For what runs below the executor.
+    pub fn halt_until(&self, deadline: Instant, condition: impl Fn() -> bool) -> bool {
+        loop {
+            interrupts::disable();
+            let holds = condition();
+            if holds || self.now() >= deadline {
+                interrupts::enable();
+                return holds;
+            }
+            self.timer.arm(Some(deadline));
+            interrupts::enable_and_hlt();
+        }
     }
 }
 

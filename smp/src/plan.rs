@@ -2,11 +2,13 @@
 
 use core::fmt;
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
-    cpu::{ApicId, CpuIndex},
+    cpu::{ApicId, CpuIndex, Place},
     madt::Processor,
+    outcome::Outcome,
+    record,
 };
 
 /// One CPU of the plan.
@@ -18,6 +20,36 @@ pub struct Planned {
     pub apic_id: ApicId,
     /// What is to happen with it.
     pub role: Role,
+}
+
+impl Planned {
+    /// The record of a CPU that nobody woke: the BSP, and those that are skipped or disabled.
+    pub fn unwoken_record(&self, place: Place) -> record::Cpu {
+        let (outcome, reason) = match self.role {
+            Role::Bsp => (Outcome::Bsp, None),
+            Role::Ap => (Outcome::Skipped, Some("nobody tried to wake it")),
+            Role::Skipped(skip) => (Outcome::Skipped, Some(skip.reason())),
+            Role::Disabled => (Outcome::Disabled, None),
+        };
+        record::Cpu {
+            cpu: self.cpu,
+            apic_id: self.apic_id,
+            package: Some(place.package),
+            core: Some(place.core),
+            thread: Some(place.thread),
+            outcome,
+            step: None,
+            reason: reason.map(String::from),
+            sipis: 0,
+            init_ns: None,
+            sipi_ns: None,
+            real_ns: None,
+            long_ns: None,
+            alive_ns: None,
+            online_ns: None,
+            polls: 0,
+        }
+    }
 }
 
 /// What is to happen with a CPU.

@@ -1,6 +1,6 @@
 //! Where each AP lands: a directory sorted by APIC id, searched by halving without a lock.
 
-use core::{mem::size_of, sync::atomic::AtomicU32};
+use core::{fmt, mem::size_of, sync::atomic::AtomicU32};
 
 /// Where one AP lands once it has claimed its slot.
 #[repr(C)]
@@ -39,6 +39,27 @@ pub enum DirectoryError {
         apic_id: u32,
     },
 }
+
+impl fmt::Display for DirectoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAscending { apic_id } => {
+                write!(
+                    f,
+                    "the landing of APIC {apic_id} stands behind one that is not smaller"
+                )
+            }
+            Self::UnalignedStack { apic_id } => {
+                write!(
+                    f,
+                    "the stack of APIC {apic_id} does not end at a multiple of 16 bytes"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for DirectoryError {}
 
 impl Directory {
     /// Checks the order and the stacks' alignment (System V ABI: 16 bytes before a call).

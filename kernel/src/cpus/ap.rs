@@ -1,10 +1,6 @@
 //! The life of an AP in this kernel: from the trampoline's call to the parking place.
 
-use core::{
-    cell::Cell,
-    pin::pin,
-    ptr,
-};
+use core::{cell::Cell, pin::pin, ptr};
 
 use futures_util::future::{Either, select};
 use reveille_executor::{Counters, Executor, Storage};
@@ -53,12 +49,18 @@ unsafe impl Send for Home {}
 impl Home {
     /// A home whose executor will live in `storage`.
     pub(super) fn new(storage: &'static mut Storage<1, Counters>) -> Self {
-        Self { storage: Cell::new(Some(storage)), executor: Cell::new(None) }
+        Self {
+            storage: Cell::new(Some(storage)),
+            executor: Cell::new(None),
+        }
     }
 
     fn move_in(&self, platform: &'static CpuPlatform) -> Executor<Counters> {
         self.executor.take().unwrap_or_else(|| {
-            let storage = self.storage.take().expect("an executor is moved out before the next stay");
+            let storage = self
+                .storage
+                .take()
+                .expect("an executor is moved out before the next stay");
             Executor::in_storage(storage, platform, Counters::new())
         })
     }
@@ -96,7 +98,10 @@ impl ApContext {
         interrupts::enable();
 
         let clock = &self.machine.clock;
-        let arrival = Arrival { real: clock.instant_of(real_tsc), long: clock.instant_of(long_tsc) };
+        let arrival = Arrival {
+            real: clock.instant_of(real_tsc),
+            long: clock.instant_of(long_tsc),
+        };
         let Ap { cpu, slot, .. } = self.ap;
         let end = executor.block_on(async {
             let life = pin!(reside(slot, *cpu, self.steps, clock, arrival));
@@ -114,7 +119,9 @@ impl ApContext {
             // SAFETY: the trampoline is mapped for good. Nobody relies on this stack any more: the
             // executor has dropped its tasks, and what others see of this CPU lies elsewhere.
             Ok(state) => unsafe {
-                self.machine.trampoline.park(slot.state().as_atomic(), state.parked().to_bits())
+                self.machine
+                    .trampoline
+                    .park(slot.state().as_atomic(), state.parked().to_bits())
             },
             Err(_) => halt(),
         }

@@ -36,7 +36,11 @@ pub enum NotSent {
 impl Inbox {
     /// An empty inbox, closed.
     pub fn new() -> Self {
-        Self { jobs: ArrayQueue::new(CAPACITY), waker: AtomicWaker::new(), is_open: AtomicBool::new(false) }
+        Self {
+            jobs: ArrayQueue::new(CAPACITY),
+            waker: AtomicWaker::new(),
+            is_open: AtomicBool::new(false),
+        }
     }
 
     /// Sends a job and wakes the CPU, if it sleeps. From task context on any CPU.
@@ -106,9 +110,17 @@ mod tests {
         for _ in 0..CAPACITY {
             assert!(inbox.send(counting(&count)).is_ok());
         }
-        assert!(matches!(inbox.send(counting(&count)), Err(NotSent::Full(_))));
+        assert!(matches!(
+            inbox.send(counting(&count)),
+            Err(NotSent::Full(_))
+        ));
         let mut serve = pin!(inbox.serve());
-        assert!(serve.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(
+            serve
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
         assert_eq!(count.load(Ordering::Relaxed), CAPACITY as u32);
         assert!(inbox.send(counting(&count)).is_ok());
     }
@@ -121,6 +133,9 @@ mod tests {
         assert!(inbox.send(counting(&count)).is_ok());
         inbox.close();
         assert!(matches!(inbox.send(counting(&count)), Err(NotSent::Closed)));
-        assert_eq!((Arc::strong_count(&count), count.load(Ordering::Relaxed)), (1, 0));
+        assert_eq!(
+            (Arc::strong_count(&count), count.load(Ordering::Relaxed)),
+            (1, 0)
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The hardware behind the bring-up: INIT and SIPI by the local APIC, evidence from the
 //! trampoline's mailbox, time from the TSC.
 
+use alloc::{borrow::ToOwned, string::String};
 use core::time::Duration;
 
 use reveille_executor::{Clock, Instant};
@@ -12,7 +13,7 @@ use reveille_trampoline::Trampoline;
 
 use crate::{
     apic::{ApicError, LocalApic, StartPage},
-    cpuid::Cpuid,
+    cpuid::{Cpuid, Leaf},
     time::TscClock,
 };
 
@@ -33,7 +34,12 @@ impl Hardware {
     pub fn new(clock: TscClock, apic: LocalApic, trampoline: Trampoline) -> Self {
         let start_page = StartPage::at(u64::from(trampoline.base()))
             .expect("the trampoline installs itself only where a SIPI can start a CPU");
-        Self { clock, apic, trampoline, start_page }
+        Self {
+            clock,
+            apic,
+            trampoline,
+            start_page,
+        }
     }
 
     /// Resets all CPUs but this one and starts them: the benchmark's floor.
@@ -55,7 +61,9 @@ impl Machine for Hardware {
     }
 
     fn send_sipi(&self, target: ApicId) -> Result<(), SendError> {
-        self.apic.send_sipi(target, self.start_page).map_err(send_error)
+        self.apic
+            .send_sipi(target, self.start_page)
+            .map_err(send_error)
     }
 
     fn evidence(&self, target: ApicId) -> Evidence {
@@ -83,12 +91,115 @@ fn send_error(error: ApicError) -> SendError {
 /// virtual one, whatever family it calls itself (Linux, `arch/x86/kernel/smpboot.c`).
 pub fn init_delay(cpu: &impl Cpuid) -> Duration {
     const OLD: Duration = Duration::from_millis(10);
-    let is_virtual = cpu.hypervisor_signature_if_present().is_some();
     let is_new = match &cpu.vendor() {
-        b"GenuineIntel" => cpu.family() >= 6,
-        b"AuthenticAMD" => cpu.family() >= 0xf,
-        b"HygonGenuine" => cpu.family() >= 0x18,
+        b"GenuineIntel" => family(cpu) >= 6,
+        b"AuthenticAMD" => family(cpu) >= 0xf,
+        b"HygonGenuine" => family(cpu) >= 0x18,
         _ => false,
     };
-    if is_virtual || is_new { Duration::ZERO } else { OLD }
+    if is_new || hypervisor(cpu).is_some() {
+        Duration::ZERO
+    } else {
+        OLD
+    }
+}
+
+/// The signature of the hypervisor, such as `TCGTCGTCGTCG`; `None` without one.
+pub fn hypervisor(cpu: &impl Cpuid) -> Option<String> {
+    // All zero where there is none.
+    let Leaf { ebx, ecx, edx, .. } = cpu.hypervisor(0x4000_0000);
+    let bytes = [ebx, ecx, edx].map(u32::to_le_bytes).concat();
+    let text = String::from_utf8_lossy(&bytes)
+        .trim_end_matches('\0')
+        .to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// The processor's family (SDM volume 2, CPUID, leaf 1): the extended one counts on from 0xF.
+fn family(cpu: &impl Cpuid) -> u32 {
+    const LAST_BASE: u32 = 0xf;
+    let version = cpu.leaf(1, 0).eax;
+    match version >> 8 & 0xf {
+        LAST_BASE => LAST_BASE + (version >> 20 & 0xff),
+        base => base,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A CPU with this vendor, this leaf 1 EAX, and perhaps under TCG.
+    struct Model {
+        vendor: [u8; 12],
+        version: u32,
+        is_virtual: bool,
+    }
+
+    impl Cpuid for Model {
+        fn leaf(&self, leaf: u32, _: u32) -> Leaf {
+            let word = |at: usize| u32::from_le_bytes(self.vendor[at..at + 4].try_into().unwrap());
+            let none = Leaf {
+                eax: 0,
+                ebx: 0,
+                ecx: 0,
+                edx: 0,
+            };
+            match leaf {
+                0 => Leaf {
+                    eax: 1,
+                    ebx: word(0),
+                    edx: word(4),
+                    ecx: word(8),
+                },
+                1 => Leaf {
+                    eax: self.version,
+                    ecx: u32::from(self.is_virtual) << 31,
+                    ..none
+                },
+                0x4000_0000 if self.is_virtual => {
+                    let [t, c, g] =
+                        [b"TCGT", b"CGTC", b"GTCG"].map(|part| u32::from_le_bytes(*part));
+                    Leaf {
+                        eax: 0x4000_0001,
+                        ebx: t,
+                        ecx: c,
+                        edx: g,
+                    }
+                }
+                _ => none,
+            }
+        }
+    }
+
+    #[test]
+    fn only_old_processors_of_flesh_and_blood_get_the_long_delay() {
+        let delay = |vendor: &[u8; 12], version, is_virtual| {
+            init_delay(&Model {
+                vendor: *vendor,
+                version,
+                is_virtual,
+            })
+            .as_millis()
+        };
+        assert_eq!(delay(b"GenuineIntel", 0x0000_0543, false), 10);
+        assert_eq!(delay(b"GenuineIntel", 0x0005_0654, false), 0);
+        assert_eq!(delay(b"AuthenticAMD", 0x0000_0662, false), 10);
+        assert_eq!(delay(b"AuthenticAMD", 0x00a2_0f12, false), 0);
+        assert_eq!(delay(b"HygonGenuine", 0x0090_0f01, false), 0);
+        assert_eq!(delay(b"CentaurHauls", 0x0000_06fe, false), 10);
+        // QEMU's `-cpu max` under TCG calls itself an AMD of family 6.
+        assert_eq!(delay(b"AuthenticAMD", 0x0000_0663, true), 0);
+    }
+
+    #[test]
+    fn a_hypervisor_is_named_and_its_absence_too() {
+        let model = |is_virtual| Model {
+            vendor: *b"AuthenticAMD",
+            version: 0x663,
+            is_virtual,
+        };
+        assert_eq!(hypervisor(&model(true)).as_deref(), Some("TCGTCGTCGTCG"));
+        assert_eq!(hypervisor(&model(false)), None);
+    }
 }

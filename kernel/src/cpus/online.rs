@@ -20,13 +20,18 @@ pub struct OnlineList {
 impl OnlineList {
     /// An empty list for so many CPUs.
     pub fn with_capacity(cpus: usize) -> Self {
-        Self { entries: (0..cpus).map(|_| AtomicU32::new(0)).collect(), len: AtomicU32::new(0) }
+        Self {
+            entries: (0..cpus).map(|_| AtomicU32::new(0)).collect(),
+            len: AtomicU32::new(0),
+        }
     }
 
     /// Adds a CPU; `false` when the list is full.
     pub(super) fn join(&self, cpu: CpuIndex) -> bool {
         let len = self.len.load(Ordering::Relaxed);
-        let Some(entry) = self.entries.get(len as usize) else { return false };
+        let Some(entry) = self.entries.get(len as usize) else {
+            return false;
+        };
         entry.store(cpu.0, Ordering::Relaxed);
         self.len.store(len + 1, Ordering::Release);
         true
@@ -40,7 +45,9 @@ impl OnlineList {
     /// The CPUs in the list.
     pub fn iter(&self) -> impl Iterator<Item = CpuIndex> {
         let len = self.len.load(Ordering::Acquire) as usize;
-        self.entries[..len].iter().map(|entry| CpuIndex(entry.load(Ordering::Relaxed)))
+        self.entries[..len]
+            .iter()
+            .map(|entry| CpuIndex(entry.load(Ordering::Relaxed)))
     }
 }
 

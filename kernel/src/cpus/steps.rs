@@ -12,7 +12,11 @@ use crate::{apic::LocalApic, percpu::PerCpu};
 
 /// The kernel's steps in their order, for APs whose inboxes stand in the order of their numbers,
 /// the lowest AP's first.
-pub(super) fn all(apic: LocalApic, online: &'static OnlineList, inboxes: &'static [Inbox]) -> Steps {
+pub(super) fn all(
+    apic: LocalApic,
+    online: &'static OnlineList,
+    inboxes: &'static [Inbox],
+) -> Steps {
     let join: &'static dyn Step = Box::leak(Box::new(Join { apic, online }));
     let open: &'static dyn Step = Box::leak(Box::new(OpenInbox { inboxes }));
     Box::leak(Box::new([join, open]))
@@ -39,7 +43,11 @@ impl Step for Join {
         if (area.index(), area.apic_id()) != (cpu, self.apic.id()) {
             return Err(StepError::WrongCpu);
         }
-        if self.online.join(cpu) { Ok(()) } else { Err(StepError::Exhausted) }
+        if self.online.join(cpu) {
+            Ok(())
+        } else {
+            Err(StepError::Exhausted)
+        }
     }
 }
 

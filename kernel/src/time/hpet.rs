@@ -20,6 +20,9 @@ pub struct Hpet {
 }
 
 impl Hpet {
+    /// Bytes of its registers (IA-PC HPET 1.0a, 2.3).
+    pub const SIZE: u64 = 0x400;
+
     const CAPABILITIES: usize = 0x000;
     const CONFIGURATION: usize = 0x010;
     const MAIN_COUNTER: usize = 0x0f0;

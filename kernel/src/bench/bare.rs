@@ -1,0 +1,246 @@
+//! The bare bring-up: the same trampoline into Rust, then an IPI in order to each halted AP and
+//! its answer. No executor, no tasks, no steps: what our machinery costs is measured against this.
+//!
+//! Both sides wait as the real bring-up does, by halting. The BSP kicks all APs, halts until the
+//! last of them has told it that all are there, and then calls one after the other.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{
+    error::Error,
+    hint, ptr,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    time::Duration,
+};
+
+use reveille_executor::{Clock, Instant};
+use reveille_smp::{
+    cpu::ApicId,
+    machine::Machine,
+    record,
+    state::{Stage, StateWord},
+};
+use reveille_trampoline::{Directory, Landing};
+use x86_64::instructions::interrupts;
+
+use super::Incomplete;
+use crate::{
+    cpus::{self, Cpus, machine::Hardware},
+    interrupts::vectors::Vector,
+    percpu::PerCpu,
+    platform::CpuPlatform,
+};
+
+/// Until when a round must be over.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A bare bring-up, prepared for any number of rounds.
+pub(super) struct Bare {
+    platform: &'static CpuPlatform,
+    shared: &'static Shared,
+    seats: &'static [Seat],
+    directory: Directory,
+}
+
+/// What all share.
+struct Shared {
+    machine: Hardware,
+    bsp: ApicId,
+    aps: u32,
+    /// APs that are alive in this round.
+    alive: AtomicU32,
+}
+
+/// What the BSP shares with one AP. The stack is the one that the AP has as a real one, on which
+/// nobody is while it is parked.
+struct Seat {
+    shared: &'static Shared,
+    area: &'static PerCpu,
+    word: StateWord,
+    is_called: AtomicBool,
+    has_answered: AtomicBool,
+    /// Nanoseconds on the common clock.
+    alive: AtomicU64,
+    online: AtomicU64,
+}
+
+impl Bare {
+    /// Prepares the APs' seats. They are never freed.
+    pub(super) fn prepare(
+        cpus: &Cpus,
+        platform: &'static CpuPlatform,
+    ) -> Result<Self, Box<dyn Error>> {
+        let shared: &'static Shared = Box::leak(Box::new(Shared {
+            machine: cpus.machine,
+            bsp: PerCpu::current().apic_id(),
+            aps: cpus.aps.len() as u32,
+            alive: AtomicU32::new(0),
+        }));
+        let seats: Vec<_> = cpus.areas().map(|area| Seat::new(shared, area)).collect();
+        let seats: &'static [Seat] = seats.leak();
+        let landings = seats.iter().map(|seat| Landing {
+            apic_id: seat.area.apic_id().0,
+            state: seat.word.as_atomic(),
+            stack_top: seat.area.stacks().main.top,
+            argument: ptr::from_ref(seat).expose_provenance() as u64,
+        });
+        let directory = cpus::directory(landings.collect())?;
+        Ok(Self {
+            platform,
+            shared,
+            seats,
+            directory,
+        })
+    }
+
+    /// Runs one round, from all APs parked to all APs parked.
+    ///
+    /// # Errors
+    ///
+    /// When an interrupt is not accepted, or an AP is missing at the deadline.
+    pub(super) fn run(&self, round: u32) -> Result<record::Bare, Box<dyn Error>> {
+        let Shared {
+            machine,
+            aps,
+            alive,
+            ..
+        } = self.shared;
+        machine.trampoline.set_directory(self.directory);
+        machine.trampoline.set_entry(enter);
+        alive.store(0, Ordering::Relaxed);
+        for seat in self.seats {
+            seat.is_called.store(false, Ordering::Relaxed);
+            seat.has_answered.store(false, Ordering::Relaxed);
+        }
+
+        let start = machine.now();
+        let deadline = start.saturating_add(DEADLINE);
+        for seat in self.seats {
+            machine.send_init(seat.area.apic_id())?;
+            seat.word.kick().map_err(|_| Incomplete {
+                round,
+                what: "bare",
+                missing: 1,
+            })?;
+            machine.send_sipi(seat.area.apic_id())?;
+        }
+        let arrived = || alive.load(Ordering::Acquire);
+        if !self.platform.halt_until(deadline, || arrived() == *aps) {
+            return Err(Incomplete {
+                round,
+                what: "bare",
+                missing: aps - arrived(),
+            }
+            .into());
+        }
+        for (seat, left) in self.seats.iter().zip((1..=*aps).rev()) {
+            seat.is_called.store(true, Ordering::Release);
+            machine
+                .apic
+                .send_fixed(seat.area.apic_id(), Vector::DOORBELL)?;
+            if !self
+                .platform
+                .halt_until(deadline, || seat.has_answered.load(Ordering::Acquire))
+            {
+                return Err(Incomplete {
+                    round,
+                    what: "bare",
+                    missing: left,
+                }
+                .into());
+            }
+        }
+        let nanos = |stamp: fn(&Seat) -> &AtomicU64| {
+            let last = self
+                .seats
+                .iter()
+                .map(|seat| stamp(seat).load(Ordering::Relaxed))
+                .max();
+            last.map_or(0, |last| {
+                Instant::from_nanos(last)
+                    .saturating_duration_since(start)
+                    .as_nanos() as u64
+            })
+        };
+        let (alive_ns, online_ns) = (nanos(|seat| &seat.alive), nanos(|seat| &seat.online));
+        self.until_parked(deadline, round)?;
+        Ok(record::Bare {
+            round,
+            aps: *aps,
+            alive_ns,
+            online_ns,
+        })
+    }
+
+    /// Behind its answer an AP has some hundred instructions to the parking place; nothing is
+    /// measured any more.
+    fn until_parked(&self, deadline: Instant, round: u32) -> Result<(), Incomplete> {
+        let is_parked = |seat: &&Seat| seat.word.load().stage() == Stage::Parked;
+        loop {
+            let missing = self.seats.iter().filter(|seat| !is_parked(seat)).count() as u32;
+            if missing == 0 {
+                return Ok(());
+            }
+            if self.shared.machine.now() >= deadline {
+                return Err(Incomplete {
+                    round,
+                    what: "bare",
+                    missing,
+                });
+            }
+            hint::spin_loop();
+        }
+    }
+}
+
+/// Where the trampoline calls Rust in these rounds.
+extern "sysv64" fn enter(seat: u64, _real_tsc: u64, _long_tsc: u64) -> ! {
+    // SAFETY: the argument of each of these landings is the address of a seat that is never freed.
+    let seat: &'static Seat = unsafe { &*ptr::with_exposed_provenance(seat as usize) };
+    seat.sit()
+}
+
+impl Seat {
+    fn new(shared: &'static Shared, area: &'static PerCpu) -> Self {
+        Self {
+            shared,
+            area,
+            word: StateWord::new(),
+            is_called: AtomicBool::new(false),
+            has_answered: AtomicBool::new(false),
+            alive: AtomicU64::new(0),
+            online: AtomicU64::new(0),
+        }
+    }
+
+    /// What the AP does: be alive, halt until called, answer, park.
+    fn sit(&self) -> ! {
+        let Shared {
+            machine,
+            bsp,
+            aps,
+            alive,
+        } = self.shared;
+        // SAFETY: the claim of the seat makes the area this CPU's alone, because its real life is
+        // parked; interrupts are off since its start.
+        unsafe { self.area.enter() };
+        // An APIC that cannot be enabled takes no call; the BSP's deadline reports it.
+        let _ = machine.apic.enable();
+        self.alive
+            .store(machine.now().as_nanos(), Ordering::Relaxed);
+        if alive.fetch_add(1, Ordering::AcqRel) + 1 == *aps {
+            let _ = machine.apic.send_fixed(*bsp, Vector::DOORBELL);
+        }
+        while !self.is_called.load(Ordering::Acquire) {
+            interrupts::enable_and_hlt();
+            interrupts::disable();
+        }
+        self.online
+            .store(machine.now().as_nanos(), Ordering::Relaxed);
+        self.has_answered.store(true, Ordering::Release);
+        let _ = machine.apic.send_fixed(*bsp, Vector::DOORBELL);
+        self.area.leave();
+        let parked = self.word.load().parked().to_bits();
+        // SAFETY: the trampoline is mapped for good, and nobody relies on this stack.
+        unsafe { machine.trampoline.park(self.word.as_atomic(), parked) }
+    }
+}

@@ -1,0 +1,152 @@
+//! The benchmark: rounds of every strategy and of two yardsticks, interleaved in one boot, so that
+//! whatever slows the host down slows all of them.
+
+mod bare;
+mod floor;
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{error::Error, fmt};
+
+use reveille_executor::{Counters, Spawner, Timer};
+use reveille_smp::{
+    bringup::{NotParked, Round, Timing, take_down},
+    record::{self, Record},
+    strategy::Strategy,
+    table::Comparison,
+};
+
+use self::bare::Bare;
+use crate::{cpus::Cpus, platform::CpuPlatform};
+
+/// What a benchmark runs on.
+pub struct Bench<'a> {
+    /// The CPUs.
+    pub cpus: &'a Cpus,
+    /// The timer of the BSP's executor.
+    pub timer: Timer,
+    /// Its spawner.
+    pub spawner: Spawner,
+    /// What it counts.
+    pub counters: &'static Counters,
+    /// The BSP's platform, for what runs below the executor.
+    pub platform: &'static CpuPlatform,
+    /// How long a bring-up waits.
+    pub timing: Timing,
+}
+
+/// What the rounds gave, in the order in which they ran.
+#[derive(Default)]
+pub struct Results {
+    /// The strategies.
+    pub bringups: Vec<record::Bringup>,
+    /// The bare bring-up.
+    pub bares: Vec<record::Bare>,
+    /// The floor.
+    pub floors: Vec<record::Floor>,
+}
+
+impl Bench<'_> {
+    /// Brings up all APs that are down, and tells how many doorbells that took.
+    pub async fn bring_up(&self, strategy: Strategy) -> (Round, u64) {
+        let doorbells = || self.counters.snapshot().doorbells_sent;
+        let before = doorbells();
+        let round = self
+            .cpus
+            .bring_up(self.timer.clone(), self.timing)
+            .run(&self.spawner, strategy)
+            .await;
+        (round, doorbells() - before)
+    }
+
+    /// Runs so many rounds, from all APs online to all APs online.
+    ///
+    /// # Errors
+    ///
+    /// In the first round that does not bring up everybody: figures of different numbers of APs
+    /// are not to be compared.
+    pub async fn run(&self, rounds: u32) -> Result<Results, Box<dyn Error>> {
+        let mut results = Results::default();
+        let bare = Bare::prepare(self.cpus, self.platform)?;
+        for round in 1..=rounds {
+            self.take_down().await?;
+            let floor = floor::run(self.cpus, round)?;
+            results.floors.push(floor);
+            results.bares.push(bare.run(round)?);
+            self.cpus.open_landings();
+            for strategy in ORDER {
+                self.take_down().await?;
+                let (outcome, doorbells) = self.bring_up(strategy).await;
+                let record = outcome.record(round, doorbells);
+                if record.failed > 0 {
+                    return Err(Incomplete {
+                        round,
+                        what: strategy.name(),
+                        missing: record.failed,
+                    }
+                    .into());
+                }
+                results.bringups.push(record);
+            }
+        }
+        Ok(results)
+    }
+
+    async fn take_down(&self) -> Result<(), NotParked> {
+        take_down(&self.cpus.bring_up(self.timer.clone(), self.timing)).await?;
+        self.cpus.online.clear();
+        Ok(())
+    }
+}
+
+/// The strategies of a round; ours last, so that the kernel goes on with the APs it brought up.
+const ORDER: [Strategy; 2] = [Strategy::Serial, Strategy::Parallel];
+
+impl Results {
+    /// All rounds as records.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        let floors = self.floors.iter().cloned().map(Record::Floor);
+        let bares = self.bares.iter().cloned().map(Record::Bare);
+        floors
+            .chain(bares)
+            .chain(self.bringups.iter().cloned().map(Record::Bringup))
+    }
+
+    /// The medians side by side.
+    pub fn comparison(&self, rounds: u32) -> Comparison {
+        let mut comparison = Comparison::new(rounds);
+        for strategy in Strategy::ALL {
+            let of_strategy = self
+                .bringups
+                .iter()
+                .filter(|record| record.strategy == strategy.name());
+            let mut online: Vec<u64> = of_strategy.filter_map(|record| record.online_ns).collect();
+            comparison.strategy(strategy.name(), &mut online);
+        }
+        let mut bare: Vec<u64> = self.bares.iter().map(|record| record.online_ns).collect();
+        comparison.yardstick("bare", &mut bare);
+        let mut floor: Vec<u64> = self.floors.iter().map(|record| record.total_ns).collect();
+        comparison.yardstick("floor", &mut floor);
+        comparison
+    }
+}
+
+/// A round that did not bring up everybody.
+#[derive(Clone, Copy, Debug)]
+struct Incomplete {
+    round: u32,
+    what: &'static str,
+    missing: u32,
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            round,
+            what,
+            missing,
+        } = self;
+        write!(f, "round {round} of {what} lost {missing} APs")
+    }
+}
+
+impl Error for Incomplete {}

@@ -1,0 +1,106 @@
+//! Faults that a test asks for by `test=`, to see that the run ends with the right words.
+
+use alloc::boxed::Box;
+use core::{arch::asm, error::Error, fmt, hint::black_box, time::Duration};
+
+use reveille_executor::Timer;
+use x86_64::{
+    VirtAddr,
+    instructions::{hlt, interrupts, tables},
+    structures::DescriptorTablePointer,
+};
+
+use crate::{
+    command_line::TestHook,
+    console,
+    cpus::{Cpus, inbox::Job},
+};
+
+/// How long a fault on an AP may take to end the run.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Brings about a fault. Those that concern the bring-up itself were set before it.
+///
+/// # Errors
+///
+/// When the fault did not end the run: then the test would prove nothing.
+pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(), Box<dyn Error>> {
+    match hook {
+        TestHook::NoWake => return Ok(()),
+        TestHook::PanicBsp => panic!("asked for by test=panic-bsp"),
+        TestHook::ExceptionBsp => touch_page_zero(),
+        TestHook::StackOverflowBsp => overflow_stack(),
+        TestHook::Hang => hang(),
+        TestHook::TripleFault => triple_fault(),
+        TestHook::PanicAp => on_an_ap(cpus, || panic!("asked for by test=panic-ap"))?,
+        TestHook::PanicApConsole => on_an_ap(cpus, || {
+            console::with_lock_held(|| panic!("asked for by test=panic-ap-console"));
+        })?,
+        TestHook::ExceptionAp => on_an_ap(cpus, touch_page_zero)?,
+        TestHook::StackOverflowAp => on_an_ap(cpus, overflow_stack)?,
+    }
+    timer.sleep(DEADLINE).await;
+    Err(Survived(hook).into())
+}
+
+fn on_an_ap(cpus: &Cpus, fault: impl FnOnce() + Send + 'static) -> Result<(), Box<dyn Error>> {
+    let target = cpus
+        .online
+        .iter()
+        .last()
+        .ok_or("no AP is online to bring about the fault on")?;
+    let inbox = cpus.inbox(target).ok_or("the AP has no inbox")?;
+    let job: Job = Box::new(fault);
+    inbox.send(job).map_err(|_| "the AP takes no work")?;
+    Ok(())
+}
+
+fn touch_page_zero() {
+    // SAFETY: page 0 is not mapped, so this reads nothing: it raises #PF, which ends the run.
+    unsafe { asm!("mov {}, [0x18]", out(reg) _, options(nostack, readonly)) };
+}
+
+fn overflow_stack() {
+    black_box(deeper(black_box(1)));
+}
+
+#[expect(
+    unconditional_recursion,
+    reason = "the guard below the stack is to end it"
+)]
+fn deeper(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    deeper(depth + 1) + frame[depth as usize % 64]
+}
+
+fn hang() -> ! {
+    loop {
+        interrupts::disable();
+        hlt();
+    }
+}
+
+fn triple_fault() -> ! {
+    let nothing = DescriptorTablePointer {
+        limit: 0,
+        base: VirtAddr::zero(),
+    };
+    // SAFETY: with an empty IDT no exception finds a handler, and the invalid opcode shuts the
+    // machine down, which is what was asked for.
+    unsafe {
+        tables::lidt(&nothing);
+        asm!("ud2", options(noreturn));
+    }
+}
+
+/// A fault that did not end the run.
+#[derive(Debug)]
+struct Survived(TestHook);
+
+impl fmt::Display for Survived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the run survived the fault {:?}", self.0)
+    }
+}
+
+impl Error for Survived {}

@@ -1,0 +1,70 @@
+//! What the kernel tells of a run, on both channels, after the last measured event.
+
+use alloc::{string::String, vec::Vec};
+
+use reveille_smp::{
+    bringup::Round,
+    cpu::CpuIndex,
+    outcome::Outcome,
+    plan::{Planned, Role},
+    record::{self, ExitStatus, Record},
+};
+
+use crate::{records::RecordChannel, topology::Topology};
+
+/// Writes a record, if anybody listens.
+pub fn write(record: &Record) {
+    if let Some(mut channel) = RecordChannel::open() {
+        // Records hold nothing that JSON cannot: strings, integers and nulls.
+        if let Ok(line) = serde_json::to_vec(record) {
+            channel.write(&line);
+        }
+    }
+}
+
+/// The kernel's verdict, as the last record.
+pub fn write_exit(failure: Option<String>) {
+    let status = if failure.is_none() {
+        ExitStatus::Ok
+    } else {
+        ExitStatus::Failed
+    };
+    write(&Record::Exit(record::Exit {
+        status,
+        reason: failure,
+    }));
+}
+
+/// A record for every CPU of the plan, those included that nobody woke.
+pub fn cpus(plan: &[Planned], round: &Round, topology: Topology) -> Vec<record::Cpu> {
+    let report =
+        |cpu: Option<CpuIndex>| round.reports.iter().find(|report| Some(report.cpu) == cpu);
+    plan.iter()
+        .map(|planned| {
+            let place = topology.place(planned.apic_id);
+            match (planned.role, report(planned.cpu)) {
+                (Role::Ap, Some(report)) => round.cpu_record(report, Some(place)),
+                _ => planned.unwoken_record(place),
+            }
+        })
+        .collect()
+}
+
+/// The failed CPUs in one sentence; `None` when there are none.
+pub fn failure(cpus: &[record::Cpu]) -> Option<String> {
+    let failed: Vec<_> = cpus.iter().filter(|cpu| cpu.outcome.is_failure()).collect();
+    let first = failed.first()?;
+    let name = first
+        .cpu
+        .map_or_else(String::new, |cpu| alloc::format!("CPU {cpu} "));
+    let aps = cpus
+        .iter()
+        .filter(|cpu| cpu.outcome.is_failure() || cpu.outcome == Outcome::Online)
+        .count();
+    Some(alloc::format!(
+        "{} of {aps} APs did not come online; first {name}(APIC {}): {}",
+        failed.len(),
+        first.apic_id,
+        first.outcome,
+    ))
+}

@@ -1,0 +1,270 @@
+//! A run of the kernel, from the loader's start info to the verdict.
+
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+};
+use core::{convert::Infallible, error::Error, future::pending};
+
+use reveille_executor::{Counters, Executor, Spawner, Timer};
+use reveille_smp::{
+    bringup::{Round, Timing},
+    cpu::CpuIndex,
+    madt::Madt,
+    plan::{Role, plan},
+    record::{self, Record, exit_code},
+    table::{Headline, Table},
+};
+use x86_64::instructions::interrupts;
+
+use crate::{
+    acpi::{self, AcpiInfo},
+    apic::{ApicMode, LocalApic, timer::ApicTimer},
+    bench::{self, Bench},
+    boot::pvh,
+    command_line::{After, Options, TestHook},
+    cpuid::ThisCpu,
+    cpus::{self, Cpus, machine, roll_call::roll_call},
+    exit::exit,
+    hooks,
+    memory::{self, image, physical::BootMapping},
+    percpu::StackBounds,
+    platform::CpuPlatform,
+    println, report,
+    time::{self, Calibration, Devices, Hpet, PmTimer, TscClock},
+    topology::Topology,
+};
+
+type Failure = Box<dyn Error>;
+
+/// Runs the kernel and ends it with a verdict. `entry_tsc` is the time stamp counter at the first
+/// instruction: the epoch of all times.
+///
+/// # Safety
+///
+/// Called once, on the BSP, on the boot stack and page tables, with interrupts off and the address
+/// at which the loader left its start info.
+pub unsafe fn run(start_info: u64, entry_tsc: u64) -> ! {
+    // SAFETY: as promised to us.
+    let Err(failure) = unsafe { boot(start_info, entry_tsc) };
+    exit(conclude(Err(failure)))
+}
+
+/// Says how the run ended, on both channels, and gives the status to exit with.
+fn conclude(result: Result<(), Failure>) -> u8 {
+    let failure = result.err().map(|error| error.to_string());
+    report::write_exit(failure.clone());
+    match failure {
+        None => {
+            println!("reveille: ok");
+            exit_code::OK
+        }
+        Some(reason) => {
+            println!("reveille: failed: {reason}");
+            exit_code::FAILED
+        }
+    }
+}
+
+/// Takes the machine over and goes on in the executor.
+///
+/// # Safety
+///
+/// As for [`run`].
+unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
+    crate::interrupts::set_up();
+    // SAFETY: the boot page tables are in use until `memory::init`.
+    let physical = unsafe { BootMapping::assume() };
+    let boot = pvh::parse(&physical, start_info)?;
+    let options = Options::parse(&boot.command_line)?;
+    let tables = acpi::read(&physical, boot.rsdp)?;
+    let madt = Madt::parse(&tables.madt)?;
+    // SAFETY: the caller's promise, and all that the loader and the firmware told is copied.
+    unsafe { memory::init(&boot) }?;
+
+    let calibration = calibrate(&tables)?;
+    let clock = TscClock::new(calibration.chosen.tsc_hz, entry_tsc);
+    let apic = LocalApic::set_up(map_page)?;
+    let timer = ApicTimer::set_up(apic, clock)?;
+
+    let main_stack = image::boot_stack();
+    let main_stack = StackBounds {
+        bottom: main_stack.start,
+        top: main_stack.end,
+    };
+    let bsp = cpus::area(CpuIndex::BSP, apic.id(), main_stack)?;
+    // SAFETY: this is the BSP, interrupts are off, and the stacks are its own.
+    unsafe { bsp.enter() };
+    timer.prepare();
+
+    let plan = plan(&madt.processors, apic.id(), apic.mode() == ApicMode::X2Apic);
+    let cpus = Cpus::prepare(plan, bsp, apic, clock, timer)?;
+    let platform: &'static CpuPlatform =
+        Box::leak(Box::new(CpuPlatform::new(apic.id(), clock, apic, timer)?));
+    let counters: &'static Counters = Box::leak(Box::new(Counters::new()));
+    let mut executor = Executor::with_capacity(cpus.aps.len(), platform, counters);
+    let (timer, spawner) = (executor.timer(), executor.spawner());
+    interrupts::enable();
+    let run = Run {
+        options,
+        madt,
+        calibration,
+        cpus,
+        platform,
+        counters,
+        timer,
+        spawner,
+    };
+    Ok(executor.block_on(run.to_the_end()))
+}
+
+fn calibrate(tables: &AcpiInfo) -> Result<Calibration, Failure> {
+    let hpet = match tables.hpet {
+        Some(base) => {
+            memory::map_device(base, Hpet::SIZE)?;
+            // SAFETY: the registers are where ACPI says, mapped uncached by the line above.
+            unsafe { Hpet::at(base as usize) }
+        }
+        None => None,
+    };
+    let pm_timer = tables
+        .pm_timer
+        .map(|timer| PmTimer::at(timer.port, timer.is_32_bit));
+    let calibration = time::calibrate(&ThisCpu, Devices { hpet, pm_timer });
+    Ok(calibration.ok_or("nothing tells how fast the time stamp counter runs")?)
+}
+
+/// Maps a page of registers at its own address.
+fn map_page(physical: u64) -> usize {
+    // Without its APIC the kernel cannot go on, and the panic says which page it was.
+    memory::map_device(physical, memory::map::PAGE_SIZE).expect("the APIC's page can be mapped");
+    physical as usize
+}
+
+/// The run once the machine is taken over.
+struct Run {
+    options: Options,
+    madt: Madt,
+    calibration: Calibration,
+    cpus: Cpus,
+    platform: &'static CpuPlatform,
+    counters: &'static Counters,
+    timer: Timer,
+    spawner: Spawner,
+}
+
+impl Run {
+    async fn to_the_end(self) -> Infallible {
+        let code = conclude(self.work().await);
+        match self.options.after {
+            After::Exit => exit(code),
+            After::Halt => pending().await,
+        }
+    }
+
+    async fn work(&self) -> Result<(), Failure> {
+        if self.options.tests.contains(&TestHook::NoWake) {
+            self.cpus.aps.iter().for_each(|ap| ap.slot.mute());
+        }
+        let bench = Bench {
+            cpus: &self.cpus,
+            timer: self.timer.clone(),
+            spawner: self.spawner.clone(),
+            counters: self.counters,
+            platform: self.platform,
+            timing: self.timing(),
+        };
+        let (round, doorbells) = bench.bring_up(self.options.bringup).await;
+        let called = roll_call(&self.cpus, &self.timer).await;
+        let is_whole = round.online() == self.cpus.aps.len();
+        let results = if is_whole {
+            Some(bench.run(self.options.bench_rounds).await)
+        } else {
+            None
+        };
+
+        // Nothing is measured any more; from here on there is time to write.
+        let cpus = report::cpus(&self.cpus.plan, &round, Topology::of(&ThisCpu));
+        let bring_up = round.record(0, doorbells);
+        self.write(&round, &cpus, &bring_up, results.as_ref());
+        for &hook in &self.options.tests {
+            hooks::bring_about(hook, &self.cpus, &self.timer).await?;
+        }
+        if let Some(failure) = report::failure(&cpus) {
+            return Err(failure.into());
+        }
+        called?;
+        results.transpose()?;
+        Ok(())
+    }
+
+    fn timing(&self) -> Timing {
+        let default = Timing::default();
+        let alive_timeout = self.options.alive_timeout.unwrap_or(default.alive_timeout);
+        Timing {
+            init_delay: self
+                .options
+                .init_delay
+                .unwrap_or_else(|| machine::init_delay(&ThisCpu)),
+            alive_timeout,
+            online_timeout: self
+                .options
+                .online_timeout
+                .unwrap_or(default.online_timeout),
+            ..default
+        }
+    }
+
+    fn write(
+        &self,
+        round: &Round,
+        cpus: &[record::Cpu],
+        bring_up: &record::Bringup,
+        results: Option<&Result<bench::Results, Failure>>,
+    ) {
+        let boot = self.boot_record(round);
+        println!(
+            "machine: {}, {} CPUs of {} enabled, {}, TSC {} MHz by {}, {}",
+            boot.machine,
+            boot.cpus_enabled,
+            boot.cpus_listed,
+            boot.apic,
+            boot.tsc_hz / 1_000_000,
+            boot.clock_source,
+            boot.accel_hint,
+        );
+        if let Some(defect) = self.madt.defect {
+            println!("firmware: {defect}");
+        }
+        println!("{}{}", Table(cpus), Headline(bring_up));
+        report::write(&Record::Boot(boot));
+        cpus.iter()
+            .for_each(|cpu| report::write(&Record::Cpu(cpu.clone())));
+        report::write(&Record::Bringup(bring_up.clone()));
+        if let Some(Ok(results)) = results
+            && self.options.bench_rounds > 0
+        {
+            println!("{}", results.comparison(self.options.bench_rounds));
+            results.records().for_each(|record| report::write(&record));
+        }
+    }
+
+    fn boot_record(&self, round: &Round) -> record::Boot {
+        let numbered = self
+            .cpus
+            .plan
+            .iter()
+            .filter(|planned| planned.role != Role::Disabled);
+        record::Boot {
+            schema: record::SCHEMA,
+            machine: self.madt.oem.clone(),
+            accel_hint: machine::hypervisor(&ThisCpu).unwrap_or_else(|| String::from("none")),
+            cpus_listed: self.cpus.plan.len() as u32,
+            cpus_enabled: numbered.count() as u32,
+            apic: self.cpus.machine.apic.mode().to_string(),
+            tsc_hz: self.calibration.chosen.tsc_hz,
+            clock_source: self.calibration.chosen.source.to_string(),
+            entry_to_kick_ns: round.start.as_nanos(),
+        }
+    }
+}
