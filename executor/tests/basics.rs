@@ -1,5 +1,7 @@
 //! The public API in ordinary use, on one thread.
 
+#![cfg(not(loom))]
+
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;

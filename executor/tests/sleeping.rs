@@ -1,0 +1,170 @@
+//! When the executor sleeps, until when, and who rings it.
+
+#![cfg(not(loom))]
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use reveille_executor::*;
+
+/// What a machine does in a sleep.
+type OnIdle = Box<dyn FnMut(&SleepGate<'_>, Option<Instant>) + Send>;
+
+/// A machine whose sleep is a function of the test's.
+struct Machine {
+    now: AtomicU64,
+    rings: AtomicUsize,
+    on_idle: Mutex<OnIdle>,
+}
+
+impl Machine {
+    fn new(on_idle: impl FnMut(&SleepGate<'_>, Option<Instant>) + Send + 'static) -> &'static Self {
+        Box::leak(Box::new(Self {
+            now: AtomicU64::new(0),
+            rings: AtomicUsize::new(0),
+            on_idle: Mutex::new(Box::new(on_idle)),
+        }))
+    }
+}
+
+impl Clock for Machine {
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.now.load(Relaxed))
+    }
+}
+
+impl Doorbell for Machine {
+    fn ring(&self) {
+        self.rings.fetch_add(1, Relaxed);
+    }
+}
+
+impl Idle for Machine {
+    fn idle(&self, gate: &SleepGate<'_>, until: Option<Instant>) {
+        (self.on_idle.lock().unwrap())(gate, until);
+    }
+}
+
+/// A task of `executor` that is done at its second wake, polled once; and its waker.
+fn woken_twice(executor: &mut Executor<Counters>) -> (JoinHandle<()>, Waker) {
+    let waker = std::rc::Rc::new(Cell::new(None));
+    let theirs = waker.clone();
+    let mut polls = 0;
+    let task = poll_fn(move |context| {
+        theirs.set(Some(context.waker().clone()));
+        polls += 1;
+        if polls == 3 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    });
+    let handle = executor.spawner().spawn(task).unwrap();
+    executor.poll_ready();
+    (handle, waker.take().unwrap())
+}
+
+#[test]
+fn only_a_sleeping_executor_is_rung_and_once_a_sleep() {
+    static WAKER: Mutex<Option<Waker>> = Mutex::new(None);
+    let machine = Machine::new(|gate, _| {
+        assert!(gate.enter());
+        let waker = WAKER.lock().unwrap();
+        waker.as_ref().unwrap().wake_by_ref();
+        waker.as_ref().unwrap().wake_by_ref();
+    });
+    let mut executor = Executor::with_capacity(1, machine, Counters::new());
+    let (handle, waker) = woken_twice(&mut executor);
+    *WAKER.lock().unwrap() = Some(waker.clone());
+    waker.wake_by_ref();
+    assert_eq!(machine.rings.load(Relaxed), 0, "awake");
+    executor.block_on(handle).unwrap();
+    assert_eq!(machine.rings.load(Relaxed), 1, "asleep, and two wakes");
+    waker.wake();
+    assert_eq!(machine.rings.load(Relaxed), 1, "awake again");
+
+    let (handle, waker) = woken_twice(&mut executor);
+    *WAKER.lock().unwrap() = Some(waker);
+    executor.block_on(handle).unwrap();
+    assert_eq!(machine.rings.load(Relaxed), 3, "two more sleeps");
+    let counted = executor.metrics().snapshot();
+    assert_eq!(counted.doorbells_sent, 3);
+    assert_eq!(counted.doorbells_saved, counted.wakes - 3);
+}
+
+#[test]
+fn the_gate_is_shut_while_there_is_work() {
+    static WAKER: Mutex<Option<Waker>> = Mutex::new(None);
+    let machine = Machine::new(|gate, _| {
+        // An interrupt before the sleep wakes a task.
+        WAKER.lock().unwrap().as_ref().unwrap().wake_by_ref();
+        assert!(!gate.enter());
+        assert!(!gate.enter(), "asking again changes nothing");
+    });
+    let mut executor = Executor::with_capacity(1, machine, Counters::new());
+    let (handle, waker) = woken_twice(&mut executor);
+    *WAKER.lock().unwrap() = Some(waker);
+    executor.block_on(handle).unwrap();
+    assert_eq!(machine.rings.load(Relaxed), 0);
+}
+
+#[test]
+fn idle_is_told_the_next_deadline_and_time_asleep_is_counted() {
+    static NOW: AtomicU64 = AtomicU64::new(0);
+    struct Skips;
+    impl Clock for Skips {
+        fn now(&self) -> Instant {
+            Instant::from_nanos(NOW.load(Relaxed))
+        }
+    }
+    impl Doorbell for Skips {
+        fn ring(&self) {
+            unreachable!("timers fire on the owner CPU, awake");
+        }
+    }
+    impl Idle for Skips {
+        fn idle(&self, gate: &SleepGate<'_>, until: Option<Instant>) {
+            assert!(gate.enter());
+            NOW.store(until.expect("a timer is set").as_nanos(), Relaxed);
+        }
+    }
+    let mut executor = Executor::with_capacity(0, &Skips, Counters::new());
+    let timer = executor.timer();
+    executor.block_on(async {
+        timer.sleep(Duration::from_nanos(700)).await;
+        assert_eq!(timer.now(), Instant::from_nanos(700));
+        timer.sleep_until(Instant::from_nanos(900)).await;
+        assert_eq!(timer.now(), Instant::from_nanos(900));
+    });
+    assert_eq!(
+        executor.metrics().snapshot().asleep,
+        Duration::from_nanos(900)
+    );
+}
+
+#[test]
+fn a_monitor_is_armed_after_the_announcement_and_written_by_every_ring() {
+    static WAKER: Mutex<Option<Waker>> = Mutex::new(None);
+    let machine = Machine::new(|gate, _| {
+        let mut armed_at = (core::ptr::null::<u64>(), 0);
+        // SAFETY: the address of a word that lives as long as the executor's storage; the test has
+        // one thread.
+        let read = |word: *const u64| unsafe { word.read_volatile() };
+        assert!(gate.enter_monitored(|word| armed_at = (word, read(word))));
+        assert_eq!(
+            read(armed_at.0),
+            armed_at.1,
+            "nothing is written until a wake"
+        );
+        WAKER.lock().unwrap().as_ref().unwrap().wake_by_ref();
+        assert_ne!(read(armed_at.0), armed_at.1);
+    });
+    let mut executor = Executor::with_capacity(1, machine, Counters::new());
+    let (handle, waker) = woken_twice(&mut executor);
+    *WAKER.lock().unwrap() = Some(waker);
+    executor.block_on(handle).unwrap();
+}
