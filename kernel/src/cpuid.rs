@@ -36,20 +36,31 @@ pub trait Cpuid {
         }
     }
 
-    /// The values of a leaf of the hypervisor (0x4000_0000 and up), all zero if there is none.
+    /// The hypervisor's signature, such as `TCGTCGTCGTCG`; `None` if there is none.
     ///
-    /// The hypervisor's bit must be set and its signature be text: a machine without hypervisor
-    /// may answer these leaves with whatever it last answered.
-    fn hypervisor(&self, leaf: u32) -> Leaf {
+    /// The hypervisor's bit must be set and the signature be text, zeros behind it: a machine
+    /// without hypervisor may answer with whatever it last answered.
+    fn hypervisor_signature(&self) -> Option<[u8; 12]> {
         const HYPERVISOR_PRESENT: u32 = 1 << 31;
-        let is_text = |signature: [u8; 12]| {
-            let text = signature
-                .split(|&byte| byte == 0)
-                .next()
-                .unwrap_or_default();
-            !text.is_empty() && text.iter().all(|byte| (b' '..=b'~').contains(byte))
-        };
-        if self.leaf(1, 0).ecx & HYPERVISOR_PRESENT == 0 || !is_text(self.hypervisor_signature()) {
+        if self.leaf(1, 0).ecx & HYPERVISOR_PRESENT == 0 {
+            return None;
+        }
+        let Leaf { ebx, ecx, edx, .. } = self.leaf(HYPERVISOR_BASE, 0);
+        let signature = text([ebx, ecx, edx]);
+        let end = signature
+            .iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(signature.len());
+        let is_text = end > 0
+            && signature[..end]
+                .iter()
+                .all(|byte| (b' '..=b'~').contains(byte));
+        is_text.then_some(signature)
+    }
+
+    /// The values of a leaf of the hypervisor (0x4000_0000 and up), all zero if it has none such.
+    fn hypervisor(&self, leaf: u32) -> Leaf {
+        if self.hypervisor_signature().is_none() {
             return NONE;
         }
         // KVM once left the highest leaf at 0, which stands for its first feature leaf.
@@ -59,12 +70,6 @@ pub trait Cpuid {
         } else {
             NONE
         }
-    }
-
-    /// The hypervisor's signature, such as `KVMKVMKVM` with zeros behind.
-    fn hypervisor_signature(&self) -> [u8; 12] {
-        let Leaf { ebx, ecx, edx, .. } = self.leaf(HYPERVISOR_BASE, 0);
-        text([ebx, ecx, edx])
     }
 
     /// The vendor, such as `GenuineIntel`.

@@ -22,5 +22,9 @@ pub mod platform;
 pub mod records;
 pub mod report;
 pub mod run;
+mod stop;
+#[cfg(test)]
+mod stop_model;
+mod sync;
 pub mod time;
 pub mod topology;

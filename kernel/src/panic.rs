@@ -6,7 +6,7 @@
 //! 3. It waits for them, but not for ever, and prints past all locks.
 //! 4. It writes the last record and ends the run.
 //!
-//! Should the winner fail once more on its way, it ends the run at once with what it has printed.
+//! Should the winner fail once more on its way, it says so and ends the run at once.
 //! Nothing here allocates, locks, or waits without a bound.
 
 use core::{
@@ -30,11 +30,11 @@ use crate::{
     exit::exit,
     percpu::{self, PerCpu},
     records::RecordChannel,
+    stop::{Claim, Ending},
     time::read_tsc,
 };
 
-/// Who ends the run: an APIC id, plus one, or 0 for nobody.
-static ENDING: AtomicU64 = AtomicU64::new(0);
+static ENDING: Ending = Ending::in_word(AtomicU64::new(0));
 
 /// How often the CPU that ends the run has failed on its way.
 static FAILED_AGAIN: AtomicU32 = AtomicU32::new(0);
@@ -65,11 +65,13 @@ pub fn panicked(info: &PanicInfo<'_>) -> ! {
 /// Stops all CPUs, prints the headline and then the details, whole lines, and ends the run.
 pub fn end_run(headline: &dyn fmt::Display, details: &dyn fmt::Display) -> ! {
     interrupts::disable();
-    match claim() {
+    match ENDING.claim(Reporter::this_cpu().apic_id.0) {
         Claim::Won => {}
-        Claim::FailedAgain => {
+        Claim::Again => {
             if FAILED_AGAIN.fetch_add(1, Ordering::Relaxed) == 0 {
-                console::print_forced(format_args!("\nreveille: failed twice: {headline}\n"));
+                console::print_forced(format_args!(
+                    "\nreveille: failed: ending the run failed: {headline}\n"
+                ));
             }
             exit(exit_code::PANICKED);
         }
@@ -89,31 +91,9 @@ pub fn end_run(headline: &dyn fmt::Display, details: &dyn fmt::Display) -> ! {
 /// Halts this CPU for good if another one is ending the run. What an NMI asks for, and what a CPU
 /// looks at once when it begins to take NMIs.
 pub(crate) fn halt_if_run_is_ending() {
-    let ending = ENDING.load(Ordering::SeqCst);
-    if ending != 0 && ending != ticket() {
+    if ENDING.is_by_other_than(Reporter::this_cpu().apic_id.0) {
         halt_for_good();
     }
-}
-
-enum Claim {
-    Won,
-    Lost,
-    FailedAgain,
-}
-
-fn claim() -> Claim {
-    let ticket = ticket();
-    // SeqCst, as for `PerCpu`'s presence: see `PerCpu::enter`.
-    match ENDING.compare_exchange(0, ticket, Ordering::SeqCst, Ordering::SeqCst) {
-        Ok(_) => Claim::Won,
-        Err(winner) if winner == ticket => Claim::FailedAgain,
-        Err(_) => Claim::Lost,
-    }
-}
-
-/// What this CPU would write into [`ENDING`].
-fn ticket() -> u64 {
-    u64::from(Reporter::this_cpu().apic_id.0) + 1
 }
 
 fn stop_others() {
@@ -122,7 +102,7 @@ fn stop_others() {
         let me = Reporter::this_cpu().apic_id;
         percpu::all()
             .iter()
-            .filter(move |cpu| cpu.apic_id() != me && cpu.is_running())
+            .filter(move |cpu| cpu.apic_id() != me && cpu.presence().is_running())
     };
     for cpu in others() {
         // One that cannot be reached goes on, and ends with the machine.
@@ -136,7 +116,7 @@ fn stop_others() {
 
 fn halt_for_good() -> ! {
     if let Some(cpu) = PerCpu::try_current() {
-        cpu.set_stopped();
+        cpu.presence().stop();
     }
     interrupts::disable();
     loop {

@@ -2,17 +2,8 @@
 //!
 //! The BSP makes every area before it starts an AP, and [`publish`]es the list; a CPU makes an area
 //! its own by [`PerCpu::enter`]. From then on [`PerCpu::current`] costs one load, and the panic path
-//! can find and stop the CPU. Areas are never freed.
-//!
-//! `presence` is the one word that other CPUs touch:
-//!
-//! ```text
-//!            enter                  panic path, by NMI
-//!   Absent ---------> Running ----------------------------> Stopped
-//!      ^                 |                                 (for good)
-//!      +-----------------+
-//!            leave
-//! ```
+//! can find and stop the CPU. Areas are never freed. What other CPUs touch of an area is its
+//! [`Presence`].
 
 use alloc::boxed::Box;
 use core::{
@@ -30,6 +21,7 @@ use crate::{
     interrupts::{gdt::Tables, idt},
     memory::stacks::StackPurpose,
     panic,
+    stop::Presence,
 };
 
 /// A stack, by its lowest address and the one behind its highest. The page below it is its guard,
@@ -103,15 +95,11 @@ pub struct PerCpu {
     apic_id: ApicId,
     stacks: CpuStacks,
     tables: Tables,
-    presence: AtomicU8,
+    presence: Presence,
 }
 
 /// `current` reads the address from the start of the area.
 const _: () = assert!(core::mem::offset_of!(PerCpu, this) == 0);
-
-const ABSENT: u8 = 0;
-const RUNNING: u8 = 1;
-const STOPPED: u8 = 2;
 
 /// All areas, by [`CpuIndex`].
 static AREAS: OnceCell<Box<[&'static PerCpu]>> = OnceCell::uninit();
@@ -144,7 +132,7 @@ impl PerCpu {
             apic_id,
             stacks,
             tables: Tables::new(),
-            presence: AtomicU8::new(ABSENT),
+            presence: Presence::in_word(AtomicU8::new(0)),
         }
     }
 
@@ -166,16 +154,18 @@ impl PerCpu {
             .store(ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
         GsBase::write(VirtAddr::from_ptr(self));
         idt::load();
-        // SeqCst, as for the panic path's flag: either a CPU that panics now sees this one running
-        // and stops it, or this one sees the flag in the next line. Were each to look first and
-        // write later, this CPU could slip through.
-        self.presence.store(RUNNING, Ordering::SeqCst);
+        self.presence.come();
         panic::halt_if_run_is_ending();
     }
 
-    /// Says that this CPU no longer takes NMIs: it is about to be reset or parked.
+    /// Whether an NMI would stop the CPU.
+    pub(crate) fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// Says that the CPU takes no NMI any longer: it is about to be reset or parked.
     pub fn leave(&self) {
-        self.presence.store(ABSENT, Ordering::SeqCst);
+        self.presence.leave();
     }
 
     /// The area of the CPU that calls, which has entered one.
@@ -211,16 +201,6 @@ impl PerCpu {
     pub fn stacks(&self) -> &CpuStacks {
         &self.stacks
     }
-
-    /// Whether the CPU can take an NMI: it has entered, and neither left nor been stopped.
-    pub fn is_running(&self) -> bool {
-        self.presence.load(Ordering::SeqCst) == RUNNING
-    }
-
-    /// Says that this CPU halts for good because the run is ending.
-    pub(crate) fn set_stopped(&self) {
-        self.presence.store(STOPPED, Ordering::SeqCst);
-    }
 }
 
 #[cfg(test)]
@@ -238,24 +218,5 @@ mod tests {
         assert!(!stack.contains(u64::MAX, 8));
         assert!(stack.is_guard(0x5fff) && stack.is_guard(0x5000));
         assert!(!stack.is_guard(0x4fff) && !stack.is_guard(0x6000));
-    }
-
-    #[test]
-    fn an_area_counts_as_running_only_between_enter_and_leave() {
-        let stack = StackBounds { bottom: 0, top: 0 };
-        let stacks = CpuStacks {
-            main: stack,
-            double_fault: stack,
-            nmi: stack,
-            machine_check: stack,
-        };
-        let area = PerCpu::new(CpuIndex(3), ApicId(7), stacks);
-        assert!(!area.is_running());
-        area.presence.store(RUNNING, Ordering::SeqCst);
-        assert!(area.is_running());
-        area.set_stopped();
-        assert!(!area.is_running(), "a stopped CPU gets no second NMI");
-        area.leave();
-        assert!(!area.is_running());
     }
 }

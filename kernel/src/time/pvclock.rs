@@ -46,7 +46,7 @@ const MOST_READINGS: u32 = 1_000;
 pub(super) fn tsc_hz(cpu: &impl Cpuid) -> Option<u64> {
     const FEATURES: u32 = 0x4000_0001;
     const HAS_SYSTEM_TIME: u32 = 1 << 3;
-    let is_kvm = &cpu.hypervisor_signature() == b"KVMKVMKVM\0\0\0";
+    let is_kvm = cpu.hypervisor_signature() == Some(*b"KVMKVMKVM\0\0\0");
     if !is_kvm || cpu.hypervisor(FEATURES).eax & HAS_SYSTEM_TIME == 0 {
         return None;
     }
