@@ -50,15 +50,19 @@ impl Registers {
     }
 
     pub(super) fn send(self, destination: ApicId, command: u32) -> Result<(), ApicError> {
-        without_interrupts(|| {
-            self.wait_until_sent()?;
-            let interrupted = self.read_at(COMMAND_HIGH);
-            self.write_at(COMMAND_HIGH, destination.0 << ID_SHIFT);
-            self.write_at(COMMAND_LOW, command);
-            let sent = self.wait_until_sent();
-            self.write_at(COMMAND_HIGH, interrupted);
-            sent
-        })
+        without_interrupts(|| self.send_between_others(destination, command))
+    }
+
+    /// With interrupts off; an NMI may come at any point, and may itself have come between the two
+    /// writes of another send.
+    fn send_between_others(self, destination: ApicId, command: u32) -> Result<(), ApicError> {
+        self.wait_until_sent()?;
+        let interrupted = self.read_at(COMMAND_HIGH);
+        self.write_at(COMMAND_HIGH, destination.0 << ID_SHIFT);
+        self.write_at(COMMAND_LOW, command);
+        let sent = self.wait_until_sent();
+        self.write_at(COMMAND_HIGH, interrupted);
+        sent
     }
 
     fn wait_until_sent(self) -> Result<(), ApicError> {
@@ -83,5 +87,43 @@ impl Registers {
         unsafe {
             ptr::with_exposed_provenance_mut::<u32>(self.base + offset).write_volatile(value)
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page that holds what is written to it, as an APIC's does but for the pending bit.
+    #[repr(align(4096))]
+    struct Page([u32; 1024]);
+
+    impl Page {
+        fn registers(&mut self) -> Registers {
+            Registers::at(self.0.as_mut_ptr().expose_provenance())
+        }
+    }
+
+    #[test]
+    fn a_send_leaves_the_destination_of_the_send_that_it_interrupted() {
+        let mut page = Page([0; 1024]);
+        let registers = page.registers();
+        registers.write_at(COMMAND_HIGH, 7 << ID_SHIFT);
+        registers.send_between_others(ApicId(3), 0x4041).unwrap();
+        assert_eq!(registers.read_at(COMMAND_LOW), 0x4041);
+        assert_eq!(registers.read_at(COMMAND_HIGH), 7 << ID_SHIFT);
+    }
+
+    #[test]
+    fn a_send_that_is_never_accepted_ends_in_an_error() {
+        let mut page = Page([0; 1024]);
+        let registers = page.registers();
+        let stuck = 0x4500 | DELIVERY_PENDING;
+        let sent = registers.send_between_others(ApicId(3), stuck);
+        assert_eq!(sent, Err(ApicError::DeliveryPending));
+        // And while it hangs, no other one overwrites it.
+        let next = registers.send_between_others(ApicId(4), 0x4041);
+        assert_eq!(next, Err(ApicError::DeliveryPending));
+        assert_eq!(registers.read_at(COMMAND_LOW), stuck);
     }
 }
