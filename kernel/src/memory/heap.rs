@@ -21,7 +21,7 @@ const FIRST_ARENA_SIZE: usize = 1 << 20;
 static mut FIRST_ARENA: [u8; FIRST_ARENA_SIZE] = [0; FIRST_ARENA_SIZE];
 
 /// The kernel's heap.
-#[global_allocator]
+#[cfg_attr(target_os = "none", global_allocator)]
 pub static HEAP: Heap =
     // SAFETY: nothing but the heap names the arena, and the heap is never taken down.
     Heap(Mutex::new(Talc::new(unsafe {

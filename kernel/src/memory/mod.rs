@@ -8,11 +8,8 @@
 //! alone, so no other TLB is ever told anything.
 
 pub mod frames;
-#[cfg(target_os = "none")]
 pub mod heap;
-#[cfg(target_os = "none")]
 pub mod image;
-#[cfg(target_os = "none")]
 mod kernel;
 pub mod low;
 pub mod map;
@@ -20,7 +17,6 @@ pub mod paging;
 pub mod physical;
 pub mod stacks;
 
-#[cfg(target_os = "none")]
 pub use kernel::{
     MemoryError, allocate_stack, free_frames, init, low_pages, map_device, protect, root,
     stack_owner, writable_and_executable,

@@ -41,10 +41,8 @@ impl fmt::Display for OutOfReach {
 impl core::error::Error for OutOfReach {}
 
 /// Physical memory as the boot page tables show it: the first 4 GiB at their own addresses.
-#[cfg(target_os = "none")]
 pub struct BootMapping(());
 
-#[cfg(target_os = "none")]
 impl BootMapping {
     const END: u64 = 4 << 30;
 
@@ -56,7 +54,6 @@ impl BootMapping {
     }
 }
 
-#[cfg(target_os = "none")]
 impl PhysicalMemory for BootMapping {
     fn read(&self, address: u64, into: &mut [u8]) -> Result<(), OutOfReach> {
         let out_of_reach = OutOfReach {
