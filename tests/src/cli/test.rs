@@ -38,11 +38,7 @@ impl Test {
             parts.push(("examples in the documentation", doc_tests()));
         }
         if !self.quick && !self.list {
-            let models = targets
-                .loom
-                .iter()
-                .map(|package| targets.loom(package, &self));
-            parts.extend(models.map(|command| ("loom models", command)));
+            parts.push(("loom models", targets.loom_models(&self)));
         }
         parts.push(("scenarios in QEMU", runner.scenarios(&self, &kernel)));
 
@@ -162,12 +158,13 @@ fn doc_tests() -> Command {
     ])
 }
 
-/// The workspace's test targets, each a file or folder in a crate's `tests/`.
+/// What the workspace has to test.
 #[derive(Debug, Default)]
 struct Targets {
-    /// Names of those that run on the host as they are.
+    /// The test targets, each a file or folder in a crate's `tests/`, that run on the host as
+    /// they are.
     host: Vec<String>,
-    /// Packages that have models for loom, in targets whose names begin so.
+    /// Packages with models for loom: in unit tests, or in test targets named so.
     loom: Vec<String>,
     /// Cargo's folder for what it builds.
     folder: PathBuf,
@@ -178,21 +175,22 @@ impl Targets {
         let metadata = MetadataCommand::new()
             .current_dir(workspace())
             .no_deps()
-            .other_options(["--locked".into()])
             .exec()?;
         let mut targets = Self {
             folder: metadata.target_directory.into(),
             ..Self::default()
         };
-        for package in &metadata.packages {
+        for package in metadata.packages {
             let tests = package.targets.iter().filter(|target| target.is_test());
-            let (loom, host): (Vec<_>, Vec<_>) = tests
-                .map(|test| test.name.clone())
-                .partition(|name| name.starts_with("loom"));
+            let names = tests.map(|target| target.name.clone());
             targets
                 .host
-                .extend(host.into_iter().filter(|name| name != SCENARIOS));
-            if !loom.is_empty() {
+                .extend(names.filter(|name| name != SCENARIOS && !name.starts_with("loom")));
+            if package
+                .dependencies
+                .iter()
+                .any(|dependency| dependency.name == "loom")
+            {
                 targets.loom.push(package.name.to_string());
             }
         }
@@ -200,8 +198,11 @@ impl Targets {
     }
 
     /// loom takes the place of the atomics, so its builds live in a folder of their own.
-    fn loom(&self, package: &str, options: &Test) -> Command {
-        let mut command = cargo(["test", "--release", "--package", package, "--test", "loom*"]);
+    fn loom_models(&self, options: &Test) -> Command {
+        let mut command = cargo(["test", "--release", "--lib", "--test", "loom*"]);
+        for package in &self.loom {
+            command.args(["--package", package]);
+        }
         command
             .env("RUSTFLAGS", "--cfg loom")
             .env("CARGO_TARGET_DIR", self.folder.join("loom"));

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
 };
 
 use reveille_tests::{kernel::IMAGE_VARIABLE, qemu::machine::Machine};
@@ -56,9 +57,13 @@ impl Run {
         self.xtask.wait().expect("xtask is our child")
     }
 
-    /// A pidfd is readable once its process has ended.
     fn qemu_ends(&self) -> bool {
-        let limit = Timespec::try_from(LIMIT).expect("it is short");
+        self.qemu_ends_within(LIMIT)
+    }
+
+    /// A pidfd is readable once its process has ended.
+    fn qemu_ends_within(&self, limit: Duration) -> bool {
+        let limit = Timespec::try_from(limit).expect("it is short");
         poll(&mut [PollFd::new(&self.qemu, PollFlags::IN)], Some(&limit)).expect("a poll") == 1
     }
 }
@@ -91,6 +96,10 @@ fn child_of(parent: Pid) -> Pid {
 fn qemu_ends_with_xtask(signal: Signal, code: Option<i32>) {
     let _slot = slot(&Machine::new(2));
     let mut run = Run::start("600");
+    assert!(
+        !run.qemu_ends_within(Duration::ZERO),
+        "QEMU ended by itself"
+    );
     run.signal(signal);
     assert!(run.qemu_ends(), "QEMU outlives xtask");
     assert_eq!(run.status().code(), code);
