@@ -44,12 +44,10 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
 }
 
 fn on_an_ap(cpus: &Cpus, fault: impl FnOnce() + Send + 'static) -> Result<(), Box<dyn Error>> {
-    let target = cpus
-        .online
-        .iter()
+    let (_, inbox) = cpus
+        .online_inboxes()
         .last()
         .ok_or("no AP is online to bring about the fault on")?;
-    let inbox = cpus.inbox(target).ok_or("the AP has no inbox")?;
     let job: Job = Box::new(fault);
     inbox.send(job).map_err(|_| "the AP takes no work")?;
     Ok(())

@@ -6,6 +6,7 @@ extern crate alloc;
 pub mod acpi;
 pub mod apic;
 pub mod backtrace;
+#[cfg(target_os = "none")]
 pub mod bench;
 pub mod boot;
 pub mod command_line;
@@ -13,6 +14,7 @@ pub mod console;
 pub mod cpuid;
 pub mod cpus;
 pub mod exit;
+#[cfg(target_os = "none")]
 pub mod hooks;
 pub mod interrupts;
 pub mod memory;
@@ -21,6 +23,7 @@ pub mod percpu;
 pub mod platform;
 pub mod records;
 pub mod report;
+#[cfg(target_os = "none")]
 pub mod run;
 mod stop;
 #[cfg(test)]

@@ -115,7 +115,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         timer,
         spawner,
     };
-    Ok(executor.block_on(run.to_the_end()))
+    executor.block_on(run.until_exit())
 }
 
 fn calibrate(tables: &AcpiInfo) -> Result<Calibration, Failure> {
@@ -154,7 +154,8 @@ struct Run {
 }
 
 impl Run {
-    async fn to_the_end(self) -> Infallible {
+    /// Works, concludes, and then exits or idles for good; so there is no success to return.
+    async fn until_exit(&self) -> Result<Infallible, Failure> {
         let code = conclude(self.work().await);
         match self.options.after {
             After::Exit => exit(code),
@@ -175,7 +176,12 @@ impl Run {
             timing: self.timing(),
         };
         let (round, doorbells) = bench.bring_up(self.options.bringup).await;
-        let called = roll_call(&self.cpus, &self.timer).await;
+        let called = roll_call(
+            self.cpus.machine.apic,
+            self.cpus.online_inboxes(),
+            &self.timer,
+        )
+        .await;
         let is_whole = round.online() == self.cpus.aps.len();
         let results = if is_whole {
             Some(bench.run(self.options.bench_rounds).await)

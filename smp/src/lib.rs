@@ -4,7 +4,7 @@
 //! woken by the AP itself; the tasks run concurrently on one executor. Then the online steps
 //! follow, lowest living CPU first where a step must be serialised.
 //!
-//! The crate knows no hardware: it sees the machine through [`Machine`], which a kernel
+//! The crate knows no hardware: it sees the machine through [`Machine`](machine::Machine), which a kernel
 //! implements over its APICs and a test over a model. The order of reading is [`madt`] (who is
 //! listed), [`plan`] (who is woken), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`record`] and [`table`] (what a person

@@ -216,7 +216,7 @@ pub fn median(values: &mut [u64]) -> Option<u64> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use alloc::{string::ToString, vec};
+    use alloc::string::ToString;
 
     use super::*;
     use crate::{
@@ -315,6 +315,6 @@ mod tests {
         assert_eq!(median(&mut []), None);
         assert_eq!(median(&mut [3]), Some(3));
         assert_eq!(median(&mut [4, 1, 3, 2]), Some(2));
-        assert_eq!(median(&mut vec![9, 1, 5]), Some(5));
+        assert_eq!(median(&mut [9, 1, 5]), Some(5));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A SIPI starts an AP in real mode at the beginning of a page below 1 MiB (SDM volume 3, "MP
 //! Initialization Protocol Algorithm"). The first page here is code, copied there once and only
-//! read and executed; the second is the [`Mailbox`], only read and written. The AP goes
+//! read and executed; the second is the mailbox, only read and written. The AP goes
 //!
 //! ```text
 //! real mode ──▶ long mode ──▶ own APIC id ──▶ its landing ──▶ claim ──▶ own stack ──▶ Rust

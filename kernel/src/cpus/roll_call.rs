@@ -9,7 +9,7 @@ use futures_util::task::AtomicWaker;
 use reveille_executor::Timer;
 use reveille_smp::cpu::{ApicId, CpuIndex};
 
-use super::Cpus;
+use super::inbox::Inbox;
 use crate::{apic::LocalApic, percpu::PerCpu};
 
 /// Until when all CPUs must have answered.
@@ -68,21 +68,24 @@ pub enum RollCallError {
 /// # Cancellation
 ///
 /// Jobs that were sent run all the same.
-pub async fn roll_call(cpus: &Cpus, timer: &Timer) -> Result<usize, RollCallError> {
-    let apic = cpus.machine.apic;
-    let called: Vec<CpuIndex> = cpus.online.iter().collect();
+pub async fn roll_call(
+    apic: LocalApic,
+    online: impl Iterator<Item = (CpuIndex, &'static Inbox)>,
+    timer: &Timer,
+) -> Result<usize, RollCallError> {
+    let online: Vec<_> = online.collect();
+    let called: Vec<CpuIndex> = online.iter().map(|&(cpu, _)| cpu).collect();
     let book = Arc::new(Book {
         answers: ArrayQueue::new(called.len().max(1)),
         waker: AtomicWaker::new(),
     });
-    for &cpu in &called {
+    for (cpu, inbox) in online {
         let book = Arc::clone(&book);
         let job = Box::new(move || {
             // There is room for everybody, so no answer is lost.
             let _ = book.answers.push(Answer::here(apic));
             book.waker.wake();
         });
-        let inbox = cpus.inbox(cpu).ok_or(RollCallError::Refused(cpu))?;
         inbox.send(job).map_err(|_| RollCallError::Refused(cpu))?;
     }
     let mut answers = Vec::with_capacity(called.len() + 1);

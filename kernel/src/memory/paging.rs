@@ -302,13 +302,14 @@ mod tests {
     struct Fixture {
         space: AddressSpace,
         frames: FrameAllocator,
-        // Physical memory from address 0 on. Tables have a page's alignment and size.
-        _memory: Box<[PageTable]>,
+        // Physical memory from address 0 on. Tables have a page's alignment and size. In a `Vec`,
+        // as moving a `Box` takes away the right to reach its contents by address.
+        _memory: Vec<PageTable>,
     }
 
     impl Fixture {
         fn new() -> Self {
-            let mut memory: Box<[PageTable]> = (0..FRAMES).map(|_| PageTable::new()).collect();
+            let mut memory: Vec<PageTable> = (0..FRAMES).map(|_| PageTable::new()).collect();
             let length = FRAMES as u64 * PAGE_SIZE;
             let mut frames = FrameAllocator::new(&UsableMemory::from_regions(&[Region {
                 start: 0,

@@ -1,6 +1,6 @@
 //! The BSP's side: the bring-up of every AP as a future, driven by one of the strategies.
 //!
-//! One AP's way, in [`attempt`]:
+//! One AP's way, in `attempt.rs`:
 //!
 //! ```text
 //! INIT ─▶ delay ─▶ KICKED, SIPI ─▶ alive? ──no evidence──▶ SIPI again ─▶ alive? ──deadline──▶ outcome

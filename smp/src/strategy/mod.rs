@@ -1,7 +1,5 @@
-//! In which order APs are kicked and waited for. All strategies run the same [`attempt`] for each
+//! In which order APs are kicked and waited for. All strategies run the same attempt for each
 //! AP, with the same steps and the same trampoline; here and only here they differ.
-//!
-//! [`attempt`]: crate::bringup
 
 mod parallel;
 mod serial;
