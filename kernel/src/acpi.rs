@@ -308,7 +308,7 @@ impl core::error::Error for AcpiError {}
 
 #[cfg(test)]
 mod tests {
-    use super::{AcpiError, AcpiInfo, PmTimer, checksum, read};
+    use super::{AcpiError, AcpiInfo, LONGEST_TABLE, PmTimer, checksum, read};
     use crate::memory::physical::fake::Pieces;
 
     const RSDP: u64 = 0xf_5b20;
@@ -545,6 +545,19 @@ mod tests {
                 Err(AcpiError::BadMadt { address }) if address as u64 == MADT
             ));
         }
+    }
+
+    #[test]
+    fn a_table_that_claims_to_be_huge_is_not_copied() {
+        let longest = table(b"APIC", 3, &vec![0; LONGEST_TABLE - 36]);
+        let memory = machine().with(MADT, longest.clone());
+        assert_eq!(read(&memory, Some(RSDP)).unwrap().madt, longest);
+        let longer = table(b"APIC", 3, &vec![0; LONGEST_TABLE - 35]);
+        let memory = machine().with(MADT, longer);
+        assert!(matches!(
+            read(&memory, Some(RSDP)),
+            Err(AcpiError::BadMadt { .. })
+        ));
     }
 
     #[test]
