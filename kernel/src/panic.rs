@@ -1,6 +1,6 @@
 //! The end of a run that went wrong: a panic or an exception, on any CPU, whatever lock is held.
 //!
-//! 1. The first CPU to get here wins [`ENDING`]; any other one halts for good.
+//! 1. The first CPU to get here ends the run; any other one halts for good (`stop.rs`).
 //! 2. The winner stops the others by NMI, one by one: only those that are known to run with our
 //!    IDT, since an NMI would shut the machine down through a CPU that has none.
 //! 3. It waits for them, but not for ever, and prints past all locks.

@@ -3,7 +3,7 @@
 //! The BSP makes every area before it starts an AP, and [`publish`]es the list; a CPU makes an area
 //! its own by [`PerCpu::enter`]. From then on [`PerCpu::current`] costs one load, and the panic path
 //! can find and stop the CPU. Areas are never freed. What other CPUs touch of an area is its
-//! [`Presence`].
+//! presence (`stop.rs`).
 
 use alloc::boxed::Box;
 use core::{

@@ -5,7 +5,7 @@
 //! is the same on all CPUs, because an APIC's registers are found at the same place on each: every
 //! method acts on the APIC of the CPU that calls it.
 //!
-//! All sends work in any context, an NMI included (see [`xapic`] for what that takes).
+//! All sends work in any context, an NMI included; `xapic.rs` says what that takes.
 
 mod register;
 pub mod timer;
@@ -70,7 +70,7 @@ pub enum ApicError {
         /// The mode that cannot address it.
         mode: ApicMode,
     },
-    /// The APIC did not take an interrupt off our hands within the bound of [`xapic`].
+    /// The APIC did not take an interrupt off our hands within a bound.
     DeliveryPending,
     /// The timer does not count.
     TimerStopped,
