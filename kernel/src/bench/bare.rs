@@ -7,7 +7,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     error::Error,
-    hint, ptr,
+    ptr,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
@@ -171,23 +171,27 @@ impl Bare {
         })
     }
 
-    /// Behind its answer an AP has some hundred instructions to the parking place; nothing is
-    /// measured any more.
+    /// Behind its answer an AP has some hundred instructions to the parking place. Parking is its
+    /// last act, so nothing can tell the BSP; it looks, and halts in between. Nothing is measured
+    /// any more.
     fn until_parked(&self, deadline: Instant, round: u32) -> Result<(), Incomplete> {
+        const PAUSE: Duration = Duration::from_micros(50);
         let is_parked = |seat: &&Seat| seat.word.load().stage() == Stage::Parked;
         loop {
             let missing = self.seats.iter().filter(|seat| !is_parked(seat)).count() as u32;
+            let now = self.shared.machine.now();
             if missing == 0 {
                 return Ok(());
             }
-            if self.shared.machine.now() >= deadline {
+            if now >= deadline {
                 return Err(Incomplete {
                     round,
                     what: "bare",
                     missing,
                 });
             }
-            hint::spin_loop();
+            self.platform
+                .halt_until(now.saturating_add(PAUSE), || false);
         }
     }
 }
