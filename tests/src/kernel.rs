@@ -102,27 +102,29 @@ impl Kernel {
         Ok(text.address()..text.address() + text.size())
     }
 
-    /// Function and line of the code at `address`, for people.
+    /// The address of code, with the function and line of ours that it belongs to, for people.
     pub fn place(&self, address: u64) -> String {
-        // Best effort: an address tells something, and its name is a comfort.
-        let name = || {
-            let loader = Loader::new(&self.image).ok()?;
-            let function = loader.find_symbol(address)?.to_owned();
-            let line = loader
-                .find_location(address)
-                .ok()
-                .flatten()
-                .and_then(|location| {
-                    let file = Path::new(location.file?);
-                    let file = file.strip_prefix(workspace()).unwrap_or(file);
-                    Some(format!(" at {}:{}", file.display(), location.line?))
-                });
-            let function = format!("{:#}", addr2line::demangle_auto(function.into(), None));
-            Some(format!("{function}{}", line.unwrap_or_default()))
-        };
-        match name() {
+        // An address tells something, and its name is a comfort: no name is no error.
+        match self.name(address) {
             Some(name) => format!("{address:#x} in {name}"),
             None => format!("{address:#x}"),
         }
+    }
+
+    fn name(&self, address: u64) -> Option<String> {
+        let loader = Loader::new(&self.image).ok()?;
+        let mut frames = loader.find_frames(address).ok()?;
+        // From what was inlined at this very address outwards to the function that is really
+        // there: the first frame that is in a file of ours says most.
+        while let Some(frame) = frames.next().ok()? {
+            let location = frame.location?;
+            let Ok(file) = Path::new(location.file?).strip_prefix(workspace()) else {
+                continue;
+            };
+            let function = frame.function?;
+            let (function, line) = (function.demangle().ok()?, location.line?);
+            return Some(format!("{function} at {}:{line}", file.display()));
+        }
+        Some(addr2line::demangle_auto(loader.find_symbol(address)?.into(), None).into_owned())
     }
 }

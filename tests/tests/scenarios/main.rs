@@ -7,7 +7,6 @@
 mod boot;
 mod boots;
 mod command_line;
-mod kvm;
 mod left_behind;
 mod outside;
 mod slow;

@@ -1,5 +1,7 @@
 //! The same on machines, or so often, that it takes a while.
 
+mod kvm;
+
 use reveille_tests::qemu::machine::Machine;
 
 use crate::boot::comes_up_whole;

@@ -1,4 +1,4 @@
-//! The same kernel under KVM, wherever the device works, however slowly.
+//! The same kernel under KVM, wherever the device works, however slowly: one that interprets takes many seconds.
 //!
 //! Where it does not, the scenario says so and passes: not past the capture of nextest, which
 //! `.config/nextest.toml` therefore tells to show what these write.
