@@ -1,7 +1,8 @@
 //! The record channel: lines for programs, on QEMU's debug console.
 //!
 //! A channel of its own, so that no record is torn by what the console prints. Records are written
-//! by the BSP alone, after the last measured event; there is nothing to lock.
+//! by one CPU: the BSP after the last measured event, or the CPU that fails once it has stopped all
+//! others. So there is nothing to lock.
 
 use core::arch::asm;
 
