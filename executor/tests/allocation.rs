@@ -102,7 +102,11 @@ fn the_allocator_does_object_when_something_allocates() {
 
 #[test]
 fn wake_poll_sleep_and_timeout_neither_allocate_nor_free() {
-    for tasks in [1, 64, 65, 500] {
+    for tasks in if cfg!(miri) {
+        vec![1, 65]
+    } else {
+        vec![1, 64, 65, 500]
+    } {
         let mut executor = Executor::with_capacity(tasks, Machine::new(), Counters::new());
         for _ in 0..tasks {
             let timer = executor.timer();
@@ -194,7 +198,7 @@ fn nothing_is_left_after_a_reset() {
         executor.reset();
         assert_eq!(LIVE.get(), before);
     };
-    for _ in 0..50 {
+    for _ in 0..if cfg!(miri) { 2 } else { 50 } {
         run();
     }
 }

@@ -74,6 +74,7 @@ fn a_capacity_beyond_the_largest_is_refused_at_once() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours")]
 fn the_largest_executor_polls_its_last_slot() {
     let mut executor = executor(MAX_CAPACITY);
     for _ in 1..MAX_CAPACITY {
