@@ -77,7 +77,7 @@ pub struct Machine {
     pub cpu: Option<String>,
     /// How many CPUs.
     pub smp: Smp,
-    /// Size of the memory, as QEMU writes it; `None` takes [`MEMORY`].
+    /// Size of the memory, as QEMU writes it; `None` takes 512 MiB.
     pub memory: Option<String>,
     /// The kernel's command line.
     pub command_line: String,

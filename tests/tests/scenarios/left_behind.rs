@@ -11,7 +11,7 @@ use reveille_tests::{kernel::IMAGE_VARIABLE, qemu::machine::Machine};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::OwnedFd,
-    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
 };
 
 use crate::boot::{LIMIT, kernel, slot};
@@ -65,6 +65,14 @@ impl Run {
     fn qemu_ends_within(&self, limit: Duration) -> bool {
         let limit = Timespec::try_from(limit).expect("it is short");
         poll(&mut [PollFd::new(&self.qemu, PollFlags::IN)], Some(&limit)).expect("a poll") == 1
+    }
+}
+
+impl Drop for Run {
+    /// A test that fails leaves nothing behind either. Both have usually ended by now.
+    fn drop(&mut self) {
+        let _ended = self.xtask.kill();
+        let _ended = pidfd_send_signal(&self.qemu, Signal::KILL);
     }
 }
 
