@@ -1,5 +1,7 @@
 //! What an executor asks of its CPU: the clock, the doorbell, and sleep by halting.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use reveille_executor::{Clock, Doorbell, Idle, Instant, SleepGate};
 use reveille_smp::cpu::ApicId;
 use x86_64::instructions::interrupts;
@@ -11,13 +13,18 @@ use crate::{
 };
 
 /// The platform of the executor of one CPU.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct CpuPlatform {
     clock: TscClock,
     apic: LocalApic,
     timer: ApicTimer,
     owner: ApicId,
+    /// When the owner's timer rings, in nanoseconds, or [`UNPREPARED`]. Only the owner touches it.
+    alarm: AtomicU64,
 }
+
+/// The owner's timer has not been prepared since the CPU was reset.
+const UNPREPARED: u64 = u64::MAX;
 
 impl CpuPlatform {
     /// The platform of the CPU whose id is `owner`.
@@ -37,12 +44,30 @@ impl CpuPlatform {
             apic,
             timer,
             owner,
+            alarm: AtomicU64::new(UNPREPARED),
         })
     }
 
-    /// Makes the timer of the CPU that calls ready. Its APIC must be enabled.
-    pub fn prepare(&self) {
-        self.timer.prepare();
+    /// Says that the owner, which calls this, was reset: its timer has forgotten everything.
+    pub fn was_reset(&self) {
+        self.alarm.store(UNPREPARED, Ordering::Relaxed);
+    }
+
+    /// Makes sure that the timer rings at `until` or earlier. Called by the owner, interrupts off.
+    ///
+    /// An alarm that is set already and rings earlier stays: it ends one sleep for nothing, which
+    /// is cheaper than to set the timer anew for each sleep, an exit under a hypervisor. The timer
+    /// is prepared when it is first needed; most APs come online without.
+    fn set_alarm(&self, until: Instant) {
+        let alarm = self.alarm.load(Ordering::Relaxed);
+        if alarm == UNPREPARED {
+            self.timer.prepare();
+        } else if (self.now()..=until).contains(&Instant::from_nanos(alarm)) {
+            // It has not rung yet. Should it do so before the halt, it stays pending until then.
+            return;
+        }
+        self.timer.arm(until);
+        self.alarm.store(until.as_nanos(), Ordering::Relaxed);
     }
 
     /// Halts this CPU until the condition holds, and looks again after each interrupt; `false` if
@@ -55,7 +80,7 @@ impl CpuPlatform {
                 interrupts::enable();
                 return holds;
             }
-            self.timer.arm(Some(deadline));
+            self.set_alarm(deadline);
             interrupts::enable_and_hlt();
         }
     }
@@ -81,7 +106,9 @@ impl Idle for CpuPlatform {
         // ends the `hlt` that follows the `sti` at once, because `sti` lets no interrupt in before
         // the next instruction is done (SDM volume 2, STI).
         interrupts::disable();
-        self.timer.arm(until);
+        if let Some(until) = until {
+            self.set_alarm(until);
+        }
         if gate.enter() {
             interrupts::enable_and_hlt();
         } else {

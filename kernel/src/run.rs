@@ -95,7 +95,6 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let bsp = cpus::area(CpuIndex::BSP, apic.id(), main_stack)?;
     // SAFETY: this is the BSP, interrupts are off, and the stacks are its own.
     unsafe { bsp.enter() };
-    timer.prepare();
 
     let plan = plan(&madt.processors, apic.id(), apic.mode() == ApicMode::X2Apic);
     let cpus = Cpus::prepare(plan, bsp, apic, clock, timer)?;

@@ -196,7 +196,6 @@ impl LocalApic {
         if self.mode() == ApicMode::XApic && flags.contains(ApicBaseFlags::X2APIC_ENABLE) {
             return Err(ApicError::ModeMismatch);
         }
-        let is_bsp = flags.contains(ApicBaseFlags::BSP);
         // One bit after the other: the way from "disabled" to x2APIC leads through xAPIC.
         for (bit, wanted) in [
             (ApicBaseFlags::LAPIC_ENABLE, true),
@@ -219,16 +218,18 @@ impl LocalApic {
             Register::SpuriousVector,
             APIC_SOFTWARE_ENABLE | Vector::SPURIOUS.as_u32(),
         );
-        // Priority 0: every vector is let through.
-        self.write(Register::TaskPriority, 0);
-        self.write(Register::LvtTimer, register::LVT_MASKED);
-        self.write(Register::LvtLint0, register::LVT_MASKED);
-        if !is_bsp {
-            self.write(Register::LvtLint1, register::LVT_MASKED);
+        // INIT has left an AP with all of the local vector table masked, priority 0 and no errors
+        // (SDM volume 3, "Local APIC State After an INIT Reset"). Each register that is left alone
+        // there is an exit saved under a hypervisor, once a CPU.
+        if flags.contains(ApicBaseFlags::BSP) {
+            // Priority 0: every vector is let through.
+            self.write(Register::TaskPriority, 0);
+            self.write(Register::LvtTimer, register::LVT_MASKED);
+            self.write(Register::LvtLint0, register::LVT_MASKED);
+            // What was recorded before was not about us.
+            self.take_errors();
         }
         self.write(Register::LvtError, Vector::APIC_ERROR.as_u32());
-        // What was recorded before was not about us.
-        self.take_errors();
         Ok(())
     }
 

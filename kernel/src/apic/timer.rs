@@ -83,18 +83,19 @@ impl ApicTimer {
         }
     }
 
-    /// Sets this CPU's alarm to an instant, or takes it back. The last setting counts.
-    pub fn arm(&self, at: Option<Instant>) {
+    /// Sets this CPU's alarm to an instant. The last setting counts.
+    pub fn arm(&self, at: Instant) {
         match self.mode {
             Mode::TscDeadline => {
-                let count = at.map_or(0, |at| self.clock.count_at(at).max(1));
+                // 0 would mean none.
+                let count = self.clock.count_at(at).max(1);
                 let mut register = TSC_DEADLINE;
                 // SAFETY: CPUID says that the MSR is there; it raises an interrupt for which the
                 // IDT has a handler.
                 unsafe { register.write(count) };
             }
             Mode::CountDown { ticks_per_second } => {
-                let ticks = at.map_or(0, |at| ticks_in(at - self.clock.now(), ticks_per_second));
+                let ticks = ticks_in(at - self.clock.now(), ticks_per_second);
                 self.apic.write(Register::TimerInitialCount, ticks);
             }
         }

@@ -93,7 +93,7 @@ impl ApContext {
             // Claimed and silent: the BSP reports it as stuck.
             halt();
         }
-        self.platform.prepare();
+        self.platform.was_reset();
         let mut executor = self.home.move_in(&self.platform);
         interrupts::enable();
 

@@ -108,7 +108,8 @@ impl<M: Machine> BringUp<M> {
     pub async fn run(&self, spawner: &Spawner, strategy: Strategy) -> Round {
         let shared = Rc::new(Shared {
             bring_up: self.clone(),
-            turnstile: Turnstile::default(),
+            kicks: Turnstile::default(),
+            steps: Turnstile::default(),
             sections: sections(self.steps),
         });
         let reports = strategy.drive(&shared, spawner).await;
@@ -119,7 +120,10 @@ impl<M: Machine> BringUp<M> {
 /// What the tasks of one round share.
 pub(crate) struct Shared<M> {
     bring_up: BringUp<M>,
-    turnstile: Turnstile,
+    /// Whose SIPI is next.
+    kicks: Turnstile,
+    /// Whose serialised steps are next.
+    steps: Turnstile,
     sections: Vec<Section>,
 }
 
