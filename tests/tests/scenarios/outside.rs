@@ -1,6 +1,11 @@
 //! The kernel says that its CPUs are online: QEMU, asked from outside, agrees.
 
-use reveille_tests::{guest::Guest, qemu::machine::Machine};
+use std::time::Instant;
+
+use reveille_tests::{
+    guest::Guest,
+    qemu::{machine::Machine, vcpu::Vcpu},
+};
 
 use crate::boot::{LIMIT, kernel, slot};
 
@@ -13,7 +18,7 @@ fn every_cpu_halts_in_long_mode_in_our_text_once_the_kernel_says_it_is_online() 
     guest
         .wait_for_line("reveille: ok", LIMIT)
         .expect("the kernel comes up");
-    let vcpus = guest.vcpus().expect("the monitor answers");
+    let vcpus = once_the_bsp_halts(&mut guest);
     assert_eq!(vcpus.len(), 8);
     for vcpu in &vcpus {
         assert!(vcpu.long_mode, "not in 64-bit code: {vcpu:?}");
@@ -27,4 +32,15 @@ fn every_cpu_halts_in_long_mode_in_our_text_once_the_kernel_says_it_is_online() 
     stacks.sort_unstable();
     stacks.dedup();
     assert_eq!(stacks.len(), 8, "two CPUs share a stack");
+}
+
+/// All CPUs at the first look that finds the BSP halted: it has its last line to write before.
+fn once_the_bsp_halts(guest: &mut Guest<'_>) -> Vec<Vcpu> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let vcpus = guest.vcpus().expect("the monitor answers");
+        if vcpus[0].halted || Instant::now() > deadline {
+            return vcpus;
+        }
+    }
 }
