@@ -111,6 +111,9 @@ struct MachineOptions {
     memory: Option<String>,
 
     /// The kernel's command line; may be given several times
+    ///
+    /// For example `bringup=serial`, `bench=9` or `alive-timeout=500`. A key that the kernel does
+    /// not know makes it list those that it knows.
     #[arg(long, value_name = "KEY=VALUE ...")]
     append: Vec<String>,
 

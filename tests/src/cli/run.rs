@@ -47,10 +47,14 @@ impl Run {
             })
             .run(self.timeout)?;
 
-        if ended.outcome != Outcome::Ok {
-            for line in ended.explain().lines() {
-                eprintln!("xtask: {line}");
-            }
+        match &ended.outcome {
+            Outcome::Ok => {}
+            // The kernel's own last words, just above, say why.
+            Outcome::Failed(_) => eprintln!("xtask: the kernel reports that it failed"),
+            _ => ended
+                .explain()
+                .lines()
+                .for_each(|line| eprintln!("xtask: {line}")),
         }
         if let Some(error) = json_error {
             return Err(error).context("cannot write the records");
