@@ -92,6 +92,11 @@ const LOCAL_APIC: u8 = 0;
 const LOCAL_APIC_ADDRESS_OVERRIDE: u8 = 5;
 const LOCAL_X2APIC: u8 = 9;
 
+/// The ids that mean everybody and so no CPU, each in its own kind of entry (ACPI 6.5, sections
+/// 5.2.12.2 and 5.2.12.12): in an entry for an x2APIC, 0xff is an id like any other.
+const LOCAL_APIC_EVERYBODY: u8 = 0xff;
+const LOCAL_X2APIC_EVERYBODY: u32 = u32::MAX;
+
 const ENABLED: u32 = 1 << 0;
 const ONLINE_CAPABLE: u32 = 1 << 1;
 
@@ -154,10 +159,14 @@ impl Madt {
         let kind = entry[0];
         let taken = match kind {
             LOCAL_APIC => entry.get(3).zip(u32_at(entry, 4)).map(|(&id, flags)| {
-                self.processors.push(Processor::new(u32::from(id), flags));
+                if id != LOCAL_APIC_EVERYBODY {
+                    self.processors.push(Processor::new(u32::from(id), flags));
+                }
             }),
             LOCAL_X2APIC => u32_at(entry, 4).zip(u32_at(entry, 8)).map(|(id, flags)| {
-                self.processors.push(Processor::new(id, flags));
+                if id != LOCAL_X2APIC_EVERYBODY {
+                    self.processors.push(Processor::new(id, flags));
+                }
             }),
             LOCAL_APIC_ADDRESS_OVERRIDE => field(entry, 4).map(|address| {
                 self.local_apic_address = u64::from_le_bytes(address);
@@ -340,6 +349,17 @@ mod tests {
             (madt.oem.as_str(), madt.local_apic_address, madt.defect),
             ("BOCHS BXPC", 0xfee0_0000, None)
         );
+    }
+
+    #[test]
+    fn the_ids_that_mean_everybody_are_no_cpus_and_x2apic_255_is_one() {
+        let table = table(&[
+            &local_apic(0, 1),
+            &local_apic(0xff, 1),
+            &x2apic(0xff, 1),
+            &x2apic(u32::MAX, 1),
+        ]);
+        assert_eq!(ids(&Madt::parse(&table).unwrap()), [0, 0xff]);
     }
 
     #[test]

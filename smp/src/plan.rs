@@ -92,20 +92,16 @@ impl fmt::Display for Skip {
 /// The greatest id that an interrupt command in xAPIC mode can address.
 const XAPIC_LIMIT: ApicId = ApicId(254);
 
-/// Ids that mean everybody and so no CPU (ACPI 6.5, sections 5.2.12.2 and 5.2.12.12).
-const BROADCAST_IDS: [ApicId; 2] = [ApicId(0xff), ApicId(u32::MAX)];
-
 /// Numbers the CPUs. The BSP is found by its own id and not by its position, and stands in the
 /// plan even when the table does not list it; an id that is listed twice counts once, and is
-/// enabled if one of its entries is. In x2APIC mode 255 is an ordinary id when an entry of type 9
-/// carries it, but no table that was met does so; it is dropped.
+/// enabled if one of its entries is.
 ///
 /// The plan's order is the BSP first, then the table's.
 pub fn plan(processors: &[Processor], bsp: ApicId, x2apic: bool) -> Vec<Planned> {
     let mut position = BTreeMap::new();
     let mut merged: Vec<Processor> = Vec::with_capacity(processors.len());
     for &processor in processors {
-        if processor.apic_id == bsp || BROADCAST_IDS.contains(&processor.apic_id) {
+        if processor.apic_id == bsp {
             continue;
         }
         let at = *position.entry(processor.apic_id).or_insert_with(|| {
@@ -199,16 +195,6 @@ mod tests {
             (Some(1), 2, Role::Ap),
         ];
         assert_eq!(roles(&plan(&listed, ApicId(0), true)), expected);
-    }
-
-    #[test]
-    fn the_ids_that_mean_everybody_are_no_cpus() {
-        let listed = [
-            processor(0, true),
-            processor(0xff, true),
-            processor(u32::MAX, true),
-        ];
-        assert_eq!(plan(&listed, ApicId(0), true).len(), 1);
     }
 
     #[test]

@@ -184,8 +184,8 @@ impl LocalApic {
     ///
     /// The local interrupt pins: LINT0 is masked everywhere, since firmware wires the 8259s to it
     /// and those are of no use here. LINT1 stays on the BSP as firmware left it, an NMI on any PC:
-    /// so a person who presses the NMI button at a machine that hangs sees where. It is masked on
-    /// APs (their state after INIT), or the same button would stop all CPUs at once.
+    /// so a person who presses the NMI button at a machine that hangs sees where. On APs INIT has
+    /// masked it, and it stays so, or the same button would stop all CPUs at once.
     ///
     /// # Errors
     ///

@@ -12,7 +12,6 @@ pub(super) enum Register {
     ErrorStatus = 0x280,
     LvtTimer = 0x320,
     LvtLint0 = 0x350,
-    LvtLint1 = 0x360,
     LvtError = 0x370,
     TimerInitialCount = 0x380,
     TimerCurrentCount = 0x390,

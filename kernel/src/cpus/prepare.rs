@@ -195,7 +195,10 @@ fn install_trampoline(mode: ApicMode) -> Result<Trampoline, PrepareError> {
     // the next line makes the first executable instead, in the same tables.
     let trampoline = unsafe { Trampoline::install(pages.code().into(), config) };
     memory::protect(pages.code().into(), Access::Text)?;
-    Ok(trampoline)
+    match memory::writable_and_executable() {
+        None => Ok(trampoline),
+        Some(page) => Err(PrepareError::WritableAndExecutable { page }),
+    }
 }
 
 /// Why the APs could not be prepared.
@@ -208,6 +211,11 @@ pub enum PrepareError {
     Apic(ApicError),
     /// The landings are no directory.
     Directory(DirectoryError),
+    /// With the trampoline's page in place, the page tables break W^X.
+    WritableAndExecutable {
+        /// The page that can be written and executed.
+        page: u64,
+    },
 }
 
 impl From<MapError> for PrepareError {
@@ -235,6 +243,9 @@ impl fmt::Display for PrepareError {
             Self::Map(error) => write!(f, "{error}"),
             Self::Apic(error) => write!(f, "{error}"),
             Self::Directory(error) => write!(f, "{error}"),
+            Self::WritableAndExecutable { page } => {
+                write!(f, "page {page:#x} can be both written and executed")
+            }
         }
     }
 }
