@@ -1,6 +1,6 @@
 //! One attempt to bring up one AP.
 
-use core::{future::poll_fn, mem, task::Poll, time::Duration};
+use core::time::Duration;
 
 use alloc::rc::Rc;
 
@@ -67,11 +67,6 @@ impl<M: Machine> Attempt<'_, M> {
             self.shared.bring_up.timer.sleep(delay).await;
             self.polls.progress();
         }
-        // One SIPI a round of the executor, the lowest CPU's first. In between those that are alive
-        // are called: where a kick costs the BSP much, as under a hypervisor, the online phase
-        // overlaps with the kicks, and an AP is called while it is still awake.
-        let turn = self.shared.kicks.turn(self.ap.cpu).await;
-        self.polls.progress();
         // INIT has reset whoever an earlier SIPI might still have started, so nobody can claim the
         // new generation but the CPU that the next SIPI starts.
         if self.ap.slot.kick().is_err() {
@@ -81,9 +76,6 @@ impl<M: Machine> Attempt<'_, M> {
         let kicked = machine.now();
         self.report.sipi = Some(kicked);
         self.send_sipi()?;
-        next_round().await;
-        self.polls.progress();
-        drop(turn);
         Ok(kicked)
     }
 
@@ -164,7 +156,7 @@ impl<M: Machine> Attempt<'_, M> {
                 continue;
             }
             let turn = match section.mode {
-                Mode::Serialised => Some(shared.steps.turn(self.ap.cpu).await),
+                Mode::Serialised => Some(shared.turnstile.turn(self.ap.cpu).await),
                 Mode::Concurrent => None,
             };
             self.polls.progress();
@@ -245,18 +237,4 @@ impl<M: Machine> Attempt<'_, M> {
     fn timing(&self) -> Timing {
         self.shared.bring_up.timing
     }
-}
-
-/// Lets all other tasks that are ready be polled once.
-async fn next_round() {
-    let mut is_first = true;
-    poll_fn(|context| {
-        if mem::take(&mut is_first) {
-            context.waker().wake_by_ref();
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    })
-    .await;
 }

@@ -108,8 +108,7 @@ impl<M: Machine> BringUp<M> {
     pub async fn run(&self, spawner: &Spawner, strategy: Strategy) -> Round {
         let shared = Rc::new(Shared {
             bring_up: self.clone(),
-            kicks: Turnstile::default(),
-            steps: Turnstile::default(),
+            turnstile: Turnstile::default(),
             sections: sections(self.steps),
         });
         let reports = strategy.drive(&shared, spawner).await;
@@ -120,10 +119,7 @@ impl<M: Machine> BringUp<M> {
 /// What the tasks of one round share.
 pub(crate) struct Shared<M> {
     bring_up: BringUp<M>,
-    /// Whose SIPI is next.
-    kicks: Turnstile,
-    /// Whose serialised steps are next.
-    steps: Turnstile,
+    turnstile: Turnstile,
     sections: Vec<Section>,
 }
 

@@ -1,4 +1,10 @@
 //! All APs at once: every delay and every wait overlaps with all others.
+//!
+//! Between two kicks the BSP attends to those that are on their way already. Where a kick costs it
+//! much, as under a hypervisor, the online phase thus overlaps with the kicks, and an AP that has
+//! just become alive is called while it is still awake.
+
+use core::{future::poll_fn, mem, task::Poll};
 
 use alloc::{rc::Rc, vec::Vec};
 
@@ -10,6 +16,31 @@ use crate::{
     machine::Machine,
 };
 
+/// Rounds of the executor from one kick to the next. In the first the AP is kicked; in the second
+/// an AP that has come online meanwhile passes its turn on; in the third the next one is called.
+const ROUNDS_BETWEEN_KICKS: usize = 3;
+
 pub(super) async fn drive<M: Machine>(shared: &Rc<Shared<M>>, spawner: &Spawner) -> Vec<Report> {
-    join_all(shared.aps().map(|index| shared.spawn(spawner, index))).await
+    let mut reports = Vec::with_capacity(shared.aps().len());
+    for index in shared.aps() {
+        reports.push(shared.spawn(spawner, index));
+        for _ in 0..ROUNDS_BETWEEN_KICKS {
+            next_round().await;
+        }
+    }
+    join_all(reports).await
+}
+
+/// Lets every task that is ready be polled once.
+async fn next_round() {
+    let mut is_first = true;
+    poll_fn(|context| {
+        if mem::take(&mut is_first) {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
 }
