@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use cargo_metadata::MetadataCommand;
+use cargo_metadata::{Dependency, MetadataCommand, cargo_platform::Platform};
 
 use super::Test;
 use crate::{
@@ -186,11 +186,12 @@ impl Targets {
             targets
                 .host
                 .extend(names.filter(|name| name != SCENARIOS && !name.starts_with("loom")));
-            if package
-                .dependencies
-                .iter()
-                .any(|dependency| dependency.name == "loom")
-            {
+            // A package that takes loom in any build has its models among its other tests.
+            let is_cfg = |platform: &Platform| platform.to_string() == "cfg(loom)";
+            let for_cfg = |dependency: &Dependency| {
+                dependency.name == "loom" && dependency.target.as_ref().is_some_and(is_cfg)
+            };
+            if package.dependencies.iter().any(for_cfg) {
                 targets.loom.push(package.name.to_string());
             }
         }

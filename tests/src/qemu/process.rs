@@ -60,7 +60,14 @@ enum Arrival {
     Closed,
 }
 
-/// A running QEMU.
+/// A running QEMU. It must not move to a thread that outlives the one that started it:
+///
+/// ```compile_fail,E0277
+/// fn move_to_another_thread(_: impl Send) {}
+/// fn never(qemu: reveille_tests::qemu::process::Qemu) {
+///     move_to_another_thread(qemu);
+/// }
+/// ```
 pub struct Qemu {
     child: Child,
     monitor: UnixStream,
