@@ -142,7 +142,7 @@ fn at_the_deadline_the_ap_is_given_up_or_seen() {
 }
 
 #[test]
-fn call_steps_and_online_reach_the_other_side_whatever_the_order() {
+fn a_called_ap_always_hears_of_it_and_sees_what_the_bsp_prepared() {
     loom::model(|| {
         let shared = Shared::kicked();
         shared.slot.state().claim().unwrap();
@@ -151,15 +151,33 @@ fn call_steps_and_online_reach_the_other_side_whatever_the_order() {
             let shared = Arc::clone(&shared);
             move || {
                 block_on(shared.slot.until_called());
+                shared.write_stack();
                 block_on(shared.slot.until_permitted(0));
+            }
+        });
+        shared.write_stack();
+        shared.slot.call(1).unwrap();
+        ap.join().unwrap();
+    });
+}
+
+#[test]
+fn the_bsp_always_hears_of_a_passed_section_and_of_online() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        shared.slot.state().claim().unwrap();
+        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+        shared.slot.call(2).unwrap();
+        let ap = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
                 shared.write_stack();
                 shared.slot.report_passed(1, true);
                 shared.slot.report_online(Instant::from_nanos(2)).unwrap();
             }
         });
-        shared.write_stack();
-        shared.slot.call(1).unwrap();
         block_on(shared.slot.until(|slot| slot.passed() >= 1));
+        // The turn goes on here, so what the AP did in its section must be seen.
         shared.write_stack();
         block_on(
             shared
