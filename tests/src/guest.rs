@@ -15,7 +15,7 @@ use crate::{
     qemu::{
         machine::Machine,
         process::{Event, Qemu},
-        vcpu::{self, Vcpu},
+        vcpu::{self, Group, Vcpu},
     },
     records::Records,
 };
@@ -52,7 +52,7 @@ pub struct Ended {
     pub console: String,
     /// Its records.
     pub records: Records,
-    /// Where each CPU was when the guest was stopped; empty when it ended by itself.
+    /// Where the CPUs were when the guest was stopped; empty when it ended by itself.
     pub whereabouts: Vec<String>,
     /// From the start of QEMU to the end.
     pub elapsed: Duration,
@@ -214,23 +214,9 @@ impl<'a> Guest<'a> {
 
     /// Best effort: a QEMU that does not answer leaves the list empty.
     fn whereabouts(&mut self) -> Vec<String> {
-        let describe = |vcpu: Vcpu| {
-            let state = match (vcpu.long_mode, vcpu.halted) {
-                (true, true) => "halts",
-                (true, false) => "runs",
-                (false, true) => "waits, not in 64-bit code,",
-                (false, false) => "runs, not in 64-bit code,",
-            };
-            format!(
-                "CPU {} {state} at {}",
-                vcpu.index,
-                self.kernel.place(vcpu.rip)
-            )
-        };
-        self.vcpus()
-            .unwrap_or_default()
+        Group::all(self.vcpus().unwrap_or_default())
             .into_iter()
-            .map(describe)
+            .map(|group| format!("{group} at {}", self.kernel.place(group.vcpu.rip)))
             .collect()
     }
 }

@@ -187,7 +187,11 @@ impl Qemu {
     /// The next event (`Ok`) or reply (`Err`).
     fn arrival(&mut self, deadline: Instant) -> Result<Option<Result<Event, Value>>> {
         loop {
+            // A guest that never stops talking must not keep us beyond the deadline.
             let wait = deadline.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                return Ok(None);
+            }
             match self.arrivals.recv_timeout(wait) {
                 Ok(Arrival::Event(event)) => return Ok(Some(Ok(event))),
                 Ok(Arrival::Reply(reply)) => return Ok(Some(Err(reply))),
@@ -294,5 +298,70 @@ fn from_monitor(line: String) -> Arrival {
         Err(error) => Arrival::Event(Event::Complaint(format!(
             "the monitor wrote no JSON ({error}): {line}"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process of no importance, with `arrivals` that are there already.
+    fn qemu(arrivals: Vec<Arrival>) -> Qemu {
+        let (sender, receiver) = mpsc::channel();
+        for arrival in arrivals {
+            sender.send(arrival).expect("we hold the receiver");
+        }
+        Qemu {
+            child: Command::new("true").spawn().expect("every system has it"),
+            monitor: UnixStream::pair().expect("a pair of sockets").0,
+            arrivals: receiver,
+            sender,
+            early: VecDeque::new(),
+            open_channels: 1,
+            requests: 0,
+            not_send: PhantomData,
+        }
+    }
+
+    #[test]
+    fn a_guest_that_never_stops_talking_still_reaches_its_limit() {
+        let talk = || Arrival::Event(Event::Console(b"and another thing\n".to_vec()));
+        let mut qemu = qemu(vec![talk(), talk()]);
+        let later = Instant::now() + MONITOR_LIMIT;
+        assert!(matches!(qemu.next(later), Ok(Some(Event::Console(_)))));
+        assert!(matches!(qemu.next(Instant::now()), Ok(None)));
+    }
+
+    #[test]
+    fn what_arrives_before_a_reply_is_not_lost() {
+        let reply = json!({ "return": 7, "id": 1 });
+        let talk = Arrival::Event(Event::Record("a record".to_owned()));
+        let mut qemu = qemu(vec![talk, Arrival::Reply(reply), Arrival::Closed]);
+        assert_eq!(qemu.execute("query", json!({})).expect("a reply"), 7);
+        let later = Instant::now() + MONITOR_LIMIT;
+        assert!(matches!(qemu.next(later), Ok(Some(Event::Record(line))) if line == "a record"));
+        assert!(matches!(qemu.next(later), Ok(Some(Event::Ended(status))) if status.success()));
+    }
+
+    #[test]
+    fn an_end_in_place_of_a_reply_is_an_error_and_still_seen() {
+        let mut qemu = qemu(vec![Arrival::Closed]);
+        assert!(qemu.execute("query", json!({})).is_err());
+        assert!(matches!(
+            qemu.next(Instant::now()),
+            Ok(Some(Event::Ended(_)))
+        ));
+    }
+
+    #[test]
+    fn a_line_of_the_monitor_is_an_event_a_reply_or_a_complaint() {
+        let event = from_monitor(r#"{"event":"STOP"}"#.to_owned());
+        assert!(matches!(event, Arrival::Event(Event::Monitor(_))));
+        assert!(matches!(
+            from_monitor(r#"{"return":{}}"#.to_owned()),
+            Arrival::Reply(_)
+        ));
+        let noise = from_monitor("(qemu)".to_owned());
+        assert!(matches!(noise, Arrival::Event(Event::Complaint(_))));
     }
 }

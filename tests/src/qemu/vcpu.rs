@@ -1,6 +1,6 @@
 //! A vCPU seen from outside: the registers that the monitor's `info registers -a` prints.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 use anyhow::{Context, Result};
 
@@ -54,6 +54,70 @@ fn parse_one(block: &str) -> Result<Vcpu> {
     })
 }
 
+/// CPUs that are in the same place in the same state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The first of them, for all.
+    pub vcpu: Vcpu,
+    /// Their numbers as runs from first to last, lowest first.
+    runs: Vec<(u32, u32)>,
+}
+
+impl Group {
+    /// Puts together what is alike, in the order in which it appears.
+    pub fn all(vcpus: impl IntoIterator<Item = Vcpu>) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        for vcpu in vcpus {
+            let index = vcpu.index;
+            let is_alike = |group: &&mut Self| group.vcpu.place() == vcpu.place();
+            match groups.iter_mut().find(is_alike) {
+                Some(group) => match group.runs.last_mut() {
+                    Some((_, last)) if *last + 1 == index => *last = index,
+                    _ => group.runs.push((index, index)),
+                },
+                None => groups.push(Self {
+                    vcpu,
+                    runs: vec![(index, index)],
+                }),
+            }
+        }
+        groups
+    }
+}
+
+impl Vcpu {
+    fn place(&self) -> (u64, bool, bool) {
+        (self.rip, self.halted, self.long_mode)
+    }
+}
+
+/// Such as `CPUs 1-3,5 halted`.
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let runs: Vec<String> = self
+            .runs
+            .iter()
+            .map(|(first, last)| match first == last {
+                true => first.to_string(),
+                false => format!("{first}-{last}"),
+            })
+            .collect();
+        let is_one = matches!(self.runs.as_slice(), [(first, last)] if first == last);
+        let noun = if is_one { "CPU" } else { "CPUs" };
+        let verb = if self.vcpu.halted {
+            "halted"
+        } else {
+            "running"
+        };
+        let mode = if self.vcpu.long_mode {
+            ""
+        } else {
+            ", not in 64-bit code"
+        };
+        write!(f, "{noun} {} {verb}{mode}", runs.join(","))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +169,22 @@ EFER=0000000000000000
     #[test]
     fn an_answer_that_lacks_a_register_is_an_error() {
         assert!(parse(&TWO.replace("HLT=1", "")).is_err());
+    }
+
+    #[test]
+    fn cpus_that_do_the_same_are_named_together() {
+        let at = |index, rip| Vcpu {
+            index,
+            rip,
+            rsp: 0,
+            halted: rip == 1,
+            long_mode: true,
+        };
+        let groups = Group::all([at(0, 2), at(1, 1), at(2, 1), at(3, 3), at(4, 1)]);
+        let texts: Vec<String> = groups.iter().map(Group::to_string).collect();
+        assert_eq!(
+            texts,
+            ["CPU 0 running", "CPUs 1-2,4 halted", "CPU 3 running"]
+        );
     }
 }

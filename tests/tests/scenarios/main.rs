@@ -7,6 +7,8 @@
 mod boot;
 mod boots;
 mod command_line;
+// It looks for processes in /proc and waits for their end by pidfd.
+#[cfg(target_os = "linux")]
 mod left_behind;
 mod outside;
 mod slow;
