@@ -6,6 +6,7 @@
 
 mod boot;
 mod boots;
+mod command;
 mod command_line;
 // It looks for processes in /proc and waits for their end by pidfd.
 #[cfg(target_os = "linux")]

@@ -1,0 +1,87 @@
+//! `cargo xtask` itself, as a person or a script sees it.
+
+use std::{
+    fs,
+    process::{Command, Output},
+};
+
+use reveille_smp::record::ExitStatus;
+use reveille_tests::{kernel::IMAGE_VARIABLE, qemu::machine::Machine, records::Records};
+
+use crate::boot::{kernel, slot};
+
+/// Runs `cargo xtask` with these words, for two CPUs under TCG.
+fn xtask(words: &[&str]) -> Output {
+    let _slot = slot(&Machine::new(2));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(words).args(["--smp", "2", "--accel", "tcg"]);
+    command.env(IMAGE_VARIABLE, kernel().image());
+    let output = command.output().expect("xtask starts");
+    println!("{}{}", stdout(&output), stderr(&output));
+    output
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn run_ends_with_the_kernels_verdict_as_its_status() {
+    assert_eq!(xtask(&["run"]).status.code(), Some(0));
+    let failed = xtask(&["run", "--append", "nonsense=1"]);
+    assert_eq!(failed.status.code(), Some(3));
+    let panicked = xtask(&["run", "--append", "test=panic-ap"]);
+    assert_eq!(panicked.status.code(), Some(4));
+    assert!(stderr(&panicked).contains("panic on CPU 1 (APIC 1): "));
+    let reset = xtask(&["run", "--append", "test=triple-fault"]);
+    assert_eq!(reset.status.code(), Some(5));
+    assert!(stderr(&reset).contains("triple fault"));
+}
+
+#[test]
+fn a_qemu_that_does_not_start_is_quoted() {
+    let output = xtask(&["run", "--cpu", "nonsense"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("QEMU ended without the kernel's verdict"));
+    assert!(stderr(&output).contains("nonsense"));
+}
+
+#[test]
+fn the_records_go_to_their_file_and_the_console_to_standard_output() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("boot.jsonl");
+    let output = xtask(&["run", "--json", path.to_str().expect("UTF-8")]);
+    assert!(stdout(&output).starts_with("reveille: "));
+    assert!(
+        !stdout(&output).contains("\"record\""),
+        "records on the console"
+    );
+    let mut records = Records::default();
+    let text = fs::read_to_string(&path).expect("the file is there");
+    text.lines().for_each(|line| records.push(line.to_owned()));
+    assert_eq!(records.cpus().expect("each line is a record").len(), 2);
+    assert_eq!(records.exit().expect("a verdict").status, ExitStatus::Ok);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_an_error_before_anything_boots() {
+    let output = xtask(&["run", "--json", "/dev/null/boot.jsonl"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot write /dev/null/boot.jsonl"));
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn soak_counts_the_boots_that_came_up_whole() {
+    let whole = xtask(&["soak", "--boots", "3"]);
+    assert_eq!(whole.status.code(), Some(0));
+    assert!(stdout(&whole).contains("3 of 3 boots came up whole"));
+    let none = xtask(&["soak", "--boots", "2", "--append", "test=panic-bsp"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(stdout(&none).contains("0 of 2 boots came up whole"));
+    assert!(stdout(&none).contains("boot 1: the kernel crashed: panic on CPU 0"));
+}
