@@ -5,6 +5,9 @@ use std::{fmt, str::FromStr};
 
 use anyhow::{Context, Result, bail};
 
+/// More CPUs than any machine of QEMU's takes (q35: 4,096), and few enough to reckon with.
+const MOST: u32 = 1 << 16;
+
 /// A value for `-smp`, passed on as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Smp {
@@ -58,7 +61,7 @@ impl FromStr for Smp {
             let number: u32 = value
                 .parse()
                 .ok()
-                .filter(|number| *number > 0)
+                .filter(|number| (1..=MOST).contains(number))
                 .with_context(|| format!("`{value}` is not a number of CPUs"))?;
             match key {
                 "cpus" => cpus = Some(number),
@@ -69,7 +72,13 @@ impl FromStr for Smp {
                 },
             }
         }
-        let product: u32 = levels.iter().map(|(_, level)| level.unwrap_or(1)).product();
+        let product = levels
+            .iter()
+            .try_fold(1, |product: u32, (_, level)| {
+                product.checked_mul(level.unwrap_or(1))
+            })
+            .filter(|product| *product <= MOST)
+            .with_context(|| format!("`{text}` is more CPUs than a machine takes"))?;
         let maxcpus = maxcpus.or(cpus).unwrap_or(product).max(product);
         Ok(Self {
             text: text.to_owned(),
@@ -145,7 +154,16 @@ mod tests {
 
     #[test]
     fn what_is_not_a_number_of_cpus_is_refused() {
-        for text in ["", "0", "eight", "8,cores", "8,books=2", "cores=-1"] {
+        for text in [
+            "",
+            "0",
+            "eight",
+            "8,cores",
+            "8,books=2",
+            "cores=-1",
+            "100000",
+            "sockets=60000,cores=60000,threads=60000",
+        ] {
             assert!(text.parse::<Smp>().is_err(), "{text:?} was taken");
         }
     }
