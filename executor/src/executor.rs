@@ -6,7 +6,7 @@ use core::task::{Context, Poll};
 
 use crate::ready::{BLOCKS_PER_SUMMARY, take};
 use crate::sleep::SleepGate;
-use crate::slots::SlotIndex;
+use crate::slots::{Block, Slot};
 use crate::storage::{Core, Storage};
 use crate::sync::{AtomicU64, Ordering::AcqRel};
 use crate::waker::waker;
@@ -111,12 +111,12 @@ impl<M: Metrics> Executor<M> {
         let local = &self.core.local;
         local.slots.clear();
         local.timers.clear();
-        local.shared.root.take();
+        take(local.shared.root.word());
         for word in &local.shared.summary.0 {
             take(word);
         }
         for block in local.slots.blocks {
-            block.leaf.take();
+            take(block.leaf.word());
         }
     }
 
@@ -126,7 +126,7 @@ impl<M: Metrics> Executor<M> {
 
     fn poll_root<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let root = &self.core.shared.root;
-        if root.take() == 0 {
+        if take(root.word()) == 0 {
             return Poll::Pending;
         }
         self.core.metrics.polled();
@@ -135,23 +135,24 @@ impl<M: Metrics> Executor<M> {
         future.poll(&mut Context::from_waker(&waker))
     }
 
+    #[inline]
     fn poll_round(&self) -> usize {
         let local = &self.core.local;
-        if local.slots.blocks.len() <= 1 {
-            return if local.tops.is_empty() {
-                0
-            } else {
-                self.poll_leaf(0)
-            };
+        match local.slots.blocks {
+            [] => 0,
+            [only] if only.leaf.is_ready() => self.poll_block(only),
+            [_] => 0,
+            blocks => self.poll_blocks(blocks, local.tops),
         }
+    }
+
+    /// Polls what is ready in all of the blocks under the summary words.
+    fn poll_blocks(&self, blocks: &'static [Block], summary: &[AtomicU64]) -> usize {
         let mut polls = 0;
-        for (number, word) in local.tops.iter().enumerate() {
-            let mut leaves = Taken {
-                word,
-                bits: take(word),
-            };
+        for (word, blocks) in summary.iter().zip(blocks.chunks(BLOCKS_PER_SUMMARY)) {
+            let mut leaves = Taken::from(word);
             while let Some(bit) = leaves.lowest() {
-                polls += self.poll_leaf(number * BLOCKS_PER_SUMMARY + bit as usize);
+                polls += self.poll_block(&blocks[bit as usize]);
                 // Only now: if a task panics, the rest of its leaf is in need of this bit.
                 leaves.remove(bit);
             }
@@ -159,26 +160,24 @@ impl<M: Metrics> Executor<M> {
         polls
     }
 
-    fn poll_leaf(&self, block: usize) -> usize {
+    /// Not inlined: a frame of its own keeps what the loop needs in registers.
+    #[inline(never)]
+    fn poll_block(&self, block: &'static Block) -> usize {
         let slots = &self.core.local.slots;
-        let leaf = &slots.blocks[block].leaf;
         let mut polls = 0;
-        let mut tasks = Taken {
-            word: leaf.word(),
-            bits: leaf.take(),
-        };
-        while let Some(bit) = tasks.lowest() {
-            tasks.remove(bit);
-            let index = SlotIndex::new(block, bit);
-            let Some(task) = slots.get(index) else {
+        let mut ready = Taken::from(block.leaf.word());
+        while let Some(bit) = ready.lowest() {
+            ready.remove(bit);
+            let slot = Slot::new(block, bit);
+            let Some(task) = slot.task() else {
                 self.core.metrics.spurious_poll();
                 continue;
             };
             self.core.metrics.polled();
             polls += 1;
             // SAFETY: `storage.rs` connects all leaves to this core, of type `Core<M>`.
-            let waker = unsafe { waker::<M>(leaf, bit) };
-            slots.poll(index, task, &mut Context::from_waker(&waker));
+            let waker = unsafe { waker::<M>(&block.leaf, bit) };
+            slots.poll(slot, task, &mut Context::from_waker(&waker));
         }
         polls
     }
@@ -218,17 +217,26 @@ struct Taken<'a> {
     bits: u64,
 }
 
-impl Taken<'_> {
+impl<'a> Taken<'a> {
+    #[inline]
+    fn from(word: &'a AtomicU64) -> Self {
+        let bits = take(word);
+        Self { word, bits }
+    }
+
+    #[inline]
     fn lowest(&self) -> Option<u32> {
         (self.bits != 0).then(|| self.bits.trailing_zeros())
     }
 
+    #[inline]
     fn remove(&mut self, bit: u32) {
         self.bits &= !(1 << bit);
     }
 }
 
 impl Drop for Taken<'_> {
+    #[inline]
     fn drop(&mut self) {
         if self.bits != 0 {
             self.word.fetch_or(self.bits, AcqRel);

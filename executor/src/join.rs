@@ -6,7 +6,7 @@ use core::marker::PhantomPinned;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use crate::slots::{SlotIndex, Slots};
+use crate::slots::{Slot, Slots};
 use crate::task::{Join, Waiter};
 
 /// A future of a task's output.
@@ -27,7 +27,7 @@ pub struct JoinHandle<T> {
     join: Cell<Option<Join<T>>>,
     waiter: Waiter,
     slots: &'static Slots,
-    index: SlotIndex,
+    slot: Slot,
     _pinned: PhantomPinned,
 }
 
@@ -36,12 +36,12 @@ pub struct JoinHandle<T> {
 pub struct Aborted;
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(slots: &'static Slots, index: SlotIndex, join: Join<T>) -> Self {
+    pub(crate) fn new(slots: &'static Slots, slot: Slot, join: Join<T>) -> Self {
         Self {
             join: Cell::new(Some(join)),
             waiter: Cell::new(None),
             slots,
-            index,
+            slot,
             _pinned: PhantomPinned,
         }
     }
@@ -51,7 +51,7 @@ impl<T> JoinHandle<T> {
     /// aborts itself ends with its present poll, whatever that returns.
     pub fn abort(&self) {
         if let Some(task) = self.look(|join| join.task()) {
-            self.slots.abort(self.index, task);
+            self.slots.abort(self.slot, task);
         }
     }
 

@@ -88,16 +88,19 @@ impl Leaf {
         self.summary_bit = summary.map_or(0, |(_, bit)| bit);
     }
 
+    #[inline]
     pub(crate) fn home(&self) -> Option<NonNull<Shared>> {
         self.home
     }
 
     /// The word itself, for the sleeper if this leaf is a top word.
+    #[inline]
     pub(crate) fn word(&self) -> &AtomicU64 {
         &self.ready
     }
 
     /// Makes the tasks of `bits` ready. Returns whether all had been ready before.
+    #[inline]
     pub(crate) fn insert(&self, bits: u64) -> bool {
         // Release: what the waker wrote is there when the task is polled.
         // Acquire: the look at the summary and at the sleep word comes after the owner's last take.
@@ -111,17 +114,14 @@ impl Leaf {
     }
 
     /// Whether there is something to take: a hint, for what was set just now may be missed.
+    #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Relaxed) != 0
     }
-
-    /// Takes all bits. The owner has taken the leaf's summary bit before.
-    pub(crate) fn take(&self) -> u64 {
-        take(&self.ready)
-    }
 }
 
-/// Takes all bits of a word: a leaf or a summary word.
+/// Takes all bits of a word: first of a summary word, then of the leaves under it.
+#[inline]
 pub(crate) fn take(word: &AtomicU64) -> u64 {
     // A bit that this load misses is found by the sleeper's read-modify-write.
     if word.load(Relaxed) == 0 {

@@ -55,16 +55,22 @@ impl SleepWord {
     }
 
     /// Waker's steps 2 and 3. Returns whether it rang.
+    #[inline]
     pub(crate) fn ring_if_asleep(&self, platform: &dyn Platform) -> bool {
         // Acquire: who finds RUNG relies on a ring that has been made.
         let seen = self.0.load(Acquire);
         if seen & (ASLEEP | RUNG) != ASLEEP {
             return false;
         }
+        self.ring(seen, platform);
+        true
+    }
+
+    #[cold]
+    fn ring(&self, seen: u64, platform: &dyn Platform) {
         platform.ring();
         // Failure means that the owner is up again or that another waker marked it: both are fine.
         let _ = self.0.compare_exchange(seen, seen | RUNG, Release, Relaxed);
-        true
     }
 
     /// Owner's step 1, which step 2 publishes.

@@ -17,6 +17,8 @@ pub(crate) struct Block {
     pub(crate) leaf: Leaf,
     /// One bit a slot that may take a task.
     vacant: Cell<u64>,
+    /// Its place among the blocks of the executor.
+    number: usize,
     tasks: [Cell<Option<Task>>; TASKS_PER_BLOCK],
 }
 
@@ -30,31 +32,42 @@ impl Block {
             Self {
                 leaf: Leaf::new(),
                 vacant: Cell::new(u64::MAX),
+                number: 0,
                 tasks: [const { Cell::new(None) }; TASKS_PER_BLOCK],
             }
         }
     }
 
-    /// Leaves only the first `slots` slots in use; for a block that is still empty.
-    pub(crate) fn limit(&self, slots: usize) {
+    /// Gives a block, which is still empty, its place, and leaves only the first `slots` in use.
+    pub(crate) fn place(&mut self, number: usize, slots: usize) {
         let unused = u64::MAX.checked_shl(slots as u32).unwrap_or(0);
         self.vacant.set(!unused);
+        self.number = number;
     }
 }
 
-/// The number of a slot.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SlotIndex {
-    block: u16,
-    bit: u8,
+/// A slot: a block, and a bit of its words.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot {
+    block: &'static Block,
+    bit: u32,
 }
 
-impl SlotIndex {
-    pub(crate) fn new(block: usize, bit: u32) -> Self {
-        Self {
-            block: block as u16,
-            bit: bit as u8,
-        }
+impl Slot {
+    #[inline]
+    pub(crate) fn new(block: &'static Block, bit: u32) -> Self {
+        Self { block, bit }
+    }
+
+    #[inline]
+    fn cell(self) -> &'static Cell<Option<Task>> {
+        &self.block.tasks[self.bit as usize % TASKS_PER_BLOCK]
+    }
+
+    /// The task in it.
+    #[inline]
+    pub(crate) fn task(self) -> Option<Task> {
+        self.cell().get()
     }
 }
 
@@ -63,9 +76,9 @@ pub(crate) struct Slots {
     pub(crate) blocks: &'static [Block],
     /// No block below this one has a vacant slot.
     first_vacant: Cell<usize>,
-    /// The slot whose task is being polled.
-    polled: Cell<Option<SlotIndex>>,
-    /// The task that is being polled is to end with this poll.
+    /// The task that is being polled.
+    polled: Cell<Option<Task>>,
+    /// It is to end with that poll.
     abort_polled: Cell<bool>,
     /// Whether tasks may be put in.
     open: Cell<bool>,
@@ -82,10 +95,6 @@ impl Slots {
         }
     }
 
-    fn slot(&self, index: SlotIndex) -> &Cell<Option<Task>> {
-        &self.blocks[index.block as usize].tasks[index.bit as usize]
-    }
-
     pub(crate) fn is_open(&self) -> bool {
         self.open.get()
     }
@@ -96,78 +105,85 @@ impl Slots {
     }
 
     /// The lowest vacant slot.
-    pub(crate) fn vacant(&self) -> Option<SlotIndex> {
+    pub(crate) fn vacant(&self) -> Option<Slot> {
         let first = self.first_vacant.get();
-        let has_vacant = |block: &Block| block.vacant.get() != 0;
-        let found = self.blocks[first..].iter().position(has_vacant);
-        let block = found.map_or(self.blocks.len(), |distance| first + distance);
-        self.first_vacant.set(block);
-        let bit = self.blocks.get(block)?.vacant.get().trailing_zeros();
-        Some(SlotIndex::new(block, bit))
+        let has_vacant = |block: &&Block| block.vacant.get() != 0;
+        let block = self.blocks[first..].iter().find(has_vacant);
+        let first = block.map_or(self.blocks.len(), |block| block.number);
+        self.first_vacant.set(first);
+        block.map(|block| Slot::new(block, block.vacant.get().trailing_zeros()))
     }
 
     /// Puts a task into a vacant slot and makes it ready.
-    pub(crate) fn put(&self, index: SlotIndex, task: Task) {
-        let block = &self.blocks[index.block as usize];
-        block.vacant.set(block.vacant.get() & !(1 << index.bit));
-        self.slot(index).set(Some(task));
-        block.leaf.insert(1 << index.bit);
-    }
-
-    pub(crate) fn get(&self, index: SlotIndex) -> Option<Task> {
-        self.slot(index).get()
+    pub(crate) fn put(&self, slot: Slot, task: Task) {
+        let Slot { block, bit } = slot;
+        block.vacant.set(block.vacant.get() & !(1 << bit));
+        slot.cell().set(Some(task));
+        block.leaf.insert(1 << bit);
     }
 
     /// Vacates the slot.
-    fn take(&self, index: SlotIndex) -> Option<Task> {
-        let task = self.slot(index).take()?;
-        let block = &self.blocks[index.block as usize];
-        block.vacant.set(block.vacant.get() | 1 << index.bit);
+    fn take(&self, slot: Slot) -> Option<Task> {
+        let task = slot.cell().take()?;
+        let Slot { block, bit } = slot;
+        block.vacant.set(block.vacant.get() | 1 << bit);
         self.first_vacant
-            .set(self.first_vacant.get().min(index.block as usize));
+            .set(self.first_vacant.get().min(block.number));
         Some(task)
     }
 
     /// Ends `task` if it still is in its slot: at once, or with its present poll.
-    pub(crate) fn abort(&self, index: SlotIndex, task: Task) {
-        if self.get(index) != Some(task) {
+    pub(crate) fn abort(&self, slot: Slot, task: Task) {
+        if slot.task() != Some(task) {
             return;
         }
-        if self.polled.get() == Some(index) {
+        if self.polled.get() == Some(task) {
             self.abort_polled.set(true);
-        } else if let Some(task) = self.take(index) {
+        } else if let Some(task) = self.take(slot) {
             task.abort();
         }
     }
 
     /// Polls the task in a slot, and ends it if it is done, has been aborted, or panics.
-    pub(crate) fn poll(&self, index: SlotIndex, task: Task, context: &mut Context<'_>) {
+    #[inline]
+    pub(crate) fn poll(&self, slot: Slot, task: Task, context: &mut Context<'_>) {
         /// Ends a task whose future panics.
-        struct Panicked<'a>(&'a Slots, SlotIndex);
+        struct Panicked<'a>(&'a Slots, Slot);
         impl Drop for Panicked<'_> {
+            #[inline]
             fn drop(&mut self) {
-                self.0.polled.set(None);
-                self.0.abort_polled.set(false);
-                if let Some(task) = self.0.take(self.1) {
-                    task.emptied();
-                }
+                self.0.end_emptied(self.1);
             }
         }
 
-        self.polled.set(Some(index));
-        let panicked = Panicked(self, index);
+        self.polled.set(Some(task));
+        let panicked = Panicked(self, slot);
         let done = task.poll(context).is_ready();
         forget(panicked);
         self.polled.set(None);
-        let aborted = self.abort_polled.replace(false);
-        if !done && !aborted {
-            return;
+        if done || self.abort_polled.get() {
+            self.end(slot, done);
         }
-        self.take(index);
-        match (done, aborted) {
-            (true, false) => task.complete(),
-            (true, true) => task.discard(),
-            (false, _) => task.abort(),
+    }
+
+    /// Ends a task after its poll.
+    fn end(&self, slot: Slot, done: bool) {
+        let aborted = self.abort_polled.replace(false);
+        match self.take(slot) {
+            Some(task) if !done => task.abort(),
+            Some(task) if aborted => task.discard(),
+            Some(task) => task.complete(),
+            None => {}
+        }
+    }
+
+    /// Ends a task whose poll has panicked.
+    #[cold]
+    fn end_emptied(&self, slot: Slot) {
+        self.polled.set(None);
+        self.abort_polled.set(false);
+        if let Some(task) = self.take(slot) {
+            task.emptied();
         }
     }
 
@@ -181,9 +197,9 @@ impl Slots {
         }
 
         let _reopen = Reopen(self, self.open.replace(false));
-        for block in 0..self.blocks.len() {
+        for block in self.blocks {
             for bit in 0..u64::BITS {
-                if let Some(task) = self.take(SlotIndex::new(block, bit)) {
+                if let Some(task) = self.take(Slot::new(block, bit)) {
                     task.abort();
                 }
             }

@@ -58,10 +58,10 @@ impl Spawner {
         if !slots.is_open() {
             return Err(SpawnError::Closed);
         }
-        let index = slots.vacant().ok_or(SpawnError::Full)?;
+        let slot = slots.vacant().ok_or(SpawnError::Full)?;
         let (task, join) = make();
-        slots.put(index, task);
-        Ok(JoinHandle::new(slots, index, join))
+        slots.put(slot, task);
+        Ok(JoinHandle::new(slots, slot, join))
     }
 }
 

@@ -134,7 +134,7 @@ fn build<M: Metrics>(
         let word = &shared.summary.0[number / BLOCKS_PER_SUMMARY];
         let bit = 1 << (number % BLOCKS_PER_SUMMARY);
         block.leaf.connect(home, two_levels.then_some((word, bit)));
-        block.limit(capacity - number * TASKS_PER_BLOCK);
+        block.place(number, capacity - number * TASKS_PER_BLOCK);
     }
     let blocks: &'static [Block] = blocks;
     let tops = match blocks {

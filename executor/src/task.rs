@@ -191,6 +191,7 @@ impl Task {
         (Self(cell), Join(cell, PhantomData))
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: Share Invariant.
         unsafe { self.0.as_ref() }
@@ -198,6 +199,7 @@ impl Task {
 
     /// Polls the future. If it is ready, [`complete`](Self::complete) or
     /// [`discard`](Self::discard) comes next; if it panics, [`emptied`](Self::emptied).
+    #[inline]
     pub(crate) fn poll(self, context: &mut Context<'_>) -> Poll<()> {
         // SAFETY: the task runs, and the executor polls one task at a time.
         unsafe { (self.header().table.poll)(self.0, context) }

@@ -133,11 +133,14 @@ impl TimerHeap {
     }
 
     /// Fires all timers that are due. The clock is read once, and not at all without timers.
+    #[inline]
     pub(crate) fn fire(&self, platform: &dyn Platform) {
-        if self.root.get().is_null() {
-            return;
+        if !self.root.get().is_null() {
+            self.fire_until(platform.now());
         }
-        let now = platform.now();
+    }
+
+    fn fire_until(&self, now: Instant) {
         while let Some(first) = at(self.root.get()).filter(|first| first.deadline.get() <= now) {
             self.cancel(first);
             first.state.set(State::Fired);

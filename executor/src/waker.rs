@@ -4,6 +4,7 @@
 //! bit in it (0 to 63); the leaf lives for ever, and is connected to the [`Shared`] at the head of
 //! a [`Core`] of just the metrics type for which the waker's table was made.
 
+use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -17,7 +18,8 @@ use crate::storage::Core;
 ///
 /// `leaf` must be connected to the `Shared` at the head of a `Core<M>`, by a pointer that may
 /// reach all of that core.
-pub(crate) unsafe fn waker<M: Metrics>(leaf: &'static Leaf, bit: u32) -> Waker {
+#[inline]
+pub(crate) unsafe fn waker<M: Metrics>(leaf: &'static Leaf, bit: u32) -> ManuallyDrop<Waker> {
     debug_assert!((bit as usize) < TASKS_PER_BLOCK);
     let data = core::ptr::from_ref(leaf)
         .cast::<()>()
@@ -25,7 +27,9 @@ pub(crate) unsafe fn waker<M: Metrics>(leaf: &'static Leaf, bit: u32) -> Waker {
     // SAFETY: the table keeps RawWaker's contract: all four functions may be called from any
     // thread, and clone and drop have nothing to manage. The Waker Invariant holds by the
     // caller's promise and because `leaf` is `'static`.
-    unsafe { Waker::from_raw(RawWaker::new(data, &Table::<M>::TABLE)) }
+    let waker = unsafe { Waker::from_raw(RawWaker::new(data, &Table::<M>::TABLE)) };
+    // Its drop does nothing, but the compiler would call it through the table.
+    ManuallyDrop::new(waker)
 }
 
 struct Table<M>(core::marker::PhantomData<M>);

@@ -7,6 +7,7 @@ use std::future::{Future, pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -269,6 +270,17 @@ fn an_output_that_nobody_takes_is_dropped_with_the_handle() {
 }
 
 #[test]
+fn a_late_abort_does_not_hit_the_next_task_in_the_slot() {
+    let mut executor = executor(1);
+    let first = executor.spawner().spawn(async { 1 }).unwrap();
+    executor.poll_ready();
+    let second = executor.spawner().spawn(async { 2 }).unwrap();
+    first.abort();
+    assert_eq!(executor.block_on(second), Ok(2));
+    assert_eq!(executor.block_on(first), Ok(1));
+}
+
+#[test]
 #[should_panic(expected = "polled after it was ready")]
 fn a_join_handle_polled_after_it_was_ready_panics() {
     let mut executor = executor(1);
@@ -319,10 +331,28 @@ fn a_task_may_abort_and_spawn_others_while_it_is_polled() {
 
 #[test]
 fn a_sleep_outlives_a_reset_and_can_be_set_again() {
-    let mut executor = executor(0);
-    let timer = executor.timer();
-    let mut sleep = Box::pin(timer.sleep(Duration::from_millis(1)));
+    /// A machine that sleeps by letting the time pass.
+    struct Machine(AtomicU64);
+    impl Clock for Machine {
+        fn now(&self) -> Instant {
+            Instant::from_nanos(self.0.load(Relaxed))
+        }
+    }
+    impl Doorbell for Machine {
+        fn ring(&self) {}
+    }
+    impl Idle for Machine {
+        fn idle(&self, gate: &SleepGate<'_>, until: Option<Instant>) {
+            assert!(gate.enter());
+            self.0
+                .store(until.expect("the sleep is set again").as_nanos(), Relaxed);
+        }
+    }
+    static MACHINE: Machine = Machine(AtomicU64::new(0));
+    let mut executor = Executor::with_capacity(0, &MACHINE, NoMetrics);
+    let mut sleep = Box::pin(executor.timer().sleep(Duration::from_nanos(9)));
     assert!(poll_once(sleep.as_mut()).is_pending());
     executor.reset();
     executor.block_on(sleep);
+    assert_eq!(MACHINE.now(), Instant::from_nanos(9));
 }

@@ -182,12 +182,107 @@ const MUTATIONS: &[Mutation] = &[
         to: "word.swap(0, Acquire)",
         noticed_by: "a_wake_during_the_poll_is_not_lost",
     },
+    // The owner: executor.rs, slots.rs, task.rs, timer.rs
+    Mutation {
+        guard: "a task's bit is taken before it is polled",
+        file: "executor.rs",
+        from: "        let mut ready = Taken::from(block.leaf.word());
+        while let Some(bit) = ready.lowest() {
+            ready.remove(bit);",
+        to: "        let word = block.leaf.word();
+        let bits = word.load(crate::sync::Ordering::Acquire);
+        let mut ready = Taken { word, bits };
+        struct Clear<'a>(&'a AtomicU64, u64);
+        impl Drop for Clear<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_and(!self.1, AcqRel);
+            }
+        }
+        let _clear = Clear(word, bits);
+        while let Some(bit) = ready.lowest() {
+            ready.remove(bit);",
+        noticed_by: "a_wake_during_the_poll_is_not_lost",
+    },
     Mutation {
         guard: "the leaf is taken after its summary bit",
         file: "executor.rs",
-        from: "                bits: take(word),",
-        to: "                bits: word.load(crate::sync::Ordering::Acquire),",
+        from: "let mut leaves = Taken::from(word);
+            while let Some(bit) = leaves.lowest() {
+                polls += self.poll_block(&blocks[bit as usize]);",
+        to: "let bits = word.load(crate::sync::Ordering::Acquire);
+            let mut leaves = Taken { word, bits };
+            while let Some(bit) = leaves.lowest() {
+                polls += self.poll_block(&blocks[bit as usize]);
+                word.fetch_and(!(1 << bit), AcqRel);",
         noticed_by: "two_wakers_against_a_sleeper_in_two_levels_one_leaf",
+    },
+    Mutation {
+        guard: "what a panic leaves of a round goes back",
+        file: "executor.rs",
+        from: "self.word.fetch_or(self.bits, AcqRel);",
+        to: "",
+        noticed_by: "bad_input::a_task_that_panics_ends_and_all_others_go_on",
+    },
+    Mutation {
+        guard: "a leaf's bit is kept until all of its tasks are polled",
+        file: "executor.rs",
+        from: "                polls += self.poll_block(&blocks[bit as usize]);
+                // Only now: if a task panics, the rest of its leaf is in need of this bit.
+                leaves.remove(bit);",
+        to: "                leaves.remove(bit);
+                polls += self.poll_block(&blocks[bit as usize]);",
+        noticed_by: "bad_input::a_task_that_panics_ends_and_all_others_go_on",
+    },
+    Mutation {
+        guard: "a task that is aborted leaves its slot",
+        file: "slots.rs",
+        from: "} else if let Some(task) = self.take(slot) {",
+        to: "} else {",
+        noticed_by: "a_wake_racing_cancellation_costs_one_poll_at_most",
+    },
+    Mutation {
+        guard: "a handle is for one task, not for the next one in its slot",
+        file: "slots.rs",
+        from: "        if slot.task() != Some(task) {
+            return;
+        }",
+        to: "",
+        noticed_by: "bad_input::a_late_abort_does_not_hit_the_next_task_in_the_slot",
+    },
+    Mutation {
+        guard: "nothing is spawned during a reset",
+        file: "slots.rs",
+        from: "self.open.replace(false)",
+        to: "self.open.get()",
+        noticed_by: "bad_input::tasks_that_spawn_while_they_are_dropped_by_a_reset_are_refused",
+    },
+    Mutation {
+        guard: "a timeout polls its future before it looks at the deadline",
+        file: "timer.rs",
+        from: "        if let Poll::Ready(output) = future.poll(context) {
+            return Poll::Ready(Ok(output));
+        }
+        sleep.poll(context).map(|()| Err(Elapsed))",
+        to: "        if sleep.poll(context).is_ready() {
+            return Poll::Ready(Err(Elapsed));
+        }
+        future.poll(context).map(Ok)",
+        noticed_by: "bad_input::what_is_ready_at_the_first_poll_beats_a_deadline_in_the_past",
+    },
+    Mutation {
+        guard: "equal deadlines fire in the order in which they were set",
+        file: "timer_heap.rs",
+        from: "(self.deadline.get(), self.sequence.get()) < (other.deadline.get(), other.sequence.get())",
+        to: "self.deadline.get() <= other.deadline.get()",
+        noticed_by: "timers::timers_fire_by_deadline_and_equal_ones_in_the_order_in_which_they_were_set",
+    },
+    Mutation {
+        guard: "a sleep that is dropped takes its timer back",
+        file: "timer_heap.rs",
+        from: "        node.state.set(State::Unset);
+    }",
+        to: "    }",
+        noticed_by: "timers::timers_fire_by_deadline_and_equal_ones_in_the_order_in_which_they_were_set",
     },
 ];
 
@@ -216,7 +311,14 @@ fn every_guard_is_noticed_when_it_is_gone() {
             mutation.guard,
             text(&built)
         );
-        let noticed = !copy.run(file, Some(test)).status.success();
+        let ran = copy.run(file, Some(test));
+        let endless = text(&ran).contains("maximum number of branches");
+        assert!(
+            !endless,
+            "without \"{}\" the model does not end",
+            mutation.guard
+        );
+        let noticed = !ran.status.success();
         drop(restore);
         println!(
             "{} {}",
@@ -232,7 +334,8 @@ fn every_guard_is_noticed_when_it_is_gone() {
 
 /// A workspace in which only this crate is a copy; the others are links.
 struct Copy {
-    root: PathBuf,
+    sources: PathBuf,
+    target: PathBuf,
 }
 
 /// Puts a file back as it was.
@@ -246,11 +349,12 @@ impl Copy {
         let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
         let workspace = crate_dir.parent().unwrap();
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutations");
-        let _ = fs::remove_dir_all(&root);
-        fs::create_dir_all(&root).unwrap();
+        let sources = root.join("workspace");
+        let _ = fs::remove_dir_all(&sources);
+        fs::create_dir_all(&sources).unwrap();
         for entry in fs::read_dir(workspace).unwrap() {
             let entry = entry.unwrap();
-            let to = root.join(entry.file_name());
+            let to = sources.join(entry.file_name());
             if entry.path() == crate_dir {
                 copy_tree(&entry.path(), &to);
             } else if entry.path().join("Cargo.toml").exists() {
@@ -259,11 +363,13 @@ impl Copy {
                 fs::copy(entry.path(), to).unwrap();
             }
         }
-        Self { root }
+        // What an earlier check has built stays.
+        let target = root.join("target");
+        Self { sources, target }
     }
 
     fn mutate(&self, mutation: &Mutation) -> Restore {
-        let path = self.root.join("executor/src").join(mutation.file);
+        let path = self.sources.join("executor/src").join(mutation.file);
         let text = fs::read_to_string(&path).unwrap();
         let places = text.matches(mutation.from).count();
         assert_eq!(
@@ -296,10 +402,14 @@ impl Copy {
         let mut cargo = Command::new(env!("CARGO"));
         let flags = if file == "loom" { "--cfg loom" } else { "" };
         cargo
-            .current_dir(&self.root)
+            .current_dir(&self.sources)
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .env("RUSTFLAGS", flags)
-            .env("CARGO_TARGET_DIR", self.root.join("target").join(file))
+            .env(
+                "CARGO_TARGET_DIR",
+                self.target
+                    .join(if file == "loom" { "loom" } else { "host" }),
+            )
             .args(["test", "--package", "reveille-executor", "--test", file]);
         cargo
     }
