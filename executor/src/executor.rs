@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
-use crate::ready::{BLOCKS_PER_SUMMARY, take};
+use crate::ready::{BLOCKS_PER_SUMMARY, is_ready, take};
 use crate::sleep::SleepGate;
 use crate::slots::{Block, Slot};
 use crate::storage::{Core, Storage};
@@ -90,7 +90,7 @@ impl<M: Metrics> Executor<M> {
             if let Poll::Ready(output) = self.poll_root(future.as_mut()) {
                 return output;
             }
-            if self.poll_round() == 0 && !self.core.shared.root.is_ready() {
+            if self.poll_round() == 0 && !is_ready(self.core.shared.root.word()) {
                 self.idle();
             }
         }
@@ -126,9 +126,10 @@ impl<M: Metrics> Executor<M> {
 
     fn poll_root<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let root = &self.core.shared.root;
-        if take(root.word()) == 0 {
+        if !is_ready(root.word()) {
             return Poll::Pending;
         }
+        take(root.word());
         self.core.metrics.polled();
         // SAFETY: `storage.rs` connects the root's leaf to this core, of type `Core<M>`.
         let waker = unsafe { waker::<M>(root, 0) };
@@ -140,7 +141,7 @@ impl<M: Metrics> Executor<M> {
         let local = &self.core.local;
         match local.slots.blocks {
             [] => 0,
-            [only] if only.leaf.is_ready() => self.poll_block(only),
+            [only] if is_ready(only.leaf.word()) => self.poll_block(only),
             [_] => 0,
             blocks => self.poll_blocks(blocks, local.tops),
         }
@@ -149,10 +150,13 @@ impl<M: Metrics> Executor<M> {
     /// Polls what is ready in all of the blocks under the summary words.
     fn poll_blocks(&self, blocks: &'static [Block], summary: &[AtomicU64]) -> usize {
         let mut polls = 0;
-        for (word, blocks) in summary.iter().zip(blocks.chunks(BLOCKS_PER_SUMMARY)) {
+        for (number, word) in summary.iter().enumerate() {
+            if !is_ready(word) {
+                continue;
+            }
             let mut leaves = Taken::from(word);
             while let Some(bit) = leaves.lowest() {
-                polls += self.poll_block(&blocks[bit as usize]);
+                polls += self.poll_block(&blocks[number * BLOCKS_PER_SUMMARY + bit as usize]);
                 // Only now: if a task panics, the rest of its leaf is in need of this bit.
                 leaves.remove(bit);
             }

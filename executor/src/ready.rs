@@ -112,20 +112,17 @@ impl Leaf {
         }
         before & bits == bits
     }
+}
 
-    /// Whether there is something to take: a hint, for what was set just now may be missed.
-    #[inline]
-    pub(crate) fn is_ready(&self) -> bool {
-        self.ready.load(Relaxed) != 0
-    }
+/// Whether there is something to take. What was set just now may be missed; the sleeper's
+/// read-modify-write finds it.
+#[inline]
+pub(crate) fn is_ready(word: &AtomicU64) -> bool {
+    word.load(Relaxed) != 0
 }
 
 /// Takes all bits of a word: first of a summary word, then of the leaves under it.
 #[inline]
 pub(crate) fn take(word: &AtomicU64) -> u64 {
-    // A bit that this load misses is found by the sleeper's read-modify-write.
-    if word.load(Relaxed) == 0 {
-        return 0;
-    }
     word.swap(0, AcqRel)
 }

@@ -208,11 +208,11 @@ const MUTATIONS: &[Mutation] = &[
         file: "executor.rs",
         from: "let mut leaves = Taken::from(word);
             while let Some(bit) = leaves.lowest() {
-                polls += self.poll_block(&blocks[bit as usize]);",
+                polls += self.poll_block(&blocks[number * BLOCKS_PER_SUMMARY + bit as usize]);",
         to: "let bits = word.load(crate::sync::Ordering::Acquire);
             let mut leaves = Taken { word, bits };
             while let Some(bit) = leaves.lowest() {
-                polls += self.poll_block(&blocks[bit as usize]);
+                polls += self.poll_block(&blocks[number * BLOCKS_PER_SUMMARY + bit as usize]);
                 word.fetch_and(!(1 << bit), AcqRel);",
         noticed_by: "two_wakers_against_a_sleeper_in_two_levels_one_leaf",
     },
@@ -226,11 +226,11 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a leaf's bit is kept until all of its tasks are polled",
         file: "executor.rs",
-        from: "                polls += self.poll_block(&blocks[bit as usize]);
+        from: "                polls += self.poll_block(&blocks[number * BLOCKS_PER_SUMMARY + bit as usize]);
                 // Only now: if a task panics, the rest of its leaf is in need of this bit.
                 leaves.remove(bit);",
         to: "                leaves.remove(bit);
-                polls += self.poll_block(&blocks[bit as usize]);",
+                polls += self.poll_block(&blocks[number * BLOCKS_PER_SUMMARY + bit as usize]);",
         noticed_by: "bad_input::a_task_that_panics_ends_and_all_others_go_on",
     },
     Mutation {
