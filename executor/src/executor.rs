@@ -5,10 +5,10 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
 use crate::ready::{BLOCKS_PER_SUMMARY, is_ready, take};
-use crate::sleep::SleepGate;
+use crate::sleep::{SleepGate, Tops};
 use crate::slots::{Block, Slot};
 use crate::storage::{Core, Storage};
-use crate::sync::{AtomicU64, Ordering::AcqRel};
+use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
 use crate::waker::waker;
 use crate::{Instant, Metrics, NoMetrics, Platform, Spawner, Timer};
 
@@ -112,9 +112,6 @@ impl<M: Metrics> Executor<M> {
         local.slots.clear();
         local.timers.clear();
         take(local.shared.root.word());
-        for word in &local.shared.summary.0 {
-            take(word);
-        }
         for block in local.slots.blocks {
             take(block.leaf.word());
         }
@@ -138,27 +135,37 @@ impl<M: Metrics> Executor<M> {
 
     #[inline]
     fn poll_round(&self) -> usize {
-        let local = &self.core.local;
-        match local.slots.blocks {
-            [] => 0,
-            [only] if is_ready(only.leaf.word()) => self.poll_block(only),
-            [_] => 0,
-            blocks => self.poll_blocks(blocks, local.tops),
+        match self.core.local.tops {
+            Tops::Leaves(blocks) => self.poll_leaves(blocks),
+            Tops::Summary(words) => self.poll_summary(words),
         }
     }
 
-    /// Polls what is ready in all of the blocks under the summary words.
-    fn poll_blocks(&self, blocks: &'static [Block], summary: &[AtomicU64]) -> usize {
+    #[inline]
+    fn poll_leaves(&self, blocks: &'static [Block]) -> usize {
         let mut polls = 0;
-        for (number, word) in summary.iter().enumerate() {
-            if !is_ready(word) {
-                continue;
+        for block in blocks {
+            if is_ready(block.leaf.word()) {
+                polls += self.poll_block(block);
             }
-            let mut leaves = Taken::from(word);
-            while let Some(bit) = leaves.lowest() {
-                polls += self.poll_block(&blocks[number * BLOCKS_PER_SUMMARY + bit as usize]);
-                // Only now: if a task panics, the rest of its leaf is in need of this bit.
-                leaves.remove(bit);
+        }
+        polls
+    }
+
+    fn poll_summary(&self, words: &[AtomicU64]) -> usize {
+        let blocks = self.core.local.slots.blocks;
+        let mut polls = 0;
+        for (number, word) in words.iter().enumerate() {
+            let mut leaves = word.load(Relaxed);
+            while leaves != 0 {
+                let bit = leaves.trailing_zeros();
+                leaves &= leaves - 1;
+                let block = &blocks[number * BLOCKS_PER_SUMMARY + bit as usize];
+                if !is_ready(block.leaf.word()) {
+                    // Before the leaf is taken for the last time: see `ready.rs`.
+                    word.fetch_and(!(1 << bit), Relaxed);
+                }
+                polls += self.poll_block(block);
             }
         }
         polls
@@ -196,7 +203,7 @@ impl<M: Metrics> Executor<M> {
         {
             return;
         }
-        let gate = SleepGate::new(&local.shared.sleep, local.shared.root.word(), local.tops);
+        let gate = SleepGate::new(local.shared, local.tops);
         platform.idle(&gate, until);
         if let Some(asked) = asked
             && M::MEASURES_SLEEP

@@ -13,7 +13,7 @@
 //! What always holds:
 //!
 //! - A wake never allocates, frees, takes a lock or waits for another CPU. It is one
-//!   read-modify-write on the ready set (a second one above 64 tasks, unless its effect is there
+//!   read-modify-write on the ready set (a second one above 512 tasks, unless its effect is there
 //!   already) and, only if the executor sleeps, one doorbell.
 //! - When `wake` has returned, the task will be polled, whatever becomes of other wakers that are
 //!   half-way through theirs.

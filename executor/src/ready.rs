@@ -1,21 +1,22 @@
-//! The ready set: which tasks to poll. One bit a task, in two levels.
+//! The ready set: which tasks to poll. One bit a task, and above 512 tasks one bit a leaf.
 //!
 //! ```text
-//!   summary   one bit a leaf     only above one leaf; a leaf's bit is set after a task's bit in it
+//!   summary   one bit a leaf     only above 8 leaves
 //!     leaf    one bit a task     one cache line for 64 tasks
 //! ```
 //!
-//! A waker sets the task's bit, then the leaf's bit. The owner takes the leaf's bit, then the
-//! tasks' bits. So a waker that finds the leaf's bit set after it has set its own need not set it
-//! again: the owner will clear the leaf's bit, and look at the leaf, later. (If the owner had
-//! taken the leaf before the waker's bit was there, then the waker's read-modify-write has
-//! synchronised with that take, and sees the summary as it was cleared before it.)
+//! A waker sets the task's bit in the leaf; then, where there is a summary, the leaf's bit in it,
+//! unless it finds it there. The owner takes the tasks' bits of each leaf whose bit is there. It
+//! clears a leaf's bit only when it has found the leaf empty, and takes the leaf once more after
+//! that. So a waker that finds the leaf's bit need not write it: the owner will look at the leaf.
+//! (If the owner had taken the leaf before the waker's bit was there, then the waker's
+//! read-modify-write has synchronised with that take, and sees the summary as it was then.)
 //!
 //! A waker never skips the summary because the *task's* bit was set: the one who set that may have
 //! stalled before the summary, or may never go on.
 //!
-//! Words that a sleeper has to look at are called *top words*: the summary words, or the only
-//! leaf, and the root's leaf. `sleep.rs` says how it looks.
+//! The words that a sleeper has to look at are called *top words*: the summary words, or without
+//! them the leaves, and the root's leaf. `sleep.rs` says how it looks.
 
 use core::ptr::NonNull;
 
@@ -28,6 +29,10 @@ pub const TASKS_PER_BLOCK: usize = u64::BITS as usize;
 
 /// Summary words, all in one cache line: an empty run looks at no more than that.
 pub(crate) const SUMMARY_WORDS: usize = 8;
+
+/// The most leaves that go without a summary: 512 tasks. Looking at each of them costs a round less
+/// than the second read-modify-write costs every wake (BENCHMARKS.md).
+pub(crate) const FLAT_BLOCKS: usize = 8;
 
 /// Blocks under one summary word: its bits.
 pub(crate) const BLOCKS_PER_SUMMARY: usize = u64::BITS as usize;
@@ -108,7 +113,8 @@ impl Leaf {
         if let Some(summary) = self.summary
             && summary.load(Acquire) & self.summary_bit == 0
         {
-            summary.fetch_or(self.summary_bit, AcqRel);
+            // Acquire, as above. Nothing to release: the owner's take of the leaf decides.
+            summary.fetch_or(self.summary_bit, Acquire);
         }
         before & bits == bits
     }
@@ -121,7 +127,7 @@ pub(crate) fn is_ready(word: &AtomicU64) -> bool {
     word.load(Relaxed) != 0
 }
 
-/// Takes all bits of a word: first of a summary word, then of the leaves under it.
+/// Takes all bits of a leaf.
 #[inline]
 pub(crate) fn take(word: &AtomicU64) -> u64 {
     word.swap(0, AcqRel)

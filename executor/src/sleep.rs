@@ -25,6 +25,7 @@ use core::cell::Cell;
 
 use crate::Platform;
 use crate::ready::{Leaf, Summary};
+use crate::slots::Block;
 use crate::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// The owner sleeps, or is about to.
@@ -33,6 +34,13 @@ const ASLEEP: u64 = 1 << 0;
 const RUNG: u64 = 1 << 1;
 /// One sleep, in the number above the two flags.
 const ONE_SLEEP: u64 = 1 << 2;
+
+/// The top words of a ready set, but for the root's.
+#[derive(Clone, Copy)]
+pub(crate) enum Tops<'a> {
+    Leaves(&'a [Block]),
+    Summary(&'a [AtomicU64]),
+}
 
 /// What all CPUs see of an executor, besides the leaves of its tasks.
 pub(crate) struct Shared {
@@ -87,16 +95,16 @@ impl SleepWord {
 /// The way into a sleep that a doorbell can end. Given to [`Idle::idle`](crate::Idle::idle).
 pub struct SleepGate<'a> {
     sleep: &'a SleepWord,
-    root: &'a AtomicU64,
-    tops: &'a [AtomicU64],
+    root: &'a Leaf,
+    tops: Tops<'a>,
     entered: Cell<bool>,
 }
 
 impl<'a> SleepGate<'a> {
-    pub(crate) fn new(sleep: &'a SleepWord, root: &'a AtomicU64, tops: &'a [AtomicU64]) -> Self {
+    pub(crate) fn new(shared: &'a Shared, tops: Tops<'a>) -> Self {
         Self {
-            sleep,
-            root,
+            sleep: &shared.sleep,
+            root: &shared.root,
             tops,
             entered: Cell::new(false),
         }
@@ -134,7 +142,11 @@ impl<'a> SleepGate<'a> {
         // Release: a waker that comes after this look sees the announcement. What is found is not
         // acquired, as it is not used: the tasks are taken later.
         let look = |word: &AtomicU64| word.fetch_or(0, Release) == 0;
-        look(self.root) && self.tops.iter().all(look)
+        look(self.root.word())
+            && match self.tops {
+                Tops::Leaves(blocks) => blocks.iter().all(|block| look(block.leaf.word())),
+                Tops::Summary(words) => words.iter().all(look),
+            }
     }
 }
 

@@ -5,14 +5,10 @@
 
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use core::slice;
 
-use crate::ready::{
-    BLOCKS_PER_SUMMARY, Leaf, MAX_CAPACITY, SUMMARY_WORDS, Summary, TASKS_PER_BLOCK,
-};
-use crate::sleep::{Shared, SleepWord};
+use crate::ready::{BLOCKS_PER_SUMMARY, FLAT_BLOCKS, Leaf, MAX_CAPACITY, Summary, TASKS_PER_BLOCK};
+use crate::sleep::{Shared, SleepWord, Tops};
 use crate::slots::{Block, Slots};
-use crate::sync::AtomicU64;
 use crate::timer_heap::TimerHeap;
 use crate::{Metrics, NoMetrics, Platform};
 
@@ -28,8 +24,7 @@ pub(crate) struct Core<M> {
 /// What the owner CPU alone uses.
 pub(crate) struct Local {
     pub(crate) shared: &'static Shared,
-    /// The top words of the ready set, but for the root's: see `ready.rs`.
-    pub(crate) tops: &'static [AtomicU64],
+    pub(crate) tops: Tops<'static>,
     pub(crate) slots: Slots,
     pub(crate) timers: TimerHeap,
 }
@@ -129,7 +124,7 @@ fn build<M: Metrics>(
         (&raw mut (*core).shared).write(shared);
         &(*core).shared
     };
-    let two_levels = blocks.len() > 1;
+    let two_levels = blocks.len() > FLAT_BLOCKS;
     for (number, block) in blocks.iter_mut().enumerate() {
         let word = &shared.summary.0[number / BLOCKS_PER_SUMMARY];
         let bit = 1 << (number % BLOCKS_PER_SUMMARY);
@@ -137,14 +132,11 @@ fn build<M: Metrics>(
         block.place(number, capacity - number * TASKS_PER_BLOCK);
     }
     let blocks: &'static [Block] = blocks;
-    let tops = match blocks {
-        [] => &[],
-        [only] => slice::from_ref(only.leaf.word()),
-        _ => {
-            let words = blocks.len().div_ceil(BLOCKS_PER_SUMMARY);
-            debug_assert!(words <= SUMMARY_WORDS);
-            &shared.summary.0[..words]
-        }
+    let tops = if two_levels {
+        let words = blocks.len().div_ceil(BLOCKS_PER_SUMMARY);
+        Tops::Summary(&shared.summary.0[..words])
+    } else {
+        Tops::Leaves(blocks)
     };
     let local = Local {
         shared,

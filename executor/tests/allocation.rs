@@ -105,7 +105,7 @@ fn wake_poll_sleep_and_timeout_neither_allocate_nor_free() {
     for tasks in if cfg!(miri) {
         vec![1, 65]
     } else {
-        vec![1, 64, 65, 500]
+        vec![1, 64, 65, 600]
     } {
         let mut executor = Executor::with_capacity(tasks, Machine::new(), Counters::new());
         for _ in 0..tasks {
@@ -140,7 +140,7 @@ fn wake_poll_sleep_and_timeout_neither_allocate_nor_free() {
 
 #[test]
 fn a_wake_from_another_thread_neither_allocates_nor_frees_and_ignores_the_task_s_end() {
-    let mut executor = Executor::with_capacity(65, Machine::new(), NoMetrics);
+    let mut executor = Executor::with_capacity(600, Machine::new(), NoMetrics);
     let waker = Rc::new(Cell::new(None::<Waker>));
     let theirs = waker.clone();
     let task = poll_fn(move |context| {

@@ -41,7 +41,7 @@ impl Drop for Bomb {
 
 #[test]
 fn a_full_executor_refuses_with_an_error_and_drops_the_future() {
-    for capacity in [1, 63, 64, 65, 200] {
+    for capacity in [1, 63, 64, 65, 200, 600] {
         let executor = executor(capacity);
         let spawner = executor.spawner();
         for _ in 0..capacity {
@@ -150,7 +150,7 @@ fn what_belongs_to_an_executor_outlives_it_and_says_so() {
 
 #[test]
 fn a_task_that_panics_ends_and_all_others_go_on() {
-    for capacity in [3, 200] {
+    for capacity in [3, 200, 600] {
         let mut executor = executor(capacity);
         let spawner = executor.spawner();
         let drops = Rc::new(Cell::new(0));

@@ -42,7 +42,7 @@ fn a_join_handle_yields_the_output() {
 
 #[test]
 fn tasks_of_a_round_are_polled_lowest_slot_first() {
-    for tasks in [3, 64, 65, 300] {
+    for tasks in [3, 64, 65, 300, 700] {
         let mut executor = executor(tasks);
         let order = Rc::new(RefCell::new(Vec::new()));
         for number in 0..tasks {

@@ -295,7 +295,7 @@ proptest! {
     #[test]
     fn random_programs_run_as_on_futures_unordered(
         // Slots taken beforehand: both levels of the ready set, and the border between leaves.
-        taken in prop::sample::select(vec![0, 60, 130]),
+        taken in prop::sample::select(vec![0, 60, 600]),
         steps in prop::collection::vec(step(), 1..60),
     ) {
         let machine: &Manual = Box::leak(Box::new(Manual(0.into())));

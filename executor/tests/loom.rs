@@ -92,7 +92,7 @@ struct Probe {
 }
 
 impl Probe {
-    /// Spawns the task and polls it once.
+    /// Spawns the task and polls it once; nothing is ready then, on any level.
     fn spawn(executor: &mut Executor) -> Self {
         let flag = Arc::new(AtomicBool::new(false));
         let polls = Rc::new(Cell::new(0));
@@ -109,7 +109,7 @@ impl Probe {
             })
         };
         let handle = executor.spawner().spawn(task).unwrap();
-        assert_eq!(executor.poll_ready(), 1);
+        assert_eq!((executor.poll_ready(), executor.poll_ready()), (1, 0));
         Self {
             flag,
             polls,
@@ -134,8 +134,8 @@ impl Probe {
     }
 }
 
-/// Slots for a ready set of one level, and of two.
-const LEVELS: [usize; 2] = [4, 65];
+/// Slots for a ready set of one leaf, of two, and of two levels.
+const LEVELS: [usize; 3] = [4, 65, 513];
 
 fn executor(capacity: usize) -> (Executor, &'static Machine) {
     let machine = Machine::new();
@@ -172,12 +172,12 @@ fn two_wakers_against_a_sleeper_in_one_level() {
 
 #[test]
 fn two_wakers_against_a_sleeper_in_two_levels_one_leaf() {
-    two_wakers_against_a_sleeper(LEVELS[1], 0);
+    two_wakers_against_a_sleeper(LEVELS[2], 0);
 }
 
 #[test]
 fn two_wakers_against_a_sleeper_in_two_levels_two_leaves() {
-    two_wakers_against_a_sleeper(LEVELS[1], 63);
+    two_wakers_against_a_sleeper(LEVELS[2], 63);
 }
 
 #[test]

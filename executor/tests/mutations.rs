@@ -26,15 +26,16 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "the sleeper looks again after it has announced its sleep",
         file: "sleep.rs",
-        from: "look(self.root) && self.tops.iter().all(look)",
-        to: "look(self.root) || true",
+        from: "look(self.root.word())",
+        to: "let _ = look;
+        true || look(self.root.word())",
         noticed_by: "two_wakers_against_a_sleeper_in_one_level",
     },
     Mutation {
         guard: "the sleeper looks at the root's word too",
         file: "sleep.rs",
-        from: "look(self.root) && self.tops",
-        to: "self.tops",
+        from: "look(self.root.word())",
+        to: "true",
         noticed_by: "a_waker_against_the_sleep_of_block_on_itself",
     },
     Mutation {
@@ -130,8 +131,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a waker acquires the announcement from a summary word that it writes",
         file: "ready.rs",
-        from: "summary.fetch_or(self.summary_bit, AcqRel)",
-        to: "summary.fetch_or(self.summary_bit, crate::sync::Ordering::Release)",
+        from: "summary.fetch_or(self.summary_bit, Acquire)",
+        to: "summary.fetch_or(self.summary_bit, Relaxed)",
         noticed_by: "two_wakers_against_a_sleeper_in_two_levels_one_leaf",
     },
     Mutation {
@@ -140,13 +141,6 @@ const MUTATIONS: &[Mutation] = &[
         from: "summary.load(Acquire)",
         to: "summary.load(Relaxed)",
         noticed_by: "a_wake_that_has_returned_has_rung_even_if_another_has_not",
-    },
-    Mutation {
-        guard: "the summary's bit releases the leaf's",
-        file: "ready.rs",
-        from: "summary.fetch_or(self.summary_bit, AcqRel)",
-        to: "summary.fetch_or(self.summary_bit, Acquire)",
-        noticed_by: "two_wakers_against_a_sleeper_in_two_levels_one_leaf",
     },
     Mutation {
         guard: "the summary is looked at although the task was ready before",
@@ -176,7 +170,7 @@ const MUTATIONS: &[Mutation] = &[
         noticed_by: "two_wakers_against_a_sleeper_in_one_level",
     },
     Mutation {
-        guard: "the owner's take of a leaf releases the cleared summary",
+        guard: "the owner's take of a leaf releases the clearing of its summary bit",
         file: "ready.rs",
         from: "word.swap(0, AcqRel)",
         to: "word.swap(0, Acquire)",
@@ -204,16 +198,26 @@ const MUTATIONS: &[Mutation] = &[
         noticed_by: "a_wake_during_the_poll_is_not_lost",
     },
     Mutation {
-        guard: "the leaf is taken after its summary bit",
+        guard: "an empty leaf is taken once more after its summary bit is cleared",
         file: "executor.rs",
-        from: "let mut leaves = Taken::from(word);
-            while let Some(bit) = leaves.lowest() {
-                polls += self.poll_block(&blocks[number * BLOCKS_PER_SUMMARY + bit as usize]);",
-        to: "let bits = word.load(crate::sync::Ordering::Acquire);
-            let mut leaves = Taken { word, bits };
-            while let Some(bit) = leaves.lowest() {
-                polls += self.poll_block(&blocks[number * BLOCKS_PER_SUMMARY + bit as usize]);
-                word.fetch_and(!(1 << bit), AcqRel);",
+        from: "                    word.fetch_and(!(1 << bit), Relaxed);
+                }",
+        to: "                    word.fetch_and(!(1 << bit), Relaxed);
+                    continue;
+                }",
+        noticed_by: "two_wakers_against_a_sleeper_in_two_levels_one_leaf",
+    },
+    Mutation {
+        guard: "a summary bit is cleared before its leaf is taken for the last time",
+        file: "executor.rs",
+        from: "                    word.fetch_and(!(1 << bit), Relaxed);
+                }
+                polls += self.poll_block(block);",
+        to: "                    polls += self.poll_block(block);
+                    word.fetch_and(!(1 << bit), Relaxed);
+                    continue;
+                }
+                polls += self.poll_block(block);",
         noticed_by: "two_wakers_against_a_sleeper_in_two_levels_one_leaf",
     },
     Mutation {
@@ -221,16 +225,6 @@ const MUTATIONS: &[Mutation] = &[
         file: "executor.rs",
         from: "self.word.fetch_or(self.bits, AcqRel);",
         to: "",
-        noticed_by: "bad_input::a_task_that_panics_ends_and_all_others_go_on",
-    },
-    Mutation {
-        guard: "a leaf's bit is kept until all of its tasks are polled",
-        file: "executor.rs",
-        from: "                polls += self.poll_block(&blocks[number * BLOCKS_PER_SUMMARY + bit as usize]);
-                // Only now: if a task panics, the rest of its leaf is in need of this bit.
-                leaves.remove(bit);",
-        to: "                leaves.remove(bit);
-                polls += self.poll_block(&blocks[number * BLOCKS_PER_SUMMARY + bit as usize]);",
         noticed_by: "bad_input::a_task_that_panics_ends_and_all_others_go_on",
     },
     Mutation {

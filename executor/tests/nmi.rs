@@ -137,7 +137,7 @@ fn run(capacity: usize, after_instructions: u64) -> bool {
 #[test]
 fn an_nmi_that_wakes_after_any_instruction_is_not_lost() {
     catch_traps();
-    for capacity in [1, 65] {
+    for capacity in [1, 600] {
         let mut instructions = 1;
         while run(capacity, instructions) {
             instructions += STRIDE;
