@@ -9,18 +9,22 @@ use std::hint::black_box;
 use contenders::{AsyncTask, Contender, Embassy, Reveille, Unordered, polls};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-fn one_ready<C: Contender>(criterion: &mut Criterion, tasks: usize) {
+/// `stride`: how far the next task to wake is from the last one. 37 meets every task, as it shares
+/// no factor with the count, and mostly another block of 64; 0 is the same task again.
+fn one_ready<C: Contender>(criterion: &mut Criterion, tasks: usize, stride: usize) {
     let mut contender = C::new(tasks);
     let mut next = 0;
     let before = polls();
     contender.wakers()[next].wake_by_ref();
     contender.run();
     assert_eq!(polls() - before, 1, "all contenders do the same");
-    let mut group = criterion.benchmark_group("wake and poll one task");
+    let mut group = criterion.benchmark_group(match stride {
+        0 => "wake and poll the same task",
+        _ => "wake and poll another task each time",
+    });
     group.bench_function(BenchmarkId::new(C::NAME, tasks), |bencher| {
         bencher.iter(|| {
-            // Not always the same one; 37 meets every task, as it shares no factor with the count.
-            next = (next + 37) % tasks;
+            next = (next + stride) % tasks;
             contender.wakers()[next].wake_by_ref();
             contender.run();
         });
@@ -74,7 +78,10 @@ fn empty_run<C: Contender>(criterion: &mut Criterion, tasks: usize) {
 
 fn contender<C: Contender>(criterion: &mut Criterion) {
     for tasks in [1, 64, 512, 4096, 16_384] {
-        one_ready::<C>(criterion, tasks);
+        one_ready::<C>(criterion, tasks, 37);
+    }
+    for tasks in [64, 512, 16_384] {
+        one_ready::<C>(criterion, tasks, 0);
     }
     for tasks in [64, 512] {
         many_ready::<C>(criterion, tasks);
