@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::JoinHandle;
+use crate::slots::Slot;
 use crate::storage::Local;
 use crate::task::{Join, Task, TaskCell};
 
@@ -41,7 +42,8 @@ impl Spawner {
         &self,
         future: F,
     ) -> Result<JoinHandle<F::Output>, SpawnError> {
-        self.put(|| Task::boxed(future))
+        let slot = self.vacant()?;
+        Ok(self.put(slot, Task::boxed(future)))
     }
 
     /// Spawns the task that lies in `cell`: for owners without a heap. Else as
@@ -50,18 +52,28 @@ impl Spawner {
         &self,
         cell: &'static mut TaskCell<F>,
     ) -> Result<JoinHandle<F::Output>, SpawnError> {
-        self.put(|| Task::in_cell(cell))
+        let task = Task::in_cell(cell);
+        match self.vacant() {
+            Ok(slot) => Ok(self.put(slot, task)),
+            Err(error) => {
+                task.0.abort();
+                Err(error)
+            }
+        }
     }
 
-    fn put<T>(&self, make: impl FnOnce() -> (Task, Join<T>)) -> Result<JoinHandle<T>, SpawnError> {
+    fn vacant(&self) -> Result<Slot, SpawnError> {
         let slots = &self.local.slots;
         if !slots.is_open() {
             return Err(SpawnError::Closed);
         }
-        let slot = slots.vacant().ok_or(SpawnError::Full)?;
-        let (task, join) = make();
+        slots.vacant().ok_or(SpawnError::Full)
+    }
+
+    fn put<T>(&self, slot: Slot, (task, join): (Task, Join<T>)) -> JoinHandle<T> {
+        let slots = &self.local.slots;
         slots.put(slot, task);
-        Ok(JoinHandle::new(slots, slot, join))
+        JoinHandle::new(slots, slot, join)
     }
 }
 

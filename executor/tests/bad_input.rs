@@ -52,6 +52,9 @@ fn a_full_executor_refuses_with_an_error_and_drops_the_future() {
         assert_eq!(refused, SpawnError::Full);
         assert_eq!(drops.get(), 1);
         assert_eq!(refused.to_string(), "all slots of the executor hold tasks");
+        let cell = Box::leak(Box::new(TaskCell::new(Bomb(drops.clone()))));
+        assert_eq!(spawner.spawn_in(cell).unwrap_err(), SpawnError::Full);
+        assert_eq!(drops.get(), 2);
     }
 }
 
