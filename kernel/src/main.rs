@@ -4,7 +4,7 @@
 
 use core::panic::PanicInfo;
 
-use reveille_kernel::{console, panic::panicked, println, run::run};
+use reveille_kernel::{console, panic::panicked, run::run};
 
 /// Called by `boot/entry.S` on the BSP, in long mode, on the boot stack, interrupts off.
 ///
@@ -13,7 +13,6 @@ use reveille_kernel::{console, panic::panicked, println, run::run};
 #[unsafe(no_mangle)]
 extern "C" fn kernel_main(start_info: u32, entry_tsc: u64) -> ! {
     console::init();
-    println!("reveille: {}", env!("CARGO_PKG_VERSION"));
     // SAFETY: the entry code calls this once, in the state that `run` asks for.
     unsafe { run(start_info.into(), entry_tsc) }
 }

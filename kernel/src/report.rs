@@ -35,7 +35,8 @@ pub fn write_exit(failure: Option<String>) {
     }));
 }
 
-/// A record for every CPU of the plan, those included that nobody woke.
+/// A record for every CPU of the plan, those included that nobody woke, and for those that came
+/// without being in it.
 pub fn cpus(plan: &[Planned], round: &Round, topology: Topology) -> Vec<record::Cpu> {
     let report =
         |cpu: Option<CpuIndex>| round.reports.iter().find(|report| Some(report.cpu) == cpu);
@@ -47,6 +48,7 @@ pub fn cpus(plan: &[Planned], round: &Round, topology: Topology) -> Vec<record::
                 _ => planned.unwoken_record(place),
             }
         })
+        .chain(round.stranger_record())
         .collect()
 }
 

@@ -4,7 +4,7 @@ use alloc::{
     boxed::Box,
     string::{String, ToString},
 };
-use core::{convert::Infallible, error::Error, future::pending};
+use core::{convert::Infallible, error::Error, future::pending, time::Duration};
 
 use reveille_executor::{Counters, Executor, Spawner, Timer};
 use reveille_smp::{
@@ -36,6 +36,9 @@ use crate::{
 };
 
 type Failure = Box<dyn Error>;
+
+/// How long an AP that was given up has to be noticed as late, once all others are done.
+const LATE_GRACE: Duration = Duration::from_millis(100);
 
 /// Runs the kernel and ends it with a verdict. `entry_tsc` is the time stamp counter at the first
 /// instruction: the epoch of all times.
@@ -174,24 +177,26 @@ impl Run {
             platform: self.platform,
             timing: self.timing(),
         };
-        let (round, doorbells) = bench.bring_up(self.options.bringup).await;
+        let (mut round, doorbells) = bench.bring_up(self.options.bringup).await;
+        let bring_up = round.record(0, doorbells);
         let called = roll_call(
             self.cpus.machine.apic,
             self.cpus.online_inboxes(),
             &self.timer,
         )
         .await;
-        let is_whole = round.online() == self.cpus.aps.len();
-        let results = if is_whole {
-            Some(bench.run(self.options.bench_rounds).await)
+        let mut results = bench::Results::default();
+        let benched = if bring_up.failed > 0 {
+            self.timer.sleep(LATE_GRACE).await;
+            round.notice_late(&self.cpus.aps);
+            Ok(())
         } else {
-            None
+            bench.run(self.options.bench_rounds, &mut results).await
         };
 
         // Nothing is measured any more; from here on there is time to write.
         let cpus = report::cpus(&self.cpus.plan, &round, Topology::of(&ThisCpu));
-        let bring_up = round.record(0, doorbells);
-        self.write(&round, &cpus, &bring_up, results.as_ref());
+        self.write(&round, &cpus, &bring_up, &results);
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
         }
@@ -199,8 +204,7 @@ impl Run {
             return Err(failure.into());
         }
         called?;
-        results.transpose()?;
-        Ok(())
+        benched
     }
 
     fn timing(&self) -> Timing {
@@ -225,9 +229,10 @@ impl Run {
         round: &Round,
         cpus: &[record::Cpu],
         bring_up: &record::Bringup,
-        results: Option<&Result<bench::Results, Failure>>,
+        results: &bench::Results,
     ) {
         let boot = self.boot_record(round);
+        println!("reveille: {}", env!("CARGO_PKG_VERSION"));
         println!(
             "machine: {}, {} CPUs of {} enabled, {}, TSC {} MHz by {}, {}",
             boot.machine,
@@ -246,11 +251,11 @@ impl Run {
         cpus.iter()
             .for_each(|cpu| report::write(&Record::Cpu(cpu.clone())));
         report::write(&Record::Bringup(bring_up.clone()));
-        if let Some(Ok(results)) = results
-            && self.options.bench_rounds > 0
-        {
-            println!("{}", results.comparison(self.options.bench_rounds));
-            results.records().for_each(|record| report::write(&record));
+        results.records().for_each(|record| report::write(&record));
+        match self.options.bench_rounds {
+            0 => {}
+            _ if bring_up.failed > 0 => println!("{:10}no rounds: not all APs are online", ""),
+            rounds => println!("{}", results.comparison(rounds)),
         }
     }
 
@@ -269,7 +274,7 @@ impl Run {
             apic: self.cpus.machine.apic.mode().to_string(),
             tsc_hz: self.calibration.chosen.tsc_hz,
             clock_source: self.calibration.chosen.source.to_string(),
-            entry_to_kick_ns: round.start.as_nanos(),
+            entry_to_kick_ns: round.first_init().map(|init| init.as_nanos()),
         }
     }
 }

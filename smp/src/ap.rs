@@ -5,9 +5,10 @@ use reveille_executor::{Clock, Instant};
 
 use crate::{
     cpu::CpuIndex,
+    round::next_round,
     slot::Slot,
-    state::{Refused, State},
-    step::{Mode, Step},
+    state::{Refused, Stage, State},
+    step::{Step, StepError},
 };
 
 /// When the AP passed the stages that lie before Rust.
@@ -20,9 +21,9 @@ pub struct Arrival {
 }
 
 /// Lives on the AP: reports alive, waits to be called, runs the online steps as they are
-/// permitted, reports online, and ends when the AP is asked to leave or a step failed. The caller
-/// has set up the CPU, and parks it afterwards, writing the returned state's
-/// [`parked`](State::parked) form as its very last act.
+/// permitted, reports online, and ends when the AP is asked to leave, a step failed, or the BSP has
+/// abandoned it. The caller has set up the CPU, and parks it afterwards, writing the returned
+/// state's [`parked`](State::parked) form as its very last act.
 ///
 /// While it waits, the executor below it halts; the BSP wakes it by its doorbell.
 ///
@@ -43,21 +44,35 @@ pub async fn reside(
     slot.arrived(arrival.real, arrival.long);
     slot.report_alive(clock.now())?;
     slot.until_called().await;
-    for (index, step) in steps.iter().enumerate() {
-        slot.until_permitted(index).await;
-        if let Err(error) = step.up(cpu) {
-            return slot.report_failed(error);
+    // From here on the word may be refused for one reason only: the BSP has abandoned the AP.
+    let end = match run_steps(slot, cpu, steps).await {
+        Err(error) => slot.report_failed(error),
+        Ok(()) => {
+            // Through the AP's own waker: who is online has polled its executor.
+            next_round().await;
+            slot.report_online(clock.now())
         }
-        // The BSP passes the turn on when a serialised section ends. Behind the last step it waits
-        // for ONLINE, which follows at once.
-        let is_awaited = step.mode() == Mode::Serialised
-            && steps
-                .get(index + 1)
-                .is_some_and(|next| next.mode() == Mode::Concurrent);
-        slot.report_passed(index + 1, is_awaited);
+    };
+    if end.is_ok_and(|state| state.stage() == Stage::Online) {
+        slot.until_sent_down().await;
     }
-    slot.report_online(clock.now())?;
-    slot.until_sent_down().await;
     slot.announce_parking();
     Ok(slot.state().load())
+}
+
+/// Runs the steps one after the other, each when it is permitted. An abandoned AP stops early.
+async fn run_steps(slot: &Slot, cpu: CpuIndex, steps: &[&dyn Step]) -> Result<(), StepError> {
+    for (index, step) in steps.iter().enumerate() {
+        if !slot.until_permitted(index).await {
+            return Ok(());
+        }
+        step.up(cpu)?;
+        // The BSP waits for the end of each section. Behind the last one it waits for ONLINE,
+        // which follows at once.
+        let ends_section = steps
+            .get(index + 1)
+            .is_some_and(|next| next.mode() != step.mode());
+        slot.report_passed(index + 1, ends_section);
+    }
+    Ok(())
 }

@@ -24,6 +24,7 @@ pub mod madt;
 pub mod outcome;
 pub mod plan;
 pub mod record;
+mod round;
 pub mod slot;
 pub mod state;
 pub mod step;

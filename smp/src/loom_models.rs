@@ -33,6 +33,8 @@ impl Shared {
         let is_mine = self.slot.state().claim().is_ok();
         if is_mine {
             self.write_stack();
+        } else {
+            let _ = self.slot.state().come_late();
         }
         is_mine
     }
@@ -185,6 +187,102 @@ fn the_bsp_always_hears_of_a_passed_section_and_of_online() {
                 .until(|slot| slot.state().load().stage() == Stage::Online),
         );
         assert_eq!(shared.slot.online.get(), Some(Instant::from_nanos(2)));
+        ap.join().unwrap();
+    });
+}
+
+#[test]
+fn an_ap_that_comes_late_is_noticed_or_kicked_again_and_never_both_lost() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        shared.slot.state().give_up().unwrap();
+        let late = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.arrive()
+        });
+        // The kick succeeds whether the late one has left word or not.
+        let kicked = shared.slot.kick().unwrap();
+        let is_claimed = late.join().unwrap();
+        let state = shared.slot.state().load();
+        let expected = if is_claimed {
+            Stage::Claimed
+        } else {
+            Stage::Kicked
+        };
+        assert_eq!(
+            (state.stage(), state.generation()),
+            (expected, kicked.generation())
+        );
+    });
+}
+
+#[test]
+fn an_ap_is_online_or_abandoned_and_both_sides_agree() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        shared.slot.state().claim().unwrap();
+        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+        shared.slot.call(1).unwrap();
+        let ap = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let is_online = shared.slot.report_online(Instant::from_nanos(2)).is_ok();
+                // Abandoned, it never comes back to the steps.
+                is_online || !block_on(shared.slot.until_permitted(1))
+            }
+        });
+        let is_abandoned = shared.slot.abandon().is_ok();
+        assert!(ap.join().unwrap());
+        let expected = if is_abandoned {
+            Stage::Abandoned
+        } else {
+            Stage::Online
+        };
+        assert_eq!(shared.stage(), expected);
+    });
+}
+
+#[test]
+fn a_second_permission_reaches_the_ap_with_what_the_bsp_did_before() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        shared.slot.state().claim().unwrap();
+        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+        shared.slot.call(1).unwrap();
+        let ap = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                assert!(block_on(shared.slot.until_permitted(1)));
+                // The section before was another CPU's: the turn has come from it over the BSP.
+                shared.write_stack();
+            }
+        });
+        shared.write_stack();
+        shared.slot.permit(2);
+        ap.join().unwrap();
+    });
+}
+
+#[test]
+fn an_ap_always_hears_that_it_is_sent_down_and_parks_with_its_work_seen() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        shared.slot.state().claim().unwrap();
+        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+        shared.slot.call(0).unwrap();
+        shared.slot.report_online(Instant::from_nanos(2)).unwrap();
+        let ap = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                block_on(shared.slot.until_sent_down());
+                shared.write_stack();
+                shared.slot.state().park().unwrap();
+            }
+        });
+        shared.slot.go_down().unwrap();
+        if shared.stage() == Stage::Parked {
+            shared.write_stack();
+        }
         ap.join().unwrap();
     });
 }

@@ -24,6 +24,18 @@ pub trait Machine: Clock + Clone + 'static {
 
     /// Wipes the evidence of an earlier attempt.
     fn forget_evidence(&self, target: ApicId);
+
+    /// The CPUs that have ever arrived with an id that no slot carries. They are parked.
+    fn strangers(&self) -> Strangers;
+}
+
+/// CPUs that arrived with an id that no slot carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strangers {
+    /// How many.
+    pub count: u32,
+    /// The id of the last of them; without meaning when there was none.
+    pub last: ApicId,
 }
 
 /// How far a CPU seems to have come before it claimed its slot.

@@ -19,7 +19,7 @@ pub enum Outcome {
     StuckLongMode,
     /// A CPU arrived whose APIC id no slot carries.
     UnknownId,
-    /// It answered only after the BSP had given it up; it is parked.
+    /// It answered only after its deadline; it is parked, or waits to be called by another attempt.
     Late,
     /// It was alive and failed, or fell silent, in an online step.
     Failed,

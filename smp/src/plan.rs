@@ -32,22 +32,11 @@ impl Planned {
             Role::Disabled => (Outcome::Disabled, None),
         };
         record::Cpu {
-            cpu: self.cpu,
-            apic_id: self.apic_id,
             package: Some(place.package),
             core: Some(place.core),
             thread: Some(place.thread),
-            outcome,
-            step: None,
             reason: reason.map(String::from),
-            sipis: 0,
-            init_ns: None,
-            sipi_ns: None,
-            real_ns: None,
-            long_ns: None,
-            alive_ns: None,
-            online_ns: None,
-            polls: 0,
+            ..record::Cpu::unwoken(self.cpu, self.apic_id, outcome)
         }
     }
 }

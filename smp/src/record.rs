@@ -53,8 +53,8 @@ pub struct Boot {
     pub tsc_hz: u64,
     /// What the frequency was taken from.
     pub clock_source: String,
-    /// From the kernel's entry to the first INIT.
-    pub entry_to_kick_ns: u64,
+    /// From the kernel's entry to the first INIT; `null` when none was sent.
+    pub entry_to_kick_ns: Option<u64>,
 }
 
 /// One CPU in round 0.
@@ -93,6 +93,30 @@ pub struct Cpu {
     pub online_ns: Option<u64>,
     /// Polls of its task on the BSP.
     pub polls: u32,
+}
+
+impl Cpu {
+    /// A record of a CPU that nobody woke: no place, no times, no polls.
+    pub fn unwoken(cpu: Option<CpuIndex>, apic_id: ApicId, outcome: Outcome) -> Self {
+        Self {
+            cpu,
+            apic_id,
+            package: None,
+            core: None,
+            thread: None,
+            outcome,
+            step: None,
+            reason: None,
+            sipis: 0,
+            init_ns: None,
+            sipi_ns: None,
+            real_ns: None,
+            long_ns: None,
+            alive_ns: None,
+            online_ns: None,
+            polls: 0,
+        }
+    }
 }
 
 /// One round of one strategy.
@@ -147,9 +171,9 @@ pub struct Bare {
     /// APs that answered.
     pub aps: u32,
     /// The last AP ran in Rust.
-    pub alive_ns: u64,
+    pub alive_ns: Option<u64>,
     /// The last AP had answered its IPI.
-    pub online_ns: u64,
+    pub online_ns: Option<u64>,
 }
 
 /// The kernel's verdict.

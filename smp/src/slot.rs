@@ -106,6 +106,13 @@ impl Slot {
         self.resident.wake();
     }
 
+    /// Waits no longer for the AP to come out of its step.
+    pub(crate) fn abandon(&self) -> Result<State, Refused> {
+        let state = self.state.abandon()?;
+        self.resident.wake();
+        Ok(state)
+    }
+
     /// Asks the AP to leave.
     pub(crate) fn go_down(&self) -> Result<State, Refused> {
         let state = self.state.go_down()?;
@@ -144,20 +151,19 @@ impl Slot {
         Ok(state)
     }
 
-    /// Waits on the AP until the BSP calls it.
+    /// Waits on the AP until the BSP calls it. It may have been abandoned since.
     pub(crate) async fn until_called(&self) {
-        wait(&self.resident, || {
-            self.state.load().stage() == Stage::Starting
-        })
-        .await;
+        wait(&self.resident, || self.state.load().stage() != Stage::Alive).await;
     }
 
-    /// Waits on the AP until it may run the step with this index.
-    pub(crate) async fn until_permitted(&self, step: usize) {
+    /// Waits on the AP until it may run the step with this index; `false` when it was abandoned.
+    pub(crate) async fn until_permitted(&self, step: usize) -> bool {
+        let is_starting = || self.state.load().stage() == Stage::Starting;
         wait(&self.resident, || {
-            self.permitted.load(Ordering::Acquire) as usize > step
+            !is_starting() || self.permitted.load(Ordering::Acquire) as usize > step
         })
         .await;
+        is_starting()
     }
 
     /// Counts a step as run; the BSP hears of it now if it waits for this one.

@@ -1,21 +1,24 @@
 //! The state word of an AP: who may do what next, with the generation that a SIPI cannot carry.
 //!
 //! ```text
-//!              1 kick          2 claim            3 alive          5 call            6 online
-//!  READY ───────────▶ KICKED ───────────▶ CLAIMED ───────▶ ALIVE ───────▶ STARTING ───────▶ ONLINE
-//!                      │  ▲ 1 kick                                           │                │
-//!            4 give up │  │                                           7 fail │        8 go down│
-//!                      ▼  │                 9 park                           ▼                ▼
-//!                    GIVEN UP    PARKED ◀─────────────────────────────── FAILED         GOING DOWN
-//!                                  │  ▲                                                       │
-//!                          1 kick  ▼  └───────────────────────── 9 park ──────────────────────┘
-//!                                KICKED
+//!          1 kick         2 claim          3 alive        5 call            6 online
+//!  READY ─────────▶ KICKED ────────▶ CLAIMED ──────▶ ALIVE ──────▶ STARTING ────────▶ ONLINE
+//!                     │ 4 give up                                  │      │              │
+//!                     ▼                                  7 abandon │      │ 8 fail       │ 9 go down
+//!                  GIVEN UP                                        ▼      ▼              ▼
+//!                     │ 10 come late                       ABANDONED   FAILED      GOING DOWN
+//!                     ▼                                            │      │ 11 park      │
+//!                   LATE                                           └──────┴──────┬───────┘
+//!                                                                                ▼
+//!  1 kick leads from GIVEN UP, LATE and PARKED, too,                           PARKED
+//!  to KICKED in the next generation
 //! ```
 //!
-//! The BSP makes the transitions 1, 4, 5 and 8, the AP the others. At every stage but KICKED only
-//! one of the two may move; at KICKED both may, and the compare-and-swap lets exactly one win: an
-//! AP that claims is never given up, and an AP that is given up never claims and so never touches
-//! its stack. An AP is sent INIT only from READY, GIVEN UP or PARKED.
+//! The BSP makes the transitions 1, 4, 5, 7 and 9, the AP the others. Where both may move, at
+//! KICKED, GIVEN UP and STARTING, the compare-and-swap lets exactly one win: an AP that claims is
+//! never given up, an AP that is given up never claims and so never touches its stack, and an AP
+//! that is abandoned never becomes online. An AP is sent INIT only from READY, GIVEN UP, LATE or
+//! PARKED: it has not run yet, or it halts on the trampoline's page, or it is on its way there.
 //!
 //! # Memory ordering
 //!
@@ -41,22 +44,27 @@ pub enum Stage {
     Claimed = 2,
     /// The AP runs in Rust and waits to be called.
     Alive = 3,
-    /// The AP runs its online steps.
+    /// The AP runs its online steps, or waits to be permitted the next.
     Starting = 4,
     /// The AP has run its steps and polls its own executor.
     Online = 5,
     /// The AP was asked to leave.
     GoingDown = 6,
-    /// The AP halts on the trampoline's page and uses nothing else; only now may it be reset.
+    /// The AP halts on the trampoline's page and uses nothing else.
     Parked = 7,
     /// The BSP gave up waiting before anybody claimed the slot.
     GivenUp = 8,
+    /// The AP came after that, and halts on the trampoline's page.
+    Late = 9,
     /// A step failed; the AP is on its way to the parking place.
-    Failed = 9,
+    Failed = 10,
+    /// A step took too long, and the BSP does not wait for the AP any more. Should it ever come
+    /// out of the step, it parks.
+    Abandoned = 11,
 }
 
 impl Stage {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Ready,
         Self::Kicked,
         Self::Claimed,
@@ -66,12 +74,17 @@ impl Stage {
         Self::GoingDown,
         Self::Parked,
         Self::GivenUp,
+        Self::Late,
         Self::Failed,
+        Self::Abandoned,
     ];
 
     /// Whether the CPU can be kicked: nobody is on the slot, or the one who is has parked.
     pub const fn is_down(self) -> bool {
-        matches!(self, Self::Ready | Self::Parked | Self::GivenUp)
+        matches!(
+            self,
+            Self::Ready | Self::Parked | Self::GivenUp | Self::Late
+        )
     }
 }
 
@@ -120,8 +133,8 @@ impl fmt::Debug for State {
     }
 }
 
-/// How assembly claims a slot: the stage bits, their value at KICKED, and what leads from there to
-/// CLAIMED by addition.
+/// How assembly claims a slot, or leaves word that it came too late: the stage bits, the stages
+/// at which it may do so, and what leads on from there by addition.
 pub mod claim {
     use super::{Stage, State};
 
@@ -130,7 +143,11 @@ pub mod claim {
     /// The stage of a slot that may be claimed.
     pub const KICKED: u32 = Stage::Kicked as u32;
     /// What the claim adds.
-    pub const DELTA: u32 = Stage::Claimed as u32 - Stage::Kicked as u32;
+    pub const CLAIM: u32 = Stage::Claimed as u32 - Stage::Kicked as u32;
+    /// The stage of a slot that was given up.
+    pub const GIVEN_UP: u32 = Stage::GivenUp as u32;
+    /// What coming late adds.
+    pub const COME_LATE: u32 = Stage::Late as u32 - Stage::GivenUp as u32;
 }
 
 /// A transition that the word did not allow, because somebody else moved it first or because the
@@ -167,15 +184,21 @@ impl StateWord {
         State(self.0.load(Ordering::Acquire))
     }
 
-    /// 1, BSP: announces a SIPI and begins a generation. To be called after INIT and before SIPI,
-    /// so that nobody runs who could claim the new generation by an old SIPI.
+    /// 1, BSP: announces a SIPI and begins a generation. To be called when INIT has taken effect
+    /// and before SIPI, so that nobody runs who could claim the new generation by an old SIPI.
     pub fn kick(&self) -> Result<State, Refused> {
-        let now = self.load();
-        if !now.stage().is_down() {
-            return Err(Refused(now));
+        let mut now = self.load();
+        loop {
+            if !now.stage().is_down() {
+                return Err(Refused(now));
+            }
+            let generation = now.generation().wrapping_add(1) & (u32::MAX >> State::STAGE_BITS);
+            match self.exchange(now, State::new(Stage::Kicked, generation)) {
+                // It came late at this very moment, and is down all the same.
+                Err(Refused(changed)) => now = changed,
+                kicked => return kicked,
+            }
         }
-        let generation = now.generation().wrapping_add(1) & (u32::MAX >> State::STAGE_BITS);
-        self.exchange(now, State::new(Stage::Kicked, generation))
     }
 
     /// 2, AP: takes the slot. The winner alone may use the AP's stack.
@@ -198,25 +221,39 @@ impl StateWord {
         self.advance(&[Stage::Alive], Stage::Starting)
     }
 
-    /// 6, AP: has run its steps on its own CPU and polled its executor.
+    /// 6, AP: has run its steps on its own CPU and polled its executor. Refused when it was
+    /// abandoned first.
     pub fn online(&self) -> Result<State, Refused> {
         self.advance(&[Stage::Starting], Stage::Online)
     }
 
-    /// 7, AP: a step failed.
+    /// 7, BSP: does not wait any longer for a step to end. Refused when the AP was first.
+    pub fn abandon(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::Starting], Stage::Abandoned)
+    }
+
+    /// 8, AP: a step failed. Refused when it was abandoned first.
     pub fn fail(&self) -> Result<State, Refused> {
         self.advance(&[Stage::Starting], Stage::Failed)
     }
 
-    /// 8, BSP: asks the AP to leave.
+    /// 9, BSP: asks the AP to leave.
     pub fn go_down(&self) -> Result<State, Refused> {
         self.advance(&[Stage::Online], Stage::GoingDown)
     }
 
-    /// 9, AP: the very last thing before it halts for good. A real AP does this in assembly, where
-    /// nothing uses the stack behind it (see [`State::parked`]).
+    /// 10, AP: found its slot given up. A real AP does this in assembly, as the claim.
+    pub fn come_late(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::GivenUp], Stage::Late)
+    }
+
+    /// 11, AP: the very last thing before it halts for good. A real AP does this in assembly,
+    /// where nothing uses the stack behind it (see [`State::parked`]).
     pub fn park(&self) -> Result<State, Refused> {
-        self.advance(&[Stage::GoingDown, Stage::Failed], Stage::Parked)
+        self.advance(
+            &[Stage::GoingDown, Stage::Failed, Stage::Abandoned],
+            Stage::Parked,
+        )
     }
 
     fn advance(&self, from: &[Stage], to: Stage) -> Result<State, Refused> {
@@ -295,6 +332,34 @@ mod tests {
     }
 
     #[test]
+    fn an_ap_that_comes_late_is_noticed_and_can_be_kicked_again() {
+        let word = StateWord::new();
+        word.kick().unwrap();
+        let given_up = word.give_up().unwrap();
+        let late = word.come_late().unwrap();
+        assert_eq!(given_up.to_bits() & claim::STAGE_MASK, claim::GIVEN_UP);
+        assert_eq!(late.to_bits(), given_up.to_bits() + claim::COME_LATE);
+        assert_eq!(word.kick().unwrap().generation(), 2);
+    }
+
+    #[test]
+    fn an_abandoned_ap_can_only_park() {
+        let word = StateWord::new();
+        for step in [
+            StateWord::kick,
+            StateWord::claim,
+            StateWord::alive,
+            StateWord::call,
+            StateWord::abandon,
+        ] {
+            step(&word).unwrap();
+        }
+        assert!(word.online().is_err() && word.fail().is_err() && word.kick().is_err());
+        word.park().unwrap();
+        assert!(word.kick().is_ok());
+    }
+
+    #[test]
     fn a_failed_ap_is_not_kicked_before_it_has_parked() {
         let word = StateWord::new();
         for step in [
@@ -326,7 +391,7 @@ mod tests {
         assert_eq!(kicked.to_bits() & claim::STAGE_MASK, claim::KICKED);
         assert_eq!(
             word.claim().unwrap().to_bits(),
-            kicked.to_bits() + claim::DELTA
+            kicked.to_bits() + claim::CLAIM
         );
     }
 }

@@ -235,15 +235,17 @@ fn a_late_ap_parks_without_touching_its_slot_and_comes_online_at_the_next_attemp
         [(Nature::LateAtFirst(150 * MS), MS), (Nature::Silent, MS)],
         STEPS,
     );
-    let first = fake.bring_up(Strategy::Serial, timing());
+    let mut first = fake.bring_up(Strategy::Serial, timing());
     // It arrived while the BSP waited for the silent one.
     assert_eq!(
         outcomes(&first),
         [Outcome::StuckLongMode, Outcome::NeverStarted]
     );
     let slot = &fake.aps()[0].slot;
-    assert_eq!(slot.state().load().stage(), Stage::GivenUp);
+    assert_eq!(slot.state().load().stage(), Stage::Late);
     assert!(first.reports[0].alive.is_none());
+    first.notice_late(fake.aps());
+    assert_eq!(outcomes(&first), [Outcome::Late, Outcome::NeverStarted]);
 
     let second = fake.bring_up(Strategy::Parallel, timing());
     assert_eq!(outcomes(&second), [Outcome::Online, Outcome::NeverStarted]);
@@ -259,7 +261,7 @@ fn a_claimed_slot_is_never_reset_by_a_later_attempt() {
     assert_eq!(fake.wrongful_inits(), 0);
     assert_eq!(
         (again.reports[0].outcome, again.reports[0].sipis),
-        (Outcome::Late, 0)
+        (Outcome::StuckLongMode, 0)
     );
 }
 
@@ -325,4 +327,104 @@ fn taken_down_and_up_again_every_ap_parks_and_returns() {
 fn a_machine_without_aps_is_up_at_once() {
     let round = Fake::healthy(0, MS, STEPS).bring_up(Strategy::Parallel, timing());
     assert_eq!((round.reports.len(), round.nanos(round.end)), (0, 0));
+}
+
+#[test]
+fn whatever_the_pattern_of_steps_no_deadline_is_needed_to_come_online() {
+    let modes = [Mode::Serialised, Mode::Concurrent];
+    for len in 0..=4 {
+        for pattern in 0..1usize << len {
+            let steps: Vec<&'static dyn Step> = (0..len)
+                .map(|bit| -> &'static dyn Step {
+                    let mode = modes[pattern >> bit & 1];
+                    Box::leak(Box::new(Logged {
+                        name: "step",
+                        mode,
+                        fails_on: None,
+                    }))
+                })
+                .collect();
+            let round = Fake::healthy(3, MS, steps.leak()).bring_up(Strategy::Parallel, timing());
+            assert_eq!(outcomes(&round), [Outcome::Online; 3]);
+            let online = Duration::from_nanos(round.last(|report| report.online).unwrap());
+            assert!(online < 2 * MS, "{len} steps, {pattern:b}: {online:?}");
+        }
+    }
+}
+
+#[test]
+fn an_ap_that_outlives_the_deadline_of_its_step_never_comes_online_behind_the_bsps_back() {
+    LOG.take();
+    let natures = [
+        Nature::FreezesWhenAlive(300 * MS),
+        Nature::Healthy,
+        Nature::Silent,
+    ];
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let slow = Timing {
+        alive_timeout: 500 * MS,
+        ..timing()
+    };
+    let round = fake.bring_up(Strategy::Parallel, slow);
+    let expected = [Outcome::Failed, Outcome::Online, Outcome::NeverStarted];
+    assert_eq!(outcomes(&round), expected);
+    assert_eq!(round.reports[0].step, Some("first"));
+    // It thawed while the BSP waited for the silent one: it ran nothing, and parked.
+    assert_eq!(fake.aps()[0].slot.state().load().stage(), Stage::Parked);
+    assert_eq!(order_of("first"), [2]);
+}
+
+#[test]
+fn an_ap_that_is_alive_only_after_its_attempt_is_led_online_by_the_next() {
+    let fake = Fake::healthy(1, 10 * MS, STEPS);
+    // It claims at the very moment of the deadline, and has no time left to be alive.
+    let tight = Timing {
+        alive_timeout: 10 * MS + Duration::from_micros(20),
+        ..timing()
+    };
+    let first = fake.bring_up(Strategy::Parallel, tight);
+    assert_eq!(outcomes(&first), [Outcome::StuckLongMode]);
+    fake.settle();
+    let second = fake.bring_up(Strategy::Parallel, timing());
+    assert_eq!(outcomes(&second), [Outcome::Online]);
+    assert_eq!((second.reports[0].sipis, fake.wrongful_inits()), (0, 0));
+}
+
+#[test]
+fn a_sipi_that_was_refused_and_went_out_all_the_same_leaves_nobody_behind() {
+    let fake = Fake::new([(Nature::SipiRefused, MS)], STEPS);
+    let round = fake.bring_up(Strategy::Parallel, timing());
+    let report = &round.reports[0];
+    assert_eq!(report.outcome, Outcome::NeverStarted);
+    assert_eq!(
+        report.reason,
+        Some(reveille_smp::machine::SendError::Busy.reason())
+    );
+    assert!(fake.aps()[0].slot.state().load().stage().is_down());
+}
+
+#[test]
+fn a_cpu_with_an_unknown_id_is_reported_beside_the_slot_that_nobody_took() {
+    let natures = [Nature::HasUnknownId, Nature::Healthy];
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let round = fake.bring_up(Strategy::Parallel, timing());
+    assert_eq!(outcomes(&round), [Outcome::StuckLongMode, Outcome::Online]);
+    let stranger = round.stranger_record().unwrap();
+    assert_eq!((stranger.cpu, stranger.outcome), (None, Outcome::UnknownId));
+    let whole = Fake::healthy(1, MS, STEPS).bring_up(Strategy::Parallel, timing());
+    assert_eq!(whole.stranger_record(), None);
+}
+
+#[test]
+fn an_attempt_that_kicked_nobody_reports_no_times_of_an_earlier_one() {
+    let fake = Fake::new([(Nature::StopsClaimed, MS), (Nature::Healthy, MS)], STEPS);
+    fake.bring_up(Strategy::Parallel, timing());
+    let again = fake.bring_up(Strategy::Parallel, timing());
+    assert_eq!(outcomes(&again), [Outcome::StuckLongMode, Outcome::Online]);
+    assert!(
+        again
+            .reports
+            .iter()
+            .all(|report| report.online.is_none() && report.init.is_none())
+    );
 }

@@ -35,6 +35,8 @@ global_asm!(
     CLAIM_MASK = const offset_of!(Mailbox, claim_mask),
     CLAIM_KICKED = const offset_of!(Mailbox, claim_kicked),
     CLAIM_DELTA = const offset_of!(Mailbox, claim_delta),
+    CLAIM_GIVEN_UP = const offset_of!(Mailbox, claim_given_up),
+    CLAIM_LATE_DELTA = const offset_of!(Mailbox, claim_late_delta),
     STRANGERS = const offset_of!(Mailbox, strangers),
     LAST_STRANGER = const offset_of!(Mailbox, last_stranger),
     EVIDENCE = const offset_of!(Mailbox, evidence),

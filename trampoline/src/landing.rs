@@ -7,13 +7,35 @@ use core::{fmt, mem::size_of, sync::atomic::AtomicU32};
 #[derive(Debug)]
 pub struct Landing {
     /// The id that the AP reads from its APIC.
-    pub apic_id: u32,
+    pub(crate) apic_id: u32,
     /// The word through which the slot is claimed.
-    pub state: &'static AtomicU32,
-    /// The end of its stack; 16-byte aligned.
-    pub stack_top: u64,
+    pub(crate) state: &'static AtomicU32,
+    /// The end of its stack.
+    pub(crate) stack_top: u64,
     /// Handed to the entry function.
-    pub argument: u64,
+    pub(crate) argument: u64,
+}
+
+impl Landing {
+    /// A landing for the CPU whose APIC has this id.
+    ///
+    /// # Safety
+    ///
+    /// From each claim of `state` until the CPU that won it has parked, the stack that ends at
+    /// `stack_top`, and all that `argument` stands for, belong to that CPU.
+    pub const unsafe fn new(
+        apic_id: u32,
+        state: &'static AtomicU32,
+        stack_top: u64,
+        argument: u64,
+    ) -> Self {
+        Self {
+            apic_id,
+            state,
+            stack_top,
+            argument,
+        }
+    }
 }
 
 /// The size of a [`Landing`] is two to this power, for the search in assembly.
@@ -28,9 +50,9 @@ pub struct Directory(&'static [Landing]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DirectoryError {
-    /// The landing with this id does not come after a smaller one.
-    NotAscending {
-        /// The id out of place.
+    /// Two landings have this id.
+    Twice {
+        /// The id.
         apic_id: u32,
     },
     /// The stack of the landing with this id does not end at a multiple of 16 bytes.
@@ -43,12 +65,7 @@ pub enum DirectoryError {
 impl fmt::Display for DirectoryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAscending { apic_id } => {
-                write!(
-                    f,
-                    "the landing of APIC {apic_id} stands behind one that is not smaller"
-                )
-            }
+            Self::Twice { apic_id } => write!(f, "APIC {apic_id} has two landings"),
             Self::UnalignedStack { apic_id } => {
                 write!(
                     f,
@@ -62,16 +79,18 @@ impl fmt::Display for DirectoryError {
 impl core::error::Error for DirectoryError {}
 
 impl Directory {
-    /// Checks the order and the stacks' alignment (System V ABI: 16 bytes before a call).
-    pub fn new(landings: &'static [Landing]) -> Result<Self, DirectoryError> {
+    /// Puts the landings in order, and checks that each id is there once and that the stacks are
+    /// aligned (System V ABI: 16 bytes before a call).
+    pub fn new(landings: &'static mut [Landing]) -> Result<Self, DirectoryError> {
+        landings.sort_unstable_by_key(|landing| landing.apic_id);
         for pair in landings.windows(2) {
-            if pair[0].apic_id >= pair[1].apic_id {
-                return Err(DirectoryError::NotAscending {
+            if pair[0].apic_id == pair[1].apic_id {
+                return Err(DirectoryError::Twice {
                     apic_id: pair[1].apic_id,
                 });
             }
         }
-        for landing in landings {
+        for landing in landings.iter() {
             if !landing.stack_top.is_multiple_of(16) {
                 return Err(DirectoryError::UnalignedStack {
                     apic_id: landing.apic_id,
@@ -93,51 +112,33 @@ mod tests {
 
     use super::*;
 
-    fn landings(ids: &[u32]) -> &'static [Landing] {
+    fn landings(ids: &[u32], stack_top: u64) -> &'static mut [Landing] {
         static WORD: AtomicU32 = AtomicU32::new(0);
-        let list: Vec<_> = ids
-            .iter()
-            .map(|&apic_id| Landing {
-                apic_id,
-                state: &WORD,
-                stack_top: 0x1000,
-                argument: 0,
-            })
-            .collect();
+        // SAFETY: nobody ever claims the word.
+        let landing = |&apic_id| unsafe { Landing::new(apic_id, &WORD, stack_top, 0) };
+        let list: Vec<_> = ids.iter().map(landing).collect();
         Box::leak(list.into_boxed_slice())
     }
 
     #[test]
-    fn a_directory_takes_ascending_ids_with_holes() {
-        assert!(Directory::new(landings(&[])).is_ok());
-        assert!(Directory::new(landings(&[1, 2, 7, 300])).is_ok());
+    fn a_directory_is_in_the_order_that_a_search_needs() {
+        let directory = Directory::new(landings(&[300, 2, 7, 1], 0x1000)).unwrap();
+        let ids = directory.landings().iter().map(|landing| landing.apic_id);
+        assert!(ids.eq([1, 2, 7, 300]));
+        assert!(Directory::new(landings(&[], 0x1000)).is_ok());
     }
 
     #[test]
-    fn a_directory_refuses_an_id_that_a_search_would_miss() {
-        let swapped = Directory::new(landings(&[2, 1]));
-        assert_eq!(
-            swapped.unwrap_err(),
-            DirectoryError::NotAscending { apic_id: 1 }
-        );
-        let twice = Directory::new(landings(&[1, 1]));
-        assert_eq!(
-            twice.unwrap_err(),
-            DirectoryError::NotAscending { apic_id: 1 }
-        );
+    fn a_directory_refuses_an_id_of_which_a_search_would_miss_one() {
+        let twice = Directory::new(landings(&[1, 4, 1], 0x1000));
+        assert_eq!(twice.unwrap_err(), DirectoryError::Twice { apic_id: 1 });
     }
 
     #[test]
     fn a_directory_refuses_a_stack_that_breaks_the_calling_convention() {
-        static WORD: AtomicU32 = AtomicU32::new(0);
-        let list = Box::leak(Box::new([Landing {
-            apic_id: 4,
-            state: &WORD,
-            stack_top: 0x1008,
-            argument: 0,
-        }]));
+        let unaligned = Directory::new(landings(&[4], 0x1008));
         assert_eq!(
-            Directory::new(list).unwrap_err(),
+            unaligned.unwrap_err(),
             DirectoryError::UnalignedStack { apic_id: 4 }
         );
     }

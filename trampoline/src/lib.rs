@@ -55,7 +55,8 @@ pub struct Config {
 }
 
 /// How a slot is claimed: a state word whose bits under `mask` equal `kicked` is moved on by
-/// adding `delta`, in one compare-and-swap.
+/// adding `delta`, in one compare-and-swap. Where they equal `given_up`, the AP leaves word of
+/// having come by adding `late_delta` in the same manner, and parks.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
     /// Selects the bits that name the state.
@@ -64,6 +65,10 @@ pub struct Claim {
     pub kicked: u32,
     /// What leads from the kicked state to the claimed one.
     pub delta: u32,
+    /// Their value when nobody waits for the AP any more.
+    pub given_up: u32,
+    /// What leads from there to the state that tells of a late AP.
+    pub late_delta: u32,
 }
 
 /// How far an AP came before its claim, as found by an id hint. It serves reports and the
@@ -135,21 +140,15 @@ impl Trampoline {
         self.base
     }
 
-    /// The vector of the SIPI that starts an AP here.
-    pub fn sipi_vector(&self) -> u8 {
-        (self.base / PAGE_SIZE as u32) as u8
-    }
-
-    /// Tells the APs where each of them lands. To be called while no AP is on its way.
-    pub fn set_directory(&self, directory: Directory) {
-        self.mailbox.set_directory(directory.landings());
-    }
-
-    /// Tells the APs where they enter Rust. To be called while no AP is on its way.
-    pub fn set_entry(&self, entry: Entry) {
-        self.mailbox
-            .entry
-            .store(entry as usize as u64, Ordering::Release);
+    /// Tells the APs where each of them lands and where they enter Rust.
+    ///
+    /// # Safety
+    ///
+    /// No AP is on its way. The landings' arguments are what `entry` takes, and every CPU that
+    /// claims one runs with the page tables of [`install`](Self::install), in which its stack is
+    /// mapped.
+    pub unsafe fn set_landings(&self, directory: Directory, entry: Entry) {
+        self.mailbox.set_landings(directory.landings(), entry);
     }
 
     /// Chooses what a started AP does, and sets the counter to zero.

@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::{
-    Config, Mode, PAGE_SIZE,
+    Config, Entry, Mode, PAGE_SIZE,
     code::{self, CODE_SELECTOR},
     landing::Landing,
 };
@@ -38,6 +38,8 @@ pub(crate) struct Mailbox {
     pub(crate) claim_mask: u32,
     pub(crate) claim_kicked: u32,
     pub(crate) claim_delta: u32,
+    pub(crate) claim_given_up: u32,
+    pub(crate) claim_late_delta: u32,
     pub(crate) strangers: AtomicU32,
     pub(crate) last_stranger: AtomicU32,
     pub(crate) gdt_pointer: GdtPointer,
@@ -60,6 +62,8 @@ impl Mailbox {
             claim_mask: config.claim.mask,
             claim_kicked: config.claim.kicked,
             claim_delta: config.claim.delta,
+            claim_given_up: config.claim.given_up,
+            claim_late_delta: config.claim.late_delta,
             strangers: AtomicU32::new(0),
             last_stranger: AtomicU32::new(0),
             gdt_pointer: GdtPointer {
@@ -78,7 +82,8 @@ impl Mailbox {
         }
     }
 
-    pub(crate) fn set_directory(&self, landings: &'static [Landing]) {
+    pub(crate) fn set_landings(&self, landings: &'static [Landing], entry: Entry) {
+        self.entry.store(entry as usize as u64, Ordering::Relaxed);
         self.landings.store(
             landings.as_ptr().expose_provenance() as u64,
             Ordering::Relaxed,

@@ -121,17 +121,17 @@ reveille_trampoline_long_mode:
     jmp     5b
 
     // The claim: one compare-and-swap from kicked to claimed, with the generation kept. Whoever
-    // loses it has been given up, or comes twice.
+    // loses it comes late or twice.
 7:  mov     rcx, qword ptr [r14 + {LANDING_STATE}]
     mov     eax, dword ptr [rcx]
     mov     edx, eax
     and     edx, dword ptr [rbx + {CLAIM_MASK}]
     cmp     edx, dword ptr [rbx + {CLAIM_KICKED}]
-    jne     park
+    jne     late
     mov     edx, eax
     add     edx, dword ptr [rbx + {CLAIM_DELTA}]
     lock cmpxchg dword ptr [rcx], edx
-    jne     park
+    jne     late
 
     mov     rsp, qword ptr [r14 + {LANDING_STACK_TOP}]
     mov     rdi, qword ptr [r14 + {LANDING_ARGUMENT}]
@@ -140,6 +140,18 @@ reveille_trampoline_long_mode:
     xor     ebp, ebp                // back traces end here
     call    qword ptr [rbx + {ENTRY}]
     ud2
+
+    // EAX is what the state word was. If the slot has been given up, leave word of having come; if
+    // that fails, somebody has moved on, and nothing is to be said.
+late:
+    mov     edx, eax
+    and     edx, dword ptr [rbx + {CLAIM_MASK}]
+    cmp     edx, dword ptr [rbx + {CLAIM_GIVEN_UP}]
+    jne     park
+    mov     edx, eax
+    add     edx, dword ptr [rbx + {CLAIM_LATE_DELTA}]
+    lock cmpxchg dword ptr [rcx], edx
+    jmp     park
 
 stranger:
     mov     dword ptr [rbx + {LAST_STRANGER}], eax

@@ -24,7 +24,7 @@ use x86_64::instructions::interrupts;
 
 use super::Incomplete;
 use crate::{
-    cpus::{self, Cpus, machine::Hardware},
+    cpus::{Cpus, machine::Hardware},
     interrupts::vectors::Vector,
     percpu::PerCpu,
     platform::CpuPlatform,
@@ -77,13 +77,21 @@ impl Bare {
         }));
         let seats: Vec<_> = cpus.areas().map(|area| Seat::new(shared, area)).collect();
         let seats: &'static [Seat] = seats.leak();
-        let landings = seats.iter().map(|seat| Landing {
-            apic_id: seat.area.apic_id().0,
-            state: seat.word.as_atomic(),
-            stack_top: seat.area.stacks().main.top,
-            argument: ptr::from_ref(seat).expose_provenance() as u64,
+        let landings = seats.iter().map(|seat| {
+            let stack_top = seat.area.stacks().main.top;
+            let argument = ptr::from_ref(seat).expose_provenance() as u64;
+            // SAFETY: the seat is never freed, and the stack is the AP's own, on which nobody is
+            // while its real life is parked, as it is in these rounds.
+            unsafe {
+                Landing::new(
+                    seat.area.apic_id().0,
+                    seat.word.as_atomic(),
+                    stack_top,
+                    argument,
+                )
+            }
         });
-        let directory = cpus::directory(landings.collect())?;
+        let directory = Directory::new(landings.collect::<Vec<_>>().leak())?;
         Ok(Self {
             platform,
             shared,
@@ -104,8 +112,9 @@ impl Bare {
             alive,
             ..
         } = self.shared;
-        machine.trampoline.set_directory(self.directory);
-        machine.trampoline.set_entry(enter);
+        // SAFETY: no AP is on its way, as all are parked; `enter` takes seats; the stacks are
+        // mapped in the kernel's page tables.
+        unsafe { machine.trampoline.set_landings(self.directory, enter) };
         alive.store(0, Ordering::Relaxed);
         for seat in self.seats {
             seat.is_called.store(false, Ordering::Relaxed);
@@ -149,19 +158,17 @@ impl Bare {
                 .into());
             }
         }
-        let nanos = |stamp: fn(&Seat) -> &AtomicU64| {
-            let last = self
+        let last = |stamp: fn(&Seat) -> &AtomicU64| {
+            let stamps = self
                 .seats
                 .iter()
-                .map(|seat| stamp(seat).load(Ordering::Relaxed))
-                .max();
-            last.map_or(0, |last| {
-                Instant::from_nanos(last)
-                    .saturating_duration_since(start)
-                    .as_nanos() as u64
+                .map(|seat| stamp(seat).load(Ordering::Relaxed));
+            stamps.max().map(|last| {
+                let since = Instant::from_nanos(last).saturating_duration_since(start);
+                since.as_nanos() as u64
             })
         };
-        let (alive_ns, online_ns) = (nanos(|seat| &seat.alive), nanos(|seat| &seat.online));
+        let (alive_ns, online_ns) = (last(|seat| &seat.alive), last(|seat| &seat.online));
         self.until_parked(deadline, round)?;
         Ok(record::Bare {
             round,

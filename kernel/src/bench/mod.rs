@@ -58,14 +58,14 @@ impl Bench<'_> {
         (round, doorbells() - before)
     }
 
-    /// Runs so many rounds, from all APs online to all APs online.
+    /// Runs so many rounds, from all APs online to all APs online, and adds what they give to
+    /// `results`.
     ///
     /// # Errors
     ///
     /// In the first round that does not bring up everybody: figures of different numbers of APs
-    /// are not to be compared.
-    pub async fn run(&self, rounds: u32) -> Result<Results, Box<dyn Error>> {
-        let mut results = Results::default();
+    /// are not to be compared. The rounds before it stand.
+    pub async fn run(&self, rounds: u32, results: &mut Results) -> Result<(), Box<dyn Error>> {
         let bare = Bare::prepare(self.cpus, self.platform)?;
         for round in 1..=rounds {
             self.take_down().await?;
@@ -88,7 +88,7 @@ impl Bench<'_> {
                 results.bringups.push(record);
             }
         }
-        Ok(results)
+        Ok(())
     }
 
     async fn take_down(&self) -> Result<(), NotParked> {
@@ -122,7 +122,11 @@ impl Results {
             let mut online: Vec<u64> = of_strategy.filter_map(|record| record.online_ns).collect();
             comparison.strategy(strategy.name(), &mut online);
         }
-        let mut bare: Vec<u64> = self.bares.iter().map(|record| record.online_ns).collect();
+        let mut bare: Vec<u64> = self
+            .bares
+            .iter()
+            .filter_map(|record| record.online_ns)
+            .collect();
         comparison.yardstick("bare", &mut bare);
         let mut floor: Vec<u64> = self.floors.iter().map(|record| record.total_ns).collect();
         comparison.yardstick("floor", &mut floor);

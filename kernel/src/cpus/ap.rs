@@ -11,7 +11,7 @@ use reveille_smp::{
 };
 use x86_64::instructions::{hlt, interrupts};
 
-use super::{inbox::Inbox, machine::Hardware};
+use super::{inbox::Inbox, machine::Hardware, online::OnlineList};
 use crate::{percpu::PerCpu, platform::CpuPlatform};
 
 /// All that an AP needs to live, prepared by the BSP before the AP is kicked and never freed.
@@ -22,6 +22,8 @@ pub struct ApContext {
     pub(super) ap: &'static Ap,
     /// Work that others send it.
     pub(super) inbox: &'static Inbox,
+    /// The list that it joins and leaves.
+    pub(super) online: &'static OnlineList,
     /// What it runs before it is online.
     pub(super) steps: Steps,
     /// What its executor runs on.
@@ -93,7 +95,6 @@ impl ApContext {
             // Claimed and silent: the BSP reports it as stuck.
             halt();
         }
-        self.platform.was_reset();
         let mut executor = self.home.move_in(&self.platform);
         interrupts::enable();
 
@@ -113,6 +114,7 @@ impl ApContext {
 
         interrupts::disable();
         self.inbox.close();
+        self.online.leave(*cpu);
         self.home.move_out(executor);
         self.area.leave();
         match end {

@@ -19,6 +19,12 @@ pub type Job = Box<dyn FnOnce() + Send>;
 const CAPACITY: usize = 16;
 
 /// The inbox of one CPU. Open while the CPU is online.
+///
+/// # Memory ordering
+///
+/// Opening is a release store and sending begins with an acquire load, so a sender sees what the
+/// CPU did before it opened. A sender that saw the inbox open may push after it was closed and
+/// emptied; that job is dropped when the inbox opens again, and never run by a later life.
 pub struct Inbox {
     jobs: ArrayQueue<Job>,
     waker: AtomicWaker,
@@ -55,12 +61,17 @@ impl Inbox {
 
     /// Takes jobs from now on.
     pub(super) fn open(&self) {
+        self.empty();
         self.is_open.store(true, Ordering::Release);
     }
 
     /// Takes no more jobs, and drops those that have not been run.
     pub(super) fn close(&self) {
         self.is_open.store(false, Ordering::Release);
+        self.empty();
+    }
+
+    fn empty(&self) {
         while self.jobs.pop().is_some() {}
     }
 

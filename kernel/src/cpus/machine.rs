@@ -7,7 +7,7 @@ use core::time::Duration;
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
     cpu::ApicId,
-    machine::{Evidence, Machine, SendError},
+    machine::{Evidence, Machine, SendError, Strangers},
 };
 use reveille_trampoline::Trampoline;
 
@@ -76,6 +76,14 @@ impl Machine for Hardware {
 
     fn forget_evidence(&self, target: ApicId) {
         self.trampoline.forget(target.0);
+    }
+
+    fn strangers(&self) -> Strangers {
+        let (count, last) = self.trampoline.strangers();
+        Strangers {
+            count,
+            last: ApicId(last),
+        }
     }
 }
 

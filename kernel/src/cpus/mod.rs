@@ -10,4 +10,4 @@ pub mod roll_call;
 mod steps;
 
 #[cfg(target_os = "none")]
-pub use prepare::{Cpus, PrepareError, area, directory};
+pub use prepare::{Cpus, PrepareError, area};

@@ -5,49 +5,63 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use reveille_smp::cpu::CpuIndex;
 
-/// The CPUs that are online. One CPU at a time may join, which is why joining is a serialised step;
-/// anybody may read.
+/// The CPUs that are online. Joining is a serialised step, so that they stand in the order of the
+/// bring-up; anybody may read.
 ///
 /// # Memory ordering
 ///
-/// An entry is written before the length that covers it, which is a release store; a reader's
-/// acquire load of the length thus sees every entry below it.
+/// A CPU takes its place by a read-modify-write and then fills it in. A place that is taken and not
+/// yet filled reads as vacant. Should a CPU join beside another, because the bring-up has stopped
+/// waiting for it, each still has a place of its own.
 pub struct OnlineList {
     entries: Box<[AtomicU32]>,
-    len: AtomicU32,
+    taken: AtomicU32,
 }
+
+/// No CPU has this number.
+const VACANT: u32 = u32::MAX;
 
 impl OnlineList {
     /// An empty list for so many CPUs.
     pub fn with_capacity(cpus: usize) -> Self {
         Self {
-            entries: (0..cpus).map(|_| AtomicU32::new(0)).collect(),
-            len: AtomicU32::new(0),
+            entries: (0..cpus).map(|_| AtomicU32::new(VACANT)).collect(),
+            taken: AtomicU32::new(0),
         }
     }
 
     /// Adds a CPU; `false` when the list is full.
     pub(super) fn join(&self, cpu: CpuIndex) -> bool {
-        let len = self.len.load(Ordering::Relaxed);
-        let Some(entry) = self.entries.get(len as usize) else {
-            return false;
-        };
-        entry.store(cpu.0, Ordering::Relaxed);
-        self.len.store(len + 1, Ordering::Release);
-        true
+        let place = self.taken.fetch_add(1, Ordering::Relaxed) as usize;
+        let entry = self.entries.get(place);
+        if let Some(entry) = entry {
+            entry.store(cpu.0, Ordering::Release);
+        }
+        entry.is_some()
     }
 
-    /// Empties the list, when all its CPUs have parked.
+    /// Removes a CPU that does not take part any more.
+    pub(super) fn leave(&self, cpu: CpuIndex) {
+        for entry in &self.entries {
+            let _ = entry.compare_exchange(cpu.0, VACANT, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes all places vacant. To be called when all CPUs of the list have parked.
     pub fn clear(&self) {
-        self.len.store(0, Ordering::Release);
+        for entry in &self.entries {
+            entry.store(VACANT, Ordering::Relaxed);
+        }
+        self.taken.store(0, Ordering::Relaxed);
     }
 
     /// The CPUs in the list.
     pub fn iter(&self) -> impl Iterator<Item = CpuIndex> {
-        let len = self.len.load(Ordering::Acquire) as usize;
-        self.entries[..len]
+        let numbers = self
+            .entries
             .iter()
-            .map(|entry| CpuIndex(entry.load(Ordering::Relaxed)))
+            .map(|entry| entry.load(Ordering::Acquire));
+        numbers.filter(|&number| number != VACANT).map(CpuIndex)
     }
 }
 
@@ -61,7 +75,10 @@ mod tests {
         assert!(list.join(CpuIndex(3)) && list.join(CpuIndex(1)));
         assert!(!list.join(CpuIndex(2)));
         assert!(list.iter().eq([CpuIndex(3), CpuIndex(1)]));
+        list.leave(CpuIndex(3));
+        assert!(list.iter().eq([CpuIndex(1)]));
         list.clear();
-        assert_eq!(list.iter().count(), 0);
+        assert!(list.join(CpuIndex(2)));
+        assert!(list.iter().eq([CpuIndex(2)]));
     }
 }

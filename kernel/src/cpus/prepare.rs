@@ -84,6 +84,7 @@ impl Cpus {
                 area: area(ap.cpu, ap.apic_id, stack(ap.cpu, StackPurpose::Main)?)?,
                 ap,
                 inbox: &inboxes[ap.cpu.as_usize() - 1],
+                online,
                 steps,
                 platform: CpuPlatform::new(ap.apic_id, clock, apic, timer)?,
                 machine,
@@ -98,13 +99,21 @@ impl Cpus {
                 .collect(),
         );
 
-        let landings = contexts.iter().map(|context| Landing {
-            apic_id: context.ap.apic_id.0,
-            state: context.ap.slot.state().as_atomic(),
-            stack_top: context.area.stacks().main.top,
-            argument: context.argument(),
+        let landings = contexts.iter().map(|context| {
+            let ap = context.ap;
+            let stack_top = context.area.stacks().main.top;
+            // SAFETY: stack and context are the AP's own, never freed, and left alone by all
+            // others but for the bare benchmark, which runs only while the AP is parked.
+            unsafe {
+                Landing::new(
+                    ap.apic_id.0,
+                    ap.slot.state().as_atomic(),
+                    stack_top,
+                    context.argument(),
+                )
+            }
         });
-        let directory = directory(landings.collect())?;
+        let directory = Directory::new(landings.collect::<Vec<_>>().leak())?;
         let cpus = Self {
             plan,
             machine,
@@ -129,10 +138,15 @@ impl Cpus {
         }
     }
 
-    /// Directs started APs to their own landings. To be called while no AP is on its way.
+    /// Directs started APs to their own landings. To be called while all of them are down.
     pub fn open_landings(&self) {
-        self.machine.trampoline.set_directory(self.directory);
-        self.machine.trampoline.set_entry(ap::enter);
+        // SAFETY: no AP is on its way while all are down; `enter` takes contexts; the stacks are
+        // mapped in the kernel's page tables, which the trampoline loads.
+        unsafe {
+            self.machine
+                .trampoline
+                .set_landings(self.directory, ap::enter);
+        }
     }
 
     /// The per-CPU areas of the APs.
@@ -147,12 +161,6 @@ impl Cpus {
             Some((cpu, context.inbox))
         })
     }
-}
-
-/// Landings in the order in which the trampoline looks for them. They stay for good.
-pub fn directory(mut landings: Vec<Landing>) -> Result<Directory, DirectoryError> {
-    landings.sort_by_key(|landing| landing.apic_id);
-    Directory::new(landings.leak())
 }
 
 /// Makes the area of a CPU around its main stack, with the stacks of its exceptions. It is never
@@ -188,7 +196,9 @@ fn install_trampoline(mode: ApicMode) -> Result<Trampoline, PrepareError> {
         claim: Claim {
             mask: claim::STAGE_MASK,
             kicked: claim::KICKED,
-            delta: claim::DELTA,
+            delta: claim::CLAIM,
+            given_up: claim::GIVEN_UP,
+            late_delta: claim::COME_LATE,
         },
     };
     // SAFETY: the two pages are set aside for this, mapped at their own addresses and writable;

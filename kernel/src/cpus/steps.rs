@@ -34,7 +34,7 @@ impl Step for Join {
     }
 
     fn mode(&self) -> Mode {
-        // The list takes one writer at a time.
+        // The list is to have the order of the bring-up.
         Mode::Serialised
     }
 

@@ -1,4 +1,4 @@
-//! One attempt to bring up one AP.
+//! One attempt to bring up one AP: kick it, wait until it is alive, lead it online.
 
 use core::time::Duration;
 
@@ -8,10 +8,9 @@ use reveille_executor::Instant;
 
 use super::{Ap, Report, Shared, Timing, polls::Polls};
 use crate::{
-    machine::{Evidence, Machine, SendError},
+    machine::{Evidence, Machine},
     outcome::Outcome,
     state::Stage,
-    step::Mode,
 };
 
 /// What one task does for its AP. The report counts the task's own polls.
@@ -35,62 +34,76 @@ pub(super) async fn attempt<M: Machine>(shared: Rc<Shared<M>>, index: usize) -> 
     report
 }
 
-struct Attempt<'a, M> {
-    shared: &'a Shared<M>,
-    ap: &'a Ap,
-    report: Report,
-    polls: &'a Polls,
+pub(super) struct Attempt<'a, M> {
+    pub(super) shared: &'a Shared<M>,
+    pub(super) ap: &'a Ap,
+    pub(super) report: Report,
+    pub(super) polls: &'a Polls,
 }
+
+/// A slot that was given up may belong to a CPU that is still on its way. INIT is sent to it, but
+/// takes effect when that CPU sees it; this is how long that may take before the slot is opened
+/// again.
+const STRAGGLER_DELAY: Duration = Duration::from_millis(10);
 
 impl<M: Machine> Attempt<'_, M> {
     /// The whole way. Both sides of the result are outcomes: the error leaves early by `?`.
     async fn run(&mut self) -> Result<Outcome, Outcome> {
-        let kicked = self.kick().await?;
-        self.await_alive(kicked).await?;
+        match self.stage() {
+            stage if stage.is_down() => {
+                let kicked = self.kick(stage).await?;
+                self.await_alive(kicked).await?;
+            }
+            // It claimed in time and was alive only after an earlier attempt had ended.
+            Stage::Alive => {}
+            Stage::Online => return Ok(Outcome::Online),
+            Stage::Claimed => {
+                self.report.reason = Some("an earlier attempt started it, and it is not alive yet");
+                return Err(Outcome::StuckLongMode);
+            }
+            _ => {
+                self.report.reason = Some("it has not yet left an earlier attempt's steps");
+                return Err(Outcome::Failed);
+            }
+        }
         self.go_online().await?;
         Ok(Outcome::Online)
     }
 
     /// INIT, the delay, the first SIPI; when that was sent.
-    async fn kick(&mut self) -> Result<Instant, Outcome> {
-        let stage = self.ap.slot.state().load().stage();
-        if !stage.is_down() {
-            self.report.reason = Some("its slot is in use by an earlier attempt");
-            return Err(Outcome::Late);
-        }
+    async fn kick(&mut self, from: Stage) -> Result<Instant, Outcome> {
         let machine = &self.shared.bring_up.machine;
-        machine.forget_evidence(self.ap.apic_id);
         self.report.init = Some(machine.now());
-        self.sent(machine.send_init(self.ap.apic_id))?;
-        let delay = self.timing().init_delay;
+        if let Err(error) = machine.send_init(self.ap.apic_id) {
+            self.report.reason = Some(error.reason());
+            return Err(Outcome::NeverStarted);
+        }
+        let delay = match from {
+            Stage::GivenUp => self.timing().init_delay.max(STRAGGLER_DELAY),
+            _ => self.timing().init_delay,
+        };
         if delay > Duration::ZERO {
             self.shared.bring_up.timer.sleep(delay).await;
             self.polls.progress();
         }
-        // INIT has reset whoever an earlier SIPI might still have started, so nobody can claim the
-        // new generation but the CPU that the next SIPI starts.
+        // INIT has reset whoever an earlier SIPI might still have started: no evidence comes but
+        // that of the CPU which the next SIPI starts, and nobody else claims the new generation.
+        machine.forget_evidence(self.ap.apic_id);
         if self.ap.slot.kick().is_err() {
-            self.report.reason = Some("its slot was taken while it was reset");
-            return Err(Outcome::Late);
+            self.report.reason = Some("its slot is in use");
+            return Err(Outcome::Failed);
         }
         let kicked = machine.now();
         self.report.sipi = Some(kicked);
-        self.send_sipi()?;
+        self.report.sipis = 1;
+        if let Err(error) = machine.send_sipi(self.ap.apic_id) {
+            // It may have gone out all the same. Then the AP has claimed, or loses to this.
+            if self.ap.slot.state().give_up().is_ok() {
+                self.report.reason = Some(error.reason());
+                return Err(Outcome::NeverStarted);
+            }
+        }
         Ok(kicked)
-    }
-
-    fn send_sipi(&mut self) -> Result<(), Outcome> {
-        self.report.sipis += 1;
-        self.sent(self.shared.bring_up.machine.send_sipi(self.ap.apic_id))
-    }
-
-    fn sent(&mut self, result: Result<(), SendError>) -> Result<(), Outcome> {
-        result.map_err(|error| {
-            self.report.reason = Some(error.reason());
-            // Where the SIPI was refused the slot is open; nobody may come in later.
-            let _ = self.ap.slot.state().give_up();
-            Outcome::NeverStarted
-        })
     }
 
     /// Waits for ALIVE, sends one more SIPI if the first left no trace, and gives up at the
@@ -102,20 +115,18 @@ impl<M: Machine> Attempt<'_, M> {
             ..
         } = self.timing();
         if sipi_repeat < alive_timeout {
-            if self
-                .is_alive_until(kicked.saturating_add(sipi_repeat))
-                .await
-            {
+            let repeat_at = kicked.saturating_add(sipi_repeat);
+            if self.is_alive_until(repeat_at).await {
                 return Ok(());
             }
             if self.evidence() == Evidence::None && self.stage() == Stage::Kicked {
-                self.send_sipi()?;
+                self.report.sipis += 1;
+                // Should it be refused, the first one may still do its work until the deadline.
+                let _ = self.shared.bring_up.machine.send_sipi(self.ap.apic_id);
             }
         }
-        if self
-            .is_alive_until(kicked.saturating_add(alive_timeout))
-            .await
-        {
+        let deadline = kicked.saturating_add(alive_timeout);
+        if self.is_alive_until(deadline).await {
             return Ok(());
         }
         match self.ap.slot.state().give_up() {
@@ -131,10 +142,8 @@ impl<M: Machine> Attempt<'_, M> {
     }
 
     async fn is_alive_until(&mut self, deadline: Instant) -> bool {
-        let alive = self
-            .ap
-            .slot
-            .until(|slot| slot.state().load().stage() == Stage::Alive);
+        let slot = &self.ap.slot;
+        let alive = slot.until(|slot| slot.state().load().stage() == Stage::Alive);
         let _ = self.shared.bring_up.timer.timeout_at(deadline, alive).await;
         self.polls.progress();
         // Not the time-out's result but the word decides: the deadline may fire though the flag is
@@ -142,99 +151,15 @@ impl<M: Machine> Attempt<'_, M> {
         self.stage() == Stage::Alive
     }
 
-    /// Calls the AP section by section: in a serialised one it holds the turn.
-    async fn go_online(&mut self) -> Result<(), Outcome> {
-        let shared = self.shared;
-        let last = shared.bring_up.steps.len();
-        for (section, next) in shared
-            .sections
-            .iter()
-            .zip(shared.sections.iter().skip(1).map(Some).chain([None]))
-        {
-            if section.mode == Mode::Concurrent && self.stage() != Stage::Alive {
-                // Permitted together with the serialised section before it.
-                continue;
-            }
-            let turn = match section.mode {
-                Mode::Serialised => Some(shared.turnstile.turn(self.ap.cpu).await),
-                Mode::Concurrent => None,
-            };
-            self.polls.progress();
-            // What runs concurrently behind the section needs no word from the BSP.
-            let permitted = match next {
-                Some(next) if next.mode == Mode::Concurrent => next.steps.end,
-                _ => section.steps.end,
-            };
-            self.let_run(permitted)?;
-            self.await_passed(section.steps.end).await?;
-            drop(turn);
-        }
-        if shared.sections.is_empty() {
-            self.let_run(last)?;
-        }
-        self.await_passed(last).await
-    }
-
-    fn let_run(&mut self, steps: usize) -> Result<(), Outcome> {
-        if self.stage() != Stage::Alive {
-            self.ap.slot.permit(steps);
-            return Ok(());
-        }
-        self.ap
-            .slot
-            .call(steps)
-            .map(drop)
-            .map_err(|_| Outcome::Failed)
-    }
-
-    /// Waits until the AP has run so many steps; behind the last one, until it is online.
-    async fn await_passed(&mut self, steps: usize) -> Result<(), Outcome> {
-        let is_last = steps == self.shared.bring_up.steps.len();
-        let passed = self
-            .ap
-            .slot
-            .until(|slot| match slot.state().load().stage() {
-                Stage::Starting => !is_last && slot.passed() >= steps,
-                _ => true,
-            });
-        let in_time = self
-            .shared
-            .bring_up
-            .timer
-            .timeout(self.timing().online_timeout, passed)
-            .await;
-        self.polls.progress();
-        match self.stage() {
-            Stage::Online => Ok(()),
-            Stage::Starting if in_time.is_ok() => Ok(()),
-            Stage::Starting => {
-                self.report.reason = Some("it did not finish the step in time");
-                Err(Outcome::Failed)
-            }
-            _ => {
-                self.report.reason = self.ap.slot.error().map(|error| error.reason());
-                Err(Outcome::Failed)
-            }
-        }
-        .inspect_err(|_| {
-            self.report.step = self
-                .shared
-                .bring_up
-                .steps
-                .get(self.ap.slot.passed())
-                .map(|step| step.name());
-        })
-    }
-
-    fn stage(&self) -> Stage {
+    pub(super) fn stage(&self) -> Stage {
         self.ap.slot.state().load().stage()
+    }
+
+    pub(super) fn timing(&self) -> Timing {
+        self.shared.bring_up.timing
     }
 
     fn evidence(&self) -> Evidence {
         self.shared.bring_up.machine.evidence(self.ap.apic_id)
-    }
-
-    fn timing(&self) -> Timing {
-        self.shared.bring_up.timing
     }
 }

@@ -1,6 +1,6 @@
 //! The BSP's side: the bring-up of every AP as a future, driven by one of the strategies.
 //!
-//! One AP's way, in `attempt.rs`:
+//! One AP's way, in `attempt.rs` and, from the turn on, in `online.rs`:
 //!
 //! ```text
 //! INIT ─▶ delay ─▶ KICKED, SIPI ─▶ alive? ──no evidence──▶ SIPI again ─▶ alive? ──deadline──▶ outcome
@@ -13,6 +13,7 @@
 
 mod attempt;
 mod down;
+mod online;
 mod polls;
 mod report;
 
@@ -27,7 +28,7 @@ pub use report::{Report, Round};
 
 use crate::{
     cpu::{ApicId, CpuIndex},
-    machine::Machine,
+    machine::{Machine, Strangers},
     slot::Slot,
     step::{Section, Steps, sections},
     strategy::Strategy,
@@ -111,8 +112,15 @@ impl<M: Machine> BringUp<M> {
             turnstile: Turnstile::default(),
             sections: sections(self.steps),
         });
+        let before = self.machine.strangers().count;
         let reports = strategy.drive(&shared, spawner).await;
-        Round::new(strategy, reports, self.machine.now())
+        let mut round = Round::new(strategy, reports, self.machine.now());
+        let strangers = self.machine.strangers();
+        round.strangers = Strangers {
+            count: strangers.count.wrapping_sub(before),
+            ..strangers
+        };
+        round
     }
 }
 

@@ -4,11 +4,14 @@ use alloc::{string::String, vec::Vec};
 
 use reveille_executor::Instant;
 
+use super::Ap;
 use crate::{
     cpu::{ApicId, CpuIndex},
+    machine::Strangers,
     outcome::Outcome,
     record,
     slot::Slot,
+    state::Stage,
     strategy::Strategy,
 };
 
@@ -73,8 +76,12 @@ impl Report {
         }
     }
 
-    /// Adds the outcome and what the AP itself wrote down.
+    /// Adds the outcome and what the AP itself wrote down, if this attempt kicked it: else the
+    /// slot still tells of an earlier one.
     pub(super) fn conclude(self, outcome: Outcome, slot: &Slot) -> Self {
+        if self.sipi.is_none() {
+            return Self { outcome, ..self };
+        }
         Self {
             outcome,
             real: slot.real.get(),
@@ -97,21 +104,39 @@ pub struct Round {
     pub start: Instant,
     /// When every outcome was known.
     pub end: Instant,
+    /// CPUs that arrived in this round with an id that no slot carries.
+    pub strangers: Strangers,
 }
 
 impl Round {
     pub(super) fn new(strategy: Strategy, reports: Vec<Report>, end: Instant) -> Self {
-        let start = reports
-            .iter()
-            .filter_map(|report| report.init)
-            .min()
-            .unwrap_or(end);
+        let start = first_init(&reports).unwrap_or(end);
         Self {
             strategy,
             reports,
             start,
             end,
+            strangers: Strangers {
+                count: 0,
+                last: ApicId(0),
+            },
         }
+    }
+
+    /// Looks once more at the APs that missed their deadline, and reports as late those that have
+    /// answered since: they are parked, or wait to be called by another attempt.
+    pub fn notice_late(&mut self, aps: &[Ap]) {
+        for (report, ap) in self.reports.iter_mut().zip(aps) {
+            let has_answered = matches!(ap.slot.state().load().stage(), Stage::Late | Stage::Alive);
+            if has_answered && report.outcome.is_failure() {
+                report.outcome = Outcome::Late;
+            }
+        }
+    }
+
+    /// When the first INIT was sent.
+    pub fn first_init(&self) -> Option<Instant> {
+        first_init(&self.reports)
     }
 
     /// How many APs are online.
@@ -159,6 +184,18 @@ impl Round {
         }
     }
 
+    /// A record for the CPUs that arrived with unknown ids, if there were any: it names the last.
+    pub fn stranger_record(&self) -> Option<record::Cpu> {
+        let Strangers { count, last } = self.strangers;
+        (count > 0).then(|| record::Cpu {
+            reason: Some(match count {
+                1 => String::from("it arrived and was parked"),
+                _ => alloc::format!("it is the last of {count} that arrived and were parked"),
+            }),
+            ..record::Cpu::unwoken(None, last, Outcome::UnknownId)
+        })
+    }
+
     /// One AP's report as a record.
     pub fn cpu_record(&self, report: &Report, place: Option<crate::cpu::Place>) -> record::Cpu {
         let nanos = |at: Option<Instant>| at.map(|at| self.nanos(at));
@@ -181,4 +218,8 @@ impl Round {
             polls: report.polls,
         }
     }
+}
+
+fn first_init(reports: &[Report]) -> Option<Instant> {
+    reports.iter().filter_map(|report| report.init).min()
 }

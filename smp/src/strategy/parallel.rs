@@ -4,8 +4,6 @@
 //! much, as under a hypervisor, the online phase thus overlaps with the kicks, and an AP that has
 //! just become alive is called while it is still awake.
 
-use core::{future::poll_fn, mem, task::Poll};
-
 use alloc::{rc::Rc, vec::Vec};
 
 use futures_util::future::join_all;
@@ -14,6 +12,7 @@ use reveille_executor::Spawner;
 use crate::{
     bringup::{Report, Shared},
     machine::Machine,
+    round::next_round,
 };
 
 /// Rounds of the executor from one kick to the next. In the first the AP is kicked; in the second
@@ -29,18 +28,4 @@ pub(super) async fn drive<M: Machine>(shared: &Rc<Shared<M>>, spawner: &Spawner)
         }
     }
     join_all(reports).await
-}
-
-/// Lets every task that is ready be polled once.
-async fn next_round() {
-    let mut is_first = true;
-    poll_fn(|context| {
-        if mem::take(&mut is_first) {
-            context.waker().wake_by_ref();
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    })
-    .await;
 }

@@ -17,7 +17,7 @@ use reveille_smp::{
     ap::{self, Arrival},
     bringup::{Ap, BringUp, NotParked, Round, Timing, take_down},
     cpu::{ApicId, CpuIndex},
-    machine::{Evidence, Machine, SendError},
+    machine::{Evidence, Machine, SendError, Strangers},
     step::Steps,
     strategy::Strategy,
 };
@@ -39,8 +39,14 @@ pub(crate) enum Nature {
     StopsClaimed,
     /// At its first start it needs so much longer to claim its slot.
     LateAtFirst(Duration),
+    /// It is alive, and then nothing moves it for so long.
+    FreezesWhenAlive(Duration),
+    /// Its APIC has an id that no slot carries.
+    HasUnknownId,
     /// The machine's APIC cannot name it.
     Unreachable,
+    /// Each SIPI to it is reported as refused, and goes out all the same.
+    SipiRefused,
 }
 
 /// A machine with its APs; clones mean the same one. One at a time in a thread.
@@ -54,6 +60,7 @@ struct World {
     cpus: Vec<FakeCpu>,
     /// INITs that reached a CPU while it was neither waiting nor parked: what must never happen.
     wrongful_inits: AtomicU64,
+    strangers: AtomicU64,
 }
 
 struct FakeCpu {
@@ -62,6 +69,8 @@ struct FakeCpu {
     latency: Duration,
     sipis: AtomicU64,
     evidence: AtomicU64,
+    /// Until when it does not move, in nanoseconds.
+    frozen_until: AtomicU64,
 }
 
 #[derive(Clone, Copy)]
@@ -69,6 +78,7 @@ enum Event {
     RealMode,
     LongMode,
     Claim,
+    Thaw,
 }
 
 /// From one stage of an AP's start to the next.
@@ -91,6 +101,7 @@ impl Fake {
                 latency,
                 sipis: AtomicU64::new(0),
                 evidence: AtomicU64::new(0),
+                frozen_until: AtomicU64::new(0),
             })
             .collect();
         AGENDA.take();
@@ -103,6 +114,7 @@ impl Fake {
             steps,
             cpus,
             wrongful_inits: AtomicU64::new(0),
+            strangers: AtomicU64::new(0),
         })))
     }
 
@@ -128,6 +140,11 @@ impl Fake {
         self.on_bsp(Timing::default(), async |bring_up, _| {
             take_down(&bring_up).await
         })
+    }
+
+    /// Lets the APs run while the BSP does something else.
+    pub(crate) fn settle(&self) {
+        while self.run_residents() {}
     }
 
     /// INITs that hit a CPU which was running.
@@ -175,6 +192,9 @@ impl Fake {
             RESIDENTS.with_borrow(|residents| residents.keys().rev().copied().collect());
         let mut polls = 0;
         for index in indices {
+            if self.0.cpus[index].frozen_until.load(Ordering::Relaxed) > self.now().as_nanos() {
+                continue;
+            }
             let resident = RESIDENTS.with_borrow_mut(|residents| residents.remove(&index));
             if let Some(mut executor) = resident {
                 polls += executor.poll_ready();
@@ -220,12 +240,18 @@ impl Fake {
                     _ => self.schedule(index, STAGE, Event::Claim),
                 }
             }
+            (Event::Claim, Nature::HasUnknownId) => {
+                self.0.strangers.fetch_add(1, Ordering::Relaxed);
+            }
             (Event::Claim, nature) => {
-                let is_claimed = self.0.aps[index].slot.state().claim().is_ok();
-                if is_claimed && nature != Nature::StopsClaimed {
+                let state = self.0.aps[index].slot.state();
+                if state.claim().is_err() {
+                    let _ = state.come_late();
+                } else if nature != Nature::StopsClaimed {
                     self.enter_rust(index);
                 }
             }
+            (Event::Thaw, _) => {}
         }
     }
 
@@ -244,11 +270,19 @@ impl Fake {
                 .park()
                 .expect("its life ended with a request or a failure");
         };
-        let executor = self.executor(1);
+        let mut executor = self.executor(1);
         executor
             .spawner()
             .spawn(life)
             .expect("a fresh executor has a slot left");
+        if let Nature::FreezesWhenAlive(span) = self.0.cpus[index].nature {
+            executor.poll_ready();
+            let thaw = self.now().saturating_add(span).as_nanos();
+            self.0.cpus[index]
+                .frozen_until
+                .store(thaw, Ordering::Relaxed);
+            self.schedule(index, span, Event::Thaw);
+        }
         RESIDENTS.with_borrow_mut(|residents| residents.insert(index, executor));
     }
 }
@@ -276,7 +310,17 @@ impl Machine for Fake {
             Nature::LosesFirstSipi if earlier == 0 => {}
             _ => self.schedule(Self::index(target), cpu.latency, Event::RealMode),
         }
-        Ok(())
+        match cpu.nature {
+            Nature::SipiRefused => Err(SendError::Busy),
+            _ => Ok(()),
+        }
+    }
+
+    fn strangers(&self) -> Strangers {
+        Strangers {
+            count: self.0.strangers.load(Ordering::Relaxed) as u32,
+            last: ApicId(0xbad),
+        }
     }
 
     fn evidence(&self, target: ApicId) -> Evidence {
