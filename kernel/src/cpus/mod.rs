@@ -1,5 +1,6 @@
 //! All CPUs of the machine: what each needs, how an AP lives, and what the CPUs do for each other.
 
+#[cfg(target_os = "none")]
 pub mod ap;
 pub mod inbox;
 pub mod machine;
@@ -7,6 +8,7 @@ pub mod online;
 #[cfg(target_os = "none")]
 mod prepare;
 pub mod roll_call;
+#[cfg(target_os = "none")]
 mod steps;
 
 #[cfg(target_os = "none")]

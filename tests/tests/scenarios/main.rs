@@ -8,6 +8,7 @@ mod boot;
 mod boots;
 mod command;
 mod command_line;
+mod late;
 // It looks for processes in /proc and waits for their end by pidfd.
 #[cfg(target_os = "linux")]
 mod left_behind;
