@@ -23,6 +23,14 @@ impl Shared {
         shared
     }
 
+    /// The same, with the AP alive.
+    fn alive() -> Arc<Self> {
+        let shared = Self::kicked();
+        shared.slot.state().claim().unwrap();
+        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+        shared
+    }
+
     fn write_stack(&self) {
         // SAFETY: loom checks that no other thread is here at the same time.
         self.stack.with_mut(|stack| unsafe { *stack += 1 });
@@ -44,14 +52,20 @@ impl Shared {
     }
 }
 
+/// Lets the AP's side run beside the BSP's.
+fn on_ap<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    side: impl FnOnce(&Shared) -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let shared = Arc::clone(shared);
+    thread::spawn(move || side(&shared))
+}
+
 #[test]
 fn a_claim_and_a_give_up_never_both_win_and_the_stack_has_one_user() {
     loom::model(|| {
         let shared = Shared::kicked();
-        let ap = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.arrive()
-        });
+        let ap = on_ap(&shared, Shared::arrive);
         let is_given_up = shared.slot.state().give_up().is_ok();
         if is_given_up {
             shared.write_stack();
@@ -64,10 +78,7 @@ fn a_claim_and_a_give_up_never_both_win_and_the_stack_has_one_user() {
 fn of_two_arrivals_one_gets_the_stack() {
     loom::model(|| {
         let shared = Shared::kicked();
-        let other = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.arrive()
-        });
+        let other = on_ap(&shared, Shared::arrive);
         let (mine, its) = (shared.arrive(), other.join().unwrap());
         assert_ne!(mine, its);
     });
@@ -77,10 +88,7 @@ fn of_two_arrivals_one_gets_the_stack() {
 fn a_late_ap_that_meets_the_second_attempt_leaves_one_user_of_the_stack() {
     loom::model(|| {
         let shared = Shared::kicked();
-        let late = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.arrive()
-        });
+        let late = on_ap(&shared, Shared::arrive);
         if shared.slot.state().give_up().is_ok() {
             shared.write_stack();
             shared.slot.kick().unwrap();
@@ -95,15 +103,12 @@ fn a_late_ap_that_meets_the_second_attempt_leaves_one_user_of_the_stack() {
 fn the_bsp_always_hears_of_an_alive_ap_and_sees_its_time_stamps() {
     loom::model(|| {
         let shared = Shared::kicked();
-        let ap = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || {
-                assert!(shared.arrive());
-                shared
-                    .slot
-                    .arrived(Instant::from_nanos(1), Instant::from_nanos(2));
-                shared.slot.report_alive(Instant::from_nanos(3)).unwrap();
-            }
+        let ap = on_ap(&shared, |shared| {
+            assert!(shared.arrive());
+            shared
+                .slot
+                .arrived(Instant::from_nanos(1), Instant::from_nanos(2));
+            shared.slot.report_alive(Instant::from_nanos(3)).unwrap();
         });
         // A lost wake is a deadlock, which loom reports.
         block_on(
@@ -123,12 +128,9 @@ fn the_bsp_always_hears_of_an_alive_ap_and_sees_its_time_stamps() {
 fn at_the_deadline_the_ap_is_given_up_or_seen() {
     loom::model(|| {
         let shared = Shared::kicked();
-        let ap = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || {
-                if shared.arrive() {
-                    shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
-                }
+        let ap = on_ap(&shared, |shared| {
+            if shared.arrive() {
+                shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
             }
         });
         if shared.slot.state().give_up().is_err() {
@@ -146,16 +148,11 @@ fn at_the_deadline_the_ap_is_given_up_or_seen() {
 #[test]
 fn a_called_ap_always_hears_of_it_and_sees_what_the_bsp_prepared() {
     loom::model(|| {
-        let shared = Shared::kicked();
-        shared.slot.state().claim().unwrap();
-        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
-        let ap = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || {
-                block_on(shared.slot.until_called());
-                shared.write_stack();
-                block_on(shared.slot.until_permitted(0));
-            }
+        let shared = Shared::alive();
+        let ap = on_ap(&shared, |shared| {
+            block_on(shared.slot.until_called());
+            shared.write_stack();
+            block_on(shared.slot.until_permitted(0));
         });
         shared.write_stack();
         shared.slot.call(1).unwrap();
@@ -166,17 +163,12 @@ fn a_called_ap_always_hears_of_it_and_sees_what_the_bsp_prepared() {
 #[test]
 fn the_bsp_always_hears_of_a_passed_section_and_of_online() {
     loom::model(|| {
-        let shared = Shared::kicked();
-        shared.slot.state().claim().unwrap();
-        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+        let shared = Shared::alive();
         shared.slot.call(2).unwrap();
-        let ap = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || {
-                shared.write_stack();
-                shared.slot.report_passed(1, true);
-                shared.slot.report_online(Instant::from_nanos(2)).unwrap();
-            }
+        let ap = on_ap(&shared, |shared| {
+            shared.write_stack();
+            shared.slot.report_passed(1, true);
+            shared.slot.report_online(Instant::from_nanos(2)).unwrap();
         });
         block_on(shared.slot.until(|slot| slot.passed() >= 1));
         // The turn goes on here, so what the AP did in its section must be seen.
@@ -196,10 +188,7 @@ fn an_ap_that_comes_late_is_noticed_or_kicked_again_and_never_both_lost() {
     loom::model(|| {
         let shared = Shared::kicked();
         shared.slot.state().give_up().unwrap();
-        let late = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.arrive()
-        });
+        let late = on_ap(&shared, Shared::arrive);
         // The kick succeeds whether the late one has left word or not.
         let kicked = shared.slot.kick().unwrap();
         let is_claimed = late.join().unwrap();
@@ -219,17 +208,12 @@ fn an_ap_that_comes_late_is_noticed_or_kicked_again_and_never_both_lost() {
 #[test]
 fn an_ap_is_online_or_abandoned_and_both_sides_agree() {
     loom::model(|| {
-        let shared = Shared::kicked();
-        shared.slot.state().claim().unwrap();
-        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+        let shared = Shared::alive();
         shared.slot.call(1).unwrap();
-        let ap = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || {
-                let is_online = shared.slot.report_online(Instant::from_nanos(2)).is_ok();
-                // Abandoned, it never comes back to the steps.
-                is_online || !block_on(shared.slot.until_permitted(1))
-            }
+        let ap = on_ap(&shared, |shared| {
+            let is_online = shared.slot.report_online(Instant::from_nanos(2)).is_ok();
+            // Abandoned, it never comes back to the steps.
+            is_online || !block_on(shared.slot.until_permitted(1))
         });
         let is_abandoned = shared.slot.abandon().is_ok();
         assert!(ap.join().unwrap());
@@ -245,17 +229,12 @@ fn an_ap_is_online_or_abandoned_and_both_sides_agree() {
 #[test]
 fn a_second_permission_reaches_the_ap_with_what_the_bsp_did_before() {
     loom::model(|| {
-        let shared = Shared::kicked();
-        shared.slot.state().claim().unwrap();
-        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+        let shared = Shared::alive();
         shared.slot.call(1).unwrap();
-        let ap = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || {
-                assert!(block_on(shared.slot.until_permitted(1)));
-                // The section before was another CPU's: the turn has come from it over the BSP.
-                shared.write_stack();
-            }
+        let ap = on_ap(&shared, |shared| {
+            assert!(block_on(shared.slot.until_permitted(1)));
+            // The section before was another CPU's: the turn has come from it over the BSP.
+            shared.write_stack();
         });
         shared.write_stack();
         shared.slot.permit(2);
@@ -266,18 +245,13 @@ fn a_second_permission_reaches_the_ap_with_what_the_bsp_did_before() {
 #[test]
 fn an_ap_always_hears_that_it_is_sent_down_and_parks_with_its_work_seen() {
     loom::model(|| {
-        let shared = Shared::kicked();
-        shared.slot.state().claim().unwrap();
-        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+        let shared = Shared::alive();
         shared.slot.call(0).unwrap();
         shared.slot.report_online(Instant::from_nanos(2)).unwrap();
-        let ap = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || {
-                block_on(shared.slot.until_sent_down());
-                shared.write_stack();
-                shared.slot.state().park().unwrap();
-            }
+        let ap = on_ap(&shared, |shared| {
+            block_on(shared.slot.until_sent_down());
+            shared.write_stack();
+            shared.slot.state().park().unwrap();
         });
         shared.slot.go_down().unwrap();
         if shared.stage() == Stage::Parked {
