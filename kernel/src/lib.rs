@@ -4,6 +4,7 @@
 extern crate alloc;
 
 pub mod acpi;
+pub mod alarm;
 pub mod apic;
 pub mod backtrace;
 #[cfg(target_os = "none")]

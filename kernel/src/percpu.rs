@@ -18,6 +18,7 @@ use reveille_smp::cpu::{ApicId, CpuIndex};
 use x86_64::{VirtAddr, registers::model_specific::GsBase};
 
 use crate::{
+    alarm::Alarm,
     interrupts::{gdt::Tables, idt},
     memory::stacks::StackPurpose,
     panic,
@@ -95,6 +96,7 @@ pub struct PerCpu {
     apic_id: ApicId,
     stacks: CpuStacks,
     tables: Tables,
+    alarm: Alarm,
     presence: Presence,
 }
 
@@ -132,6 +134,7 @@ impl PerCpu {
             apic_id,
             stacks,
             tables: Tables::new(),
+            alarm: Alarm::new(),
             presence: Presence::in_word(AtomicU8::new(0)),
         }
     }
@@ -154,6 +157,7 @@ impl PerCpu {
             .store(ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
         GsBase::write(VirtAddr::from_ptr(self));
         idt::load();
+        self.alarm.was_reset();
         self.presence.come();
         panic::halt_if_run_is_ending();
     }
@@ -195,6 +199,11 @@ impl PerCpu {
     /// The CPU's APIC id.
     pub fn apic_id(&self) -> ApicId {
         self.apic_id
+    }
+
+    /// What the CPU knows of its timer; nobody else touches it.
+    pub(crate) fn alarm(&self) -> &Alarm {
+        &self.alarm
     }
 
     /// The CPU's stacks.

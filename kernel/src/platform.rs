@@ -1,7 +1,5 @@
 //! What an executor asks of its CPU: the clock, the doorbell, and sleep by halting.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-
 use reveille_executor::{Clock, Doorbell, Idle, Instant, SleepGate};
 use reveille_smp::cpu::ApicId;
 use x86_64::instructions::interrupts;
@@ -9,6 +7,7 @@ use x86_64::instructions::interrupts;
 use crate::{
     apic::{ApicError, LocalApic, timer::ApicTimer},
     interrupts::vectors::Vector,
+    percpu::PerCpu,
     time::TscClock,
 };
 
@@ -19,12 +18,7 @@ pub struct CpuPlatform {
     apic: LocalApic,
     timer: ApicTimer,
     owner: ApicId,
-    /// When the owner's timer rings, in nanoseconds, or [`UNPREPARED`]. Only the owner touches it.
-    alarm: AtomicU64,
 }
-
-/// The owner's timer has not been prepared since the CPU was reset.
-const UNPREPARED: u64 = u64::MAX;
 
 impl CpuPlatform {
     /// The platform of the CPU whose id is `owner`.
@@ -44,30 +38,12 @@ impl CpuPlatform {
             apic,
             timer,
             owner,
-            alarm: AtomicU64::new(UNPREPARED),
         })
     }
 
-    /// Says that the owner, which calls this, was reset: its timer has forgotten everything.
-    pub fn was_reset(&self) {
-        self.alarm.store(UNPREPARED, Ordering::Relaxed);
-    }
-
-    /// Makes sure that the timer rings at `until` or earlier. Called by the owner, interrupts off.
-    ///
-    /// An alarm that is set already and rings earlier stays: it ends one sleep for nothing, which
-    /// is cheaper than to set the timer anew for each sleep, an exit under a hypervisor. The timer
-    /// is prepared when it is first needed; most APs come online without.
+    /// Makes sure that this CPU's timer rings at `until` or earlier. Interrupts are off.
     fn set_alarm(&self, until: Instant) {
-        let alarm = self.alarm.load(Ordering::Relaxed);
-        if alarm == UNPREPARED {
-            self.timer.prepare();
-        } else if (self.now()..=until).contains(&Instant::from_nanos(alarm)) {
-            // It has not rung yet. Should it do so before the halt, it stays pending until then.
-            return;
-        }
-        self.timer.arm(until);
-        self.alarm.store(until.as_nanos(), Ordering::Relaxed);
+        PerCpu::current().alarm().set(until, &self.timer);
     }
 
     /// Halts this CPU until the condition holds, and looks again after each interrupt; `false` if

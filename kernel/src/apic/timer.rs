@@ -4,8 +4,9 @@
 //! needs no rate of its own. Else the timer counts down at a rate that is found out once, on the
 //! BSP, and taken to be the same for all CPUs.
 //!
-//! An alarm may ring early, when the instant is further away than the count-down reaches. It never
-//! rings late because of how it was set: one in the past rings at once.
+//! It may ring early: when the instant is further away than the count-down reaches, or by as much
+//! as the rate is off. `alarm.rs` keeps account of that. It never rings late because of how it was
+//! set.
 
 use core::{arch::asm, time::Duration};
 
@@ -17,6 +18,7 @@ use super::{
     register::{LVT_MASKED, Register},
 };
 use crate::{
+    alarm::Timer,
     cpuid::{Cpuid, Features, ThisCpu},
     interrupts::vectors::Vector,
     time::{Counter, TscClock, measure_tsc, read_tsc},
@@ -42,12 +44,13 @@ const TSC_DEADLINE: Msr = Msr::new(0x6e0);
 /// Local vector table, bits 17 and 18: the timer's mode. One-shot is 0.
 const LVT_TSC_DEADLINE: u32 = 0b10 << 17;
 
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
 /// Divide configuration: the timer runs at the bus's full rate.
 const DIVIDE_BY_1: u32 = 0b1011;
 
 impl ApicTimer {
-    /// Chooses the mode, and finds out the timer's rate if it is needed. To be called on the BSP;
-    /// then [`prepare`](Self::prepare) on every CPU.
+    /// Chooses the mode, and finds out the timer's rate if it is needed. To be called on the BSP.
     ///
     /// # Errors
     ///
@@ -62,9 +65,12 @@ impl ApicTimer {
         };
         Ok(Self { apic, clock, mode })
     }
+}
 
-    /// Makes this CPU's timer raise [`Vector::TIMER`]. The CPU's APIC must be enabled.
-    pub fn prepare(&self) {
+/// Each call acts on the timer of the CPU that makes it, whose APIC must be enabled.
+impl Timer for ApicTimer {
+    /// Makes the timer raise [`Vector::TIMER`].
+    fn prepare(&self) {
         let vector = Vector::TIMER.as_u32();
         match self.mode {
             Mode::TscDeadline => {
@@ -83,8 +89,7 @@ impl ApicTimer {
         }
     }
 
-    /// Sets this CPU's alarm to an instant. The last setting counts.
-    pub fn arm(&self, at: Instant) {
+    fn arm(&self, at: Instant) -> Instant {
         match self.mode {
             Mode::TscDeadline => {
                 // 0 would mean none.
@@ -93,10 +98,13 @@ impl ApicTimer {
                 // SAFETY: CPUID says that the MSR is there; it raises an interrupt for which the
                 // IDT has a handler.
                 unsafe { register.write(count) };
+                at
             }
             Mode::CountDown { ticks_per_second } => {
-                let ticks = ticks_in(at - self.clock.now(), ticks_per_second);
+                let now = self.clock.now();
+                let ticks = ticks_in(at - now, ticks_per_second);
                 self.apic.write(Register::TimerInitialCount, ticks);
+                at.min(now + time_of(ticks, ticks_per_second))
             }
         }
     }
@@ -105,7 +113,6 @@ impl ApicTimer {
 /// The count-down for a span: rounded up, so that it does not ring early by a fraction; at least 1,
 /// since 0 means no alarm; at most what the register holds.
 fn ticks_in(span: Duration, ticks_per_second: u64) -> u32 {
-    const NANOS_PER_SECOND: u64 = 1_000_000_000;
     /// The longest count-down lasts less than this at any rate above 1 MHz.
     const LONGEST: Duration = Duration::from_secs(4295);
     let nanos = span.min(LONGEST).as_nanos() as u64;
@@ -113,6 +120,12 @@ fn ticks_in(span: Duration, ticks_per_second: u64) -> u32 {
     let (seconds, rest) = (nanos / NANOS_PER_SECOND, nanos % NANOS_PER_SECOND);
     let ticks = seconds * ticks_per_second + (rest * ticks_per_second).div_ceil(NANOS_PER_SECOND);
     u32::try_from(ticks).unwrap_or(u32::MAX).max(1)
+}
+
+/// How long a count-down lasts, rounded up.
+fn time_of(ticks: u32, ticks_per_second: u64) -> Duration {
+    // 2^32 ticks times 10^9 stay below 2^62.
+    Duration::from_nanos((u64::from(ticks) * NANOS_PER_SECOND).div_ceil(ticks_per_second))
 }
 
 /// Ticks a second of the count-down.
@@ -173,6 +186,17 @@ mod tests {
     fn a_fraction_of_a_tick_counts_as_a_whole_one() {
         assert_eq!(ticks_in(Duration::from_nanos(1001), 1_000_000), 2);
         assert_eq!(ticks_in(Duration::from_micros(7), QEMU_HZ), 7000);
+    }
+
+    #[test]
+    fn a_count_down_lasts_as_long_as_it_was_set_for_up_to_a_tick() {
+        assert_eq!(time_of(7000, QEMU_HZ), Duration::from_micros(7));
+        assert_eq!(time_of(2, 1_000_000), Duration::from_micros(2));
+        assert_eq!(
+            time_of(u32::MAX, QEMU_HZ),
+            Duration::from_nanos(4_294_967_295)
+        );
+        assert_eq!(time_of(1, 3), Duration::from_nanos(333_333_334));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The map of interrupt vectors, and the handlers of those above the exceptions.
 //!
 //! A higher vector has a higher priority, in classes of 16 (SDM volume 3, "Interrupt, Task, and
-//! Processor Priority"). The handlers of timer and doorbell do nothing: they exist to end a `hlt`,
-//! and whoever halted looks for himself what is to be done.
+//! Processor Priority"). The handlers of timer and doorbell exist to end a `hlt`: whoever halted
+//! looks for himself what is to be done.
 
 use core::{
     arch::naked_asm,
@@ -12,7 +12,7 @@ use core::{
 use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::idt;
-use crate::apic::LocalApic;
+use crate::{apic::LocalApic, percpu::PerCpu};
 
 /// An interrupt vector above the exceptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ const PIC_SPURIOUS_LINES: [u8; 2] = [7, 15];
 pub(super) fn install(table: &mut InterruptDescriptorTable) {
     let acknowledge = entry::<ACKNOWLEDGE> as *const ();
     let ignore = entry::<IGNORE> as *const ();
-    idt::set_gate(&mut table[Vector::TIMER.0], acknowledge);
+    idt::set_gate(&mut table[Vector::TIMER.0], entry::<TIMER> as *const ());
     idt::set_gate(&mut table[Vector::DOORBELL.0], acknowledge);
     idt::set_gate(
         &mut table[Vector::APIC_ERROR.0],
@@ -69,7 +69,8 @@ pub(super) fn install(table: &mut InterruptDescriptorTable) {
 const ACKNOWLEDGE: u8 = 0;
 /// Nothing is in service, so there is nothing to acknowledge: an EOI would end another interrupt.
 const IGNORE: u8 = 1;
-const APIC_ERROR: u8 = 2;
+const TIMER: u8 = 2;
+const APIC_ERROR: u8 = 3;
 
 /// Where the CPU enters: saves what a Rust function may change, and calls the handler.
 #[unsafe(naked)]
@@ -112,6 +113,11 @@ extern "C" fn handle<const WHAT: u8>() {
     let Some(apic) = LocalApic::get() else { return };
     match WHAT {
         ACKNOWLEDGE => apic.eoi(),
+        TIMER => {
+            // A CPU's timer is first set when the CPU has its area.
+            PerCpu::current().alarm().rang();
+            apic.eoi();
+        }
         APIC_ERROR => {
             ERRORS.record(apic.take_errors());
             apic.eoi();

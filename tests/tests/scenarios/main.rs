@@ -4,6 +4,7 @@
 //! the same wherever the tests run. A scenario whose name has `slow::` in it is left out by
 //! `cargo xtask test --quick`.
 
+mod alarm;
 mod boot;
 mod boots;
 mod command;
