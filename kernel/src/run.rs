@@ -27,7 +27,7 @@ use crate::{
     cpus::{self, Cpus, machine, roll_call::roll_call},
     exit::exit,
     hooks,
-    memory::{self, image, physical::BootMapping},
+    memory::{self, image, paging::MapError, physical::BootMapping},
     percpu::StackBounds,
     platform::CpuPlatform,
     println, report,
@@ -137,10 +137,9 @@ fn calibrate(tables: &AcpiInfo) -> Result<Calibration, Failure> {
 }
 
 /// Maps a page of registers at its own address.
-fn map_page(physical: u64) -> usize {
-    // Without its APIC the kernel cannot go on, and the panic says which page it was.
-    memory::map_device(physical, memory::map::PAGE_SIZE).expect("the APIC's page can be mapped");
-    physical as usize
+fn map_page(physical: u64) -> Result<usize, MapError> {
+    memory::map_device(physical, memory::map::PAGE_SIZE)?;
+    Ok(physical as usize)
 }
 
 /// The run once the machine is taken over.

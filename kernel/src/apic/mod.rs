@@ -22,6 +22,7 @@ use self::register::Register;
 use crate::{
     cpuid::{Features, ThisCpu},
     interrupts::vectors::Vector,
+    memory::paging::MapError,
 };
 
 /// How the APICs are driven; it also says how wide an [`ApicId`] may be.
@@ -61,6 +62,8 @@ impl fmt::Display for ApicMode {
 pub enum ApicError {
     /// CPUID lists no local APIC: the machine cannot run this kernel.
     Absent,
+    /// The page of registers cannot be mapped.
+    NotMapped(MapError),
     /// This CPU's APIC is in x2APIC mode, the BSP's is not.
     ModeMismatch,
     /// The id lies beyond what the mode can address, or means "all CPUs".
@@ -80,6 +83,7 @@ impl fmt::Display for ApicError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("CPUID lists no local APIC"),
+            Self::NotMapped(error) => write!(f, "the APIC's registers: {error}"),
             Self::ModeMismatch => {
                 f.write_str("this CPU's APIC is in x2APIC mode, the boot CPU's in xAPIC mode")
             }
@@ -149,15 +153,16 @@ enum Access {
 static LOCAL_APIC: OnceCell<LocalApic> = OnceCell::uninit();
 
 impl LocalApic {
-    /// Chooses the mode, and enables the BSP's APIC.
+    /// Chooses the mode, and enables the APIC of the CPU that boots: whichever calls this, for a
+    /// kernel that another one starts may find itself on a CPU that firmware called an AP.
     ///
     /// `map` makes the page at a physical address readable and writable, uncached, and says where
     /// it lies; it is called in xAPIC mode only.
     ///
     /// # Errors
     ///
-    /// [`ApicError::Absent`] on a CPU without APIC.
-    pub fn set_up(map: impl FnOnce(u64) -> usize) -> Result<Self, ApicError> {
+    /// [`ApicError::Absent`] on a CPU without APIC, [`ApicError::NotMapped`] where `map` fails.
+    pub fn set_up(map: impl FnOnce(u64) -> Result<usize, MapError>) -> Result<Self, ApicError> {
         let features = Features::of(&ThisCpu);
         if !features.has_apic() {
             return Err(ApicError::Absent);
@@ -166,11 +171,13 @@ impl LocalApic {
         let access = match ApicMode::choose(flags, features.has_x2apic()) {
             ApicMode::X2Apic => Access::X2Apic(x2apic::Registers),
             ApicMode::XApic => {
-                Access::XApic(xapic::Registers::at(map(page.start_address().as_u64())))
+                let page = map(page.start_address().as_u64()).map_err(ApicError::NotMapped)?;
+                Access::XApic(xapic::Registers::at(page))
             }
         };
         let apic = *LOCAL_APIC.get_or_init(|| Self { access });
         apic.enable()?;
+        apic.clear();
         Ok(apic)
     }
 
@@ -180,12 +187,7 @@ impl LocalApic {
     }
 
     /// Enables the APIC of this CPU, in the mode that the BSP chose. It takes no interrupt before
-    /// this, and none that is masked here after it.
-    ///
-    /// The local interrupt pins: LINT0 is masked everywhere, since firmware wires the 8259s to it
-    /// and those are of no use here. LINT1 stays on the BSP as firmware left it, an NMI on any PC:
-    /// so a person who presses the NMI button at a machine that hangs sees where. On APs INIT has
-    /// masked it, and it stays so, or the same button would stop all CPUs at once.
+    /// this.
     ///
     /// # Errors
     ///
@@ -218,19 +220,27 @@ impl LocalApic {
             Register::SpuriousVector,
             APIC_SOFTWARE_ENABLE | Vector::SPURIOUS.as_u32(),
         );
-        // INIT has left an AP with all of the local vector table masked, priority 0 and no errors
-        // (SDM volume 3, "Local APIC State After an INIT Reset"). Each register that is left alone
-        // there is an exit saved under a hypervisor, once a CPU.
-        if flags.contains(ApicBaseFlags::BSP) {
-            // Priority 0: every vector is let through.
-            self.write(Register::TaskPriority, 0);
-            self.write(Register::LvtTimer, register::LVT_MASKED);
-            self.write(Register::LvtLint0, register::LVT_MASKED);
-            // What was recorded before was not about us.
-            self.take_errors();
-        }
         self.write(Register::LvtError, Vector::APIC_ERROR.as_u32());
         Ok(())
+    }
+
+    /// Clears what firmware, or a kernel before this one, left in the APIC of the CPU that boots.
+    ///
+    /// APs need none of it: INIT has left them with all of the local vector table masked, priority
+    /// 0 and no errors (SDM volume 3, "Local APIC State After an INIT Reset"). Each register that
+    /// is left alone there is an exit saved under a hypervisor, once a CPU.
+    ///
+    /// LINT0 is masked, since firmware wires the 8259s to it and those are of no use here. LINT1
+    /// stays as firmware left it, an NMI on any PC: so a person who presses the NMI button at a
+    /// machine that hangs sees where. On APs it stays masked, or the same button would stop all
+    /// CPUs at once.
+    fn clear(&self) {
+        // Priority 0: every vector is let through.
+        self.write(Register::TaskPriority, 0);
+        self.write(Register::LvtTimer, register::LVT_MASKED);
+        self.write(Register::LvtLint0, register::LVT_MASKED);
+        // What was recorded before was not about us.
+        self.take_errors();
     }
 
     /// How the APICs are driven.
@@ -397,6 +407,25 @@ mod tests {
             ApicMode::choose(ApicBaseFlags::LAPIC_ENABLE, false),
             ApicMode::XApic
         );
+    }
+
+    #[test]
+    fn nothing_that_was_left_behind_holds_interrupts_back_or_raises_them() {
+        /// Ones in every register that can be written.
+        const LEFT_BEHIND: u32 = 0x00ff_00ff;
+        let mut page = [LEFT_BEHIND; 1024];
+        let registers = page.as_mut_ptr();
+        let apic = LocalApic {
+            access: Access::XApic(xapic::Registers::at(registers.expose_provenance())),
+        };
+        apic.clear();
+        // SAFETY: the page is alive, and the register lies in it.
+        let read =
+            |register: Register| unsafe { registers.byte_add(register as usize).read_volatile() };
+        assert_eq!(read(Register::TaskPriority), 0);
+        assert_eq!(read(Register::LvtTimer), register::LVT_MASKED);
+        assert_eq!(read(Register::LvtLint0), register::LVT_MASKED);
+        assert_eq!(read(Register::ErrorStatus), 0);
     }
 
     #[test]
