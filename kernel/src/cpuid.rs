@@ -102,6 +102,11 @@ impl Features {
         Self { ecx, edx }
     }
 
+    /// A machine check can be made an exception.
+    pub fn has_machine_check(self) -> bool {
+        self.edx & 1 << 7 != 0
+    }
+
     /// There is a local APIC.
     pub fn has_apic(self) -> bool {
         self.edx & 1 << 9 != 0

@@ -15,10 +15,17 @@ use core::{
 
 use conquer_once::spin::OnceCell;
 use reveille_smp::cpu::{ApicId, CpuIndex};
-use x86_64::{VirtAddr, registers::model_specific::GsBase};
+use x86_64::{
+    VirtAddr,
+    registers::{
+        control::{Cr4, Cr4Flags},
+        model_specific::GsBase,
+    },
+};
 
 use crate::{
     alarm::Alarm,
+    cpuid::{Features, ThisCpu},
     interrupts::{gdt::Tables, idt},
     memory::stacks::StackPurpose,
     panic,
@@ -103,10 +110,11 @@ pub struct PerCpu {
 /// `current` reads the address from the start of the area.
 const _: () = assert!(core::mem::offset_of!(PerCpu, this) == 0);
 
-/// All areas, by [`CpuIndex`].
+/// The areas of the CPUs that may run, lowest [`CpuIndex`] first. A CPU that is skipped has a
+/// number and no area: so a number is no place in the list.
 static AREAS: OnceCell<Box<[&'static PerCpu]>> = OnceCell::uninit();
 
-/// Lets every CPU find every area; `areas` has them by [`CpuIndex`].
+/// Lets every CPU find every area; `areas` has them lowest [`CpuIndex`] first.
 ///
 /// # Panics
 ///
@@ -120,7 +128,7 @@ pub fn publish(areas: Box<[&'static PerCpu]>) {
     );
 }
 
-/// All areas, by [`CpuIndex`]; none before [`publish`]. Never waits.
+/// All areas, lowest [`CpuIndex`] first; none before [`publish`]. Never waits.
 pub fn all() -> &'static [&'static PerCpu] {
     AREAS.try_get().map_or(&[], |areas| areas)
 }
@@ -139,8 +147,8 @@ impl PerCpu {
         }
     }
 
-    /// Makes this CPU the owner of the area: loads its GDT and TSS, points GS at it, loads the IDT.
-    /// Neither allocates nor waits. A CPU that was reset enters again.
+    /// Makes this CPU the owner of the area: loads its GDT and TSS, points GS at it, loads the IDT,
+    /// and from then on takes machine checks. Neither allocates nor waits. A CPU that was reset enters again.
     ///
     /// # Safety
     ///
@@ -157,6 +165,7 @@ impl PerCpu {
             .store(ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
         GsBase::write(VirtAddr::from_ptr(self));
         idt::load();
+        take_machine_checks();
         self.alarm.was_reset();
         self.presence.come();
         panic::halt_if_run_is_ending();
@@ -209,6 +218,15 @@ impl PerCpu {
     /// The CPU's stacks.
     pub fn stacks(&self) -> &CpuStacks {
         &self.stacks
+    }
+}
+
+/// Lets a machine check raise #MC on this CPU. A CPU that does not take it shuts the machine down
+/// (SDM volume 3, "Machine-Check Global Control", and CR4.MCE); #MC has a stack and a handler now.
+fn take_machine_checks() {
+    if Features::of(&ThisCpu).has_machine_check() {
+        // SAFETY: the CPU has the bit, and its IDT and TSS are loaded.
+        unsafe { Cr4::update(|flags| flags.insert(Cr4Flags::MACHINE_CHECK_EXCEPTION)) };
     }
 }
 

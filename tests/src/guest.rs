@@ -122,9 +122,15 @@ impl<'a> Guest<'a> {
 
     /// The CPUs' registers as they are now.
     pub fn vcpus(&mut self) -> Result<Vec<Vcpu>> {
-        let arguments = json!({ "command-line": "info registers -a" });
+        vcpu::parse(&self.monitor("info registers -a")?)
+    }
+
+    /// What QEMU's monitor answers to a command.
+    pub fn monitor(&mut self, command: &str) -> Result<String> {
+        let arguments = json!({ "command-line": command });
         let answer = self.qemu.execute("human-monitor-command", arguments)?;
-        vcpu::parse(answer.as_str().context("the monitor's answer is no text")?)
+        let text = answer.as_str().context("the monitor's answer is no text")?;
+        Ok(text.to_owned())
     }
 
     /// The operating system's number of the QEMU process.

@@ -13,6 +13,7 @@ mod late;
 // It looks for processes in /proc and waits for their end by pidfd.
 #[cfg(target_os = "linux")]
 mod left_behind;
+mod machine_check;
 mod outside;
 mod slow;
 mod verdicts;
