@@ -1,5 +1,5 @@
 //! Models: every interleaving of wakers and owner, under every memory order that the orderings in
-//! the code allow. Run with `RUSTFLAGS="--cfg loom"`; `mutations.rs` proves that they can fail.
+//! the code allow. Run with `RUSTFLAGS="--cfg loom"`; the mutation check in `tests/` proves that they can fail.
 //!
 //! What a waker publishes is written with relaxed stores throughout, so that only the executor's
 //! own orderings carry it to the poll. A lost wake shows as a deadlock.
@@ -15,7 +15,7 @@ use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 use reveille_executor::*;
 
-/// Explores a model up to two preemptions, which find every bug that `mutations.rs` knows of, or
+/// Explores a model up to two preemptions, which find every bug that the mutation check knows of, or
 /// up to `LOOM_MAX_PREEMPTIONS`.
 fn model(test: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();

@@ -260,3 +260,16 @@ fn an_ap_always_hears_that_it_is_sent_down_and_parks_with_its_work_seen() {
         ap.join().unwrap();
     });
 }
+
+#[test]
+fn an_ap_that_waits_for_its_next_section_hears_that_it_is_abandoned() {
+    loom::model(|| {
+        let shared = Shared::alive();
+        shared.slot.call(1).unwrap();
+        let ap = on_ap(&shared, |shared| {
+            assert!(!block_on(shared.slot.until_permitted(1)));
+        });
+        shared.slot.abandon().unwrap();
+        ap.join().unwrap();
+    });
+}

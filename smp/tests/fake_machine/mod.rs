@@ -204,19 +204,17 @@ impl Fake {
         polls > 0
     }
 
-    /// Goes on to the next event, or to `until` where that comes first.
+    /// Goes on to the next moment at which something happens, or to `until` where that comes
+    /// first. All that happens at that moment happens before anybody can react.
     fn advance(&self, until: Option<Instant>) {
-        let next = AGENDA.with_borrow_mut(|agenda| {
-            let entry = agenda.first_entry()?;
-            let at = entry.key().0;
-            until
-                .is_none_or(|until| at <= until)
-                .then(|| (at, entry.remove()))
-        });
-        let at = next.map(|(at, _)| at).or(until);
+        let next = AGENDA.with_borrow(|agenda| agenda.keys().next().map(|&(at, _)| at));
+        let at = [next, until].into_iter().flatten().min();
         let at = at.expect("the BSP sleeps for ever: nothing is under way and it has no deadline");
         self.0.now.store(at.as_nanos(), Ordering::Relaxed);
-        if let Some((_, (index, event))) = next {
+        while let Some((index, event)) = AGENDA.with_borrow_mut(|agenda| {
+            let entry = agenda.first_entry()?;
+            (entry.key().0 == at).then(|| entry.remove())
+        }) {
             self.happen(index, event);
         }
     }
