@@ -121,14 +121,12 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
 }
 
 fn calibrate(tables: &AcpiInfo) -> Result<Calibration, Failure> {
-    let hpet = match tables.hpet {
-        Some(base) => {
-            memory::map_device(base, Hpet::SIZE)?;
-            // SAFETY: the registers are where ACPI says, mapped uncached by the line above.
-            unsafe { Hpet::at(base as usize) }
-        }
-        None => None,
-    };
+    // An HPET that cannot be mapped is none: there are other clocks.
+    let hpet = tables
+        .hpet
+        .filter(|&base| memory::map_device(base, Hpet::SIZE).is_ok())
+        // SAFETY: the registers are where ACPI says, mapped uncached by the line above.
+        .and_then(|base| unsafe { Hpet::at(base as usize) });
     let pm_timer = tables
         .pm_timer
         .map(|timer| PmTimer::at(timer.port, timer.is_32_bit));

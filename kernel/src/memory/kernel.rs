@@ -105,9 +105,18 @@ pub fn protect(page: u64, access: Access) -> Result<(), MapError> {
 ///
 /// `start` and `length` are physical and in bytes; the pages they touch are mapped as a whole.
 pub fn map_device(start: u64, length: u64) -> Result<(), MapError> {
-    let first = start / PAGE_SIZE * PAGE_SIZE;
-    let end = (start + length).next_multiple_of(PAGE_SIZE);
-    with(|Memory { space, frames, .. }| space.map(first..end, first, Access::Device, frames))
+    let pages = pages_of(start, length)?;
+    let first = pages.start;
+    with(|Memory { space, frames, .. }| space.map(pages, first, Access::Device, frames))
+}
+
+/// The pages that `length` bytes from `start` on touch. Firmware names both: they may be anything.
+fn pages_of(start: u64, length: u64) -> Result<Range<u64>, MapError> {
+    let end = start
+        .checked_add(length)
+        .and_then(|end| end.checked_next_multiple_of(PAGE_SIZE))
+        .ok_or(MapError::NotCanonical { address: start })?;
+    Ok(start / PAGE_SIZE * PAGE_SIZE..end)
 }
 
 /// Maps a stack, and returns its addresses: it is used from the end down.
@@ -199,3 +208,24 @@ impl fmt::Display for MemoryError {
 }
 
 impl core::error::Error for MemoryError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registers_are_mapped_with_all_pages_that_they_touch() {
+        assert_eq!(pages_of(0xfed0_0000, 0x400), Ok(0xfed0_0000..0xfed0_1000));
+        assert_eq!(pages_of(0xfed0_0ff8, 0x10), Ok(0xfed0_0000..0xfed0_2000));
+    }
+
+    #[test]
+    fn registers_beyond_the_last_address_are_refused() {
+        for address in [u64::MAX - 7, u64::MAX - 0x400, u64::MAX - 0xfff] {
+            assert_eq!(
+                pages_of(address, 0x400),
+                Err(MapError::NotCanonical { address })
+            );
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod boot;
 mod boots;
 mod command;
 mod command_line;
+mod hostile_tables;
 mod late;
 // It looks for processes in /proc and waits for their end by pidfd.
 #[cfg(target_os = "linux")]
