@@ -21,6 +21,7 @@ use acpi::madt::Madt;
 use acpi::sdt::SdtHeader;
 use acpi::{AcpiHandler, AcpiTable, AcpiTables, PhysicalMapping};
 
+use crate::memory::heap::FIRST_ARENA_SIZE;
 use crate::memory::physical::{OutOfReach, PhysicalMemory};
 
 /// What the kernel wants from ACPI.
@@ -103,9 +104,12 @@ fn pm_timer(fadt: &Fadt) -> Option<PmTimer> {
 /// crate's own reading of it panics on an address space other than memory.
 fn hpet_base(table: &[u8]) -> Option<u64> {
     const SYSTEM_MEMORY: u8 = 0;
+    /// The registers are read as words of 64 bits.
+    const ALIGNMENT: u64 = 8;
     let base = table.get(40..52)?;
     let address = u64::from_le_bytes(base[4..].try_into().expect("eight bytes"));
-    (base[0] == SYSTEM_MEMORY && address != 0).then_some(address)
+    let is_usable = address != 0 && address.is_multiple_of(ALIGNMENT);
+    (base[0] == SYSTEM_MEMORY && is_usable).then_some(address)
 }
 
 /// The XSDT or the RSDT.
@@ -183,17 +187,25 @@ struct Copies<'a, M> {
     madt_seen: &'a Cell<Option<usize>>,
 }
 
-/// Longest table that is copied. QEMU's MADT for 4096 CPUs has 64 KiB.
-const LONGEST_TABLE: usize = 1 << 20;
+/// Longest table that is copied: a MADT with 12,000 entries of type 9, 16 bytes each, has less.
+const LONGEST_TABLE: usize = 192 << 10;
+
+/// Three such copies are there at once: the root table's, the MADT's, and the one that leaves here.
+/// They come out of the first arena, with what the loader told, which is less than one.
+const _: () = assert!(4 * LONGEST_TABLE <= FIRST_ARENA_SIZE);
 
 impl<M: PhysicalMemory> Copies<'_, M> {
-    /// `length` bytes from `address` on, zeroes if they cannot be read.
-    fn copy(&self, address: usize, length: usize) -> Vec<u8> {
-        let mut copy = vec![0; length];
+    /// `length` bytes from `address` on, zeroes if they cannot be read; `None` if there is no room
+    /// for them. Never shorter than `least`, with zeroes behind.
+    fn copy(&self, address: usize, length: usize, least: usize) -> Option<Vec<u8>> {
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(length.max(least)).ok()?;
+        copy.resize(length, 0);
         if self.memory.read(address as u64, &mut copy).is_err() {
             copy.fill(0);
         }
-        copy
+        copy.resize(length.max(least), 0);
+        Some(copy)
     }
 
     /// A header at the start of a copy keeps its signature if its length can be true. A table must
@@ -227,12 +239,15 @@ impl<M: PhysicalMemory> AcpiHandler for Copies<'_, M> {
         size: usize,
     ) -> PhysicalMapping<Self, T> {
         const { assert!(align_of::<T>() == 1, "a copy of bytes is not aligned") };
-        let mut copy = self.copy(physical_address, size);
+        // Never less than a whole `T`: tables of old revisions are shorter than the crate's type.
+        let (mut copy, size) = match self.copy(physical_address, size, size_of::<T>()) {
+            Some(copy) => (copy, size),
+            // Without a signature it is not read any further.
+            None => (vec![0; size_of::<T>()], size_of::<T>()),
+        };
         if size >= size_of::<SdtHeader>() {
             self.check_header(physical_address, &mut copy);
         }
-        // Never less than a whole `T`: tables of old revisions are shorter than the crate's type.
-        copy.resize(size.max(size_of::<T>()), 0);
         let mapped = copy.len();
         let start = NonNull::from(Box::leak(copy.into_boxed_slice())).cast();
         // SAFETY: the copy has `mapped` bytes, enough for a `T`, and lives until
@@ -308,7 +323,12 @@ impl core::error::Error for AcpiError {}
 
 #[cfg(test)]
 mod tests {
-    use super::{AcpiError, AcpiInfo, LONGEST_TABLE, PmTimer, checksum, read};
+    use core::cell::Cell;
+
+    use acpi::AcpiHandler;
+    use acpi::madt::Madt;
+
+    use super::{AcpiError, AcpiInfo, Copies, LONGEST_TABLE, PmTimer, bytes, checksum, read};
     use crate::memory::physical::fake::Pieces;
 
     const RSDP: u64 = 0xf_5b20;
@@ -316,6 +336,7 @@ mod tests {
     const MADT: u64 = 0x7fe_2000;
     const FADT: u64 = 0x7fe_3000;
     const HPET: u64 = 0x7fe_4000;
+    const HPET_REGISTERS: u64 = 0xfed0_0000;
 
     /// A table with a right length and checksum.
     fn table(signature: &[u8; 4], revision: u8, body: &[u8]) -> Vec<u8> {
@@ -369,10 +390,10 @@ mod tests {
         table(b"FACP", 3, &body)
     }
 
-    fn hpet(address_space: u8) -> Vec<u8> {
+    fn hpet(address_space: u8, address: u64) -> Vec<u8> {
         let mut body = vec![0; 56 - 36];
         body[4] = address_space;
-        body[8..16].copy_from_slice(&0xfed0_0000_u64.to_le_bytes());
+        body[8..16].copy_from_slice(&address.to_le_bytes());
         table(b"HPET", 1, &body)
     }
 
@@ -390,7 +411,7 @@ mod tests {
             .with(ROOT, xsdt())
             .with(MADT, madt())
             .with(FADT, fadt())
-            .with(HPET, hpet(0))
+            .with(HPET, hpet(0, HPET_REGISTERS))
     }
 
     fn everything() -> AcpiInfo {
@@ -400,7 +421,7 @@ mod tests {
                 port: 0x608,
                 is_32_bit: true,
             }),
-            hpet: Some(0xfed0_0000),
+            hpet: Some(HPET_REGISTERS),
         }
     }
 
@@ -561,6 +582,19 @@ mod tests {
     }
 
     #[test]
+    fn a_table_for_which_there_is_no_room_has_no_signature() {
+        let memory = machine();
+        let copies = Copies {
+            memory: &memory,
+            madt_seen: &Cell::new(None),
+        };
+        // SAFETY: a copy is made of any address.
+        let mapped =
+            unsafe { copies.map_physical_region::<Madt>(MADT as usize, isize::MAX as usize) };
+        assert!(bytes(&mapped).iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
     fn the_entries_of_the_madt_come_out_as_they_are_however_hostile() {
         let mut body = vec![0, 0, 0xe0, 0xfe, 1, 0, 0, 0];
         body.extend([0, 0, 0x7f, 0, 9, 255]);
@@ -588,7 +622,12 @@ mod tests {
                 }
             );
         }
-        for hpet in [hpet(1), table(b"HPET", 1, &[0; 8])] {
+        for hpet in [
+            hpet(1, HPET_REGISTERS),
+            hpet(0, 0),
+            hpet(0, HPET_REGISTERS + 4),
+            table(b"HPET", 1, &[0; 8]),
+        ] {
             let info = read(&machine().with(HPET, hpet), Some(RSDP)).unwrap();
             assert_eq!(
                 info,

@@ -16,7 +16,7 @@ use x86_64::instructions::interrupts::without_interrupts;
 
 /// Enough for what is allocated before physical memory is known: the copies of boot information
 /// and of ACPI tables.
-const FIRST_ARENA_SIZE: usize = 1 << 20;
+pub(crate) const FIRST_ARENA_SIZE: usize = 1 << 20;
 
 static mut FIRST_ARENA: [u8; FIRST_ARENA_SIZE] = [0; FIRST_ARENA_SIZE];
 
