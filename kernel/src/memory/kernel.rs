@@ -18,7 +18,7 @@ use super::image;
 use super::low::LowPages;
 use super::map::{PAGE_SIZE, UsableMemory};
 use super::paging::{Access, AddressSpace, MapError};
-use super::stacks::{self, StackOwner, StackPurpose};
+use super::stacks::{self, StackPurpose};
 use crate::boot::BootInfo;
 
 /// The heap gets this part of what is free after boot, and at most [`MOST_HEAP`].
@@ -131,20 +131,6 @@ pub fn allocate_stack(cpu: CpuIndex, purpose: StackPurpose) -> Result<Range<u64>
         space.map(place.clone(), run.start(), Access::Data, frames)?;
         Ok(place)
     })
-}
-
-/// Whose stack, or guard below a stack, `address` lies in. Takes no lock: fault handlers ask.
-pub fn stack_owner(address: u64) -> Option<StackOwner> {
-    let boot = image::boot_stack();
-    if (boot.start - PAGE_SIZE..boot.end).contains(&address) {
-        let in_guard = address < boot.start;
-        return Some(StackOwner {
-            cpu: CpuIndex::BSP,
-            purpose: StackPurpose::Main,
-            in_guard,
-        });
-    }
-    stacks::owner(address)
 }
 
 /// Physical address of the level 4 page table, for an AP's CR3.

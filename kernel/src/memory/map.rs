@@ -79,11 +79,6 @@ impl UsableMemory {
     pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
         self.0.iter().cloned()
     }
-
-    /// How much there is, in bytes.
-    pub fn bytes(&self) -> u64 {
-        self.0.iter().map(|range| range.end - range.start).sum()
-    }
 }
 
 #[cfg(test)]
@@ -196,6 +191,5 @@ mod tests {
         let mut memory = UsableMemory::from_regions(&[ram(0x1000, 0x5000)]);
         memory.remove(0x2800..0x2801);
         assert_eq!(ends(&memory), [(0x1000, 0x2000), (0x3000, 0x6000)]);
-        assert_eq!(memory.bytes(), 0x4000);
     }
 }

@@ -19,5 +19,5 @@ pub mod stacks;
 
 pub use kernel::{
     MemoryError, allocate_stack, free_frames, init, low_pages, map_device, protect, root,
-    stack_owner, writable_and_executable,
+    writable_and_executable,
 };

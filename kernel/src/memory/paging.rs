@@ -190,8 +190,10 @@ impl AddressSpace {
         let not_canonical = MapError::NotCanonical { address: page };
         let virt = VirtAddr::try_new(page).map_err(|_| not_canonical)?;
         let phys = PhysAddr::try_new(frame).map_err(|_| not_canonical)?;
-        // SAFETY: no page is mapped to memory that Rust uses for something else: the kernel's own
-        // tables show RAM once, at its own address, and stacks in frames that they own.
+        // SAFETY: no page is mapped to memory that Rust uses for something else. The kernel's own
+        // tables show RAM at its own address, where Rust finds what the linker and the heap put
+        // there; a stack is mapped a second time, in frames that it owns for good, and Rust reaches
+        // it by the second mapping only.
         let mapped = unsafe {
             self.mapper().map_to(
                 Page::<S>::containing_address(virt),

@@ -2,8 +2,6 @@
 //!
 //! Every stack has a slot of its own, found by CPU and purpose. The stack fills the upper part of
 //! the slot; the rest is never mapped, so a stack that overflows faults before it reaches anything.
-//! As the place follows from CPU and purpose alone, a fault handler finds out whose stack an
-//! address belongs to without asking any shared state.
 
 #![forbid(unsafe_code)]
 
@@ -72,41 +70,12 @@ pub fn place(cpu: CpuIndex, purpose: StackPurpose) -> Option<Range<u64>> {
     Some(end - purpose.size()..end)
 }
 
-/// Whose stack an address belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StackOwner {
-    /// The CPU.
-    pub cpu: CpuIndex,
-    /// Which of its stacks.
-    pub purpose: StackPurpose,
-    /// The address lies in the guard below the stack: the stack has overflowed.
-    pub in_guard: bool,
-}
-
-/// The owner of the slot that `address` lies in; `None` outside of the area.
-pub fn owner(address: u64) -> Option<StackOwner> {
-    let offset = address.checked_sub(AREA_START)?;
-    let slot = offset / SLOT_SIZE;
-    let purposes = PURPOSES.len() as u64;
-    if slot >= MOST_CPUS * purposes {
-        return None;
-    }
-    let cpu = CpuIndex(u32::try_from(slot / purposes).ok()?);
-    let purpose = PURPOSES[(slot % purposes) as usize];
-    let in_guard = offset % SLOT_SIZE < SLOT_SIZE - purpose.size();
-    Some(StackOwner {
-        cpu,
-        purpose,
-        in_guard,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use reveille_smp::cpu::CpuIndex;
 
     use super::super::map::PAGE_SIZE;
-    use super::{AREA_START, PURPOSES, StackOwner, StackPurpose, owner, place};
+    use super::{AREA_START, PURPOSES, StackPurpose, place};
 
     #[test]
     fn stacks_of_all_cpus_and_purposes_are_apart_by_at_least_a_page() {
@@ -126,31 +95,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_byte_below_a_stack_is_its_own_guard_and_the_last_byte_is_not() {
-        for cpu in [0, 1, 254, 65_535].map(CpuIndex) {
-            for purpose in PURPOSES {
-                let stack = place(cpu, purpose).unwrap();
-                let own = |in_guard| {
-                    Some(StackOwner {
-                        cpu,
-                        purpose,
-                        in_guard,
-                    })
-                };
-                assert_eq!(owner(stack.start - 1), own(true));
-                assert_eq!(owner(stack.start - PAGE_SIZE), own(true));
-                assert_eq!(owner(stack.start), own(false));
-                assert_eq!(owner(stack.end - 1), own(false));
-            }
-        }
-    }
-
-    #[test]
-    fn addresses_outside_of_the_area_belong_to_nobody() {
-        let last = place(CpuIndex(65_535), StackPurpose::MachineCheck).unwrap();
-        for address in [0, 0x20_0000, AREA_START - 1, last.end, u64::MAX] {
-            assert_eq!(owner(address), None, "{address:#x}");
-        }
+    fn a_cpu_beyond_the_area_has_no_stack() {
+        assert!(place(CpuIndex(65_535), StackPurpose::MachineCheck).is_some());
         assert_eq!(place(CpuIndex(65_536), StackPurpose::Main), None);
     }
 }
