@@ -27,6 +27,7 @@ use crate::{
     cpus::{self, Cpus, machine, roll_call::roll_call},
     exit::exit,
     hooks,
+    interrupts::apic_errors::apic_errors,
     memory::{self, image, paging::MapError, physical::BootMapping},
     percpu::StackBounds,
     platform::CpuPlatform,
@@ -231,17 +232,19 @@ impl Run {
         let boot = self.boot_record(round);
         println!("reveille: {}", env!("CARGO_PKG_VERSION"));
         println!(
-            "machine: {}, {} CPUs of {} enabled, {}, TSC {} MHz by {}, {}",
+            "machine: {}, {} CPUs of {} enabled, {}, TSC {}, {}",
             boot.machine,
             boot.cpus_enabled,
             boot.cpus_listed,
             boot.apic,
-            boot.tsc_hz / 1_000_000,
-            boot.clock_source,
+            self.calibration,
             boot.accel_hint,
         );
         if let Some(defect) = self.madt.defect {
             println!("firmware: {defect}");
+        }
+        if let Some(errors) = apic_errors() {
+            println!("{errors}");
         }
         println!("{}{}", Table(cpus), Headline(bring_up));
         report::write(&Record::Boot(boot));
@@ -265,7 +268,9 @@ impl Run {
         record::Boot {
             schema: record::SCHEMA,
             machine: self.madt.oem.clone(),
-            accel_hint: machine::hypervisor(&ThisCpu).unwrap_or_else(|| String::from("none")),
+            accel_hint: ThisCpu
+                .hypervisor_name()
+                .unwrap_or_else(|| String::from("none")),
             cpus_listed: self.cpus.plan.len() as u32,
             cpus_enabled: numbered.count() as u32,
             apic: self.cpus.machine.apic.mode().to_string(),

@@ -3,6 +3,7 @@
 //! All CPUs share one IDT ([`idt`]); each has a GDT and a TSS of its own ([`gdt`]), because a TSS
 //! names the stacks of one CPU. [`vectors`] is the map of who uses which vector.
 
+pub mod apic_errors;
 pub mod exceptions;
 pub mod gdt;
 pub mod idt;

@@ -4,14 +4,11 @@
 //! Processor Priority"). The handlers of timer and doorbell exist to end a `hlt`: whoever halted
 //! looks for himself what is to be done.
 
-use core::{
-    arch::naked_asm,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use core::arch::naked_asm;
 
 use x86_64::structures::idt::InterruptDescriptorTable;
 
-use super::idt;
+use super::{apic_errors, idt};
 use crate::{apic::LocalApic, percpu::PerCpu};
 
 /// An interrupt vector above the exceptions.
@@ -119,45 +116,9 @@ extern "C" fn handle<const WHAT: u8>() {
             apic.eoi();
         }
         APIC_ERROR => {
-            ERRORS.record(apic.take_errors());
+            apic_errors::record(apic.take_errors());
             apic.eoi();
         }
         _ => {}
-    }
-}
-
-/// What the error vector saw, on all CPUs.
-static ERRORS: Errors = Errors {
-    count: AtomicU32::new(0),
-    kinds: AtomicU32::new(0),
-};
-
-struct Errors {
-    count: AtomicU32,
-    kinds: AtomicU32,
-}
-
-impl Errors {
-    fn record(&self, kinds: u32) {
-        // Relaxed: two statistics that nothing else depends on.
-        self.kinds.fetch_or(kinds, Ordering::Relaxed);
-        self.count.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// The errors of the APICs since boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ApicErrors {
-    /// How many error interrupts came.
-    pub count: u32,
-    /// Every bit that any of them found in the error status register.
-    pub kinds: u32,
-}
-
-/// The errors that the APICs of all CPUs noticed so far.
-pub fn apic_errors() -> ApicErrors {
-    ApicErrors {
-        count: ERRORS.count.load(Ordering::Relaxed),
-        kinds: ERRORS.kinds.load(Ordering::Relaxed),
     }
 }

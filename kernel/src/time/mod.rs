@@ -125,6 +125,18 @@ impl Calibration {
     }
 }
 
+/// Such as `2596 MHz by hpet, pm-timer agrees`.
+impl fmt::Display for Calibration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Figure { source, tsc_hz } = self.chosen;
+        write!(f, "{} MHz by {source}, ", tsc_hz / 1_000_000)?;
+        match self.check {
+            Some(check) => write!(f, "{} agrees", check.source),
+            None => f.write_str("unconfirmed"),
+        }
+    }
+}
+
 /// The devices of this machine that ACPI has to name.
 #[derive(Debug, Default)]
 pub struct Devices {
@@ -210,6 +222,7 @@ mod tests {
             check: Some(measured),
         };
         assert_eq!(choose(&[told, measured]), Some(expected));
+        assert_eq!(expected.to_string(), "2596 MHz by kvmclock, pit agrees");
     }
 
     #[test]
@@ -229,13 +242,17 @@ mod tests {
     #[test]
     fn what_two_leaves_of_one_hypervisor_say_is_no_check() {
         let cpuid = figure(ClockSource::HypervisorCpuid, 2600);
-        let chosen = choose(&[cpuid, figure(ClockSource::KvmClock, 2600)]);
+        let expected = Calibration {
+            chosen: cpuid,
+            check: None,
+        };
         assert_eq!(
-            chosen,
-            Some(Calibration {
-                chosen: cpuid,
-                check: None
-            })
+            choose(&[cpuid, figure(ClockSource::KvmClock, 2600)]),
+            Some(expected)
+        );
+        assert_eq!(
+            expected.to_string(),
+            "2600 MHz by hypervisor-cpuid, unconfirmed"
         );
     }
 
