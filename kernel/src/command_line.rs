@@ -70,10 +70,6 @@ pub enum TestHook {
 /// A value that is one of a few words.
 type Words<T> = &'static [(&'static str, T)];
 
-const STRATEGIES: Words<Strategy> = &[
-    (Strategy::Parallel.name(), Strategy::Parallel),
-    (Strategy::Serial.name(), Strategy::Serial),
-];
 const AFTER: Words<After> = &[("exit", After::Exit), ("halt", After::Halt)];
 const TEST_HOOKS: Words<TestHook> = &[
     ("panic-bsp", TestHook::PanicBsp),
@@ -175,7 +171,7 @@ impl Takes {
     /// `None` if `value` is not what the key takes.
     fn apply(&self, options: &mut Options, value: &str) -> Option<()> {
         match self {
-            Self::Strategy(set) => set(options, one_of(STRATEGIES, value)?),
+            Self::Strategy(set) => set(options, value.parse().ok()?),
             Self::After(set) => set(options, one_of(AFTER, value)?),
             Self::TestHook(set) => set(options, one_of(TEST_HOOKS, value)?),
             Self::Count(set) => set(options, number(value)?),
@@ -248,17 +244,20 @@ impl core::error::Error for OptionError {}
 
 impl fmt::Display for Takes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fn alternatives<T>(f: &mut fmt::Formatter<'_>, words: Words<T>) -> fmt::Result {
-            for (index, (word, _)) in words.iter().enumerate() {
+        fn alternatives(
+            f: &mut fmt::Formatter<'_>,
+            words: impl Iterator<Item = &'static str>,
+        ) -> fmt::Result {
+            for (index, word) in words.enumerate() {
                 let separator = if index == 0 { "" } else { "|" };
                 write!(f, "{separator}{word}")?;
             }
             Ok(())
         }
         match self {
-            Self::Strategy(_) => alternatives(f, STRATEGIES),
-            Self::After(_) => alternatives(f, AFTER),
-            Self::TestHook(_) => alternatives(f, TEST_HOOKS),
+            Self::Strategy(_) => alternatives(f, Strategy::ALL.into_iter().map(Strategy::name)),
+            Self::After(_) => alternatives(f, AFTER.iter().map(|(word, _)| *word)),
+            Self::TestHook(_) => alternatives(f, TEST_HOOKS.iter().map(|(word, _)| *word)),
             Self::Count(_) => f.write_str("N"),
             Self::Milliseconds(_) => f.write_str("MS"),
             Self::Microseconds(_) => f.write_str("US"),
@@ -302,6 +301,18 @@ mod tests {
         );
         for key in KEYS {
             assert!(line.contains(key.name), "{} is not tried here", key.name);
+        }
+    }
+
+    #[test]
+    fn every_strategy_is_taken_by_its_own_name() {
+        for strategy in Strategy::ALL {
+            assert_eq!(
+                Options::parse(&format!("bringup={strategy}"))
+                    .unwrap()
+                    .bringup,
+                strategy
+            );
         }
     }
 
