@@ -3,6 +3,7 @@
 //! The decoders elsewhere take a [`Cpuid`] instead of asking the CPU, so that host tests can give
 //! them the values of any machine.
 
+use alloc::{borrow::ToOwned, string::String};
 use core::arch::x86_64::__cpuid_count;
 
 use reveille_smp::cpu::ApicId;
@@ -56,6 +57,13 @@ pub trait Cpuid {
                 .iter()
                 .all(|byte| (b' '..=b'~').contains(byte));
         is_text.then_some(signature)
+    }
+
+    /// The same as text, without the zeros behind it.
+    fn hypervisor_name(&self) -> Option<String> {
+        let signature = self.hypervisor_signature()?;
+        let name = String::from_utf8_lossy(&signature);
+        Some(name.trim_end_matches('\0').to_owned())
     }
 
     /// The values of a leaf of the hypervisor (0x4000_0000 and up), all zero if it has none such.
@@ -164,5 +172,23 @@ impl Cpuid for Recorded<'_> {
             .find(|entry| (entry.0, entry.1) == (leaf, subleaf));
         let [eax, ebx, ecx, edx] = found.map_or([0; 4], |entry| entry.2);
         Leaf { eax, ebx, ecx, edx }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hypervisor_is_named_and_its_absence_too() {
+        const PRESENT: (u32, u32, [u32; 4]) = (1, 0, [0, 0, 1 << 31, 0]);
+        const KVM: [u32; 4] = [0x4000_0001, 0x4b4d_564b, 0x564b_4d56, 0x4d];
+        let name = |present: bool, leaf| {
+            let leaves = [(HYPERVISOR_BASE, 0, leaf), PRESENT];
+            Recorded(&leaves[..1 + usize::from(present)]).hypervisor_name()
+        };
+        assert_eq!(name(true, KVM).as_deref(), Some("KVMKVMKVM"));
+        assert_eq!(name(false, KVM), None);
+        assert_eq!(name(true, [0; 4]), None);
     }
 }

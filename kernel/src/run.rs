@@ -23,7 +23,7 @@ use crate::{
     bench::{self, Bench},
     boot::pvh,
     command_line::{After, Options, TestHook},
-    cpuid::ThisCpu,
+    cpuid::{Cpuid, ThisCpu},
     cpus::{self, Cpus, machine, roll_call::roll_call},
     exit::exit,
     hooks,

@@ -1,7 +1,6 @@
 //! The hardware behind the bring-up: INIT and SIPI by the local APIC, evidence from the
 //! trampoline's mailbox, time from the TSC.
 
-use alloc::{borrow::ToOwned, string::String};
 use core::time::Duration;
 
 use reveille_executor::{Clock, Instant};
@@ -13,7 +12,7 @@ use reveille_trampoline::Trampoline;
 
 use crate::{
     apic::{ApicError, LocalApic, StartPage},
-    cpuid::{Cpuid, Leaf},
+    cpuid::Cpuid,
     time::TscClock,
 };
 
@@ -105,22 +104,11 @@ pub fn init_delay(cpu: &impl Cpuid) -> Duration {
         b"HygonGenuine" => family(cpu) >= 0x18,
         _ => false,
     };
-    if is_new || hypervisor(cpu).is_some() {
+    if is_new || cpu.hypervisor_signature().is_some() {
         Duration::ZERO
     } else {
         OLD
     }
-}
-
-/// The signature of the hypervisor, such as `TCGTCGTCGTCG`; `None` without one.
-pub fn hypervisor(cpu: &impl Cpuid) -> Option<String> {
-    // All zero where there is none.
-    let Leaf { ebx, ecx, edx, .. } = cpu.hypervisor(0x4000_0000);
-    let bytes = [ebx, ecx, edx].map(u32::to_le_bytes).concat();
-    let text = String::from_utf8_lossy(&bytes)
-        .trim_end_matches('\0')
-        .to_owned();
-    (!text.is_empty()).then_some(text)
 }
 
 /// The processor's family (SDM volume 2, CPUID, leaf 1): the extended one counts on from 0xF.
@@ -136,6 +124,7 @@ fn family(cpu: &impl Cpuid) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpuid::Leaf;
 
     /// A CPU with this vendor, this leaf 1 EAX, and perhaps under TCG.
     struct Model {
@@ -198,16 +187,5 @@ mod tests {
         assert_eq!(delay(b"CentaurHauls", 0x0000_06fe, false), 10);
         // QEMU's `-cpu max` under TCG calls itself an AMD of family 6.
         assert_eq!(delay(b"AuthenticAMD", 0x0000_0663, true), 0);
-    }
-
-    #[test]
-    fn a_hypervisor_is_named_and_its_absence_too() {
-        let model = |is_virtual| Model {
-            vendor: *b"AuthenticAMD",
-            version: 0x663,
-            is_virtual,
-        };
-        assert_eq!(hypervisor(&model(true)).as_deref(), Some("TCGTCGTCGTCG"));
-        assert_eq!(hypervisor(&model(false)), None);
     }
 }
