@@ -3,7 +3,7 @@
 use x86_64::instructions::{hlt, interrupts, port::PortWriteOnly};
 
 /// Port of QEMU's `isa-debug-exit` device, as `iobase=0xf4` sets it.
-const DEBUG_EXIT_PORT: u16 = 0xf4;
+pub(crate) const DEBUG_EXIT_PORT: u16 = 0xf4;
 
 /// Ends the run. QEMU's status becomes `code << 1 | 1` (`hw/misc/debugexit.c`).
 ///

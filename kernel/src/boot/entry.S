@@ -16,6 +16,14 @@
 .set EFER_LME, 1 << 8
 .set EFER_NXE, 1 << 11
 
+.set CPUID_EXTENDED, 0x80000000
+.set CPUID_NX, 1 << 20          # leaf 0x80000001, EDX
+.set CPUID_LONG_MODE, 1 << 29
+
+.set COM1_DATA, 0x3F8
+.set COM1_LINE_STATUS, 0x3FD
+.set COM1_CAN_SEND, 1 << 5
+
 .set PAGE_PRESENT, 1 << 0
 .set PAGE_WRITABLE, 1 << 1
 .set PAGE_ACCESSED, 1 << 5
@@ -51,6 +59,19 @@ pvh_entry:
     mov esi, eax
     mov edi, edx
 
+    # A CPU without one of these would reset the machine at the first use, with no word said.
+    mov ebp, ebx
+    mov eax, CPUID_EXTENDED
+    cpuid
+    cmp eax, CPUID_EXTENDED + 1
+    jb cannot_run
+    mov eax, CPUID_EXTENDED + 1
+    cpuid
+    not edx
+    test edx, CPUID_LONG_MODE | CPUID_NX
+    jnz cannot_run
+    mov ebx, ebp
+
     mov eax, CR4_PAE
     mov cr4, eax
     # NXE before the tables are in use: without it, bit 63 of an entry faults.
@@ -72,6 +93,26 @@ pvh_entry:
     mov eax, offset long_mode
     push eax
     retf
+
+# Says why on COM1, where an absent port reads as ready, and ends the run as failed.
+cannot_run:
+    mov esi, offset cannot_run_message
+send:
+    mov dx, COM1_LINE_STATUS
+    in al, dx
+    test al, COM1_CAN_SEND
+    jz send
+    lodsb
+    mov dx, COM1_DATA
+    out dx, al
+    cmp al, '\n'
+    jne send
+    mov eax, {failed}
+    mov edx, {exit_port}
+    out dx, eax
+stay:
+    hlt
+    jmp stay
 
 .code64
 long_mode:
@@ -105,6 +146,8 @@ boot_gdt_pointer:
     .short boot_gdt_end - boot_gdt - 1
     .long boot_gdt
     .long 0                     # the upper half of the base, should long mode load it again
+cannot_run_message:
+    .ascii "reveille: failed: this CPU has no long mode, or no NX\r\n"
 
 # The boot page tables. Accessed and dirty bits are set beforehand: the CPU has nothing to write.
     .balign 4096

@@ -10,11 +10,20 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+#[cfg(target_os = "none")]
+use reveille_smp::record::exit_code;
+
+#[cfg(target_os = "none")]
+use crate::exit::DEBUG_EXIT_PORT;
 use crate::memory::map::Region;
 
 // Entry code and boot page tables. `kernel.ld` names its symbols; nothing in Rust does.
 #[cfg(target_os = "none")]
-core::arch::global_asm!(include_str!("entry.S"));
+core::arch::global_asm!(
+    include_str!("entry.S"),
+    failed = const exit_code::FAILED,
+    exit_port = const DEBUG_EXIT_PORT,
+);
 
 /// What the loader tells, whatever its protocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

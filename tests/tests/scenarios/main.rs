@@ -5,6 +5,7 @@
 //! `cargo xtask test --quick`.
 
 mod alarm;
+mod bare_cpu;
 mod boot;
 mod boots;
 mod command;
