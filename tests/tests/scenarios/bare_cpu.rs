@@ -12,7 +12,7 @@ fn is_refused(model: &str) {
 
 #[test]
 fn a_cpu_without_long_mode_is_refused() {
-    is_refused("qemu32");
+    is_refused("qemu64,-lm");
 }
 
 #[test]
