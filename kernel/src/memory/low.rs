@@ -81,6 +81,17 @@ mod tests {
     }
 
     #[test]
+    fn of_several_free_places_the_highest_is_taken() {
+        let mut free = ram(0, 0x9_fc00);
+        free.remove(0x5_0000..0x6_0000);
+        free.remove(0x9_d000..0x9_e000);
+        assert_eq!(take(free), Some(0x9_b000));
+        let mut free = ram(0, 0x9_fc00);
+        free.remove(0x5_0000..0x9_e000);
+        assert_eq!(take(free), Some(0x4_e000));
+    }
+
+    #[test]
     fn a_single_page_between_two_holes_is_passed_over() {
         let mut free = ram(0, 0x8000);
         free.remove(0x5000..0x6000);
