@@ -82,10 +82,10 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let boot = pvh::parse(&physical, start_info)?;
     let options = Options::parse(&boot.command_line)?;
     let tables = acpi::read(&physical, boot.rsdp)?;
-    let madt = Madt::parse(&tables.madt)?;
     // SAFETY: the caller's promise, and all that the loader and the firmware told is copied.
     unsafe { memory::init(&boot) }?;
 
+    let madt = Madt::parse(&tables.madt)?;
     let calibration = calibrate(&tables)?;
     let clock = TscClock::new(calibration.chosen.tsc_hz, entry_tsc);
     let apic = LocalApic::set_up(map_page)?;
