@@ -65,6 +65,8 @@ pub enum TestHook {
     TripleFault,
     /// APs say that they are alive, and wake nobody.
     NoWake,
+    /// The last AP halts between the claim of its slot and ALIVE.
+    StuckAp,
 }
 
 /// A value that is one of a few words.
@@ -82,6 +84,7 @@ const TEST_HOOKS: Words<TestHook> = &[
     ("hang", TestHook::Hang),
     ("triple-fault", TestHook::TripleFault),
     ("no-wake", TestHook::NoWake),
+    ("stuck-ap", TestHook::StuckAp),
 ];
 
 /// A key, what it takes, and how it changes the options.

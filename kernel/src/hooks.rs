@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// When the fault did not end the run: then the test would prove nothing.
 pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(), Box<dyn Error>> {
     match hook {
-        TestHook::NoWake => return Ok(()),
+        TestHook::NoWake | TestHook::StuckAp => return Ok(()),
         TestHook::PanicBsp => panic!("asked for by test=panic-bsp"),
         TestHook::ExceptionBsp => touch_page_zero(),
         TestHook::StackOverflowBsp => overflow_stack(),

@@ -167,6 +167,9 @@ impl Run {
         if self.options.tests.contains(&TestHook::NoWake) {
             self.cpus.aps.iter().for_each(|ap| ap.slot.mute());
         }
+        if self.options.tests.contains(&TestHook::StuckAp) {
+            self.cpus.let_last_ap_get_stuck();
+        }
         let bench = Bench {
             cpus: &self.cpus,
             timer: self.timer.clone(),

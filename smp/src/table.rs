@@ -56,11 +56,11 @@ pub struct Table<'a>(pub &'a [Cpu]);
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "                     ms from the first INIT to")?;
         writeln!(
             f,
             " cpu   apic place      sipi  real  long alive online sipis polls outcome"
         )?;
-        writeln!(f, "                   times in ms from the first INIT")?;
         for cpu in self.0 {
             let time = |nanos: Option<u64>| Optional(nanos.map(|nanos| Millis { nanos }));
             let place = cpu.package.zip(cpu.core).zip(cpu.thread);
@@ -273,10 +273,10 @@ mod tests {
         let lines: Vec<_> = table.lines().collect();
         assert!(lines[..4].iter().all(|line| line.len() <= 80), "{table}");
         let end = |line: &str, word: &str| line.find(word).unwrap() + word.len();
-        assert_eq!(end(lines[0], "real"), end(lines[2], "1.50"));
-        assert_eq!(end(lines[0], "online"), end(lines[3], "2346"));
+        assert_eq!(end(lines[1], "real"), end(lines[2], "1.50"));
+        assert_eq!(end(lines[1], "online"), end(lines[3], "2346"));
         assert_eq!(
-            end(lines[0], "polls"),
+            end(lines[1], "polls"),
             end(lines[2], "    3 stuck") - " stuck".len()
         );
     }

@@ -1,6 +1,11 @@
 //! The life of an AP in this kernel: from the trampoline's call to the parking place.
 
-use core::{cell::Cell, pin::pin, ptr};
+use core::{
+    cell::Cell,
+    pin::pin,
+    ptr,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use futures_util::future::{Either, select};
 use reveille_executor::{Counters, Executor, Storage};
@@ -30,6 +35,8 @@ pub struct ApContext {
     pub(super) platform: CpuPlatform,
     /// The machine.
     pub(super) machine: Hardware,
+    /// Whether it halts before it is alive: a fault for tests.
+    pub(super) gets_stuck: AtomicBool,
     /// Its executor.
     pub(super) home: Home,
 }
@@ -91,8 +98,8 @@ impl ApContext {
         // SAFETY: the claim of the slot makes area and stacks this CPU's alone; interrupts are off
         // since its start.
         unsafe { self.area.enter() };
-        if self.machine.apic.enable().is_err() {
-            // Claimed and silent: the BSP reports it as stuck.
+        // The BSP reports a CPU that has claimed its slot and falls silent as stuck.
+        if self.machine.apic.enable().is_err() || self.gets_stuck.load(Ordering::Relaxed) {
             halt();
         }
         let mut executor = self.home.move_in(&self.platform);

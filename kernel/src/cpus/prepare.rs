@@ -3,7 +3,10 @@
 //! Nothing prepared here is ever freed: an AP that comes late may still use it.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::fmt;
+use core::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use reveille_executor::{Counters, Storage, Timer};
 use reveille_smp::{
@@ -88,6 +91,7 @@ impl Cpus {
                 steps,
                 platform: CpuPlatform::new(ap.apic_id, clock, apic, timer)?,
                 machine,
+                gets_stuck: AtomicBool::new(false),
                 home: Home::new(Box::leak(Box::new(Storage::<1, Counters>::new()))),
             });
         }
@@ -146,6 +150,13 @@ impl Cpus {
             self.machine
                 .trampoline
                 .set_landings(self.directory, ap::enter);
+        }
+    }
+
+    /// A fault for tests: the last AP claims its slot and then halts.
+    pub fn let_last_ap_get_stuck(&self) {
+        if let Some(context) = self.contexts.last() {
+            context.gets_stuck.store(true, Ordering::Relaxed);
         }
     }
 
