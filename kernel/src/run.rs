@@ -235,13 +235,13 @@ impl Run {
         let boot = self.boot_record(round);
         println!("reveille: {}", env!("CARGO_PKG_VERSION"));
         println!(
-            "machine: {}, {} CPUs of {} enabled, {}, TSC {}, {}",
+            "machine: {}, {} of {} CPUs enabled, {}, TSC {}, {}",
             boot.machine,
             boot.cpus_enabled,
             boot.cpus_listed,
             boot.apic,
             self.calibration,
-            boot.accel_hint,
+            host(&boot.accel_hint),
         );
         if let Some(defect) = self.madt.defect {
             println!("firmware: {defect}");
@@ -281,5 +281,15 @@ impl Run {
             clock_source: self.calibration.chosen.source.to_string(),
             entry_to_kick_ns: round.first_init().map(|init| init.as_nanos()),
         }
+    }
+}
+
+/// The usual name of what a CPUID signature stands for.
+fn host(accel_hint: &str) -> &str {
+    match accel_hint {
+        "TCGTCGTCGTCG" => "QEMU TCG",
+        "KVMKVMKVM" => "KVM",
+        "none" => "no hypervisor",
+        other => other,
     }
 }
