@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use crate::{
+    backtrace,
     interrupt::Interrupts,
     kernel::Kernel,
     outcome::Outcome,
@@ -52,7 +53,8 @@ pub struct Ended {
     pub console: String,
     /// Its records.
     pub records: Records,
-    /// Where the CPUs were when the guest was stopped; empty when it ended by itself.
+    /// Where the CPUs were when the guest was stopped, or the frames of the CPU that crashed;
+    /// empty when it ended in another way.
     pub whereabouts: Vec<String>,
     /// From the start of QEMU to the end.
     pub elapsed: Duration,
@@ -206,6 +208,8 @@ impl<'a> Guest<'a> {
         );
         let whereabouts = if stopped_by_us {
             self.whereabouts()
+        } else if matches!(outcome, Outcome::Panicked(_)) {
+            backtrace::named(&self.console(), self.kernel)
         } else {
             Vec::new()
         };
@@ -240,26 +244,29 @@ impl Ended {
     /// The outcome, and where it is not plain success, what was seen last.
     pub fn explain(&self) -> String {
         let mut text = self.outcome.to_string();
-        if matches!(
+        if !matches!(
             self.outcome,
             Outcome::Ok | Outcome::Failed(_) | Outcome::Panicked(_)
         ) {
-            return text;
+            text += &self.last_seen();
         }
+        for place in &self.whereabouts {
+            text += &format!("\n{place}");
+        }
+        text
+    }
+
+    fn last_seen(&self) -> String {
         let line = self
             .console
             .lines()
             .rev()
             .find(|line| !line.trim().is_empty());
-        text += &format!(
-            "\nlast line on the console: {}",
-            line.unwrap_or("none").trim_end()
-        );
         let record = self.records.lines().last().map(String::as_str);
-        text += &format!("\nlast record: {}", record.unwrap_or("none"));
-        for place in &self.whereabouts {
-            text += &format!("\n{place}");
-        }
-        text
+        format!(
+            "\nlast line on the console: {}\nlast record: {}",
+            line.unwrap_or("none").trim_end(),
+            record.unwrap_or("none")
+        )
     }
 }

@@ -104,8 +104,18 @@ impl Kernel {
 
     /// The address of code, with the function and line of ours that it belongs to, for people.
     pub fn place(&self, address: u64) -> String {
+        self.place_named(address, address)
+    }
+
+    /// The same for the address that a call returns to. The call itself ends right before it, and
+    /// what follows may be of another line, or of another function if the call never returns.
+    pub fn place_of_call(&self, return_address: u64) -> String {
+        self.place_named(return_address, return_address.saturating_sub(1))
+    }
+
+    fn place_named(&self, address: u64, named: u64) -> String {
         // An address tells something, and its name is a comfort: no name is no error.
-        match self.name(address) {
+        match self.name(named) {
             Some(name) => format!("{address:#x} in {name}"),
             None => format!("{address:#x}"),
         }

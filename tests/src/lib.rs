@@ -8,6 +8,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod backtrace;
 pub mod cli;
 pub mod guest;
 pub mod interrupt;

@@ -77,6 +77,18 @@ fn a_panic_says_where_it_was() {
 }
 
 #[test]
+fn the_frames_of_a_crash_have_names() {
+    let (_, ended) = crash("exception-ap");
+    let text = ended.explain();
+    assert!(text.contains("\nat 0x"), "no place of the fault in {text}");
+    assert!(text.contains(" at kernel/src/hooks.rs:"), "{text}");
+    let outermost = ended.whereabouts.last().expect("there are frames");
+    assert!(outermost.ends_with(" in the trampoline"), "{outermost}");
+    let (_, ended) = crash("stack-overflow-ap");
+    assert!(ended.explain().contains(" times)"), "{}", ended.explain());
+}
+
+#[test]
 fn an_exception_on_the_bsp_fails_the_run_and_is_reported_in_full() {
     let (line, ended) = crash("exception-bsp");
     assert!(line.starts_with("exception on CPU 0 (APIC 0): #"), "{line}");
