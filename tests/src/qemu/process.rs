@@ -39,7 +39,7 @@ const MONITOR_LIMIT: Duration = Duration::from_secs(10);
 /// Something that happened to a running QEMU.
 #[derive(Debug)]
 pub enum Event {
-    /// The guest wrote to its console.
+    /// The guest wrote to its console; lines end in LF alone, whatever the guest wrote.
     Console(Vec<u8>),
     /// The guest wrote a record: one line, without its end.
     Record(String),
@@ -258,15 +258,39 @@ fn read_bytes(mut stream: impl Read + Send + 'static, sender: &Sender<Arrival>) 
     let sender = sender.clone();
     thread::spawn(move || {
         let mut buffer = [0; 4096];
+        let mut line_ends = LineEnds::default();
         // A stream that fails is as good as closed: QEMU is gone.
         while let Ok(length @ 1..) = stream.read(&mut buffer) {
-            let bytes = buffer[..length].to_vec();
+            let bytes = line_ends.plain(&buffer[..length]);
             if sender.send(Arrival::Event(Event::Console(bytes))).is_err() {
                 return;
             }
         }
         let _nobody_listens = sender.send(Arrival::Closed);
     });
+}
+
+/// Makes LF of a serial line's CR LF, whose two bytes may arrive apart.
+#[derive(Debug, Default)]
+struct LineEnds {
+    /// The last byte was a CR, and what follows it is not known yet.
+    after_cr: bool,
+}
+
+impl LineEnds {
+    fn plain(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut plain = Vec::with_capacity(bytes.len());
+        for &byte in bytes {
+            if self.after_cr && byte != b'\n' {
+                plain.push(b'\r');
+            }
+            self.after_cr = byte == b'\r';
+            if !self.after_cr {
+                plain.push(byte);
+            }
+        }
+        plain
+    }
 }
 
 fn read_lines(
@@ -321,6 +345,16 @@ mod tests {
             requests: 0,
             not_send: PhantomData,
         }
+    }
+
+    #[test]
+    fn only_the_cr_of_a_line_end_is_dropped() {
+        let mut line_ends = LineEnds::default();
+        let pieces: [&[u8]; 3] = [b"a\r\nb\rc\r", b"\n\r", b"\r\nd"];
+        assert_eq!(
+            pieces.map(|piece| line_ends.plain(piece)).concat(),
+            b"a\nb\rc\n\r\nd"
+        );
     }
 
     #[test]

@@ -56,6 +56,7 @@ fn the_records_go_to_their_file_and_the_console_to_standard_output() {
     let path = folder.path().join("boot.jsonl");
     let output = xtask(&["run", "--json", path.to_str().expect("UTF-8")]);
     assert!(stdout(&output).starts_with("reveille: "));
+    assert!(!stdout(&output).contains('\r'), "a line ends in CR LF");
     assert!(
         !stdout(&output).contains("\"record\""),
         "records on the console"
