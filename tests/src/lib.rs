@@ -17,4 +17,5 @@ pub mod outcome;
 pub mod qemu;
 pub mod records;
 pub mod setup;
+pub mod skipped;
 pub mod spread;

@@ -163,7 +163,7 @@ struct Soak {
     timeout: Duration,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct Test {
     /// Leave out the slow ones
     #[arg(long, conflicts_with = "full")]

@@ -5,19 +5,20 @@
 //! marked `#[ignore]` are added by `--full`.
 
 use std::{
-    env,
-    path::PathBuf,
+    env, fs,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use cargo_metadata::{Dependency, MetadataCommand, cargo_platform::Platform};
 
 use super::Test;
 use crate::{
     kernel::{IMAGE_VARIABLE, Kernel, workspace},
     setup,
+    skipped::Skipped,
 };
 
 /// The test target of this package that needs QEMU.
@@ -30,18 +31,33 @@ impl Test {
         let runner = Runner::find();
         let targets = Targets::of_workspace()?;
 
-        let mut parts = vec![
-            ("on the host", runner.host(&self, &targets)),
-            ("parts of the kernel, on the host", runner.kernel(&self)),
-        ];
+        let skipped = Skipped::of(&kernel);
+        skipped.clear()?;
+
+        let mut parts = Vec::new();
+        if !self.filter.is_empty() {
+            eprintln!("xtask: building the tests, to look for {}", self.wanted());
+        }
+        if self.has_match(|runner, options| runner.host(options, &targets))? {
+            parts.push(("on the host", runner.host(&self, &targets)));
+        }
+        if self.has_match(|runner, options| runner.kernel(options))? {
+            parts.push(("parts of the kernel, on the host", runner.kernel(&self)));
+        }
         if self.filter.is_empty() && !self.list {
             parts.push(("examples in the documentation", doc_tests()));
         }
-        if !self.quick && !self.list {
+        if !self.quick && !self.list && targets.have_model(&self.filter)? {
             parts.push(("loom models", targets.loom_models(&self)));
         }
-        parts.push(("scenarios in QEMU", runner.scenarios(&self, &kernel)));
+        if self.has_match(|runner, options| runner.scenarios(options, &kernel))? {
+            parts.push(("scenarios in QEMU", runner.scenarios(&self, &kernel)));
+        }
+        if parts.is_empty() {
+            bail!("no test has {} in its name", self.wanted());
+        }
 
+        let begun = Instant::now();
         let mut results = Vec::new();
         for (name, mut command) in parts {
             eprintln!("xtask: {name}");
@@ -59,12 +75,54 @@ impl Test {
         for (name, passed, time) in &results {
             eprintln!("xtask: {}", summary(name, *passed, *time));
         }
-        let all_passed = results.iter().all(|(_, passed, _)| *passed);
-        Ok(if all_passed {
+        for line in skipped.lines() {
+            eprintln!("xtask: SKIPPED: {line}");
+        }
+        let failed = results.iter().filter(|(_, passed, _)| !passed);
+        let failed: Vec<&str> = failed.map(|(name, _, _)| *name).collect();
+        Ok(if failed.is_empty() {
+            eprintln!("xtask: all passed in {} s", begun.elapsed().as_secs());
             ExitCode::SUCCESS
         } else {
+            eprintln!("xtask: FAILED: {}", failed.join("; "));
             ExitCode::FAILURE
         })
+    }
+
+    /// The filter, for people.
+    fn wanted(&self) -> String {
+        let words = self.filter.iter().map(|word| format!("`{word}`"));
+        words.collect::<Vec<_>>().join(" or ")
+    }
+
+    /// Whether the filter leaves anything to do in a part, which plain `cargo test` can tell for
+    /// either runner.
+    fn has_match(&self, part: impl Fn(Runner, &Self) -> Command) -> Result<bool> {
+        if self.filter.is_empty() {
+            return Ok(true);
+        }
+        let listing = Self {
+            list: true,
+            ..self.clone()
+        };
+        let names = |further: &[&str]| -> Result<usize> {
+            let mut command = part(Runner::Cargo, &listing);
+            let output = command
+                .args(further)
+                .current_dir(workspace())
+                .stdin(Stdio::null())
+                .stderr(Stdio::inherit())
+                .output()
+                .context("cannot start cargo")?;
+            if !output.status.success() {
+                bail!("the tests cannot be listed");
+            }
+            let text = String::from_utf8_lossy(&output.stdout);
+            Ok(text.lines().filter(|line| line.ends_with(": test")).count())
+        };
+        // The list has the very long ones too, which only `--full` runs.
+        let all = names(&[])?;
+        Ok(all > 0 && (self.full || all > names(&["--ignored"])?))
     }
 }
 
@@ -128,7 +186,8 @@ impl Runner {
                 cargo(["nextest", "run", "--no-fail-fast", "--no-tests=pass"])
             }
             (Self::Nextest, true) => cargo(["nextest", "list"]),
-            (Self::Cargo, _) => cargo(["test", "--no-fail-fast"]),
+            (Self::Cargo, false) => cargo(["test", "--no-fail-fast"]),
+            (Self::Cargo, true) => cargo(["test", "--quiet"]),
         }
     }
 
@@ -164,8 +223,9 @@ struct Targets {
     /// The test targets, each a file or folder in a crate's `tests/`, that run on the host as
     /// they are.
     host: Vec<String>,
-    /// Packages with models for loom: in unit tests, or in test targets named so.
-    loom: Vec<String>,
+    /// Packages with models for loom, and their folders: the models are in files named so, in
+    /// `src/` or `tests/`.
+    loom: Vec<(String, PathBuf)>,
     /// Cargo's folder for what it builds.
     folder: PathBuf,
 }
@@ -192,16 +252,33 @@ impl Targets {
                 dependency.name == "loom" && dependency.target.as_ref().is_some_and(is_cfg)
             };
             if package.dependencies.iter().any(for_cfg) {
-                targets.loom.push(package.name.to_string());
+                let mut folder = PathBuf::from(package.manifest_path);
+                folder.pop();
+                targets.loom.push((package.name.to_string(), folder));
             }
         }
         Ok(targets)
     }
 
+    /// Whether a model has one of these words in its name, or there are no words. The names are
+    /// taken from the sources: to list them, cargo would have to build them all.
+    fn have_model(&self, filter: &[String]) -> Result<bool> {
+        let mut names = Vec::new();
+        for (_, folder) in &self.loom {
+            for folder in ["src", "tests"].map(|name| folder.join(name)) {
+                if folder.is_dir() {
+                    names.extend(models_in(&folder)?);
+                }
+            }
+        }
+        let is_wanted = |name: &String| filter.iter().any(|word| name.contains(word));
+        Ok(filter.is_empty() || names.iter().any(is_wanted))
+    }
+
     /// loom takes the place of the atomics, so its builds live in a folder of their own.
     fn loom_models(&self, options: &Test) -> Command {
         let mut command = cargo(["test", "--release", "--lib", "--test", "loom*"]);
-        for package in &self.loom {
+        for (package, _) in &self.loom {
             command.args(["--package", package]);
         }
         command
@@ -212,8 +289,44 @@ impl Targets {
     }
 }
 
+/// The functions in the files of a folder that are named after loom.
+fn models_in(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let module = path.file_stem().unwrap_or_default().to_string_lossy();
+        if !module.starts_with("loom") || path.is_dir() {
+            continue;
+        }
+        for line in fs::read_to_string(&path)?.lines() {
+            if let Some(rest) = line.trim_start().strip_prefix("fn ") {
+                let name = rest.split('(').next().unwrap_or_default();
+                names.push(format!("{module}::{name}"));
+            }
+        }
+    }
+    Ok(names)
+}
+
 fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_models_of_this_workspace_are_found_by_name() {
+        let targets = Targets::of_workspace().expect("cargo knows the workspace");
+        let have = |word: &str| {
+            targets
+                .have_model(&[word.to_owned()])
+                .expect("the sources are there")
+        };
+        assert!(have("loom_models::"));
+        assert!(!have("no_model_is_called_so"));
+    }
 }

@@ -1,9 +1,7 @@
-//! The same kernel under KVM, wherever the device works, however slowly: one that interprets takes many seconds.
+//! The same kernel under KVM, wherever the device works, however slowly: one that interprets
+//! takes many seconds.
 //!
-//! Where it does not, the scenario says so and passes: not past the capture of nextest, which
-//! `.config/nextest.toml` therefore tells to show what these write.
-
-use std::io::{self, Write};
+//! Where it does not, the scenario passes, and leaves word for the end of `cargo xtask test`.
 
 use reveille_tests::{
     outcome::Outcome,
@@ -11,9 +9,10 @@ use reveille_tests::{
         accel,
         machine::{Accel, Chipset, Machine},
     },
+    skipped::Skipped,
 };
 
-use crate::boot::{boot, is_whole};
+use crate::boot::{boot, is_whole, kernel};
 
 /// Boots two CPUs under KVM.
 fn comes_up_whole_under_kvm(chipset: Chipset) {
@@ -30,8 +29,9 @@ fn comes_up_whole_under_kvm(chipset: Chipset) {
 }
 
 fn skip(chipset: Chipset, reason: &str) {
-    // Not by `eprintln`, which `cargo test` captures.
-    let _unheard = writeln!(io::stderr(), "!!! SKIPPED: no KVM on {chipset}: {reason}");
+    Skipped::of(kernel())
+        .add(&format!("no KVM on {chipset}: {reason}"))
+        .expect("the build's folder can be written");
 }
 
 #[test]
