@@ -19,9 +19,7 @@ use crate::{
 
 impl Run {
     pub(super) fn execute(self) -> Result<ExitCode> {
-        setup::ensure(false)?;
-        let kernel = Kernel::ready()?;
-        let machine = self.machine.machine(&kernel)?;
+        // First, as it costs nothing: all that follows may take minutes.
         let mut json = self
             .json
             .map(|path| {
@@ -29,6 +27,9 @@ impl Run {
             })
             .transpose()?;
         let mut json_error = None;
+        setup::ensure(false)?;
+        let kernel = Kernel::ready()?;
+        let machine = self.machine.machine(&kernel)?;
 
         let interrupts = Interrupts::listen()?;
         let ended = Guest::start(&kernel, &machine)?
