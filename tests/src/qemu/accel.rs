@@ -51,7 +51,7 @@ pub fn choose(
         },
         Some(trouble) => Choice {
             accel: Accel::Tcg,
-            reason: format!("no KVM: {}", trouble.replace('\n', "; ")),
+            reason: trouble.replace('\n', "; "),
         },
     })
 }
@@ -81,10 +81,10 @@ fn probe_once(kernel: &Kernel, machine: &Machine, folder: &Path) -> Result<Optio
     let trouble = match Guest::start(kernel, machine)?.run(PROBE_LIMIT)?.outcome {
         Outcome::Ok => None,
         Outcome::Hung(limit) => Some(format!(
-            "our kernel had not ended on it after {} s",
+            "this host's KVM is slower: no end after {} s; --accel kvm takes it all the same",
             limit.as_secs_f64()
         )),
-        other => Some(other.to_string()),
+        other => Some(format!("our kernel does not run on KVM: {other}")),
     };
     fs::create_dir_all(folder)?;
     fs::write(
