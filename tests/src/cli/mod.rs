@@ -6,8 +6,8 @@ mod test;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::Result;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use anyhow::{Result, ensure};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::{
     kernel::Kernel,
@@ -27,6 +27,7 @@ use crate::{
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
+    version,
     disable_help_subcommand = true
 )]
 #[command(after_help = "Start with:\n  cargo xtask run --smp 8")]
@@ -155,7 +156,7 @@ struct Soak {
     machine: MachineOptions,
 
     /// How many boots
-    #[arg(long, value_name = "N", default_value = "100")]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = value_parser!(u32).range(1..))]
     boots: u32,
 
     /// Stop a guest that has not ended by then, and count it as failed
@@ -182,8 +183,9 @@ struct Test {
 }
 
 fn seconds(text: &str) -> Result<Duration> {
-    let seconds: f64 = text.parse()?;
-    Ok(Duration::try_from_secs_f64(seconds)?)
+    let limit = Duration::try_from_secs_f64(text.parse()?)?;
+    ensure!(!limit.is_zero(), "no guest ends at once");
+    Ok(limit)
 }
 
 impl Cli {
@@ -191,9 +193,11 @@ impl Cli {
     pub fn execute(self) -> Result<ExitCode> {
         match self.command {
             Command::Setup(options) => {
-                setup::ensure(options.dry_run)?;
+                let lacked = setup::ensure(options.dry_run)?;
                 if !options.dry_run {
                     eprintln!("xtask: this machine is ready");
+                } else if !lacked {
+                    eprintln!("xtask: nothing is missing");
                 }
                 Ok(ExitCode::SUCCESS)
             }
@@ -279,6 +283,7 @@ mod tests {
             "--machine virt",
             "--accel hax",
             "--timeout -1",
+            "--timeout 0",
             "--timeout soon",
         ];
         for line in wrong {

@@ -1,6 +1,12 @@
 //! `cargo xtask soak`: many boots of one machine, and how many came up whole.
 
-use std::{fs, path::Path, process::ExitCode, time::Duration};
+use std::{
+    fs,
+    io::{self, ErrorKind, IsTerminal, Write},
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
@@ -22,8 +28,14 @@ impl Soak {
         let machine = self.machine.machine(&kernel)?;
         let interrupts = Interrupts::listen()?;
         let folder = kernel.scratch().join("soak");
+        clear(&folder)?;
         let mut tally = Tally::default();
         while tally.boots < self.boots && interrupts.received().is_none() {
+            let (whole, boots) = (tally.online.len(), tally.boots);
+            show_progress(&format!(
+                "{whole} of {boots} whole, {} to go",
+                self.boots - boots
+            ));
             let ended = Guest::start(&kernel, &machine)?
                 .until_interrupted(&interrupts)
                 .run(self.timeout)?;
@@ -34,16 +46,37 @@ impl Soak {
                 Err(_) if interrupts.received().is_some() => tally.boots -= 1,
                 Err(reason) => {
                     let log = keep(&folder, tally.boots, &ended)?;
+                    show_progress("");
                     println!("boot {}: {reason} (see {log})", tally.boots);
                 }
             }
         }
+        show_progress("");
         println!("{tally}");
         Ok(match interrupts.received() {
             Some(signal) => ExitCode::from(Outcome::Interrupted(signal).exit_code()),
             None if tally.is_whole() => ExitCode::SUCCESS,
             None => ExitCode::FAILURE,
         })
+    }
+}
+
+/// Writes over the line that the cursor is in; a pipe gets nothing.
+fn show_progress(text: &str) {
+    let mut stderr = io::stderr().lock();
+    if stderr.is_terminal() {
+        // CR and "erase to the end of the line" (ECMA-48, EL).
+        let _unseen = write!(stderr, "\r\x1b[K{text}");
+    }
+}
+
+/// Removes what an earlier soak kept.
+fn clear(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot empty {}", folder.display()))
+        }
+        _ => Ok(()),
     }
 }
 

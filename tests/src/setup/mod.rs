@@ -21,13 +21,17 @@ pub const KERNEL_TARGET: &str = "x86_64-unknown-none";
 /// The oldest QEMU that will do: 9.0 gave its software emulation (TCG) the x2APIC.
 pub const QEMU_MAJOR: u32 = 9;
 
-/// Makes this machine ready. With `dry_run`, only says what it would do.
-pub fn ensure(dry_run: bool) -> Result<()> {
+/// Makes this machine ready; returns whether anything was missing. With `dry_run`, only says what
+/// it would do.
+pub fn ensure(dry_run: bool) -> Result<bool> {
     let steps = Steps::new(dry_run);
+    let mut lacked = false;
     if !target::installed()? {
+        lacked = true;
         target::install(&steps)?;
     }
     if let Some(lack) = qemu::lack()? {
+        lacked = true;
         eprintln!("xtask: {lack}");
         match System::detect() {
             System::Debian { codename } => apt::install_qemu(&steps, &codename)?,
@@ -37,5 +41,5 @@ pub fn ensure(dry_run: bool) -> Result<()> {
             bail!("after the installation, {lack}");
         }
     }
-    Ok(())
+    Ok(lacked)
 }
