@@ -257,16 +257,14 @@ impl Ended {
     }
 
     fn last_seen(&self) -> String {
-        let line = self
-            .console
-            .lines()
-            .rev()
-            .find(|line| !line.trim().is_empty());
-        let record = self.records.lines().last().map(String::as_str);
-        format!(
-            "\nlast line on the console: {}\nlast record: {}",
-            line.unwrap_or("none").trim_end(),
-            record.unwrap_or("none")
-        )
+        let mut text = String::new();
+        let mut lines = self.console.lines().rev().map(str::trim_end);
+        if let Some(line) = lines.find(|line| !line.is_empty()) {
+            text += &format!("\nlast line on the console: {line}");
+        }
+        if let Some(record) = self.records.lines().last() {
+            text += &format!("\nlast record: {record}");
+        }
+        text
     }
 }

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use reveille_smp::record::exit_code;
+use signal_hook::low_level::signal_name;
 
 /// How a boot ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +21,13 @@ pub enum Outcome {
     Hung(Duration),
     /// The accelerator gave up on the guest, in QEMU's words for the state.
     Stopped(String),
-    /// QEMU ended on its own account: its exit status and what it said.
-    Died(String),
+    /// QEMU ended on its own account.
+    Died {
+        /// Its exit status.
+        status: String,
+        /// What it last said.
+        words: String,
+    },
     /// We were asked to end, by this signal.
     Interrupted(i32),
 }
@@ -55,7 +61,10 @@ impl Outcome {
                 None => "a signal".to_owned(),
             };
             let words = complaints.last().map_or("no complaint", String::as_str);
-            Self::Died(format!("{status}, {words}"))
+            Self::Died {
+                status,
+                words: words.to_owned(),
+            }
         }
     }
 
@@ -63,7 +72,7 @@ impl Outcome {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Ok => 0,
-            Self::Died(_) => 1,
+            Self::Died { .. } => 1,
             // 2 is a wrong use of the command line.
             Self::Failed(_) => 3,
             Self::Panicked(_) => 4,
@@ -90,8 +99,16 @@ impl fmt::Display for Outcome {
                 write!(f, "no end after {} s: the guest hangs", limit.as_secs_f64())
             }
             Self::Stopped(state) => write!(f, "the accelerator gave up on the guest ({state})"),
-            Self::Died(how) => write!(f, "QEMU ended without the kernel's verdict: {how}"),
-            Self::Interrupted(signal) => write!(f, "interrupted by signal {signal}"),
+            Self::Died { status, words } => {
+                write!(
+                    f,
+                    "QEMU ended without the kernel's verdict: {status}, {words}"
+                )
+            }
+            Self::Interrupted(signal) => match signal_name(*signal) {
+                Some(name) => write!(f, "interrupted by {name}"),
+                None => write!(f, "interrupted by signal {signal}"),
+            },
         }
     }
 }
@@ -107,6 +124,18 @@ fn last_with<'a>(console: &'a str, start: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn died(status: &str, words: &str) -> Outcome {
+        Outcome::Died {
+            status: status.to_owned(),
+            words: words.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_signal_is_named() {
+        assert_eq!(Outcome::Interrupted(2).to_string(), "interrupted by SIGINT");
+    }
 
     #[test]
     fn the_kernels_verdict_is_the_outcome() {
@@ -127,26 +156,23 @@ mod tests {
             Outcome::TripleFault
         );
         let died = Outcome::judge(Some(0), false, "reveille: ok\n", &[]);
-        assert_eq!(died, Outcome::Died("status 0, no complaint".into()));
+        assert_eq!(died, self::died("status 0", "no complaint"));
     }
 
     #[test]
     fn a_qemu_that_dies_is_quoted() {
         let complaints = ["first".to_owned(), "qemu: no such CPU model".to_owned()];
         let died = Outcome::judge(Some(1), false, "", &complaints);
-        assert_eq!(
-            died,
-            Outcome::Died("status 1, qemu: no such CPU model".into())
-        );
+        assert_eq!(died, self::died("status 1", "qemu: no such CPU model"));
         let killed = Outcome::judge(None, false, "", &[]);
-        assert_eq!(killed, Outcome::Died("a signal, no complaint".into()));
+        assert_eq!(killed, self::died("a signal", "no complaint"));
     }
 
     #[test]
     fn every_outcome_has_its_own_exit_status() {
         let all = [
             Outcome::Ok,
-            Outcome::Died(String::new()),
+            died("", ""),
             Outcome::Failed(String::new()),
             Outcome::Panicked(String::new()),
             Outcome::TripleFault,

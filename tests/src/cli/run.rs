@@ -52,6 +52,14 @@ impl Run {
             Outcome::Ok => {}
             // The kernel's own last words, just above, say why.
             Outcome::Failed(_) => eprintln!("xtask: the kernel reports that it failed"),
+            // QEMU's own words are just above.
+            Outcome::Died { status, .. } if ended.console.is_empty() => {
+                eprintln!("xtask: QEMU did not start ({status})");
+            }
+            Outcome::Hung(limit) if ended.console.lines().any(|line| line == "reveille: ok") => {
+                let limit = limit.as_secs_f64();
+                eprintln!("xtask: stopped after {limit} s; the kernel idles, as asked");
+            }
             _ => ended
                 .explain()
                 .lines()

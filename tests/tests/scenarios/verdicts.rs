@@ -148,10 +148,6 @@ fn a_hang_is_stopped_at_the_limit_with_what_was_seen_last() {
     let text = ended.explain();
     assert!(text.contains("last line on the console: "), "{text}");
     assert!(
-        !text.contains("last line on the console: none"),
-        "the kernel never spoke: {text}"
-    );
-    assert!(
         text.contains("\nCPU 0 ") && text.contains("\nCPU 1 "),
         "each CPU is somewhere: {text}"
     );

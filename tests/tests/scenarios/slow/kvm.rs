@@ -23,7 +23,7 @@ fn comes_up_whole_under_kvm(chipset: Chipset) {
     let ended = boot(&machine);
     match &ended.outcome {
         // QEMU's or the device's fault, not the kernel's.
-        Outcome::Died(why) | Outcome::Stopped(why) => skip(chipset, why),
+        Outcome::Died { words: why, .. } | Outcome::Stopped(why) => skip(chipset, why),
         _ => is_whole(&machine, &ended),
     }
 }
