@@ -81,6 +81,35 @@ Examples:
   cargo xtask test --list           the names
   cargo xtask test triple_fault     those with `triple_fault` in their name";
 
+/// What the kernel takes on its command line, and what each key does. The kernel's own list, with
+/// all values, is in its answer to a key that it does not know.
+pub const KERNEL_KEYS: &[(&str, &str)] = &[
+    ("bringup", "how the CPUs are brought up: parallel or serial"),
+    ("bench", "then measure so many rounds of every strategy"),
+    (
+        "alive-timeout",
+        "milliseconds that an AP may take to show that it lives",
+    ),
+    (
+        "online-timeout",
+        "milliseconds that an AP may take from alive to online",
+    ),
+    ("init-delay", "microseconds between INIT and SIPI"),
+    ("after", "what follows the report: exit, or halt to idle"),
+    (
+        "test",
+        "a fault to bring about, such as panic-ap or hang; several times",
+    ),
+];
+
+fn append_help() -> String {
+    let mut text = "The kernel's command line; may be given several times\n".to_owned();
+    for (key, meaning) in KERNEL_KEYS {
+        text += &format!("\n  {:<16}{meaning}", format!("{key}="));
+    }
+    text + "\n\nA key that the kernel does not know makes it list all keys and their values."
+}
+
 #[derive(Debug, Args)]
 struct Setup {
     /// Only say what would be done
@@ -112,10 +141,7 @@ struct MachineOptions {
     memory: Option<String>,
 
     /// The kernel's command line; may be given several times
-    ///
-    /// For example `bringup=serial`, `bench=9` or `alive-timeout=500`. A key that the kernel does
-    /// not know makes it list those that it knows.
-    #[arg(long, value_name = "KEY=VALUE ...")]
+    #[arg(long, value_name = "KEY=VALUE ...", long_help = append_help())]
     append: Vec<String>,
 
     /// A further argument for QEMU; may be given several times

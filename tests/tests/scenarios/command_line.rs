@@ -2,7 +2,7 @@
 //! change a measurement silently.
 
 use reveille_smp::record::ExitStatus;
-use reveille_tests::{outcome::Outcome, qemu::machine::Machine};
+use reveille_tests::{cli::KERNEL_KEYS, outcome::Outcome, qemu::machine::Machine};
 
 use crate::boot::boot;
 
@@ -38,4 +38,21 @@ fn a_key_without_a_value_fails_the_run() {
 fn a_malformed_value_fails_the_run() {
     is_refused("bench=nine");
     is_refused("bringup=fast");
+}
+
+#[test]
+fn the_help_of_xtask_names_the_keys_that_the_kernel_takes() {
+    let ended = boot(&Machine::new(1).append("no-key-is-called-so=1"));
+    let Outcome::Failed(reason) = &ended.outcome else {
+        panic!("an unknown key ended as {:?}", ended.outcome);
+    };
+    let (_, list) = reason
+        .split_once("the keys are")
+        .expect("the kernel lists its keys");
+    let taken = list
+        .split_whitespace()
+        .filter_map(|word| word.split_once('='));
+    let taken: Vec<&str> = taken.map(|(key, _)| key).collect();
+    let named: Vec<&str> = KERNEL_KEYS.iter().map(|(key, _)| *key).collect();
+    assert_eq!(named, taken);
 }
