@@ -207,7 +207,7 @@ impl<M: Metrics> Executor<M> {
         platform.idle(&gate, until);
         if let Some(asked) = asked
             && M::MEASURES_SLEEP
-            && gate.was_entered()
+            && gate.was_open()
         {
             let woken: Instant = platform.now();
             self.core.metrics.slept(woken - asked);

@@ -29,7 +29,7 @@ pub trait Idle {
     /// | way | what `idle` does |
     /// |---|---|
     /// | halt | `cli`; arm a timer for `until`; `if gate.enter() { sti; hlt } else { sti }` |
-    /// | mwait | arm a timer for `until`; `if gate.enter_monitored(monitor) { mwait }` |
+    /// | mwait | arm a timer for `until`; `if gate.enter_monitored(monitor) { mwait }`; `ring` may do nothing: its mark is what is monitored |
     /// | park | `if gate.enter() { park, at most until }` |
     /// | pause | `pause`, and return: nobody sleeps, so nobody has to ring |
     ///

@@ -16,7 +16,7 @@
 //! A waker that finds its leaf's summary bit set does not write the summary, but acquires it from
 //! the one who did: the same argument holds.
 //!
-//! The owner takes ASLEEP back after each sleep, and each sleep has a number of its own in the
+//! The owner takes ASLEEP back after each sleep, or before the next announcement, and each sleep has a number of its own in the
 //! word. A waker marks RUNG by compare-and-exchange against the number that it saw, after its
 //! ring: so a late mark cannot silence the doorbell of the next sleep, and a waker that never
 //! comes to ring has not told the others that it did.
@@ -86,6 +86,14 @@ impl SleepWord {
         self.0.fetch_add(ONE_SLEEP | ASLEEP, Relaxed);
     }
 
+    /// Whether a ring is marked. Who finds the mark does not make another: a monitor that is armed
+    /// later than the mark would wait for nothing.
+    fn is_rung(&self) -> bool {
+        // Acquire: as for a waker, the mark comes after the ring. A read-modify-write, so that it is
+        // not made from what was read before the monitor.
+        self.0.fetch_or(0, Acquire) & RUNG != 0
+    }
+
     /// A waker that still sees ASLEEP afterwards rings once too often, which is harmless.
     fn retract(&self) {
         self.0.fetch_and(!(ASLEEP | RUNG), Relaxed);
@@ -98,6 +106,8 @@ pub struct SleepGate<'a> {
     root: &'a Leaf,
     tops: Tops<'a>,
     entered: Cell<bool>,
+    /// It was found open.
+    open: Cell<bool>,
 }
 
 impl<'a> SleepGate<'a> {
@@ -107,11 +117,13 @@ impl<'a> SleepGate<'a> {
             root: &shared.root,
             tops,
             entered: Cell::new(false),
+            open: Cell::new(false),
         }
     }
 
-    /// Announces the sleep and looks for work once more. `true`: sleep; every wake from now on
-    /// rings the doorbell, until `idle` returns. `false`: there is work, return without sleeping.
+    /// Announces a sleep and looks for work once more. `true`: sleep; a wake from now on has the
+    /// doorbell rung, until the gate is entered again or `idle` returns. `false`: do not sleep,
+    /// there is work, or a ring that came early.
     ///
     /// What a ring does must be held back from before this call until the sleep itself: with
     /// interrupts, they are off here and go on in one piece with `hlt` (`sti; hlt`).
@@ -121,20 +133,25 @@ impl<'a> SleepGate<'a> {
     }
 
     /// As [`enter`](Self::enter), for a CPU that monitors memory: calls `monitor` with the address
-    /// of the word that every waker writes after its ring, at the moment between announcement and
-    /// look at which the monitor must be armed.
+    /// of the word in which a ring is marked, at the moment between announcement and look at which
+    /// the monitor must be armed. Only the first ring of a sleep writes there. One that did so
+    /// before the monitor was armed shuts the gate.
     #[must_use = "there may be work: sleep only if this is true"]
     pub fn enter_monitored(&self, monitor: impl FnOnce(*const u64)) -> bool {
-        if !self.entered.replace(true) {
-            self.sleep.announce();
+        if self.entered.replace(true) {
+            // A ring of the last sleep is not one of this.
+            self.sleep.retract();
         }
+        self.sleep.announce();
         monitor(core::ptr::from_ref(&self.sleep.0).cast());
-        self.nothing_is_ready()
+        let open = !self.sleep.is_rung() && self.nothing_is_ready();
+        self.open.set(self.open.get() | open);
+        open
     }
 
-    /// Whether the gate was entered since `idle` was called.
-    pub(crate) fn was_entered(&self) -> bool {
-        self.entered.get()
+    /// Whether `idle` has found the gate open, and so may have slept.
+    pub(crate) fn was_open(&self) -> bool {
+        self.open.get()
     }
 
     /// Owner's step 2.

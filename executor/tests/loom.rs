@@ -171,6 +171,11 @@ fn two_wakers_against_a_sleeper_in_one_level() {
 }
 
 #[test]
+fn two_wakers_against_a_sleeper_in_one_level_two_leaves() {
+    two_wakers_against_a_sleeper(LEVELS[1], 63);
+}
+
+#[test]
 fn two_wakers_against_a_sleeper_in_two_levels_one_leaf() {
     two_wakers_against_a_sleeper(LEVELS[2], 0);
 }

@@ -4,9 +4,10 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Barrier, Mutex};
 use std::task::{Poll, Waker};
+use std::thread::JoinHandle as JoinThread;
 use std::time::Duration;
 
 use reveille_executor::*;
@@ -50,7 +51,7 @@ impl Idle for Machine {
 }
 
 /// A task of `executor` that is done at its second wake, polled once; and its waker.
-fn woken_twice(executor: &mut Executor<Counters>) -> (JoinHandle<()>, Waker) {
+fn woken_twice<M: Metrics>(executor: &mut Executor<M>) -> (JoinHandle<()>, Waker) {
     let waker = std::rc::Rc::new(Cell::new(None));
     let theirs = waker.clone();
     let mut polls = 0;
@@ -113,6 +114,56 @@ fn the_gate_is_shut_while_there_is_work() {
 }
 
 #[test]
+fn the_gate_is_shut_while_there_is_work_in_the_last_slot() {
+    static WAKER: Mutex<Option<Waker>> = Mutex::new(None);
+    // The last of two leaves, of eight leaves, of two summary words.
+    for capacity in [65, 512, 4097] {
+        if cfg!(miri) && capacity > 65 {
+            continue;
+        }
+        let machine = Machine::new(|gate, _| {
+            WAKER.lock().unwrap().as_ref().unwrap().wake_by_ref();
+            assert!(!gate.enter());
+        });
+        let mut executor = Executor::with_capacity(capacity, machine, Counters::new());
+        for _ in 1..capacity {
+            let pending = std::future::pending::<()>();
+            drop(executor.spawner().spawn(pending).unwrap());
+        }
+        let (handle, waker) = woken_twice(&mut executor);
+        *WAKER.lock().unwrap() = Some(waker);
+        executor.block_on(handle).unwrap();
+        assert_eq!(machine.rings.load(Relaxed), 0, "{capacity} slots");
+    }
+}
+
+#[test]
+fn a_shut_gate_is_no_time_asleep() {
+    static NOW: AtomicU64 = AtomicU64::new(0);
+    static WAKER: Mutex<Option<Waker>> = Mutex::new(None);
+    struct Ticks;
+    impl Clock for Ticks {
+        fn now(&self) -> Instant {
+            Instant::from_nanos(NOW.fetch_add(1, Relaxed))
+        }
+    }
+    impl Doorbell for Ticks {
+        fn ring(&self) {}
+    }
+    impl Idle for Ticks {
+        fn idle(&self, gate: &SleepGate<'_>, _: Option<Instant>) {
+            WAKER.lock().unwrap().as_ref().unwrap().wake_by_ref();
+            assert!(!gate.enter());
+        }
+    }
+    let mut executor = Executor::with_capacity(1, &Ticks, Counters::new());
+    let (handle, waker) = woken_twice(&mut executor);
+    *WAKER.lock().unwrap() = Some(waker);
+    executor.block_on(handle).unwrap();
+    assert_eq!(executor.metrics().snapshot().asleep, Duration::ZERO);
+}
+
+#[test]
 fn idle_is_told_the_next_deadline_and_time_asleep_is_counted() {
     static NOW: AtomicU64 = AtomicU64::new(0);
     struct Skips;
@@ -167,4 +218,74 @@ fn a_monitor_is_armed_after_the_announcement_and_written_by_every_ring() {
     let (handle, waker) = woken_twice(&mut executor);
     *WAKER.lock().unwrap() = Some(waker);
     executor.block_on(handle).unwrap();
+}
+
+/// Stops the first waker between its bit and its look at the sleep word.
+struct Stall {
+    stalls: AtomicBool,
+    inserted: Barrier,
+    goes_on: Barrier,
+}
+
+impl Metrics for Stall {
+    fn woken(&self, _: bool) {
+        if self.stalls.swap(false, Relaxed) {
+            self.inserted.wait();
+            self.goes_on.wait();
+        }
+    }
+}
+
+/// Lets `on_idle` see a waker whose bit has been taken, but that has not rung yet; it goes on, and
+/// has returned, when the second argument is called. The third wakes the task again.
+fn with_a_waker_that_rings_late(
+    mut on_idle: impl FnMut(&SleepGate<'_>, &mut dyn FnMut(), &Waker) + Send + 'static,
+) {
+    let stall: &Stall = Box::leak(Box::new(Stall {
+        stalls: AtomicBool::new(true),
+        inserted: Barrier::new(2),
+        goes_on: Barrier::new(2),
+    }));
+    let late: &Mutex<Option<(JoinThread<()>, Waker)>> = Box::leak(Box::default());
+    let machine = Machine::new(move |gate, _| {
+        let (thread, waker) = late.lock().unwrap().take().expect("one sleep");
+        let mut thread = Some(thread);
+        let mut ring = || {
+            stall.goes_on.wait();
+            thread.take().unwrap().join().unwrap();
+        };
+        on_idle(gate, &mut ring, &waker);
+    });
+    let mut executor = Executor::with_capacity(1, machine, stall);
+    let (handle, waker) = woken_twice(&mut executor);
+    let theirs = waker.clone();
+    let thread = std::thread::spawn(move || theirs.wake());
+    stall.inserted.wait();
+    assert_eq!(executor.poll_ready(), 1, "its bit is taken");
+    *late.lock().unwrap() = Some((thread, waker));
+    executor.block_on(handle).unwrap();
+}
+
+#[test]
+fn a_ring_that_comes_before_the_monitor_is_armed_shuts_the_gate() {
+    with_a_waker_that_rings_late(|gate, ring, waker| {
+        let open = gate.enter_monitored(|_| ring());
+        assert!(!open, "the next wake would write nothing to the monitor");
+        waker.wake_by_ref();
+    });
+}
+
+#[test]
+fn a_ring_of_the_last_entry_does_not_silence_the_next() {
+    with_a_waker_that_rings_late(|gate, ring, waker| {
+        assert!(gate.enter());
+        ring();
+        let mut armed_at = (core::ptr::null::<u64>(), 0);
+        // SAFETY: the address of a word that lives as long as the executor's storage; the late
+        // waker has returned, so no other thread writes.
+        let read = |word: *const u64| unsafe { word.read_volatile() };
+        assert!(gate.enter_monitored(|word| armed_at = (word, read(word))));
+        waker.wake_by_ref();
+        assert_ne!(read(armed_at.0), armed_at.1);
+    });
 }

@@ -44,17 +44,13 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "the announcement comes before the look",
         file: "sleep.rs",
-        from: "        if !self.entered.replace(true) {
-            self.sleep.announce();
-        }
+        from: "        self.sleep.announce();
         monitor(core::ptr::from_ref(&self.sleep.0).cast());
-        self.nothing_is_ready()",
-        to: "        let _ = &monitor;
-        let nothing_is_ready = self.nothing_is_ready();
-        if !self.entered.replace(true) {
-            self.sleep.announce();
-        }
-        nothing_is_ready",
+        let open = !self.sleep.is_rung() && self.nothing_is_ready();",
+        to: "        let open = self.nothing_is_ready();
+        self.sleep.announce();
+        monitor(core::ptr::from_ref(&self.sleep.0).cast());
+        let open = open && !self.sleep.is_rung();",
         noticed_by: "two_wakers_against_a_sleeper_in_one_level",
     },
     Mutation {
@@ -98,9 +94,51 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "the announcement is taken back",
         file: "sleep.rs",
-        from: "            self.sleep.retract();",
+        from: "        if self.entered.get() {
+            self.sleep.retract();
+        }",
         to: "",
         noticed_by: "sleeping::only_a_sleeping_executor_is_rung_and_once_a_sleep",
+    },
+    Mutation {
+        guard: "each entry of the gate begins a sleep of its own",
+        file: "sleep.rs",
+        from: "            // A ring of the last sleep is not one of this.
+            self.sleep.retract();
+        }
+        self.sleep.announce();",
+        to: "        } else {
+            self.sleep.announce();
+        }",
+        noticed_by: "sleeping::a_ring_of_the_last_entry_does_not_silence_the_next",
+    },
+    Mutation {
+        guard: "a ring that came before the monitor was armed shuts the gate",
+        file: "sleep.rs",
+        from: "!self.sleep.is_rung() && ",
+        to: "",
+        noticed_by: "sleeping::a_ring_that_comes_before_the_monitor_is_armed_shuts_the_gate",
+    },
+    Mutation {
+        guard: "the sleeper looks at every leaf",
+        file: "sleep.rs",
+        from: "blocks.iter().all(",
+        to: "blocks.iter().take(1).all(",
+        noticed_by: "two_wakers_against_a_sleeper_in_one_level_two_leaves",
+    },
+    Mutation {
+        guard: "the sleeper looks at every summary word",
+        file: "sleep.rs",
+        from: "words.iter().all(",
+        to: "words.iter().take(1).all(",
+        noticed_by: "sleeping::the_gate_is_shut_while_there_is_work_in_the_last_slot",
+    },
+    Mutation {
+        guard: "a gate that was shut is no time asleep",
+        file: "sleep.rs",
+        from: "self.open.set(self.open.get() | open);",
+        to: "self.open.set(true);",
+        noticed_by: "sleeping::a_shut_gate_is_no_time_asleep",
     },
     // The ready set: ready.rs
     Mutation {
