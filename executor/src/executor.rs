@@ -4,11 +4,11 @@ use core::marker::PhantomData;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
-use crate::ready::{BLOCKS_PER_SUMMARY, is_ready, take};
+use crate::ready::{BLOCKS_PER_SUMMARY, Leaf, is_ready, take};
 use crate::sleep::{SleepGate, Tops};
 use crate::slots::{Block, Slot};
 use crate::storage::{Core, Storage};
-use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 use crate::waker::waker;
 use crate::{Instant, Metrics, NoMetrics, Platform, Spawner, Timer};
 
@@ -176,7 +176,7 @@ impl<M: Metrics> Executor<M> {
     fn poll_block(&self, block: &'static Block) -> usize {
         let slots = &self.core.local.slots;
         let mut polls = 0;
-        let mut ready = Taken::from(block.leaf.word());
+        let mut ready = Taken::from(&block.leaf);
         while let Some(bit) = ready.lowest() {
             ready.remove(bit);
             let slot = Slot::new(block, bit);
@@ -222,17 +222,18 @@ impl<M: Metrics> Drop for Executor<M> {
     }
 }
 
-/// Bits taken from a ready word. What is left when a task panics goes back.
+/// Bits taken from a leaf. What is left when a task panics goes back, up to the summary: its bit
+/// may have been cleared before the take.
 struct Taken<'a> {
-    word: &'a AtomicU64,
+    leaf: &'a Leaf,
     bits: u64,
 }
 
 impl<'a> Taken<'a> {
     #[inline]
-    fn from(word: &'a AtomicU64) -> Self {
-        let bits = take(word);
-        Self { word, bits }
+    fn from(leaf: &'a Leaf) -> Self {
+        let bits = take(leaf.word());
+        Self { leaf, bits }
     }
 
     #[inline]
@@ -250,7 +251,7 @@ impl Drop for Taken<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.bits != 0 {
-            self.word.fetch_or(self.bits, AcqRel);
+            self.leaf.insert(self.bits);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -256,6 +257,39 @@ fn a_wake_that_has_returned_has_rung_even_if_another_has_not() {
             }));
             // As block_on has it, `probe` may be done before the first sleep.
             executor.block_on(probe.handle).unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_panic_loses_no_wake_that_was_taken_with_its_own() {
+    for capacity in LEVELS {
+        model(move || {
+            let (mut executor, _) = executor(capacity);
+            let polls = [(); 2].map(|()| Rc::new(Cell::new(0)));
+            let wakers = [(); 2].map(|()| Rc::new(Cell::new(None)));
+            for number in 0..2 {
+                let (polls, waker) = (polls[number].clone(), wakers[number].clone());
+                let task = poll_fn(move |context| {
+                    polls.set(polls.get() + 1);
+                    waker.set(Some(context.waker().clone()));
+                    if (number, polls.get()) == (0, 2) {
+                        // Unlike `panic!`, without a message.
+                        resume_unwind(Box::new("the first task panics at its second poll"));
+                    }
+                    Poll::<()>::Pending
+                });
+                drop(executor.spawner().spawn(task).unwrap());
+            }
+            // Once: their leaf is empty then, but the summary still has its bit.
+            assert_eq!(executor.poll_ready(), 2);
+            let wakers = wakers.map(|waker| waker.take().unwrap());
+            let thread = thread::spawn(move || wakers.into_iter().for_each(Waker::wake));
+            let _ = catch_unwind(AssertUnwindSafe(|| executor.poll_ready()));
+            thread.join().unwrap();
+            while catch_unwind(AssertUnwindSafe(|| executor.poll_ready())).unwrap_or(1) != 0 {}
+            assert_eq!(polls[0].get(), 2);
+            assert!(polls[1].get() >= 2, "the second wake is lost");
         });
     }
 }

@@ -207,16 +207,16 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a task's bit is taken before it is polled",
         file: "executor.rs",
-        from: "        let mut ready = Taken::from(block.leaf.word());
+        from: "        let mut ready = Taken::from(&block.leaf);
         while let Some(bit) = ready.lowest() {
             ready.remove(bit);",
         to: "        let word = block.leaf.word();
         let bits = word.load(crate::sync::Ordering::Acquire);
-        let mut ready = Taken { word, bits };
+        let mut ready = Taken { leaf: &block.leaf, bits };
         struct Clear<'a>(&'a AtomicU64, u64);
         impl Drop for Clear<'_> {
             fn drop(&mut self) {
-                self.0.fetch_and(!self.1, AcqRel);
+                self.0.fetch_and(!self.1, crate::sync::Ordering::AcqRel);
             }
         }
         let _clear = Clear(word, bits);
@@ -250,9 +250,16 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "what a panic leaves of a round goes back",
         file: "executor.rs",
-        from: "self.word.fetch_or(self.bits, AcqRel);",
+        from: "self.leaf.insert(self.bits);",
         to: "",
         noticed_by: "bad_input::a_task_that_panics_ends_and_all_others_go_on",
+    },
+    Mutation {
+        guard: "what a panic leaves of a round goes back up to the summary",
+        file: "executor.rs",
+        from: "self.leaf.insert(self.bits);",
+        to: "self.leaf.word().fetch_or(self.bits, crate::sync::Ordering::AcqRel);",
+        noticed_by: "a_panic_loses_no_wake_that_was_taken_with_its_own",
     },
     Mutation {
         guard: "a task that is aborted leaves its slot",
