@@ -7,8 +7,9 @@
 //!     ring, if it sleeps   ---- sleep.rs ---->   announce, look again, sleep
 //! ```
 //!
-//! The two files named in the drawing hold every word that two CPUs share; all else belongs to
-//! the owner alone. `MEMORY_ORDERING.md` gives the argument for each of these words.
+//! The two files named in the drawing hold every word that two CPUs share, but for what
+//! [`Metrics`] count; all else belongs to the owner alone. `MEMORY_ORDERING.md` gives the argument
+//! for each of these words.
 //!
 //! What always holds:
 //!

@@ -31,7 +31,8 @@ impl Spawner {
     }
 
     /// Spawns a task from the heap; its memory is given back when the task has ended and the
-    /// handle is gone. The task takes the lowest vacant slot and is polled in the next round.
+    /// handle is gone. The task takes the lowest vacant slot and is polled in this round or in the
+    /// next.
     ///
     /// # Cancellation
     ///
