@@ -15,7 +15,8 @@ use crate::task::Task;
 /// Slots and ready bits for 64 tasks.
 pub(crate) struct Block {
     pub(crate) leaf: Leaf,
-    /// One bit a slot that may take a task.
+    /// One bit a slot that may take a task; none until the block has its place, so that an unused
+    /// block is all zeros and takes no room in an image.
     vacant: Cell<u64>,
     /// Its place among the blocks of the executor.
     number: usize,
@@ -31,7 +32,7 @@ impl Block {
         pub(crate) fn new() -> Self {
             Self {
                 leaf: Leaf::new(),
-                vacant: Cell::new(u64::MAX),
+                vacant: Cell::new(0),
                 number: 0,
                 tasks: [const { Cell::new(None) }; TASKS_PER_BLOCK],
             }

@@ -36,8 +36,8 @@ pub struct Storage<const BLOCKS: usize, M = NoMetrics> {
     blocks: [Block; BLOCKS],
 }
 
-// SAFETY: until an executor takes it, it holds nothing but zeros; `M` is written by the CPU that
-// makes the executor.
+// SAFETY: until an executor takes it, its blocks are zeros and its core is not initialised; `M` is
+// written by the CPU that makes the executor.
 unsafe impl<const BLOCKS: usize, M> Send for Storage<BLOCKS, M> {}
 
 impl<const BLOCKS: usize, M: Metrics> Storage<BLOCKS, M> {

@@ -154,3 +154,16 @@ fn a_reset_executor_is_as_new_and_an_old_waker_costs_one_look_at_most() {
     assert_eq!((executor.poll_ready(), executor.poll_ready()), (1, 0));
     assert!(executor.block_on(pin!(handle)).is_err());
 }
+
+#[test]
+#[cfg(all(target_os = "linux", not(miri)))]
+fn unused_storage_takes_no_room_in_the_image() {
+    unsafe extern "C" {
+        /// Where the part of the image that is all zeros begins and ends: the linker's.
+        safe static __bss_start: u8;
+        safe static _end: u8;
+    }
+    static mut STORAGE: Storage<256> = Storage::new();
+    let zeros = (&raw const __bss_start).addr()..(&raw const _end).addr();
+    assert!(zeros.contains(&(&raw const STORAGE).addr()));
+}

@@ -285,6 +285,13 @@ const MUTATIONS: &[Mutation] = &[
         noticed_by: "bad_input::tasks_that_spawn_while_they_are_dropped_by_a_reset_are_refused",
     },
     Mutation {
+        guard: "unused storage is all zeros",
+        file: "slots.rs",
+        from: " vacant: Cell::new(0),",
+        to: " vacant: Cell::new(u64::MAX),",
+        noticed_by: "basics::unused_storage_takes_no_room_in_the_image",
+    },
+    Mutation {
         guard: "a timeout polls its future before it looks at the deadline",
         file: "timer.rs",
         from: "        if let Poll::Ready(output) = future.poll(context) {
