@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use crate::ready::{BLOCKS_PER_SUMMARY, Leaf, is_ready, take};
 use crate::sleep::{SleepGate, Tops};
 use crate::slots::{Block, Slot};
-use crate::storage::{Core, Storage};
+use crate::storage::{Core, Local, Storage};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use crate::waker::waker;
 use crate::{Instant, Metrics, NoMetrics, Platform, Spawner, Timer};
@@ -107,14 +107,13 @@ impl<M: Metrics> Executor<M> {
     /// Drops all tasks, lowest slot first, and forgets all timers; the executor is as new. Wakers
     /// of the tasks dropped stay harmless. Meanwhile spawning fails with
     /// [`SpawnError::Closed`](crate::SpawnError::Closed).
+    ///
+    /// # Panics
+    ///
+    /// If the drop of a task does; the rest is done all the same.
     pub fn reset(&mut self) {
-        let local = &self.core.local;
-        local.slots.clear();
-        local.timers.clear();
-        take(local.shared.root.word());
-        for block in local.slots.blocks {
-            take(block.leaf.word());
-        }
+        let _forget = Forget(&self.core.local);
+        self.core.local.slots.clear();
     }
 
     fn fire_timers(&self) {
@@ -219,6 +218,19 @@ impl<M: Metrics> Drop for Executor<M> {
     fn drop(&mut self) {
         self.core.local.slots.close();
         self.reset();
+    }
+}
+
+/// Forgets all timers and wakes, also when the drop of a task panics.
+struct Forget<'a>(&'a Local);
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.0.timers.clear();
+        take(self.0.shared.root.word());
+        for block in self.0.slots.blocks {
+            take(block.leaf.word());
+        }
     }
 }
 

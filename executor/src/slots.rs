@@ -197,7 +197,21 @@ impl Slots {
             }
         }
 
+        /// Goes on where the drop of a task has panicked.
+        struct Rest<'a>(&'a Slots);
+        impl Drop for Rest<'_> {
+            fn drop(&mut self) {
+                self.0.abort_all();
+            }
+        }
+
         let _reopen = Reopen(self, self.open.replace(false));
+        let rest = Rest(self);
+        self.abort_all();
+        forget(rest);
+    }
+
+    fn abort_all(&self) {
         for block in self.blocks {
             for bit in 0..u64::BITS {
                 if let Some(task) = self.take(Slot::new(block, bit)) {

@@ -7,8 +7,9 @@ use std::future::{Future, pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use reveille_executor::*;
@@ -20,6 +21,27 @@ fn executor(capacity: usize) -> Executor<Counters> {
 /// Polls a future once, for nobody.
 fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A machine that sleeps by letting the time pass.
+struct Machine(AtomicU64);
+
+impl Clock for Machine {
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.0.load(Relaxed))
+    }
+}
+
+impl Doorbell for Machine {
+    fn ring(&self) {}
+}
+
+impl Idle for Machine {
+    fn idle(&self, gate: &SleepGate<'_>, until: Option<Instant>) {
+        assert!(gate.enter());
+        self.0
+            .store(until.expect("the sleep is set again").as_nanos(), Relaxed);
+    }
 }
 
 /// Panics when it is polled, and counts its drops.
@@ -208,6 +230,101 @@ fn a_future_whose_drop_panics_is_dropped_once_and_leaves_its_slot() {
     assert_eq!(drops.get(), 2);
 }
 
+/// A task that never ends, and whose drop counts, then panics if it `explodes`.
+fn dropped(drops: &Rc<Cell<usize>>, explodes: bool) -> impl Future<Output = ()> + use<> {
+    struct Counts(Rc<Cell<usize>>, bool);
+    impl Drop for Counts {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+            assert!(!self.1, "a drop panics, as the test wants");
+        }
+    }
+    let counts = Counts(drops.clone(), explodes);
+    async move {
+        let _counts = counts;
+        pending().await
+    }
+}
+
+#[test]
+fn a_drop_that_panics_in_a_reset_stops_nothing_of_it() {
+    let machine: &Machine = Box::leak(Box::new(Machine(AtomicU64::new(0))));
+    let mut executor = Executor::with_capacity(65, machine, Counters::new());
+    let drops = Rc::new(Cell::new(0));
+    for slot in 0..65 {
+        let task = dropped(&drops, slot == 1);
+        drop(executor.spawner().spawn(task).unwrap());
+    }
+    let woken = Arc::new(AtomicBool::new(false));
+    let mut sleep = Box::pin(executor.timer().sleep(Duration::from_nanos(1)));
+    assert!(poll_with_flag(sleep.as_mut(), &woken).is_pending());
+    assert!(catch_unwind(AssertUnwindSafe(|| executor.reset())).is_err());
+    assert_eq!(drops.get(), 65);
+    machine.0.store(1, Relaxed);
+    assert_eq!(executor.poll_ready(), 0);
+    assert!(!woken.load(Relaxed), "the timer is forgotten");
+    let counted = executor.metrics().snapshot();
+    assert_eq!(counted.spurious_polls, 0, "the wakes are forgotten");
+    let handle = executor.spawner().spawn(async { 4 }).unwrap();
+    assert_eq!(executor.block_on(handle), Ok(4));
+}
+
+#[test]
+fn a_drop_that_panics_in_the_drop_of_an_executor_leaves_no_task() {
+    let executor = executor(65);
+    let spawner = executor.spawner();
+    let drops = Rc::new(Cell::new(0));
+    for slot in 0..65 {
+        drop(spawner.spawn(dropped(&drops, slot == 1)).unwrap());
+    }
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(executor))).is_err());
+    assert_eq!(drops.get(), 65);
+    assert_eq!(spawner.spawn(async {}).unwrap_err(), SpawnError::Closed);
+}
+
+#[test]
+fn a_reset_forgets_the_wakes_of_tasks_and_of_block_on() {
+    let mut executor = executor(1);
+    let root = executor.block_on(poll_fn(|context| Poll::Ready(context.waker().clone())));
+    drop(executor.spawner().spawn(pending::<()>()).unwrap());
+    root.wake_by_ref();
+    executor.reset();
+    executor.poll_ready();
+    root.wake();
+    let counted = executor.metrics().snapshot();
+    assert_eq!(counted.spurious_polls, 0);
+    assert_eq!((counted.wakes, counted.duplicate_wakes), (2, 0));
+}
+
+#[test]
+fn a_task_that_aborts_itself_and_panics_ends_no_other() {
+    let mut executor = executor(2);
+    let own = Rc::new(RefCell::new(None::<JoinHandle<()>>));
+    let theirs = own.clone();
+    let task = poll_fn(move |_| {
+        theirs.borrow().as_ref().unwrap().abort();
+        panic!("a future panics, as the test wants");
+    });
+    *own.borrow_mut() = Some(executor.spawner().spawn(task).unwrap());
+    let other = executor.spawner().spawn(pending::<()>()).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| executor.poll_ready())).is_err());
+    assert_eq!(executor.poll_ready(), 1);
+    assert!(own.take().unwrap().is_finished());
+    assert!(!other.is_finished());
+}
+
+/// Polls a future once; `woken` tells whether it was woken.
+fn poll_with_flag<F: Future>(future: Pin<&mut F>, woken: &Arc<AtomicBool>) -> Poll<F::Output> {
+    struct Flag(Arc<AtomicBool>);
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Relaxed);
+        }
+    }
+    let waker = Waker::from(Arc::new(Flag(woken.clone())));
+    future.poll(&mut Context::from_waker(&waker))
+}
+
 #[test]
 fn a_panic_in_block_on_leaves_the_tasks() {
     let mut executor = executor(1);
@@ -334,23 +451,6 @@ fn a_task_may_abort_and_spawn_others_while_it_is_polled() {
 
 #[test]
 fn a_sleep_outlives_a_reset_and_can_be_set_again() {
-    /// A machine that sleeps by letting the time pass.
-    struct Machine(AtomicU64);
-    impl Clock for Machine {
-        fn now(&self) -> Instant {
-            Instant::from_nanos(self.0.load(Relaxed))
-        }
-    }
-    impl Doorbell for Machine {
-        fn ring(&self) {}
-    }
-    impl Idle for Machine {
-        fn idle(&self, gate: &SleepGate<'_>, until: Option<Instant>) {
-            assert!(gate.enter());
-            self.0
-                .store(until.expect("the sleep is set again").as_nanos(), Relaxed);
-        }
-    }
     static MACHINE: Machine = Machine(AtomicU64::new(0));
     let mut executor = Executor::with_capacity(0, &MACHINE, NoMetrics);
     let mut sleep = Box::pin(executor.timer().sleep(Duration::from_nanos(9)));

@@ -285,6 +285,48 @@ const MUTATIONS: &[Mutation] = &[
         noticed_by: "bad_input::tasks_that_spawn_while_they_are_dropped_by_a_reset_are_refused",
     },
     Mutation {
+        guard: "a drop that panics does not keep the other tasks from being dropped",
+        file: "slots.rs",
+        from: "                self.0.abort_all();",
+        to: "                let _ = self.0;",
+        noticed_by: "bad_input::a_drop_that_panics_in_the_drop_of_an_executor_leaves_no_task",
+    },
+    Mutation {
+        guard: "a drop that panics does not keep timers and wakes from being forgotten",
+        file: "executor.rs",
+        from: "        let _forget = Forget(&self.core.local);
+        self.core.local.slots.clear();",
+        to: "        self.core.local.slots.clear();
+        drop(Forget(&self.core.local));",
+        noticed_by: "bad_input::a_drop_that_panics_in_a_reset_stops_nothing_of_it",
+    },
+    Mutation {
+        guard: "a reset forgets the wake of block_on's future",
+        file: "executor.rs",
+        from: "        take(self.0.shared.root.word());",
+        to: "",
+        noticed_by: "bad_input::a_reset_forgets_the_wakes_of_tasks_and_of_block_on",
+    },
+    Mutation {
+        guard: "a reset forgets the wakes of the tasks",
+        file: "executor.rs",
+        from: "            take(block.leaf.word());
+        }
+    }",
+        to: "            let _ = block;
+        }
+    }",
+        noticed_by: "bad_input::a_reset_forgets_the_wakes_of_tasks_and_of_block_on",
+    },
+    Mutation {
+        guard: "an abort ends with the poll that panics, and does not hit the next task",
+        file: "slots.rs",
+        from: "        self.abort_polled.set(false);
+        if",
+        to: "        if",
+        noticed_by: "bad_input::a_task_that_aborts_itself_and_panics_ends_no_other",
+    },
+    Mutation {
         guard: "unused storage is all zeros",
         file: "slots.rs",
         from: " vacant: Cell::new(0),",
