@@ -5,7 +5,8 @@ use std::time;
 
 use crate::{Clock, Doorbell, Idle, Instant, SleepGate};
 
-/// Parks the thread that made it; the doorbell unparks that thread.
+/// Parks the thread that made it; the doorbell unparks that thread. So the executor must run on
+/// that thread too: an idle one panics elsewhere.
 ///
 /// The epoch of its clock is the moment at which it was made.
 #[derive(Debug)]
@@ -44,6 +45,10 @@ impl Doorbell for Park {
 
 impl Idle for Park {
     fn idle(&self, gate: &SleepGate<'_>, until: Option<Instant>) {
+        assert!(
+            thread::current().id() == self.owner.id(),
+            "a `Park` is for the thread that made it"
+        );
         if !gate.enter() {
             return;
         }
