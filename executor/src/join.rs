@@ -73,6 +73,8 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.as_ref().get_ref();
+        // First, as the clone of a waker may panic, or end the task.
+        let waker = context.waker().clone();
         let join = this
             .join
             .take()
@@ -80,11 +82,13 @@ impl<T> Future for JoinHandle<T> {
         if join.has_ended() {
             return Poll::Ready(join.into_output());
         }
-        this.waiter.set(Some(context.waker().clone()));
+        let old = this.waiter.replace(Some(waker));
         // SAFETY: the task runs. The handle is pinned, so that `waiter` stays in place until the
         // handle is dropped, which drops `join` first.
         unsafe { join.wait(&this.waiter) };
         this.join.set(Some(join));
+        // Last, for the same reason.
+        drop(old);
         Poll::Pending
     }
 }

@@ -106,7 +106,11 @@ impl Future for Sleep {
             }
         }
         this.node.set_waker(context.waker());
-        Poll::Pending
+        // Again: the clone of a waker may run anything, and so may have let the timer fire.
+        match this.node.state() {
+            State::Fired => Poll::Ready(()),
+            State::Set | State::Unset => Poll::Pending,
+        }
     }
 }
 

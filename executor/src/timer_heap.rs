@@ -64,8 +64,14 @@ impl Node {
 
     /// Whom firing wakes. A waker that would do the same is kept.
     pub(crate) fn set_waker(&self, waker: &Waker) {
-        let kept = self.waker.take().filter(|kept| kept.will_wake(waker));
-        self.waker.set(Some(kept.unwrap_or_else(|| waker.clone())));
+        let kept = self.waker.take();
+        let is_same = kept.as_ref().is_some_and(|kept| kept.will_wake(waker));
+        self.waker.set(kept);
+        if !is_same {
+            // Clone and drop may panic or fire this timer: it has the one waker or the other then.
+            let waker = waker.clone();
+            drop(self.waker.replace(Some(waker)));
+        }
     }
 
     fn fires_before(&self, other: &Self) -> bool {

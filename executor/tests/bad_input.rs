@@ -9,7 +9,8 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
 use reveille_executor::*;
@@ -313,6 +314,36 @@ fn a_task_that_aborts_itself_and_panics_ends_no_other() {
     assert!(!other.is_finished());
 }
 
+#[test]
+#[should_panic(expected = "for the thread that made it")]
+fn a_park_of_another_thread_panics_rather_than_hangs() {
+    let park = thread::spawn(Park::new).join().unwrap();
+    let mut executor = Executor::with_capacity(0, Box::leak(Box::new(park)), NoMetrics);
+    executor.block_on(pending::<()>());
+}
+
+thread_local! {
+    /// What the next clone of [`HOOKED`] does first.
+    static ON_CLONE: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
+
+/// A waker that wakes nobody, and whose clone runs [`ON_CLONE`].
+fn hooked() -> Waker {
+    static TABLE: RawWakerVTable = RawWakerVTable::new(
+        |data| {
+            if let Some(on_clone) = ON_CLONE.take() {
+                on_clone();
+            }
+            RawWaker::new(data, &TABLE)
+        },
+        |_| {},
+        |_| {},
+        |_| {},
+    );
+    // SAFETY: nothing is kept behind the pointer, and all functions may be called from any thread.
+    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &TABLE)) }
+}
+
 /// Polls a future once; `woken` tells whether it was woken.
 fn poll_with_flag<F: Future>(future: Pin<&mut F>, woken: &Arc<AtomicBool>) -> Poll<F::Output> {
     struct Flag(Arc<AtomicBool>);
@@ -323,6 +354,42 @@ fn poll_with_flag<F: Future>(future: Pin<&mut F>, woken: &Arc<AtomicBool>) -> Po
     }
     let waker = Waker::from(Arc::new(Flag(woken.clone())));
     future.poll(&mut Context::from_waker(&waker))
+}
+
+#[test]
+fn a_waker_whose_clone_panics_costs_a_join_handle_nothing() {
+    let mut executor = executor(1);
+    let mut handle = Box::pin(executor.spawner().spawn(async { 6 }).unwrap());
+    ON_CLONE.set(Some(Box::new(|| panic!("as the test wants"))));
+    let waker = hooked();
+    let mut context = Context::from_waker(&waker);
+    assert!(catch_unwind(AssertUnwindSafe(|| handle.as_mut().poll(&mut context))).is_err());
+    assert_eq!(executor.block_on(handle), Ok(6));
+}
+
+#[test]
+fn a_waker_whose_clone_ends_the_task_finds_the_join_handle_ready() {
+    let mut executor = executor(1);
+    let mut handle = Box::pin(executor.spawner().spawn(pending::<()>()).unwrap());
+    ON_CLONE.set(Some(Box::new(move || executor.reset())));
+    let poll = handle.as_mut().poll(&mut Context::from_waker(&hooked()));
+    assert_eq!(poll, Poll::Ready(Err(Aborted)));
+}
+
+#[test]
+fn a_waker_whose_clone_panics_leaves_a_timer_the_old_one() {
+    let machine: &Machine = Box::leak(Box::new(Machine(AtomicU64::new(0))));
+    let mut executor = Executor::with_capacity(0, machine, NoMetrics);
+    let woken = Arc::new(AtomicBool::new(false));
+    let mut sleep = Box::pin(executor.timer().sleep(Duration::from_nanos(1)));
+    assert!(poll_with_flag(sleep.as_mut(), &woken).is_pending());
+    ON_CLONE.set(Some(Box::new(|| panic!("as the test wants"))));
+    let waker = hooked();
+    let mut context = Context::from_waker(&waker);
+    assert!(catch_unwind(AssertUnwindSafe(|| sleep.as_mut().poll(&mut context))).is_err());
+    machine.0.store(1, Relaxed);
+    executor.poll_ready();
+    assert!(woken.load(Relaxed));
 }
 
 #[test]

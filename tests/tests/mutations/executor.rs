@@ -327,6 +327,28 @@ const MUTATIONS: &[Mutation] = &[
         noticed_by: "bad_input::a_task_that_aborts_itself_and_panics_ends_no_other",
     },
     Mutation {
+        guard: "a join handle looks at the task again after the clone of a waker",
+        file: "join.rs",
+        from: "        // First, as the clone of a waker may panic, or end the task.
+        let waker = context.waker().clone();
+        let join = this
+            .join
+            .take()
+            .expect(\"a join handle is polled after it was ready\");
+        if join.has_ended() {
+            return Poll::Ready(join.into_output());
+        }",
+        to: "        let join = this
+            .join
+            .take()
+            .expect(\"a join handle is polled after it was ready\");
+        if join.has_ended() {
+            return Poll::Ready(join.into_output());
+        }
+        let waker = context.waker().clone();",
+        noticed_by: "bad_input::a_waker_whose_clone_ends_the_task_finds_the_join_handle_ready",
+    },
+    Mutation {
         guard: "unused storage is all zeros",
         file: "slots.rs",
         from: " vacant: Cell::new(0),",
