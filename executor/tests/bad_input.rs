@@ -393,6 +393,19 @@ fn a_waker_whose_clone_panics_leaves_a_timer_the_old_one() {
 }
 
 #[test]
+fn a_waker_whose_clone_lets_the_timer_fire_finds_the_sleep_ready() {
+    let machine: &Machine = Box::leak(Box::new(Machine(AtomicU64::new(0))));
+    let mut executor = Executor::with_capacity(0, machine, NoMetrics);
+    let mut sleep = Box::pin(executor.timer().sleep(Duration::from_nanos(1)));
+    ON_CLONE.set(Some(Box::new(move || {
+        machine.0.store(1, Relaxed);
+        executor.poll_ready();
+    })));
+    let poll = sleep.as_mut().poll(&mut Context::from_waker(&hooked()));
+    assert!(poll.is_ready(), "nobody would wake it again");
+}
+
+#[test]
 fn a_panic_in_block_on_leaves_the_tasks() {
     let mut executor = executor(1);
     let handle = executor.spawner().spawn(async { 3 }).unwrap();

@@ -349,6 +349,13 @@ const MUTATIONS: &[Mutation] = &[
         noticed_by: "bad_input::a_waker_whose_clone_ends_the_task_finds_the_join_handle_ready",
     },
     Mutation {
+        guard: "a sleep looks at its timer again after the clone of a waker",
+        file: "timer.rs",
+        from: "State::Fired => Poll::Ready(()),\n            State::Set | State::Unset",
+        to: "State::Fired | State::Set | State::Unset",
+        noticed_by: "bad_input::a_waker_whose_clone_lets_the_timer_fire_finds_the_sleep_ready",
+    },
+    Mutation {
         guard: "unused storage is all zeros",
         file: "slots.rs",
         from: " vacant: Cell::new(0),",
