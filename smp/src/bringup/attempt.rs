@@ -86,8 +86,8 @@ impl<M: Machine> Attempt<'_, M> {
             self.shared.bring_up.timer.sleep(delay).await;
             self.polls.progress();
         }
-        // INIT has reset whoever an earlier SIPI might still have started: no evidence comes but
-        // that of the CPU which the next SIPI starts, and nobody else claims the new generation.
+        // By now INIT has reset whoever an earlier SIPI might still have started: no evidence comes
+        // but that of the CPU which the next SIPI starts, and nobody else claims the generation.
         machine.forget_evidence(self.ap.apic_id);
         if self.ap.slot.kick().is_err() {
             self.report.reason = Some("its slot is in use");
