@@ -66,6 +66,14 @@ impl Slot {
         }
     }
 
+    /// A slot whose CPU is not there yet.
+    pub fn not_present() -> Self {
+        Self {
+            state: StateWord::not_present(),
+            ..Self::new()
+        }
+    }
+
     /// The state word.
     pub fn state(&self) -> &StateWord {
         &self.state

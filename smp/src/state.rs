@@ -1,7 +1,9 @@
 //! The state word of an AP: who may do what next, with the generation that a SIPI cannot carry.
 //!
 //! ```text
-//!          1 kick         2 claim          3 alive        5 call            6 online
+//!  NOT PRESENT
+//!    │ 0 appear
+//!    ▼     1 kick         2 claim          3 alive        5 call            6 online
 //!  READY ─────────▶ KICKED ────────▶ CLAIMED ──────▶ ALIVE ──────▶ STARTING ────────▶ ONLINE
 //!                     │ 4 give up                                  │      │              │
 //!                     ▼                                  7 abandon │      │ 8 fail       │ 9 go down
@@ -14,7 +16,7 @@
 //!  to KICKED in the next generation
 //! ```
 //!
-//! The BSP makes the transitions 1, 4, 5, 7 and 9, the AP the others. Where both may move, at
+//! The BSP makes the transitions 0, 1, 4, 5, 7 and 9, the AP the others. Where both may move, at
 //! KICKED, GIVEN UP and STARTING, the compare-and-swap lets exactly one win: an AP that claims is
 //! never given up, an AP that is given up never claims and so never touches its stack, and an AP
 //! that is abandoned never becomes online. An AP is sent INIT only from READY, GIVEN UP, LATE or
@@ -36,7 +38,7 @@ use crate::sync::{AtomicU32, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Stage {
-    /// Never kicked since the slot was made.
+    /// Never kicked since the slot was made, or since the CPU was added.
     Ready = 0,
     /// A SIPI is on its way or will be in a moment.
     Kicked = 1,
@@ -61,10 +63,12 @@ pub enum Stage {
     /// A step took too long, and the BSP does not wait for the AP any more. Should it ever come
     /// out of the step, it parks.
     Abandoned = 11,
+    /// The slot waits for a CPU that may be added. Nobody kicks it, and nobody claims it.
+    NotPresent = 12,
 }
 
 impl Stage {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Ready,
         Self::Kicked,
         Self::Claimed,
@@ -77,6 +81,7 @@ impl Stage {
         Self::Late,
         Self::Failed,
         Self::Abandoned,
+        Self::NotPresent,
     ];
 
     /// Whether the CPU can be kicked: nobody is on the slot, or the one who is has parked.
@@ -162,15 +167,13 @@ pub struct StateWord(AtomicU32);
 
 impl StateWord {
     /// A slot that was never kicked.
-    #[cfg(not(loom))]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self(AtomicU32::new(State::new(Stage::Ready, 0).0))
     }
 
-    /// A slot that was never kicked.
-    #[cfg(loom)]
-    pub fn new() -> Self {
-        Self(AtomicU32::new(State::new(Stage::Ready, 0).0))
+    /// A slot whose CPU is not there yet.
+    pub fn not_present() -> Self {
+        Self(AtomicU32::new(State::new(Stage::NotPresent, 0).0))
     }
 
     /// The word itself, for the trampoline, which claims in assembly.
@@ -182,6 +185,11 @@ impl StateWord {
     /// What the word is now.
     pub fn load(&self) -> State {
         State(self.0.load(Ordering::Acquire))
+    }
+
+    /// 0, BSP: the CPU has been added, and may be kicked from now on.
+    pub fn appear(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::NotPresent], Stage::Ready)
     }
 
     /// 1, BSP: announces a SIPI and begins a generation. To be called when INIT has taken effect
@@ -374,6 +382,15 @@ mod tests {
         assert!(word.kick().is_err());
         word.park().unwrap();
         assert!(word.kick().is_ok());
+    }
+
+    #[test]
+    fn a_cpu_that_is_not_present_is_neither_kicked_nor_claims_until_it_appears() {
+        let word = StateWord::not_present();
+        assert!(word.kick().is_err() && word.claim().is_err() && word.come_late().is_err());
+        word.appear().unwrap();
+        assert_eq!(word.kick().unwrap().generation(), 1);
+        assert!(word.appear().is_err());
     }
 
     #[test]

@@ -22,6 +22,7 @@ use x86_64::registers::model_specific::ApicBase;
 
 use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
+    cpuid::ThisCpu,
     memory::{
         self,
         paging::{Access, MapError},
@@ -30,6 +31,7 @@ use crate::{
     percpu::{self, CpuStacks, PerCpu, StackBounds},
     platform::CpuPlatform,
     time::TscClock,
+    topology::Topology,
 };
 
 use super::{
@@ -69,9 +71,13 @@ impl Cpus {
         timer: ApicTimer,
     ) -> Result<Self, PrepareError> {
         let machine = Hardware::new(clock, apic, install_trampoline(apic.mode())?);
+        let topology = Topology::of(&ThisCpu);
         let to_wake = plan.iter().filter(|planned| planned.role == Role::Ap);
         let aps: Arc<[Ap]> = to_wake
-            .filter_map(|planned| Some(Ap::new(planned.cpu?, planned.apic_id)))
+            .filter_map(|planned| {
+                let place = topology.place(planned.apic_id);
+                Some(Ap::new(planned.cpu?, planned.apic_id, place))
+            })
             .collect();
         // The APs' own way to their slots, for good.
         let shared: &'static Arc<[Ap]> = Box::leak(Box::new(Arc::clone(&aps)));

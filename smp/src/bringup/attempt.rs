@@ -57,6 +57,7 @@ impl<M: Machine> Attempt<'_, M> {
             // It claimed in time and was alive only after an earlier attempt had ended.
             Stage::Alive => {}
             Stage::Online => return Ok(Outcome::Online),
+            Stage::NotPresent => return Err(Outcome::Disabled),
             Stage::Claimed => {
                 self.report.reason = Some("an earlier attempt started it, and it is not alive yet");
                 return Err(Outcome::StuckLongMode);

@@ -27,7 +27,7 @@ pub use down::{NotParked, take_down};
 pub use report::{Report, Round};
 
 use crate::{
-    cpu::{ApicId, CpuIndex},
+    cpu::{ApicId, CpuIndex, Place},
     machine::{Machine, Strangers},
     slot::Slot,
     step::{Section, Steps, sections},
@@ -42,17 +42,28 @@ pub struct Ap {
     pub cpu: CpuIndex,
     /// Its APIC's id.
     pub apic_id: ApicId,
+    /// Where it sits: which of its core's threads it is decides what wave it is in.
+    pub place: Place,
     /// What the BSP shares with it.
     pub slot: Slot,
 }
 
 impl Ap {
     /// An AP that was never kicked.
-    pub fn new(cpu: CpuIndex, apic_id: ApicId) -> Self {
+    pub fn new(cpu: CpuIndex, apic_id: ApicId, place: Place) -> Self {
         Self {
             cpu,
             apic_id,
+            place,
             slot: Slot::new(),
+        }
+    }
+
+    /// An AP that may be added to the machine and is not there yet.
+    pub fn not_present(cpu: CpuIndex, apic_id: ApicId, place: Place) -> Self {
+        Self {
+            slot: Slot::not_present(),
+            ..Self::new(cpu, apic_id, place)
         }
     }
 }

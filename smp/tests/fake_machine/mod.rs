@@ -16,7 +16,7 @@ use reveille_executor::{Clock, Counters, Doorbell, Executor, Idle, Instant, Slee
 use reveille_smp::{
     ap::{self, Arrival},
     bringup::{Ap, BringUp, NotParked, Round, Timing, take_down},
-    cpu::{ApicId, CpuIndex},
+    cpu::{ApicId, CpuIndex, Place},
     machine::{Evidence, Machine, SendError, Strangers},
     step::Steps,
     strategy::Strategy,
@@ -107,7 +107,8 @@ impl Fake {
         AGENDA.take();
         RESIDENTS.take();
         // Ids with holes, so that nobody takes them for indices.
-        let aps = (1..=cpus.len() as u32).map(|n| Ap::new(CpuIndex(n), ApicId(3 * n)));
+        let aps =
+            (1..=cpus.len() as u32).map(|n| Ap::new(CpuIndex(n), ApicId(3 * n), Place::default()));
         Self(Box::leak(Box::new(World {
             now: AtomicU64::new(1_000_000_000),
             aps: aps.collect(),
