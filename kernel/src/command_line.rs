@@ -11,13 +11,15 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use reveille_smp::strategy::Strategy;
+use reveille_smp::{order::Order, strategy::Strategy};
 
 /// What a run is asked to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// `bringup=`: how the CPUs are brought up at boot.
     pub bringup: Strategy,
+    /// `order=`: who may go through the serialised steps when.
+    pub order: Order,
     /// `bench=`: rounds of every strategy to measure after the boot's own.
     pub bench_rounds: u32,
     /// `alive-timeout=`: how long an AP may take to show that it lives, if not the default.
@@ -97,6 +99,7 @@ struct Key {
 /// What a key takes, and where it goes.
 enum Takes {
     Strategy(fn(&mut Options, Strategy)),
+    Order(fn(&mut Options, Order)),
     After(fn(&mut Options, After)),
     TestHook(fn(&mut Options, TestHook)),
     Count(fn(&mut Options, u32)),
@@ -117,6 +120,7 @@ const KEYS: &[Key] = &[
         "bringup",
         Takes::Strategy(|options, it| options.bringup = it),
     ),
+    once("order", Takes::Order(|options, it| options.order = it)),
     once(
         "bench",
         Takes::Count(|options, it| options.bench_rounds = it),
@@ -175,6 +179,7 @@ impl Takes {
     fn apply(&self, options: &mut Options, value: &str) -> Option<()> {
         match self {
             Self::Strategy(set) => set(options, value.parse().ok()?),
+            Self::Order(set) => set(options, value.parse().ok()?),
             Self::After(set) => set(options, one_of(AFTER, value)?),
             Self::TestHook(set) => set(options, one_of(TEST_HOOKS, value)?),
             Self::Count(set) => set(options, number(value)?),
@@ -259,6 +264,7 @@ impl fmt::Display for Takes {
         }
         match self {
             Self::Strategy(_) => alternatives(f, Strategy::ALL.into_iter().map(Strategy::name)),
+            Self::Order(_) => alternatives(f, Order::ALL.into_iter().map(Order::name)),
             Self::After(_) => alternatives(f, AFTER.iter().map(|(word, _)| *word)),
             Self::TestHook(_) => alternatives(f, TEST_HOOKS.iter().map(|(word, _)| *word)),
             Self::Count(_) => f.write_str("N"),
@@ -272,7 +278,9 @@ impl fmt::Display for Takes {
 mod tests {
     use core::time::Duration;
 
-    use super::{After, KEYS, OptionError, Options, Problem, Strategy, TEST_HOOKS, TestHook};
+    use super::{
+        After, KEYS, OptionError, Options, Order, Problem, Strategy, TEST_HOOKS, TestHook,
+    };
 
     fn problem(command_line: &str) -> (String, Problem) {
         let OptionError { word, problem } = Options::parse(command_line).unwrap_err();
@@ -288,12 +296,13 @@ mod tests {
 
     #[test]
     fn every_key_reaches_its_option() {
-        let line = "bringup=serial bench=9 alive-timeout=50  online-timeout=70 init-delay=10000 \
+        let line = "bringup=serial order=strict bench=9 alive-timeout=50  online-timeout=70 init-delay=10000 \
                     after=halt test=no-wake test=panic-ap";
         assert_eq!(
             Options::parse(line),
             Ok(Options {
                 bringup: Strategy::Serial,
+                order: Order::Strict,
                 bench_rounds: 9,
                 alive_timeout: Some(Duration::from_millis(50)),
                 online_timeout: Some(Duration::from_millis(70)),
@@ -353,6 +362,7 @@ mod tests {
         for word in [
             "bringup=Serial",
             "bringup=",
+            "order=Strict",
             "bench=",
             "bench=-1",
             "bench=+1",
@@ -375,7 +385,8 @@ mod tests {
             "{message}"
         );
         for part in [
-            " bringup=parallel|serial",
+            " bringup=parallel|broadcast|two-pass|serial|legacy",
+            " order=lowest|strict",
             " bench=N",
             " alive-timeout=MS",
             " online-timeout=MS",

@@ -177,6 +177,7 @@ impl Run {
             counters: self.counters,
             platform: self.platform,
             timing: self.timing(),
+            order: self.options.order,
         };
         let (mut round, doorbells) = bench.bring_up(self.options.bringup).await;
         let bring_up = round.record(0, doorbells);
@@ -210,18 +211,20 @@ impl Run {
 
     fn timing(&self) -> Timing {
         let default = Timing::default();
-        let alive_timeout = self.options.alive_timeout.unwrap_or(default.alive_timeout);
+        let timing = match self.options.alive_timeout {
+            Some(alive_timeout) => default.with_alive_timeout(alive_timeout),
+            None => default,
+        };
         Timing {
             init_delay: self
                 .options
                 .init_delay
                 .unwrap_or_else(|| machine::init_delay(&ThisCpu)),
-            alive_timeout,
             online_timeout: self
                 .options
                 .online_timeout
                 .unwrap_or(default.online_timeout),
-            ..default
+            ..timing
         }
     }
 

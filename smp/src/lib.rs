@@ -15,20 +15,23 @@
 extern crate alloc;
 
 pub mod ap;
+mod baton;
 pub mod bringup;
 pub mod cpu;
 #[cfg(all(test, loom))]
 mod loom_models;
 pub mod machine;
 pub mod madt;
+pub mod order;
 pub mod outcome;
 pub mod plan;
 pub mod record;
 mod round;
 pub mod slot;
+mod stamp;
 pub mod state;
 pub mod step;
 pub mod strategy;
 mod sync;
 pub mod table;
-pub mod turn;
+mod turn;

@@ -18,6 +18,13 @@ pub trait Machine: Clock + Clone + 'static {
     /// SIPI that was lost.
     fn send_sipi(&self, target: ApicId) -> Result<(), SendError>;
 
+    /// Resets all CPUs but the caller's own, also those that nobody has listed. To be called only
+    /// while none of them runs.
+    fn broadcast_init(&self) -> Result<(), SendError>;
+
+    /// Starts all CPUs that wait for it.
+    fn broadcast_sipi(&self) -> Result<(), SendError>;
+
     /// How far the CPU seems to have come since [`forget_evidence`](Self::forget_evidence). A
     /// hint: it may belong to another CPU.
     fn evidence(&self, target: ApicId) -> Evidence;

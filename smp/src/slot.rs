@@ -1,5 +1,6 @@
-//! What the BSP and one AP share: the state word, the progress through the online steps, a waker
-//! for each side, and the AP's time stamps.
+//! What the BSP and one AP share: the state word, the permission to run online steps and the
+//! progress through them, the baton by which the turn goes from AP to AP, and a waker for each
+//! side, all in one cache line; behind it what the AP notes for the report.
 //!
 //! The words are the truth and the wakers only a hint: whoever is woken looks at the words again,
 //! and whoever changes a word wakes the other side afterwards. A waiter registers its waker first
@@ -7,176 +8,217 @@
 //!
 //! # Memory ordering
 //!
-//! `permitted`, `passed` and `error` each have one writer, which stores with release ordering; the
-//! reader loads with acquire ordering, and so sees what was written before. Time stamps are
-//! relaxed: they are read behind the state or the progress that they belong to.
+//! `permission` is stored by the BSP with release ordering while the AP has nothing to run, and
+//! changed once more by whoever grants the turn, in one read-modify-write that releases. `progress`
+//! is stored by the AP with release ordering. Readers load with acquire ordering, and so see what
+//! was written before: the AP what was prepared for its steps, and what was done in the turns
+//! before its own; the BSP what the AP did.
 
 use core::{future::poll_fn, task::Poll};
 
 use reveille_executor::Instant;
 
 use crate::{
+    baton::Baton,
+    stamp::Notes,
     state::{Refused, Stage, State, StateWord},
     step::StepError,
-    sync::{AtomicU32, AtomicU64, AtomicWaker, Ordering},
+    sync::{AtomicU32, AtomicWaker, Ordering},
 };
 
-/// What the BSP and one AP share. Cache lines are not shared with another AP's.
-#[repr(align(128))]
+/// What the BSP and one AP share. Processors fetch lines in pairs, so a slot has a pair of its own.
+#[repr(C, align(128))]
 #[derive(Debug)]
 pub struct Slot {
-    pub(crate) state: StateWord,
-    /// Online steps that the AP may run; written by the BSP.
-    permitted: AtomicU32,
-    /// Online steps that the AP has run; written by the AP.
-    passed: AtomicU32,
-    /// Why the step behind those failed, as a [`StepError`]; written by the AP.
-    error: AtomicU32,
-    /// Not zero while the AP's changes wake nobody; see [`mute`](Slot::mute).
-    muted: AtomicU32,
+    line: Line,
+    pub(crate) notes: Notes,
+}
+
+/// All that is spoken, in one cache line.
+#[repr(C, align(64))]
+#[derive(Debug)]
+struct Line {
+    state: StateWord,
+    /// How many online steps the AP may run, and when: see [`CALLED`] and [`HELD`].
+    permission: AtomicU32,
+    /// How many it has run, and above that why the next one failed: see [`ERROR_SHIFT`].
+    progress: AtomicU32,
+    /// Who has the turn after this AP.
+    baton: Baton,
     /// The AP's task on the BSP.
     control: AtomicWaker,
     /// The task in which the AP itself resides.
     resident: AtomicWaker,
-    /// When the AP ran in real mode.
-    pub(crate) real: Stamp,
-    /// When it ran in long mode.
-    pub(crate) long: Stamp,
-    /// When it wrote ALIVE.
-    pub(crate) alive: Stamp,
-    /// When it wrote ONLINE.
-    pub(crate) online: Stamp,
 }
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Line>() == 64);
+
+/// The AP has been called: it may run as many steps as the lower bits say.
+const CALLED: u32 = 1 << 30;
+/// But not before it is granted the turn.
+const HELD: u32 = 1 << 31;
+const STEPS: u32 = CALLED - 1;
+
+/// Above the number of steps that were run, the progress holds a [`StepError`], or 0.
+const ERROR_SHIFT: u32 = 16;
 
 impl Slot {
     /// A slot that nobody has kicked.
     pub fn new() -> Self {
-        Self {
-            state: StateWord::new(),
-            permitted: AtomicU32::new(0),
-            passed: AtomicU32::new(0),
-            error: AtomicU32::new(0),
-            muted: AtomicU32::new(0),
-            control: AtomicWaker::new(),
-            resident: AtomicWaker::new(),
-            real: Stamp::new(),
-            long: Stamp::new(),
-            alive: Stamp::new(),
-            online: Stamp::new(),
-        }
+        Self::at(StateWord::new())
     }
 
     /// A slot whose CPU is not there yet.
     pub fn not_present() -> Self {
+        Self::at(StateWord::not_present())
+    }
+
+    fn at(state: StateWord) -> Self {
         Self {
-            state: StateWord::not_present(),
-            ..Self::new()
+            line: Line {
+                state,
+                permission: AtomicU32::new(0),
+                progress: AtomicU32::new(0),
+                baton: Baton::new(),
+                control: AtomicWaker::new(),
+                resident: AtomicWaker::new(),
+            },
+            notes: Notes::new(),
         }
     }
 
     /// The state word.
     pub fn state(&self) -> &StateWord {
-        &self.state
+        &self.line.state
+    }
+
+    /// The stage that the state word tells now.
+    pub(crate) fn stage(&self) -> Stage {
+        self.line.state.load().stage()
+    }
+
+    /// Who has the turn after this AP.
+    pub(crate) fn baton(&self) -> &Baton {
+        &self.line.baton
     }
 
     /// A fault for tests: the AP goes on writing its flags but fires no waker. What then still
     /// moves the AP's task is a deadline.
     pub fn mute(&self) {
-        self.muted.store(1, Ordering::Relaxed);
+        self.notes.mute();
+    }
+
+    /// Grants the AP the turn that it waits for. By the BSP or by the AP that had the turn before.
+    pub(crate) fn grant(&self) {
+        self.line.permission.fetch_and(!HELD, Ordering::Release);
+        self.line.resident.wake();
     }
 
     // ---- the BSP's side ----
 
     /// Wipes what an earlier attempt left, and kicks. Called between INIT and SIPI.
     pub(crate) fn kick(&self) -> Result<State, Refused> {
-        if self.state.load().stage().is_down() {
-            self.permitted.store(0, Ordering::Relaxed);
-            self.passed.store(0, Ordering::Relaxed);
-            self.error.store(0, Ordering::Relaxed);
-            for stamp in [&self.real, &self.long, &self.alive, &self.online] {
-                stamp.clear();
-            }
+        if self.stage().is_down() {
+            self.line.permission.store(0, Ordering::Relaxed);
+            self.line.progress.store(0, Ordering::Relaxed);
+            self.line.baton.clear();
+            self.notes.clear();
         }
-        self.state.kick()
+        self.line.state.kick()
     }
 
-    /// Calls the AP: it may run its first `steps` steps.
-    pub(crate) fn call(&self, steps: usize) -> Result<State, Refused> {
-        self.permitted.store(steps as u32, Ordering::Release);
-        let state = self.state.call()?;
-        self.resident.wake();
-        Ok(state)
-    }
-
-    /// Lets an AP that was called run on, up to its first `steps` steps.
+    /// Lets the AP run up to its first `steps` steps.
     pub(crate) fn permit(&self, steps: usize) {
-        self.permitted.store(steps as u32, Ordering::Release);
-        self.resident.wake();
+        self.line
+            .permission
+            .store(CALLED | steps as u32, Ordering::Release);
+        self.line.resident.wake();
+    }
+
+    /// The same for the moment at which it is granted the turn.
+    pub(crate) fn permit_with_the_turn(&self, steps: usize) {
+        self.line
+            .permission
+            .store(CALLED | HELD | steps as u32, Ordering::Release);
     }
 
     /// Waits no longer for the AP to come out of its step.
     pub(crate) fn abandon(&self) -> Result<State, Refused> {
-        let state = self.state.abandon()?;
-        self.resident.wake();
+        let state = self.line.state.abandon()?;
+        self.line.resident.wake();
         Ok(state)
     }
 
     /// Asks the AP to leave.
     pub(crate) fn go_down(&self) -> Result<State, Refused> {
-        let state = self.state.go_down()?;
-        self.resident.wake();
+        let state = self.line.state.go_down()?;
+        self.line.resident.wake();
         Ok(state)
     }
 
     /// How many steps the AP has run.
     pub(crate) fn passed(&self) -> usize {
-        self.passed.load(Ordering::Acquire) as usize
+        let progress = self.line.progress.load(Ordering::Acquire);
+        (progress & ((1 << ERROR_SHIFT) - 1)) as usize
     }
 
     /// Why the AP failed, once its stage says that it did.
     pub(crate) fn error(&self) -> Option<StepError> {
-        StepError::from_word(self.error.load(Ordering::Acquire))
+        StepError::from_word(self.line.progress.load(Ordering::Acquire) >> ERROR_SHIFT)
     }
 
     /// Waits on the BSP until the condition holds. One task at a time.
     pub(crate) async fn until(&self, condition: impl Fn(&Self) -> bool) {
-        wait(&self.control, || condition(self)).await;
+        wait(&self.line.control, || condition(self)).await;
     }
 
     // ---- the AP's side ----
 
     /// The AP has arrived in Rust; it was in real mode and in long mode at these times.
     pub(crate) fn arrived(&self, real: Instant, long: Instant) {
-        self.real.set(real);
-        self.long.set(long);
+        self.notes.real.set(real);
+        self.notes.long.set(long);
     }
 
     /// Announces the AP as alive.
     pub(crate) fn report_alive(&self, now: Instant) -> Result<State, Refused> {
-        self.alive.set(now);
-        let state = self.state.alive()?;
+        self.notes.alive.set(now);
+        let state = self.line.state.alive()?;
         self.wake_control();
         Ok(state)
     }
 
-    /// Waits on the AP until the BSP calls it. It may have been abandoned since.
-    pub(crate) async fn until_called(&self) {
-        wait(&self.resident, || self.state.load().stage() != Stage::Alive).await;
+    /// Waits on the AP until it is called, and answers. It may have been abandoned since: then the
+    /// answer is refused.
+    pub(crate) async fn start(&self) -> Result<State, Refused> {
+        wait(&self.line.resident, || {
+            self.stage() != Stage::Alive || self.permitted().is_some()
+        })
+        .await;
+        self.line.state.start()
     }
 
     /// Waits on the AP until it may run the step with this index; `false` when it was abandoned.
     pub(crate) async fn until_permitted(&self, step: usize) -> bool {
-        let is_starting = || self.state.load().stage() == Stage::Starting;
-        wait(&self.resident, || {
-            !is_starting() || self.permitted.load(Ordering::Acquire) as usize > step
+        let is_starting = || self.stage() == Stage::Starting;
+        wait(&self.line.resident, || {
+            !is_starting() || self.permitted().is_some_and(|steps| steps > step)
         })
         .await;
         is_starting()
     }
 
+    /// How many steps the AP may run now; `None` before it is called, and while it has to wait for
+    /// its turn.
+    fn permitted(&self) -> Option<usize> {
+        let permission = self.line.permission.load(Ordering::Acquire);
+        (permission & (CALLED | HELD) == CALLED).then_some((permission & STEPS) as usize)
+    }
+
     /// Counts a step as run; the BSP hears of it now if it waits for this one.
     pub(crate) fn report_passed(&self, steps: usize, is_awaited: bool) {
-        self.passed.store(steps as u32, Ordering::Release);
+        self.line.progress.store(steps as u32, Ordering::Release);
         if is_awaited {
             self.wake_control();
         }
@@ -184,26 +226,25 @@ impl Slot {
 
     /// Announces that the step behind the passed ones failed.
     pub(crate) fn report_failed(&self, error: StepError) -> Result<State, Refused> {
-        self.error.store(error as u32, Ordering::Release);
-        let state = self.state.fail()?;
+        self.line
+            .progress
+            .fetch_or((error as u32) << ERROR_SHIFT, Ordering::Release);
+        let state = self.line.state.fail()?;
         self.wake_control();
         Ok(state)
     }
 
     /// Announces the AP as online.
     pub(crate) fn report_online(&self, now: Instant) -> Result<State, Refused> {
-        self.online.set(now);
-        let state = self.state.online()?;
+        self.notes.online.set(now);
+        let state = self.line.state.online()?;
         self.wake_control();
         Ok(state)
     }
 
     /// Waits on the AP until it is asked to leave.
     pub(crate) async fn until_sent_down(&self) {
-        wait(&self.resident, || {
-            self.state.load().stage() == Stage::GoingDown
-        })
-        .await;
+        wait(&self.line.resident, || self.stage() == Stage::GoingDown).await;
     }
 
     /// Tells the BSP that the AP is about to park. The parking itself wakes nobody, because
@@ -213,8 +254,8 @@ impl Slot {
     }
 
     fn wake_control(&self) {
-        if self.muted.load(Ordering::Relaxed) == 0 {
-            self.control.wake();
+        if !self.notes.is_muted() {
+            self.line.control.wake();
         }
     }
 }
@@ -247,32 +288,4 @@ fn register(slot: &AtomicWaker, waker: &core::task::Waker) {
 #[cfg(loom)]
 fn register(slot: &AtomicWaker, waker: &core::task::Waker) {
     slot.register_by_ref(waker);
-}
-
-/// A point in time that may not have come yet.
-#[derive(Debug)]
-pub(crate) struct Stamp(AtomicU64);
-
-impl Stamp {
-    /// A clock that counts nanoseconds gets here after 584 years.
-    const NONE: u64 = u64::MAX;
-
-    fn new() -> Self {
-        Self(AtomicU64::new(Self::NONE))
-    }
-
-    fn set(&self, at: Instant) {
-        self.0.store(at.as_nanos(), Ordering::Relaxed);
-    }
-
-    fn clear(&self) {
-        self.0.store(Self::NONE, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> Option<Instant> {
-        match self.0.load(Ordering::Relaxed) {
-            Self::NONE => None,
-            nanos => Some(Instant::from_nanos(nanos)),
-        }
-    }
 }

@@ -3,21 +3,21 @@
 //! ```text
 //!  NOT PRESENT
 //!    │ 0 appear
-//!    ▼     1 kick         2 claim          3 alive        5 call            6 online
+//!    ▼     1 kick         2 claim          3 alive        5 start           6 online
 //!  READY ─────────▶ KICKED ────────▶ CLAIMED ──────▶ ALIVE ──────▶ STARTING ────────▶ ONLINE
-//!                     │ 4 give up                                  │      │              │
-//!                     ▼                                  7 abandon │      │ 8 fail       │ 9 go down
-//!                  GIVEN UP                                        ▼      ▼              ▼
-//!                     │ 10 come late                       ABANDONED   FAILED      GOING DOWN
-//!                     ▼                                            │      │ 11 park      │
-//!                   LATE                                           └──────┴──────┬───────┘
+//!                     │ 4 give up                      │           │      │              │
+//!                     ▼                                └─────┬─────┘      │ 8 fail       │ 9 go down
+//!                  GIVEN UP                        7 abandon ▼            ▼              ▼
+//!                     │ 10 come late                    ABANDONED      FAILED      GOING DOWN
+//!                     ▼                                      │            │ 11 park      │
+//!                   LATE                                     └────────────┴──────┬───────┘
 //!                                                                                ▼
 //!  1 kick leads from GIVEN UP, LATE and PARKED, too,                           PARKED
 //!  to KICKED in the next generation
 //! ```
 //!
-//! The BSP makes the transitions 0, 1, 4, 5, 7 and 9, the AP the others. Where both may move, at
-//! KICKED, GIVEN UP and STARTING, the compare-and-swap lets exactly one win: an AP that claims is
+//! The BSP makes the transitions 0, 1, 4, 7 and 9, the AP the others. Where both may move, at
+//! KICKED, GIVEN UP, ALIVE and STARTING, the compare-and-swap lets exactly one win: an AP that claims is
 //! never given up, an AP that is given up never claims and so never touches its stack, and an AP
 //! that is abandoned never becomes online. An AP is sent INIT only from READY, GIVEN UP, LATE or
 //! PARKED: it has not run yet, or it halts on the trampoline's page, or it is on its way there.
@@ -60,8 +60,8 @@ pub enum Stage {
     Late = 9,
     /// A step failed; the AP is on its way to the parking place.
     Failed = 10,
-    /// A step took too long, and the BSP does not wait for the AP any more. Should it ever come
-    /// out of the step, it parks.
+    /// The AP took too long to start or to run a step, and the BSP does not wait for it any more.
+    /// Should it ever come out of that, it parks.
     Abandoned = 11,
     /// The slot waits for a CPU that may be added. Nobody kicks it, and nobody claims it.
     NotPresent = 12,
@@ -224,8 +224,8 @@ impl StateWord {
         self.advance(&[Stage::Kicked], Stage::GivenUp)
     }
 
-    /// 5, BSP: lets the AP run its online steps.
-    pub fn call(&self) -> Result<State, Refused> {
+    /// 5, AP: has been called, and goes on to its online steps. Refused when it was abandoned first.
+    pub fn start(&self) -> Result<State, Refused> {
         self.advance(&[Stage::Alive], Stage::Starting)
     }
 
@@ -235,9 +235,22 @@ impl StateWord {
         self.advance(&[Stage::Starting], Stage::Online)
     }
 
-    /// 7, BSP: does not wait any longer for a step to end. Refused when the AP was first.
+    /// 7, BSP: does not wait any longer for an AP that it has called to start, or to come out of a
+    /// step. Refused when the AP was first.
     pub fn abandon(&self) -> Result<State, Refused> {
-        self.advance(&[Stage::Starting], Stage::Abandoned)
+        let now = self.load();
+        match self.abandon_at(now) {
+            // It has started at this very moment, and can be abandoned all the same.
+            Err(Refused(changed)) if changed.stage() == Stage::Starting => self.abandon_at(changed),
+            result => result,
+        }
+    }
+
+    fn abandon_at(&self, now: State) -> Result<State, Refused> {
+        if !matches!(now.stage(), Stage::Alive | Stage::Starting) {
+            return Err(Refused(now));
+        }
+        self.exchange(now, now.at(Stage::Abandoned))
     }
 
     /// 8, AP: a step failed. Refused when it was abandoned first.
@@ -301,7 +314,7 @@ mod tests {
                 (StateWord::kick as fn(&StateWord) -> _, Stage::Kicked),
                 (StateWord::claim, Stage::Claimed),
                 (StateWord::alive, Stage::Alive),
-                (StateWord::call, Stage::Starting),
+                (StateWord::start, Stage::Starting),
                 (StateWord::online, Stage::Online),
                 (StateWord::go_down, Stage::GoingDown),
                 (StateWord::park, Stage::Parked),
@@ -357,7 +370,7 @@ mod tests {
             StateWord::kick,
             StateWord::claim,
             StateWord::alive,
-            StateWord::call,
+            StateWord::start,
             StateWord::abandon,
         ] {
             step(&word).unwrap();
@@ -374,7 +387,7 @@ mod tests {
             StateWord::kick,
             StateWord::claim,
             StateWord::alive,
-            StateWord::call,
+            StateWord::start,
             StateWord::fail,
         ] {
             step(&word).unwrap();

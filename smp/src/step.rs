@@ -1,10 +1,9 @@
 //! The online steps: what an AP does on its own CPU between ALIVE and ONLINE.
 //!
-//! A step says whether it must be serialised. Neighbours of one kind form a [`Section`]; a CPU
-//! takes its turn before it enters a serialised one and gives it back behind it, and concurrent
-//! ones run on all CPUs at once.
+//! A step says whether it must be serialised. A CPU takes its turn before the first of neighbouring
+//! serialised steps and passes it on behind the last; concurrent ones run on all CPUs at once.
 
-use core::{fmt, ops::Range};
+use core::fmt;
 
 use alloc::vec::Vec;
 
@@ -72,27 +71,31 @@ impl fmt::Display for StepError {
 
 impl core::error::Error for StepError {}
 
-/// Neighbouring steps of one kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Section {
-    /// Whether a turn is needed.
-    pub mode: Mode,
-    /// The steps, as indices.
-    pub steps: Range<usize>,
+/// A part of the way through the steps that an AP runs without another word from the BSP:
+/// serialised steps, for which it takes its turn, and the concurrent ones behind them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// Whether it begins with serialised steps.
+    pub needs_turn: bool,
+    /// How many steps have been run at its end.
+    pub end: usize,
 }
 
-/// The steps cut into sections.
-pub fn sections(steps: &[&dyn Step]) -> Vec<Section> {
-    let mut first = 0;
-    steps
-        .chunk_by(|a, b| a.mode() == b.mode())
-        .map(|chunk| {
-            let steps = first..first + chunk.len();
-            first = steps.end;
-            Section {
-                mode: chunk[0].mode(),
-                steps,
-            }
+/// The steps cut into legs, at least one.
+pub fn legs(steps: &[&dyn Step]) -> Vec<Leg> {
+    let is_serialised = |index: usize| {
+        steps
+            .get(index)
+            .is_some_and(|step| step.mode() == Mode::Serialised)
+    };
+    let begins = |&index: &usize| index == 0 || is_serialised(index) && !is_serialised(index - 1);
+    let mut starts: Vec<_> = (0..steps.len().max(1)).filter(begins).collect();
+    starts.push(steps.len());
+    starts
+        .windows(2)
+        .map(|leg| Leg {
+            needs_turn: is_serialised(leg[0]),
+            end: leg[1],
         })
         .collect()
 }
@@ -118,20 +121,19 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_of_one_kind_share_a_section() {
+    fn a_leg_ends_where_another_turn_is_needed() {
         let (s, c) = (Dummy(Mode::Serialised), Dummy(Mode::Concurrent));
-        let steps: [&dyn Step; 5] = [&c, &s, &s, &c, &s];
-        let section = |mode, steps| Section { mode, steps };
+        let legs_of = |steps: &[&dyn Step]| -> Vec<_> {
+            let legs = legs(steps).into_iter();
+            legs.map(|leg| (leg.needs_turn, leg.end)).collect()
+        };
         assert_eq!(
-            sections(&steps),
-            vec![
-                section(Mode::Concurrent, 0..1),
-                section(Mode::Serialised, 1..3),
-                section(Mode::Concurrent, 3..4),
-                section(Mode::Serialised, 4..5),
-            ]
+            legs_of(&[&c, &s, &s, &c, &c, &s]),
+            vec![(false, 1), (true, 5), (true, 6)]
         );
-        assert_eq!(sections(&[]), vec![]);
+        assert_eq!(legs_of(&[&s, &c]), vec![(true, 2)]);
+        assert_eq!(legs_of(&[&c]), vec![(false, 1)]);
+        assert_eq!(legs_of(&[]), vec![(false, 0)]);
     }
 
     #[test]

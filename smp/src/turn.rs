@@ -1,7 +1,9 @@
 //! Whose turn it is: serialised steps run for one CPU at a time, the lowest waiting one first.
 //!
-//! A CPU waits here only once it is alive, so a silent CPU holds up nobody: it is passed over and
-//! taken when it comes.
+//! A CPU queues here once it is alive, so a silent CPU holds up nobody: it is passed over, and
+//! takes its place when it comes. The queue is a chain of batons in the APs' slots (`baton.rs`),
+//! along which the APs pass the turn on by themselves; here the BSP keeps its view of that chain,
+//! puts CPUs into it, and learns afterwards how far the turn has gone.
 
 use core::{
     cell::RefCell,
@@ -9,158 +11,121 @@ use core::{
     task::{Poll, Waker},
 };
 
-use alloc::{collections::BTreeMap, rc::Rc};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
-use crate::cpu::CpuIndex;
+use crate::bringup::Ap;
 
-/// Hands out turns. A handle: clones mean the same turnstile. All its waiters run on one executor.
-#[derive(Clone, Debug, Default)]
-pub struct Turnstile(Rc<RefCell<Inner>>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    holder: Option<CpuIndex>,
-    waiting: BTreeMap<CpuIndex, Waker>,
+/// The BSP's view of the queue. CPUs are named by their index in the list of APs.
+pub(crate) struct Turns {
+    aps: Arc<[Ap]>,
+    queue: RefCell<Queue>,
 }
 
-/// The right to run a serialised section. Dropping it passes the turn on.
-#[derive(Debug)]
-pub struct Turn<'a> {
-    turnstile: &'a Turnstile,
+#[derive(Default)]
+struct Queue {
+    /// First who has the turn, as far as is known: it may have gone on along the chain. Then those
+    /// who wait, lowest first.
+    chain: VecDeque<usize>,
+    /// Who wants to know when it has been granted the turn.
+    watchers: BTreeMap<usize, Waker>,
 }
 
-impl Turnstile {
-    /// Waits until no CPU has the turn and no lower one waits for it.
+impl Turns {
+    pub(crate) fn new(aps: Arc<[Ap]>) -> Self {
+        Self {
+            aps,
+            queue: RefCell::default(),
+        }
+    }
+
+    /// Puts a CPU into the queue, for a permission that is held until its turn; it is granted at
+    /// once if nobody has the turn. The CPU passes the turn on by itself; if it does not,
+    /// [`take_back`](Self::take_back) does.
+    pub(crate) fn queue(&self, index: usize) {
+        let queue = &mut *self.queue.borrow_mut();
+        queue.follow(&self.aps);
+        let mut before = queue.waiting().partition_point(|&other| other < index);
+        let baton = self.aps[index].slot.baton();
+        // The turn may go on at any moment: whoever has passed it on takes no successor any more.
+        while let Some(&predecessor) = queue.chain.get(before) {
+            let next = queue.chain.get(before + 1).copied();
+            baton.open(next);
+            if self.aps[predecessor].slot.baton().link(next, index) {
+                queue.chain.insert(before + 1, index);
+                return;
+            }
+            before += 1;
+        }
+        baton.open(None);
+        queue.chain.push_back(index);
+        self.aps[index].slot.grant();
+    }
+
+    /// Waits until a CPU that queues has been granted the turn.
     ///
     /// # Cancellation
     ///
-    /// Dropped while it waits, the CPU leaves the queue; if the turn had just been passed to it,
-    /// the turn goes on to the next.
-    pub async fn turn(&self, cpu: CpuIndex) -> Turn<'_> {
-        let queued = Queued {
-            turnstile: self,
-            cpu,
-        };
+    /// The CPU stays in the queue.
+    pub(crate) async fn granted(&self, index: usize) {
+        let _watch = Watch { turns: self, index };
         poll_fn(|context| {
-            let mut inner = self.0.borrow_mut();
-            if inner.holder.is_none() {
-                inner.holder = Some(cpu);
-            }
-            if inner.holder == Some(cpu) {
-                Poll::Ready(())
-            } else {
-                inner.waiting.insert(cpu, context.waker().clone());
+            let queue = &mut *self.queue.borrow_mut();
+            queue.follow(&self.aps);
+            if queue.waiting().binary_search(&index).is_ok() {
+                queue.watchers.insert(index, context.waker().clone());
                 Poll::Pending
+            } else {
+                Poll::Ready(())
             }
         })
         .await;
-        core::mem::forget(queued);
-        Turn { turnstile: self }
     }
 
-    fn pass_on(&self) {
-        let next = {
-            let mut inner = self.0.borrow_mut();
-            let next = inner.waiting.pop_first();
-            inner.holder = next.as_ref().map(|&(cpu, _)| cpu);
-            next
-        };
-        if let Some((_, waker)) = next {
-            waker.wake();
+    /// Passes the turn on in the place of a CPU that has been abandoned.
+    pub(crate) fn take_back(&self, index: usize) {
+        if let Some(next) = self.aps[index].slot.baton().pass_on() {
+            self.aps[next].slot.grant();
         }
+        self.follow();
+    }
+
+    /// Looks how far the turn has gone, and wakes those that it has come to.
+    pub(crate) fn follow(&self) {
+        self.queue.borrow_mut().follow(&self.aps);
     }
 }
 
-impl Drop for Turn<'_> {
+impl Queue {
+    fn follow(&mut self, aps: &[Ap]) {
+        while let Some(&first) = self.chain.front() {
+            // It may have come to this one without our notice.
+            if let Some(watcher) = self.watchers.remove(&first) {
+                watcher.wake();
+            }
+            if !aps[first].slot.baton().has_passed() {
+                break;
+            }
+            self.chain.pop_front();
+        }
+    }
+
+    /// Those behind the first, lowest first.
+    fn waiting(&mut self) -> &[usize] {
+        self.chain.make_contiguous().get(1..).unwrap_or_default()
+    }
+}
+
+/// A watcher, gone when the future that watches is.
+struct Watch<'a> {
+    turns: &'a Turns,
+    index: usize,
+}
+
+impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        self.turnstile.pass_on();
-    }
-}
-
-/// A place in the queue, left when the waiting future is dropped.
-struct Queued<'a> {
-    turnstile: &'a Turnstile,
-    cpu: CpuIndex,
-}
-
-impl Drop for Queued<'_> {
-    fn drop(&mut self) {
-        let was_chosen = {
-            let mut inner = self.turnstile.0.borrow_mut();
-            inner.waiting.remove(&self.cpu);
-            inner.holder == Some(self.cpu)
-        };
-        if was_chosen {
-            self.turnstile.pass_on();
-        }
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use core::{
-        future::Future,
-        pin::pin,
-        task::{Context, Waker},
-    };
-
-    use super::*;
-
-    fn poll<F: Future>(future: core::pin::Pin<&mut F>) -> Poll<F::Output> {
-        future.poll(&mut Context::from_waker(Waker::noop()))
-    }
-
-    #[test]
-    fn the_lowest_waiting_cpu_is_next_whatever_the_order_of_arrival() {
-        let turnstile = Turnstile::default();
-        let mut five = pin!(turnstile.turn(CpuIndex(5)));
-        let Poll::Ready(first) = poll(five.as_mut()) else {
-            panic!("nobody has the turn")
-        };
-        let mut three = pin!(turnstile.turn(CpuIndex(3)));
-        let mut one = pin!(turnstile.turn(CpuIndex(1)));
-        assert!(poll(three.as_mut()).is_pending());
-        assert!(poll(one.as_mut()).is_pending());
-        drop(first);
-        assert!(poll(three.as_mut()).is_pending());
-        let Poll::Ready(second) = poll(one.as_mut()) else {
-            panic!("one is the lowest")
-        };
-        assert!(poll(three.as_mut()).is_pending());
-        drop(second);
-        assert!(poll(three.as_mut()).is_ready());
-    }
-
-    #[test]
-    fn a_chosen_cpu_that_is_dropped_before_it_knows_passes_the_turn_on() {
-        let turnstile = Turnstile::default();
-        let mut zero = pin!(turnstile.turn(CpuIndex(0)));
-        let Poll::Ready(first) = poll(zero.as_mut()) else {
-            panic!("nobody has the turn")
-        };
-        let mut two = pin!(turnstile.turn(CpuIndex(2)));
-        {
-            let mut one = pin!(turnstile.turn(CpuIndex(1)));
-            assert!(poll(one.as_mut()).is_pending());
-            assert!(poll(two.as_mut()).is_pending());
-            drop(first);
-        }
-        assert!(poll(two.as_mut()).is_ready());
-    }
-
-    #[test]
-    fn a_waiting_cpu_that_is_dropped_is_forgotten() {
-        let turnstile = Turnstile::default();
-        let mut zero = pin!(turnstile.turn(CpuIndex(0)));
-        let Poll::Ready(first) = poll(zero.as_mut()) else {
-            panic!("nobody has the turn")
-        };
-        {
-            let mut one = pin!(turnstile.turn(CpuIndex(1)));
-            assert!(poll(one.as_mut()).is_pending());
-        }
-        drop(first);
-        let mut two = pin!(turnstile.turn(CpuIndex(2)));
-        assert!(poll(two.as_mut()).is_ready());
+        self.turns.queue.borrow_mut().watchers.remove(&self.index);
     }
 }

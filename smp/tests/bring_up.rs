@@ -6,8 +6,9 @@ use std::{cell::RefCell, time::Duration};
 
 use fake_machine::{Fake, Nature};
 use reveille_smp::{
-    bringup::{Report, Round, Timing},
-    cpu::CpuIndex,
+    bringup::{Ap, Report, Round, SecondSipi, Timing},
+    cpu::{ApicId, CpuIndex, Place},
+    order::Order,
     outcome::Outcome,
     state::Stage,
     step::{Mode, Step, StepError, Steps},
@@ -18,7 +19,7 @@ const MS: Duration = Duration::from_millis(1);
 
 fn timing() -> Timing {
     Timing {
-        sipi_repeat: 20 * MS,
+        second_sipi: SecondSipi::IfUnseen(20 * MS),
         alive_timeout: 100 * MS,
         online_timeout: 100 * MS,
         ..Timing::default()
@@ -100,7 +101,8 @@ fn all_aps_come_online_in_every_strategy() {
             let fake = Fake::healthy(9, MS, steps);
             let round = fake.bring_up(strategy, timing());
             assert_eq!(outcomes(&round), [Outcome::Online; 9], "{strategy}");
-            assert!(round.reports.iter().all(|report| report.sipis == 1));
+            let sipis = if strategy == Strategy::Legacy { 2 } else { 1 };
+            assert!(round.reports.iter().all(|report| report.sipis == sipis));
             assert_eq!(fake.wrongful_inits(), 0);
         }
     }
@@ -149,7 +151,7 @@ fn a_slow_cpu_is_passed_over_and_taken_when_it_comes() {
     let latency = |n| if n == 1 { 50 * MS } else { MS };
     let fake = Fake::new((1..=4).map(|n| (Nature::Healthy, latency(n))), STEPS);
     let timing = Timing {
-        sipi_repeat: 90 * MS,
+        second_sipi: SecondSipi::IfUnseen(90 * MS),
         ..timing()
     };
     let round = fake.bring_up(Strategy::Parallel, timing);
@@ -208,6 +210,136 @@ fn a_second_sipi_is_sent_to_a_cpu_without_evidence_and_only_to_it() {
 }
 
 #[test]
+fn a_cpu_of_which_nothing_is_seen_is_sent_init_again_with_the_long_delays() {
+    let natures = [
+        Nature::LosesFirstInit,
+        Nature::StopsInRealMode,
+        Nature::Silent,
+        Nature::Healthy,
+    ];
+    let patient = Timing {
+        init_repeat: 50 * MS,
+        ..timing()
+    };
+    for strategy in Strategy::ALL {
+        let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+        let round = fake.bring_up(strategy, patient);
+        let expected = [
+            Outcome::Online,
+            Outcome::StuckRealMode,
+            Outcome::NeverStarted,
+            Outcome::Online,
+        ];
+        assert_eq!(outcomes(&round), expected, "{strategy}");
+        // Two SIPIs, then INIT, 10 ms, and one more; to the silent one a fourth. The slot has been
+        // opened twice where INIT came twice.
+        let sipis = [0, 2].map(|ap| round.reports[ap].sipis);
+        assert!(matches!(sipis, [3 | 4, 4]), "{strategy}: {sipis:?}");
+        let generations = [0, 1, 2, 3].map(|ap| fake.aps()[ap].slot.state().load().generation());
+        assert_eq!(generations, [2, 1, 2, 1], "{strategy}");
+        assert_eq!(fake.wrongful_inits(), 0, "{strategy}");
+        let alive = Duration::from_nanos(nanos(&round, |report| report.alive, 0));
+        let since_kick = alive - Duration::from_nanos(nanos(&round, |report| report.sipi, 0));
+        assert!((60 * MS..65 * MS).contains(&since_kick), "{since_kick:?}");
+    }
+}
+
+#[test]
+fn in_strict_order_everybody_waits_for_the_lower_ones_until_their_deadline() {
+    LOG.take();
+    let nature = |n| {
+        if n == 2 {
+            Nature::Silent
+        } else {
+            Nature::Healthy
+        }
+    };
+    let fake = Fake::new((1..=4).map(|n| (nature(n), MS)), STEPS);
+    let round = fake.bring_up_in_order(Strategy::Parallel, timing(), Order::Strict);
+    assert_eq!(
+        outcomes(&round),
+        [
+            Outcome::Online,
+            Outcome::NeverStarted,
+            Outcome::Online,
+            Outcome::Online
+        ]
+    );
+    assert_eq!(order_of("first"), [1, 3, 4]);
+    let online = |ap| Duration::from_nanos(nanos(&round, |report| report.online, ap));
+    assert!(online(0) < 2 * MS);
+    assert!(online(2) >= 100 * MS, "{:?}", online(2));
+
+    LOG.take();
+    let latency = |n| if n == 1 { 10 * MS } else { MS };
+    let fake = Fake::new((1..=4).map(|n| (Nature::Healthy, latency(n))), STEPS);
+    fake.bring_up_in_order(Strategy::Parallel, timing(), Order::Strict);
+    assert_eq!(order_of("first"), [1, 2, 3, 4]);
+}
+
+#[test]
+fn two_pass_brings_sibling_threads_up_in_a_second_wave() {
+    LOG.take();
+    let ap = |n: u32| {
+        let place = Place {
+            core: n / 2,
+            thread: n % 2,
+            ..Place::default()
+        };
+        Ap::new(CpuIndex(n), ApicId(3 * n), place)
+    };
+    let fake = Fake::with_aps((1..=5).map(|_| (Nature::Healthy, MS)), STEPS, ap);
+    let round = fake.bring_up(Strategy::TwoPass, timing());
+    assert_eq!(outcomes(&round), [Outcome::Online; 5]);
+    assert_eq!(order_of("first"), [2, 4, 1, 3, 5]);
+    let numbers = round.reports.iter().map(|report| report.cpu.0);
+    assert!(numbers.eq(1..=5));
+    // A wave is kicked as a whole before anybody in it comes online.
+    let at = |at: fn(&Report) -> _, cpu: usize| nanos(&round, at, cpu - 1);
+    let (sipi, online): (fn(&Report) -> _, fn(&Report) -> _) =
+        (|report| report.sipi, |report| report.online);
+    assert!(at(sipi, 4) < at(online, 2) && at(online, 4) <= at(sipi, 1));
+}
+
+#[test]
+fn a_broadcast_never_resets_a_cpu_that_runs() {
+    let natures = [
+        Nature::Healthy,
+        Nature::LateAtFirst(150 * MS),
+        Nature::StopsClaimed,
+    ];
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let first = fake.bring_up(Strategy::Broadcast, timing());
+    let stuck = Outcome::StuckLongMode;
+    assert_eq!(outcomes(&first), [Outcome::Online, stuck, stuck]);
+    let second = fake.bring_up(Strategy::Broadcast, timing());
+    assert_eq!(outcomes(&second), [Outcome::Online, Outcome::Online, stuck]);
+    let sipis: Vec<_> = second.reports.iter().map(|report| report.sipis).collect();
+    assert_eq!((sipis, fake.wrongful_inits()), (vec![0, 1, 0], 0));
+}
+
+#[test]
+fn a_cpu_that_is_not_there_is_left_alone_until_it_appears() {
+    let ap = |n: u32| {
+        let id = ApicId(3 * n);
+        match n {
+            1 => Ap::new(CpuIndex(n), id, Place::default()),
+            _ => Ap::not_present(CpuIndex(n), id, Place::default()),
+        }
+    };
+    for strategy in Strategy::ALL {
+        let fake = Fake::with_aps((1..=2).map(|_| (Nature::Healthy, MS)), STEPS, ap);
+        let round = fake.bring_up(strategy, timing());
+        let expected = [Outcome::Online, Outcome::Disabled];
+        assert_eq!(outcomes(&round), expected, "{strategy}");
+        assert_eq!((round.reports[1].sipis, round.reports[1].init), (0, None));
+        fake.aps()[1].slot.state().appear().unwrap();
+        let round = fake.bring_up(strategy, timing());
+        assert_eq!(outcomes(&round), [Outcome::Online; 2], "{strategy}");
+    }
+}
+
+#[test]
 fn every_place_to_stop_has_its_outcome() {
     let natures = [
         (Nature::StopsInRealMode, Outcome::StuckRealMode),
@@ -220,12 +352,14 @@ fn every_place_to_stop_has_its_outcome() {
     for strategy in Strategy::ALL {
         let fake = Fake::new(natures.map(|(nature, _)| (nature, MS)), STEPS);
         let round = fake.bring_up(strategy, timing());
-        assert_eq!(
-            outcomes(&round),
-            natures.map(|(_, outcome)| outcome),
-            "{strategy}"
-        );
-        assert!(round.reports[4].reason.is_some());
+        let mut expected = natures.map(|(_, outcome)| outcome);
+        if strategy == Strategy::Broadcast {
+            // A broadcast needs no id.
+            expected[4] = Outcome::Online;
+        } else {
+            assert!(round.reports[4].reason.is_some());
+        }
+        assert_eq!(outcomes(&round), expected, "{strategy}");
     }
 }
 
@@ -305,7 +439,7 @@ fn the_wake_moves_the_task_and_without_it_only_a_deadline_does() {
 fn taken_down_and_up_again_every_ap_parks_and_returns() {
     let fake = Fake::healthy(7, MS, STEPS);
     for generation in 1..=5 {
-        let strategy = Strategy::ALL[generation as usize % 2];
+        let strategy = Strategy::ALL[generation as usize % Strategy::ALL.len()];
         let round = fake.bring_up(strategy, timing());
         assert_eq!(outcomes(&round), [Outcome::Online; 7]);
         assert!(

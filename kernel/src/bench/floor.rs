@@ -5,11 +5,14 @@ use alloc::boxed::Box;
 use core::{error::Error, hint, time::Duration};
 
 use reveille_executor::Clock;
-use reveille_smp::record;
+use reveille_smp::{
+    machine::{Machine, SendError},
+    record,
+};
 use reveille_trampoline::Mode;
 
 use super::Incomplete;
-use crate::cpus::Cpus;
+use crate::cpus::{Cpus, machine::Hardware};
 
 /// Until when all APs must have counted.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -28,7 +31,7 @@ pub(super) fn run(cpus: &Cpus, round: u32) -> Result<record::Floor, Box<dyn Erro
     let trampoline = &cpus.machine.trampoline;
     trampoline.set_mode(Mode::Count);
     let start = cpus.machine.now();
-    let result = cpus.machine.broadcast();
+    let result = broadcast(&cpus.machine);
     let deadline = start.saturating_add(DEADLINE);
     while result.is_ok() && trampoline.count() < aps && cpus.machine.now() < deadline {
         hint::spin_loop();
@@ -50,4 +53,9 @@ pub(super) fn run(cpus: &Cpus, round: u32) -> Result<record::Floor, Box<dyn Erro
         aps,
         total_ns: total.as_nanos() as u64,
     })
+}
+
+fn broadcast(machine: &Hardware) -> Result<(), SendError> {
+    machine.broadcast_init()?;
+    machine.broadcast_sipi()
 }

@@ -9,14 +9,18 @@ use core::{error::Error, fmt};
 
 use reveille_executor::{Counters, Spawner, Timer};
 use reveille_smp::{
-    bringup::{NotParked, Round, Timing, take_down},
+    bringup::{BringUp, NotParked, Round, Timing, take_down},
+    order::Order,
     record::{self, Record},
     strategy::Strategy,
     table::Comparison,
 };
 
 use self::bare::Bare;
-use crate::{cpus::Cpus, platform::CpuPlatform};
+use crate::{
+    cpus::{Cpus, machine::Hardware},
+    platform::CpuPlatform,
+};
 
 /// What a benchmark runs on.
 pub struct Bench<'a> {
@@ -32,6 +36,8 @@ pub struct Bench<'a> {
     pub platform: &'static CpuPlatform,
     /// How long a bring-up waits.
     pub timing: Timing,
+    /// Who may go through the serialised steps when.
+    pub order: Order,
 }
 
 /// What the rounds gave, in the order in which they ran.
@@ -50,11 +56,7 @@ impl Bench<'_> {
     pub async fn bring_up(&self, strategy: Strategy) -> (Round, u64) {
         let doorbells = || self.counters.snapshot().doorbells_sent;
         let before = doorbells();
-        let round = self
-            .cpus
-            .bring_up(self.timer.clone(), self.timing)
-            .run(&self.spawner, strategy)
-            .await;
+        let round = self.all_aps().run(&self.spawner, strategy).await;
         (round, doorbells() - before)
     }
 
@@ -92,14 +94,25 @@ impl Bench<'_> {
     }
 
     async fn take_down(&self) -> Result<(), NotParked> {
-        take_down(&self.cpus.bring_up(self.timer.clone(), self.timing)).await?;
+        take_down(&self.all_aps()).await?;
         self.cpus.online.clear();
         Ok(())
+    }
+
+    fn all_aps(&self) -> BringUp<Hardware> {
+        self.cpus
+            .bring_up(self.timer.clone(), self.timing, self.order)
     }
 }
 
 /// The strategies of a round; ours last, so that the kernel goes on with the APs it brought up.
-const ORDER: [Strategy; 2] = [Strategy::Serial, Strategy::Parallel];
+const ORDER: [Strategy; 5] = [
+    Strategy::Legacy,
+    Strategy::Serial,
+    Strategy::TwoPass,
+    Strategy::Broadcast,
+    Strategy::Parallel,
+];
 
 impl Results {
     /// All rounds as records.

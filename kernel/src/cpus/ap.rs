@@ -23,8 +23,10 @@ use crate::{percpu::PerCpu, platform::CpuPlatform};
 pub struct ApContext {
     /// Its per-CPU area, with its stacks and tables.
     pub(super) area: &'static PerCpu,
-    /// What it shares with the BSP.
-    pub(super) ap: &'static Ap,
+    /// What it shares with the BSP, as one of all APs.
+    pub(super) aps: &'static [Ap],
+    /// Which of them it is.
+    pub(super) index: usize,
     /// Work that others send it.
     pub(super) inbox: &'static Inbox,
     /// The list that it joins and leaves.
@@ -94,6 +96,11 @@ impl ApContext {
         ptr::from_ref(self).expose_provenance() as u64
     }
 
+    /// What it shares with the BSP.
+    pub(super) fn ap(&self) -> &'static Ap {
+        &self.aps[self.index]
+    }
+
     fn live(&'static self, real_tsc: u64, long_tsc: u64) -> ! {
         // SAFETY: the claim of the slot makes area and stacks this CPU's alone; interrupts are off
         // since its start.
@@ -110,9 +117,9 @@ impl ApContext {
             real: clock.instant_of(real_tsc),
             long: clock.instant_of(long_tsc),
         };
-        let Ap { cpu, slot, .. } = self.ap;
+        let Ap { cpu, slot, .. } = self.ap();
         let end = executor.block_on(async {
-            let life = pin!(reside(slot, *cpu, self.steps, clock, arrival));
+            let life = pin!(reside(self.aps, self.index, self.steps, clock, arrival));
             match select(life, pin!(self.inbox.serve())).await {
                 Either::Left((end, _)) => end,
                 Either::Right((never, _)) => match never {},

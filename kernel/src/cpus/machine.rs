@@ -40,12 +40,6 @@ impl Hardware {
             start_page,
         }
     }
-
-    /// Resets all CPUs but this one and starts them: the benchmark's floor.
-    pub fn broadcast(&self) -> Result<(), ApicError> {
-        self.apic.broadcast_init()?;
-        self.apic.broadcast_sipi(self.start_page)
-    }
 }
 
 impl Clock for Hardware {
@@ -62,6 +56,16 @@ impl Machine for Hardware {
     fn send_sipi(&self, target: ApicId) -> Result<(), SendError> {
         self.apic
             .send_sipi(target, self.start_page)
+            .map_err(send_error)
+    }
+
+    fn broadcast_init(&self) -> Result<(), SendError> {
+        self.apic.broadcast_init().map_err(send_error)
+    }
+
+    fn broadcast_sipi(&self) -> Result<(), SendError> {
+        self.apic
+            .broadcast_sipi(self.start_page)
             .map_err(send_error)
     }
 

@@ -12,6 +12,7 @@ use reveille_executor::{Counters, Storage, Timer};
 use reveille_smp::{
     bringup::{Ap, BringUp, Timing},
     cpu::{ApicId, CpuIndex},
+    order::Order,
     plan::{Planned, Role},
     state::claim,
     step::Steps,
@@ -88,10 +89,11 @@ impl Cpus {
         let steps = steps::all(apic, online, inboxes);
 
         let mut contexts = Vec::with_capacity(aps.len());
-        for ap in shared.iter() {
+        for (index, ap) in shared.iter().enumerate() {
             contexts.push(ApContext {
                 area: area(ap.cpu, ap.apic_id, stack(ap.cpu, StackPurpose::Main)?)?,
-                ap,
+                aps: shared,
+                index,
                 inbox: &inboxes[ap.cpu.as_usize() - 1],
                 online,
                 steps,
@@ -110,7 +112,7 @@ impl Cpus {
         );
 
         let landings = contexts.iter().map(|context| {
-            let ap = context.ap;
+            let ap = context.ap();
             let stack_top = context.area.stacks().main.top;
             // SAFETY: stack and context are the AP's own, never freed, and left alone by all
             // others but for the bare benchmark, which runs only while the AP is parked.
@@ -138,13 +140,14 @@ impl Cpus {
     }
 
     /// What [`BringUp::run`] needs, with the timer of the executor that is to drive it.
-    pub fn bring_up(&self, timer: Timer, timing: Timing) -> BringUp<Hardware> {
+    pub fn bring_up(&self, timer: Timer, timing: Timing, order: Order) -> BringUp<Hardware> {
         BringUp {
             machine: self.machine,
             timer,
             aps: Arc::clone(&self.aps),
             steps: self.steps,
             timing,
+            order,
         }
     }
 
@@ -174,7 +177,10 @@ impl Cpus {
     /// The CPUs that are online and where to send them work, in the order in which they came.
     pub fn online_inboxes(&self) -> impl Iterator<Item = (CpuIndex, &'static Inbox)> {
         self.online.iter().filter_map(|cpu| {
-            let context = self.contexts.iter().find(|context| context.ap.cpu == cpu)?;
+            let context = self
+                .contexts
+                .iter()
+                .find(|context| context.ap().cpu == cpu)?;
             Some((cpu, context.inbox))
         })
     }

@@ -1,68 +1,145 @@
 //! One attempt to bring up one AP: kick it, wait until it is alive, lead it online.
+//!
+//! It is run as one task, or as one for the kick and one for the rest: strategies differ in what
+//! they put between the two.
 
 use core::time::Duration;
 
 use alloc::rc::Rc;
 
-use reveille_executor::Instant;
+use reveille_executor::{Instant, Spawner};
 
-use super::{Ap, Report, Shared, Timing, polls::Polls};
+use super::{Ap, Report, SecondSipi, Shared, Timing, polls::Polls};
 use crate::{
-    machine::{Evidence, Machine},
+    cpu::ApicId,
+    machine::{Evidence, Machine, SendError},
     outcome::Outcome,
+    slot::Slot,
     state::Stage,
 };
 
-/// What one task does for its AP. The report counts the task's own polls.
-pub(super) async fn attempt<M: Machine>(shared: Rc<Shared<M>>, index: usize) -> Report {
-    let polls = Polls::default();
-    let mut report = polls
-        .count(async {
-            let ap = &shared.bring_up.aps[index];
-            let mut attempt = Attempt {
-                shared: &shared,
-                ap,
-                report: Report::new(ap.cpu, ap.apic_id),
-                polls: &polls,
-            };
-            let outcome = attempt.run().await.unwrap_or_else(|failure| failure);
-            attempt.report.conclude(outcome, &ap.slot)
-        })
-        .await;
-    report.polls = polls.total();
-    report.spurious_polls = polls.spurious();
-    report
-}
-
-pub(super) struct Attempt<'a, M> {
-    pub(super) shared: &'a Shared<M>,
-    pub(super) ap: &'a Ap,
-    pub(super) report: Report,
-    pub(super) polls: &'a Polls,
+/// The attempt for one AP, and what is known of it so far.
+pub(crate) struct Attempt<M> {
+    shared: Rc<Shared<M>>,
+    index: usize,
+    report: Report,
+    polls: Rc<Polls>,
+    /// When the first SIPI was sent; the deadline counts from there.
+    kicked: Option<Instant>,
+    /// Known early when the kick failed.
+    outcome: Option<Outcome>,
 }
 
 /// A slot that was given up may belong to a CPU that is still on its way. INIT is sent to it, but
 /// takes effect when that CPU sees it; this is how long that may take before the slot is opened
-/// again.
-const STRAGGLER_DELAY: Duration = Duration::from_millis(10);
+/// again. It is also the delay that processors of old need between INIT and SIPI
+/// (MultiProcessor Specification 1.4, section B.4).
+pub(crate) const LONG_INIT_DELAY: Duration = Duration::from_millis(10);
 
-impl<M: Machine> Attempt<'_, M> {
-    /// The whole way. Both sides of the result are outcomes: the error leaves early by `?`.
-    async fn run(&mut self) -> Result<Outcome, Outcome> {
-        match self.stage() {
-            stage if stage.is_down() => {
-                let kicked = self.kick(stage).await?;
-                self.await_alive(kicked).await?;
-            }
+/// The delay of old between the first SIPI and the second (there).
+pub(crate) const LONG_SIPI_DELAY: Duration = Duration::from_micros(200);
+
+impl<M: Machine> Attempt<M> {
+    pub(super) fn new(shared: &Rc<Shared<M>>, index: usize) -> Self {
+        let ap = &shared.bring_up.aps[index];
+        Self {
+            shared: Rc::clone(shared),
+            index,
+            report: Report::new(ap.cpu, ap.apic_id),
+            polls: Rc::default(),
+            kicked: None,
+            outcome: None,
+        }
+    }
+
+    // ---- as tasks ----
+
+    /// Kicks the AP in a task of its own, if it is down.
+    pub(crate) fn spawn_kick(self, spawner: &Spawner) -> impl Future<Output = Self> + use<M> {
+        let lost = Self::new(&self.shared, self.index);
+        spawn(spawner, self.counted(Self::kick_if_down), |reason| {
+            lost.without_task(reason)
+        })
+    }
+
+    /// Leads the AP from the kick to its outcome in a task of its own.
+    pub(crate) fn spawn_rest(self, spawner: &Spawner) -> impl Future<Output = Report> + use<M> {
+        let lost = Self::new(&self.shared, self.index);
+        let task = async { self.counted(Self::come_online).await.concluded() };
+        spawn(spawner, task, |reason| {
+            lost.without_task(reason).concluded()
+        })
+    }
+
+    /// The whole attempt in one task.
+    pub(crate) fn spawn_whole(self, spawner: &Spawner) -> impl Future<Output = Report> + use<M> {
+        let lost = Self::new(&self.shared, self.index);
+        let task = async {
+            let attempt = self.counted(async |attempt: &mut Self| {
+                attempt.kick_if_down().await;
+                attempt.come_online().await;
+            });
+            attempt.await.concluded()
+        };
+        spawn(spawner, task, |reason| {
+            lost.without_task(reason).concluded()
+        })
+    }
+
+    /// Counts the polls of a part of the attempt.
+    async fn counted(mut self, part: impl AsyncFnOnce(&mut Self)) -> Self {
+        let polls = Rc::clone(&self.polls);
+        polls.count(part(&mut self)).await;
+        self
+    }
+
+    fn without_task(mut self, reason: &'static str) -> Self {
+        self.report.reason = Some(reason);
+        self.outcome = Some(Outcome::NeverStarted);
+        self
+    }
+
+    fn concluded(self) -> Report {
+        self.shared.precedence.conclude(self.index);
+        let outcome = self.outcome.unwrap_or(Outcome::NeverStarted);
+        let slot = &self.shared.bring_up.aps[self.index].slot;
+        Report {
+            polls: self.polls.total(),
+            spurious_polls: self.polls.spurious(),
+            ..self.report.conclude(outcome, slot)
+        }
+    }
+
+    // ---- the way ----
+
+    async fn kick_if_down(&mut self) {
+        if self.stage().is_down()
+            && let Err(failure) = self.kick().await
+        {
+            self.conclude(failure);
+        }
+    }
+
+    async fn come_online(&mut self) {
+        if !self.is_over() {
+            let outcome = self.try_online().await.unwrap_or_else(|failure| failure);
+            self.conclude(outcome);
+        }
+    }
+
+    /// Both sides of the result are outcomes: the error leaves early by `?`.
+    async fn try_online(&mut self) -> Result<Outcome, Outcome> {
+        match (self.kicked, self.stage()) {
+            (Some(kicked), _) => self.await_alive(kicked).await?,
             // It claimed in time and was alive only after an earlier attempt had ended.
-            Stage::Alive => {}
-            Stage::Online => return Ok(Outcome::Online),
-            Stage::NotPresent => return Err(Outcome::Disabled),
-            Stage::Claimed => {
+            (None, Stage::Alive) => {}
+            (None, Stage::Online) => return Ok(Outcome::Online),
+            (None, Stage::NotPresent) => return Err(Outcome::Disabled),
+            (None, Stage::Claimed) => {
                 self.report.reason = Some("an earlier attempt started it, and it is not alive yet");
                 return Err(Outcome::StuckLongMode);
             }
-            _ => {
+            (None, _) => {
                 self.report.reason = Some("it has not yet left an earlier attempt's steps");
                 return Err(Outcome::Failed);
             }
@@ -71,66 +148,46 @@ impl<M: Machine> Attempt<'_, M> {
         Ok(Outcome::Online)
     }
 
-    /// INIT, the delay, the first SIPI; when that was sent.
-    async fn kick(&mut self, from: Stage) -> Result<Instant, Outcome> {
-        let machine = &self.shared.bring_up.machine;
-        self.report.init = Some(machine.now());
-        if let Err(error) = machine.send_init(self.ap.apic_id) {
-            self.report.reason = Some(error.reason());
-            return Err(Outcome::NeverStarted);
-        }
-        let delay = match from {
-            Stage::GivenUp => self.timing().init_delay.max(STRAGGLER_DELAY),
-            _ => self.timing().init_delay,
-        };
-        if delay > Duration::ZERO {
-            self.shared.bring_up.timer.sleep(delay).await;
-            self.polls.progress();
-        }
-        // By now INIT has reset whoever an earlier SIPI might still have started: no evidence comes
-        // but that of the CPU which the next SIPI starts, and nobody else claims the generation.
-        machine.forget_evidence(self.ap.apic_id);
-        if self.ap.slot.kick().is_err() {
-            self.report.reason = Some("its slot is in use");
-            return Err(Outcome::Failed);
-        }
-        let kicked = machine.now();
-        self.report.sipi = Some(kicked);
-        self.report.sipis = 1;
-        if let Err(error) = machine.send_sipi(self.ap.apic_id) {
-            // It may have gone out all the same. Then the AP has claimed, or loses to this.
-            if self.ap.slot.state().give_up().is_ok() {
-                self.report.reason = Some(error.reason());
-                return Err(Outcome::NeverStarted);
-            }
-        }
-        Ok(kicked)
+    async fn kick(&mut self) -> Result<(), Outcome> {
+        let at = self.machine().now();
+        let sent = self.machine().send_init(self.apic_id());
+        self.note_init(at, sent)?;
+        self.pause(self.init_delay()).await;
+        self.open_slot()?;
+        let sent = self.machine().send_sipi(self.apic_id());
+        self.note_sipi(sent)
     }
 
-    /// Waits for ALIVE, sends one more SIPI if the first left no trace, and gives up at the
-    /// deadline, which counts from the first SIPI.
+    /// Waits for ALIVE and does what can be done for an AP of which nothing is seen: one more SIPI,
+    /// then all from the beginning. Gives up at the deadline, which counts from the first SIPI.
     async fn await_alive(&mut self, kicked: Instant) -> Result<(), Outcome> {
-        let Timing {
-            sipi_repeat,
-            alive_timeout,
-            ..
-        } = self.timing();
-        if sipi_repeat < alive_timeout {
-            let repeat_at = kicked.saturating_add(sipi_repeat);
-            if self.is_alive_until(repeat_at).await {
+        let timing = self.timing();
+        let deadline = kicked.saturating_add(timing.alive_timeout);
+        let (repeat_after, is_unconditional) = match timing.second_sipi {
+            SecondSipi::IfUnseen(after) => (after, false),
+            SecondSipi::Always(after) => (after, true),
+        };
+        if repeat_after < timing.alive_timeout {
+            if self.is_alive_by(kicked.saturating_add(repeat_after)).await {
                 return Ok(());
             }
-            if self.evidence() == Evidence::None && self.stage() == Stage::Kicked {
-                self.report.sipis += 1;
-                // Should it be refused, the first one may still do its work until the deadline.
-                let _ = self.shared.bring_up.machine.send_sipi(self.ap.apic_id);
+            if is_unconditional || self.is_unseen() {
+                self.repeat_sipi();
             }
         }
-        let deadline = kicked.saturating_add(alive_timeout);
-        if self.is_alive_until(deadline).await {
+        if timing.init_repeat < timing.alive_timeout {
+            let repeat_at = kicked.saturating_add(timing.init_repeat);
+            if self.is_alive_by(repeat_at).await {
+                return Ok(());
+            }
+            if self.is_unseen() {
+                self.start_over().await?;
+            }
+        }
+        if self.is_alive_by(deadline).await {
             return Ok(());
         }
-        match self.ap.slot.state().give_up() {
+        match self.slot().state().give_up() {
             Ok(_) => Err(match self.evidence() {
                 Evidence::None => Outcome::NeverStarted,
                 Evidence::RealMode => Outcome::StuckRealMode,
@@ -142,25 +199,176 @@ impl<M: Machine> Attempt<'_, M> {
         }
     }
 
-    async fn is_alive_until(&mut self, deadline: Instant) -> bool {
-        let slot = &self.ap.slot;
-        let alive = slot.until(|slot| slot.state().load().stage() == Stage::Alive);
+    /// INIT and both SIPIs again, with the long delays. The slot is taken back first: should the AP
+    /// come by the SIPIs sent so far, it finds it closed.
+    async fn start_over(&mut self) -> Result<(), Outcome> {
+        if self.slot().state().give_up().is_err() {
+            // It has just come.
+            return Ok(());
+        }
+        // Should it be refused, the SIPIs may still do.
+        let _ = self.machine().send_init(self.apic_id());
+        self.pause(LONG_INIT_DELAY).await;
+        self.open_slot()?;
+        self.repeat_sipi();
+        let repeat_at = self.machine().now().saturating_add(LONG_SIPI_DELAY);
+        if !self.is_alive_by(repeat_at).await && self.is_unseen() {
+            self.repeat_sipi();
+        }
+        Ok(())
+    }
+
+    fn repeat_sipi(&mut self) {
+        self.report.sipis += 1;
+        // Should it be refused, an earlier one may still do its work until the deadline.
+        let _ = self.machine().send_sipi(self.apic_id());
+    }
+
+    async fn is_alive_by(&mut self, deadline: Instant) -> bool {
+        let alive = self.slot().until(|slot| slot.stage() == Stage::Alive);
         let _ = self.shared.bring_up.timer.timeout_at(deadline, alive).await;
-        self.polls.progress();
+        self.progress();
         // Not the time-out's result but the word decides: the deadline may fire though the flag is
         // set, when the wake was lost.
         self.stage() == Stage::Alive
     }
 
-    pub(super) fn stage(&self) -> Stage {
-        self.ap.slot.state().load().stage()
+    async fn pause(&self, span: Duration) {
+        if span > Duration::ZERO {
+            self.shared.bring_up.timer.sleep(span).await;
+            self.progress();
+        }
+    }
+
+    // ---- the kick in its parts, for strategies that send INIT and SIPI to many at once ----
+
+    /// INIT was sent at this time.
+    pub(crate) fn note_init(
+        &mut self,
+        at: Instant,
+        sent: Result<(), SendError>,
+    ) -> Result<(), Outcome> {
+        self.report.init = Some(at);
+        sent.map_err(|error| {
+            self.report.reason = Some(error.reason());
+            Outcome::NeverStarted
+        })
+    }
+
+    /// How long to wait after INIT.
+    pub(crate) fn init_delay(&self) -> Duration {
+        let delay = self.timing().init_delay;
+        match self.stage() {
+            Stage::GivenUp => delay.max(LONG_INIT_DELAY),
+            _ => delay,
+        }
+    }
+
+    /// Opens the slot for the AP's claim. By now INIT has reset whoever an earlier SIPI might still
+    /// have started: no evidence comes but that of the CPU which the next SIPI starts, and nobody
+    /// else claims the generation.
+    pub(crate) fn open_slot(&mut self) -> Result<(), Outcome> {
+        self.machine().forget_evidence(self.apic_id());
+        self.slot().kick().map(drop).map_err(|_| {
+            self.report.reason = Some("its slot is in use");
+            Outcome::Failed
+        })?;
+        let now = self.machine().now();
+        self.report.sipi.get_or_insert(now);
+        self.kicked.get_or_insert(now);
+        Ok(())
+    }
+
+    /// The first SIPI was sent, or refused.
+    pub(crate) fn note_sipi(&mut self, sent: Result<(), SendError>) -> Result<(), Outcome> {
+        self.report.sipis = 1;
+        if let Err(error) = sent {
+            // It may have gone out all the same. Then the AP has claimed, or loses to this.
+            if self.slot().state().give_up().is_ok() {
+                self.report.reason = Some(error.reason());
+                return Err(Outcome::NeverStarted);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the outcome is known.
+    pub(crate) fn is_over(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// The outcome is known.
+    pub(crate) fn conclude(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+    }
+
+    // ---- short names ----
+
+    pub(super) fn fail_at(&mut self, step: Option<&'static str>, reason: Option<&'static str>) {
+        self.report.step = step;
+        self.report.reason = reason;
+    }
+
+    pub(super) fn progress(&self) {
+        self.polls.progress();
+    }
+
+    pub(super) fn shared(&self) -> Rc<Shared<M>> {
+        Rc::clone(&self.shared)
+    }
+
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The AP that it is for.
+    pub(crate) fn ap(&self) -> &Ap {
+        &self.shared.bring_up.aps[self.index]
+    }
+
+    pub(super) fn slot(&self) -> &Slot {
+        &self.ap().slot
     }
 
     pub(super) fn timing(&self) -> Timing {
-        self.shared.bring_up.timing
+        self.shared.timing
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        self.slot().stage()
+    }
+
+    fn apic_id(&self) -> ApicId {
+        self.report.apic_id
+    }
+
+    fn machine(&self) -> &M {
+        &self.shared.bring_up.machine
     }
 
     fn evidence(&self) -> Evidence {
-        self.shared.bring_up.machine.evidence(self.ap.apic_id)
+        self.machine().evidence(self.apic_id())
+    }
+
+    /// Whether the AP has left no trace at all.
+    fn is_unseen(&self) -> bool {
+        self.evidence() == Evidence::None && self.stage() == Stage::Kicked
+    }
+}
+
+/// Runs `work` as a task; `lost` stands in for one that could not be run to its end.
+fn spawn<T: 'static, W: Future<Output = T> + 'static, L: FnOnce(&'static str) -> T>(
+    spawner: &Spawner,
+    work: W,
+    lost: L,
+) -> impl Future<Output = T> + use<T, W, L> {
+    let task = spawner.spawn(work);
+    async move {
+        match task {
+            Ok(handle) => handle
+                .await
+                .unwrap_or_else(|_| lost("its task was aborted")),
+            Err(_) => lost("the executor has no task left for it"),
+        }
     }
 }

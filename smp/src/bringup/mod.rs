@@ -1,12 +1,12 @@
 //! The BSP's side: the bring-up of every AP as a future, driven by one of the strategies.
 //!
-//! One AP's way, in `attempt.rs` and, from the turn on, in `online.rs`:
+//! One AP's way, in `attempt.rs` and, once it is alive, in `online.rs`:
 //!
 //! ```text
-//! INIT ─▶ delay ─▶ KICKED, SIPI ─▶ alive? ──no evidence──▶ SIPI again ─▶ alive? ──deadline──▶ outcome
-//!                                    │ woken by the AP                     │
-//!                                    ▼                                     ▼
-//!                        turn, call, steps on the AP ─▶ turn passed on ─▶ online, or outcome
+//! INIT ─▶ delay ─▶ KICKED, SIPI ─▶ alive? ──no trace──▶ SIPI, later INIT again ─▶ alive? ──deadline──▶ outcome
+//!                                    │ woken by the AP                              │
+//!                                    ▼                                              ▼
+//!                        permission, and the turn where needed ─▶ steps on the AP ─▶ online, or outcome
 //! ```
 //!
 //! Every wait for the AP has a deadline, and every end has an [`Outcome`](crate::outcome::Outcome).
@@ -23,16 +23,18 @@ use alloc::{rc::Rc, sync::Arc, vec::Vec};
 
 use reveille_executor::{Spawner, Timer};
 
+pub(crate) use attempt::{Attempt, LONG_INIT_DELAY, LONG_SIPI_DELAY};
 pub use down::{NotParked, take_down};
 pub use report::{Report, Round};
 
 use crate::{
     cpu::{ApicId, CpuIndex, Place},
     machine::{Machine, Strangers},
+    order::{Order, Precedence},
     slot::Slot,
-    step::{Section, Steps, sections},
+    step::{Leg, Steps, legs},
     strategy::Strategy,
-    turn::Turnstile,
+    turn::Turns,
 };
 
 /// One application processor: its names and what the BSP shares with it.
@@ -74,12 +76,41 @@ pub struct Timing {
     /// Between INIT and SIPI. Processors before Intel's family 6 and AMD's family 0xF need 10 ms,
     /// later ones and virtual ones none (Linux, `smpboot.c`).
     pub init_delay: Duration,
-    /// After which a CPU that left no evidence is sent a second SIPI.
-    pub sipi_repeat: Duration,
+    /// When the second SIPI is sent, from the first on.
+    pub second_sipi: SecondSipi,
+    /// From the first SIPI until a CPU that has left no evidence is sent INIT again, and both SIPIs
+    /// with the long delays of old.
+    pub init_repeat: Duration,
     /// From the first SIPI until the AP must be alive.
     pub alive_timeout: Duration,
     /// From the call until the AP must have run what it was permitted.
     pub online_timeout: Duration,
+}
+
+/// To whom a second SIPI is sent, and when, from the first on. None is sent after the deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondSipi {
+    /// To a CPU that has left no evidence by then.
+    IfUnseen(Duration),
+    /// To every CPU that is not alive by then.
+    Always(Duration),
+}
+
+impl Timing {
+    /// The same with another deadline for ALIVE; what is done before the deadline is done earlier
+    /// where the deadline is short.
+    pub fn with_alive_timeout(self, alive_timeout: Duration) -> Self {
+        let second_sipi = match self.second_sipi {
+            SecondSipi::IfUnseen(after) => SecondSipi::IfUnseen(after.min(alive_timeout / 4)),
+            SecondSipi::Always(after) => SecondSipi::Always(after.min(alive_timeout / 4)),
+        };
+        Self {
+            second_sipi,
+            init_repeat: self.init_repeat.min(alive_timeout / 2),
+            alive_timeout,
+            ..self
+        }
+    }
 }
 
 impl Default for Timing {
@@ -88,7 +119,8 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             init_delay: Duration::ZERO,
-            sipi_repeat: Duration::from_millis(50),
+            second_sipi: SecondSipi::IfUnseen(Duration::from_millis(50)),
+            init_repeat: Duration::from_millis(500),
             alive_timeout: Duration::from_secs(2),
             online_timeout: Duration::from_secs(2),
         }
@@ -108,6 +140,8 @@ pub struct BringUp<M> {
     pub steps: Steps,
     /// How long to wait.
     pub timing: Timing,
+    /// Who may go through the serialised steps when.
+    pub order: Order,
 }
 
 impl<M: Machine> BringUp<M> {
@@ -118,11 +152,7 @@ impl<M: Machine> BringUp<M> {
     ///
     /// The APs' tasks live on and finish on their own; their reports are lost.
     pub async fn run(&self, spawner: &Spawner, strategy: Strategy) -> Round {
-        let shared = Rc::new(Shared {
-            bring_up: self.clone(),
-            turnstile: Turnstile::default(),
-            sections: sections(self.steps),
-        });
+        let shared = Rc::new(Shared::new(self, strategy));
         let before = self.machine.strangers().count;
         let reports = strategy.drive(&shared, spawner).await;
         let mut round = Round::new(strategy, reports, self.machine.now());
@@ -137,34 +167,30 @@ impl<M: Machine> BringUp<M> {
 
 /// What the tasks of one round share.
 pub(crate) struct Shared<M> {
-    bring_up: BringUp<M>,
-    turnstile: Turnstile,
-    sections: Vec<Section>,
+    pub(crate) bring_up: BringUp<M>,
+    /// As the strategy wants it.
+    timing: Timing,
+    legs: Vec<Leg>,
+    precedence: Precedence,
+    turns: Turns,
 }
 
 impl<M: Machine> Shared<M> {
-    /// The indices of all APs.
-    pub(crate) fn aps(&self) -> core::ops::Range<usize> {
-        0..self.bring_up.aps.len()
+    fn new(bring_up: &BringUp<M>, strategy: Strategy) -> Self {
+        let legs = legs(bring_up.steps);
+        let turns = legs.iter().filter(|leg| leg.needs_turn).count();
+        Self {
+            bring_up: bring_up.clone(),
+            timing: strategy.timing(bring_up.timing),
+            legs,
+            precedence: Precedence::new(bring_up.order, bring_up.aps.len(), turns),
+            turns: Turns::new(Arc::clone(&bring_up.aps)),
+        }
     }
 
-    /// Starts the bring-up of one AP as a task of its own.
-    pub(crate) fn spawn(
-        self: &Rc<Self>,
-        spawner: &Spawner,
-        index: usize,
-    ) -> impl Future<Output = Report> + use<M> {
-        let ap = &self.bring_up.aps[index];
-        let unstarted = Report::new(ap.cpu, ap.apic_id);
-        let task = spawner.spawn(attempt::attempt(Rc::clone(self), index));
-        async move {
-            match task {
-                Ok(handle) => match handle.await {
-                    Ok(report) => report,
-                    Err(_) => unstarted.never_started("its task was aborted"),
-                },
-                Err(_) => unstarted.never_started("the executor has no task left for it"),
-            }
-        }
+    /// Attempts for all APs, lowest number first; none of them has begun.
+    pub(crate) fn attempts(self: &Rc<Self>) -> impl Iterator<Item = Attempt<M>> + use<M> {
+        let shared = Rc::clone(self);
+        (0..self.bring_up.aps.len()).map(move |index| Attempt::new(&shared, index))
     }
 }

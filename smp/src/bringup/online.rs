@@ -1,85 +1,69 @@
-//! The BSP's part of the online phase: it calls the AP section by section, and holds the turn
-//! while the AP is in a serialised one.
+//! The BSP's part of the online phase: it permits the AP its steps, leg by leg, and queues it for
+//! the turn where a leg begins with serialised ones.
+
+use core::pin::pin;
+
+use futures_util::future::select;
 
 use super::attempt::Attempt;
-use crate::{
-    machine::Machine,
-    outcome::Outcome,
-    state::Stage,
-    step::{Mode, Section},
-};
+use crate::{machine::Machine, outcome::Outcome, slot::Slot, state::Stage, step::Leg};
 
-impl<M: Machine> Attempt<'_, M> {
-    /// Leads an AP that is alive through all sections until it is online.
+impl<M: Machine> Attempt<M> {
+    /// Leads an AP that is alive through all legs until it is online.
     pub(super) async fn go_online(&mut self) -> Result<(), Outcome> {
-        let shared = self.shared;
-        let last = shared.bring_up.steps.len();
-        for (index, section) in shared.sections.iter().enumerate() {
-            let turn = match section.mode {
-                Mode::Serialised => Some(shared.turnstile.turn(self.ap.cpu).await),
-                Mode::Concurrent => None,
-            };
-            self.polls.progress();
-            self.let_run(permitted(&shared.sections[index..]))?;
-            self.await_passed(section.steps.end).await?;
-            drop(turn);
-        }
-        if shared.sections.is_empty() {
-            self.let_run(last)?;
-        }
-        self.await_passed(last).await
-    }
-
-    fn let_run(&mut self, steps: usize) -> Result<(), Outcome> {
-        if self.stage() != Stage::Alive {
-            self.ap.slot.permit(steps);
-            return Ok(());
-        }
-        self.ap
-            .slot
-            .call(steps)
-            .map(drop)
-            .map_err(|_| Outcome::Failed)
-    }
-
-    /// Waits until the AP has run so many steps; behind the last one, until it is online. An AP
-    /// that takes too long is abandoned: should it ever come out of its step, it parks.
-    async fn await_passed(&mut self, steps: usize) -> Result<(), Outcome> {
-        let shared = self.shared;
-        let slot = &self.ap.slot;
-        let is_last = steps == shared.bring_up.steps.len();
-        let has_passed = || !is_last && slot.passed() >= steps;
-        let moved =
-            slot.until(|slot| slot.state().load().stage() != Stage::Starting || has_passed());
-        let timer = &shared.bring_up.timer;
-        let _ = timer.timeout(self.timing().online_timeout, moved).await;
-        self.polls.progress();
-        let in_time = self.stage() != Stage::Starting || has_passed();
-        self.report.reason = if in_time || slot.abandon().is_err() {
-            match self.stage() {
-                Stage::Online | Stage::Starting => return Ok(()),
-                _ => slot.error().map(|error| error.reason()),
+        let shared = self.shared();
+        let mut turn = 0;
+        for leg in &shared.legs {
+            if leg.needs_turn {
+                shared.precedence.until_next(self.index(), turn).await;
+                turn += 1;
+                self.slot().permit_with_the_turn(leg.end);
+                shared.turns.queue(self.index());
+            } else {
+                self.slot().permit(leg.end);
             }
-        } else {
-            Some("it did not finish the step in time")
-        };
-        self.report.step = shared
-            .bring_up
-            .steps
-            .get(slot.passed())
-            .map(|step| step.name());
-        Err(Outcome::Failed)
-    }
-}
-
-/// How far an AP may run when it enters the first of these sections: what runs concurrently
-/// behind a serialised section needs no further word from the BSP.
-fn permitted(sections: &[Section]) -> usize {
-    match sections {
-        [first, next, ..] if next.mode == Mode::Concurrent && first.mode == Mode::Serialised => {
-            next.steps.end
+            self.progress();
+            self.await_end(leg).await?;
         }
-        [first, ..] => first.steps.end,
-        [] => 0,
+        Ok(())
+    }
+
+    /// Waits until the AP has run the leg's steps; those of the last leg, until it is online. The
+    /// deadline counts from the moment at which the AP was free to run. An AP that takes too long
+    /// is abandoned: should it ever come out of its step, it parks.
+    async fn await_end(&mut self, leg: &Leg) -> Result<(), Outcome> {
+        let shared = self.shared();
+        let is_last = leg.end == shared.bring_up.steps.len();
+        let has_passed = |slot: &Slot| !is_last && slot.passed() >= leg.end;
+        let has_ended = |slot: &Slot| {
+            !matches!(slot.stage(), Stage::Alive | Stage::Starting) || has_passed(slot)
+        };
+        if leg.needs_turn {
+            let granted = pin!(shared.turns.granted(self.index()));
+            select(pin!(self.slot().until(has_ended)), granted).await;
+            self.progress();
+        }
+        let ended = self.slot().until(has_ended);
+        let timer = &shared.bring_up.timer;
+        let _ = timer.timeout(self.timing().online_timeout, ended).await;
+        self.progress();
+        let in_time = has_ended(self.slot());
+        let is_abandoned = !in_time && self.slot().abandon().is_ok();
+        if is_abandoned {
+            shared.turns.take_back(self.index());
+        } else {
+            shared.turns.follow();
+            if self.slot().stage() == Stage::Online || has_passed(self.slot()) {
+                return Ok(());
+            }
+        }
+        let reason = if is_abandoned {
+            Some("it did not finish the step in time")
+        } else {
+            self.slot().error().map(|error| error.reason())
+        };
+        let step = shared.bring_up.steps.get(self.slot().passed());
+        self.fail_at(step.map(|step| step.name()), reason);
+        Err(Outcome::Failed)
     }
 }

@@ -68,14 +68,6 @@ impl Report {
         }
     }
 
-    pub(super) fn never_started(self, reason: &'static str) -> Self {
-        Self {
-            outcome: Outcome::NeverStarted,
-            reason: Some(reason),
-            ..self
-        }
-    }
-
     /// Adds the outcome and what the AP itself wrote down, if this attempt kicked it: else the
     /// slot still tells of an earlier one.
     pub(super) fn conclude(self, outcome: Outcome, slot: &Slot) -> Self {
@@ -84,10 +76,10 @@ impl Report {
         }
         Self {
             outcome,
-            real: slot.real.get(),
-            long: slot.long.get(),
-            alive: slot.alive.get(),
-            online: slot.online.get(),
+            real: slot.notes.real.get(),
+            long: slot.notes.long.get(),
+            alive: slot.notes.alive.get(),
+            online: slot.notes.online.get(),
             ..self
         }
     }
@@ -164,12 +156,17 @@ impl Round {
     /// The round as a record; `doorbells` are those that the BSP's executor counted during it.
     pub fn record(&self, round: u32, doorbells: u64) -> record::Bringup {
         let online = self.online() as u32;
+        let planned = self
+            .reports
+            .iter()
+            .filter(|report| report.outcome != Outcome::Disabled);
+        let aps = planned.count() as u32;
         record::Bringup {
             strategy: String::from(self.strategy.name()),
             round,
-            aps: self.reports.len() as u32,
+            aps,
             online,
-            failed: self.reports.len() as u32 - online,
+            failed: aps - online,
             kick_ns: self.last(|report| report.sipi),
             alive_ns: self.last(|report| report.alive),
             online_ns: self.last(|report| report.online),

@@ -20,9 +20,9 @@ use crate::{
 const ROUNDS_BETWEEN_KICKS: usize = 3;
 
 pub(super) async fn drive<M: Machine>(shared: &Rc<Shared<M>>, spawner: &Spawner) -> Vec<Report> {
-    let mut reports = Vec::with_capacity(shared.aps().len());
-    for index in shared.aps() {
-        reports.push(shared.spawn(spawner, index));
+    let mut reports = Vec::with_capacity(shared.bring_up.aps.len());
+    for attempt in shared.attempts() {
+        reports.push(attempt.spawn_whole(spawner));
         for _ in 0..ROUNDS_BETWEEN_KICKS {
             next_round().await;
         }

@@ -10,9 +10,9 @@ use crate::{
 };
 
 pub(super) async fn drive<M: Machine>(shared: &Rc<Shared<M>>, spawner: &Spawner) -> Vec<Report> {
-    let mut reports = Vec::with_capacity(shared.aps().len());
-    for index in shared.aps() {
-        reports.push(shared.spawn(spawner, index).await);
+    let mut reports = Vec::with_capacity(shared.bring_up.aps.len());
+    for attempt in shared.attempts() {
+        reports.push(attempt.spawn_whole(spawner).await);
     }
     reports
 }

@@ -18,6 +18,7 @@ use reveille_smp::{
     bringup::{Ap, BringUp, NotParked, Round, Timing, take_down},
     cpu::{ApicId, CpuIndex, Place},
     machine::{Evidence, Machine, SendError, Strangers},
+    order::Order,
     step::Steps,
     strategy::Strategy,
 };
@@ -31,6 +32,8 @@ pub(crate) enum Nature {
     Silent,
     /// The first SIPI is lost on the way.
     LosesFirstSipi,
+    /// The first INIT is lost on the way, and with it all SIPIs up to the next one.
+    LosesFirstInit,
     /// It stops in real mode.
     StopsInRealMode,
     /// It stops in long mode before it claims its slot.
@@ -67,6 +70,7 @@ struct FakeCpu {
     nature: Nature,
     /// From the SIPI to the first instruction.
     latency: Duration,
+    inits: AtomicU64,
     sipis: AtomicU64,
     evidence: AtomicU64,
     /// Until when it does not move, in nanoseconds.
@@ -94,11 +98,23 @@ thread_local! {
 impl Fake {
     /// A machine with an AP for each nature, each so far away.
     pub(crate) fn new(natures: impl IntoIterator<Item = (Nature, Duration)>, steps: Steps) -> Self {
+        let ap = |n| Ap::new(CpuIndex(n), ApicId(3 * n), Place::default());
+        Self::with_aps(natures, steps, ap)
+    }
+
+    /// The same with APs made by `ap` from their numbers. Ids must be three times the number: ids
+    /// with holes, so that nobody takes them for indices.
+    pub(crate) fn with_aps(
+        natures: impl IntoIterator<Item = (Nature, Duration)>,
+        steps: Steps,
+        ap: impl Fn(u32) -> Ap,
+    ) -> Self {
         let cpus: Vec<_> = natures
             .into_iter()
             .map(|(nature, latency)| FakeCpu {
                 nature,
                 latency,
+                inits: AtomicU64::new(0),
                 sipis: AtomicU64::new(0),
                 evidence: AtomicU64::new(0),
                 frozen_until: AtomicU64::new(0),
@@ -106,9 +122,7 @@ impl Fake {
             .collect();
         AGENDA.take();
         RESIDENTS.take();
-        // Ids with holes, so that nobody takes them for indices.
-        let aps =
-            (1..=cpus.len() as u32).map(|n| Ap::new(CpuIndex(n), ApicId(3 * n), Place::default()));
+        let aps = (1..=cpus.len() as u32).map(ap);
         Self(Box::leak(Box::new(World {
             now: AtomicU64::new(1_000_000_000),
             aps: aps.collect(),
@@ -131,7 +145,18 @@ impl Fake {
 
     /// Brings all APs up, on a fresh executor for the BSP.
     pub(crate) fn bring_up(&self, strategy: Strategy, timing: Timing) -> Round {
+        self.bring_up_in_order(strategy, timing, Order::Lowest)
+    }
+
+    /// The same in another order.
+    pub(crate) fn bring_up_in_order(
+        &self,
+        strategy: Strategy,
+        timing: Timing,
+        order: Order,
+    ) -> Round {
         self.on_bsp(timing, async move |bring_up, spawner| {
+            let bring_up = BringUp { order, ..bring_up };
             bring_up.run(&spawner, strategy).await
         })
     }
@@ -162,6 +187,7 @@ impl Fake {
             aps: Arc::clone(&self.0.aps),
             steps: self.0.steps,
             timing,
+            order: Order::default(),
         };
         executor.block_on(job(bring_up, spawner))
     }
@@ -261,11 +287,12 @@ impl Fake {
             long: self.now(),
         };
         let life = async move {
-            let Ap { cpu, slot, .. } = &fake.0.aps[index];
-            ap::reside(slot, *cpu, fake.0.steps, &fake, arrival)
+            ap::reside(&fake.0.aps, index, fake.0.steps, &fake, arrival)
                 .await
                 .expect("the slot was claimed");
-            slot.state()
+            fake.0.aps[index]
+                .slot
+                .state()
                 .park()
                 .expect("its life ended with a request or a failure");
         };
@@ -295,6 +322,7 @@ impl Machine for Fake {
         if !self.0.aps[index].slot.state().load().stage().is_down() {
             self.0.wrongful_inits.fetch_add(1, Ordering::Relaxed);
         }
+        self.0.cpus[index].inits.fetch_add(1, Ordering::Relaxed);
         // Reset: what was under way on it ends.
         AGENDA.with_borrow_mut(|agenda| agenda.retain(|_, &mut (cpu, _)| cpu != index));
         RESIDENTS.with_borrow_mut(|residents| residents.remove(&index));
@@ -307,12 +335,27 @@ impl Machine for Fake {
         match cpu.nature {
             Nature::Silent => {}
             Nature::LosesFirstSipi if earlier == 0 => {}
+            Nature::LosesFirstInit if cpu.inits.load(Ordering::Relaxed) == 1 => {}
             _ => self.schedule(Self::index(target), cpu.latency, Event::RealMode),
         }
         match cpu.nature {
             Nature::SipiRefused => Err(SendError::Busy),
             _ => Ok(()),
         }
+    }
+
+    fn broadcast_init(&self) -> Result<(), SendError> {
+        for ap in self.0.aps.iter() {
+            let _ = self.send_init(ap.apic_id);
+        }
+        Ok(())
+    }
+
+    fn broadcast_sipi(&self) -> Result<(), SendError> {
+        for ap in self.0.aps.iter() {
+            let _ = self.send_sipi(ap.apic_id);
+        }
+        Ok(())
     }
 
     fn strangers(&self) -> Strangers {

@@ -84,7 +84,14 @@ Examples:
 /// What the kernel takes on its command line, and what each key does. The kernel's own list, with
 /// all values, is in its answer to a key that it does not know.
 pub const KERNEL_KEYS: &[(&str, &str)] = &[
-    ("bringup", "how the CPUs are brought up: parallel or serial"),
+    (
+        "bringup",
+        "how the CPUs are brought up: parallel, broadcast, two-pass, serial or legacy",
+    ),
+    (
+        "order",
+        "serialised steps: lowest living CPU first, or strict",
+    ),
     ("bench", "then measure so many rounds of every strategy"),
     (
         "alive-timeout",

@@ -1,0 +1,31 @@
+//! All APs of a wave are kicked one after the other, and then brought online one after the other.
+//!
+//! The first wave is one thread of each core, the second their siblings: while microcode is loaded
+//! on one thread of a core, the other must not run.
+
+use alloc::{rc::Rc, vec::Vec};
+
+use reveille_executor::Spawner;
+
+use crate::{
+    bringup::{Report, Shared},
+    machine::Machine,
+};
+
+pub(super) async fn drive<M: Machine>(shared: &Rc<Shared<M>>, spawner: &Spawner) -> Vec<Report> {
+    let (second, first): (Vec<_>, Vec<_>) = shared
+        .attempts()
+        .partition(|attempt| attempt.ap().place.thread > 0);
+    let mut reports = Vec::with_capacity(shared.bring_up.aps.len());
+    for wave in [first, second] {
+        let mut kicked = Vec::with_capacity(wave.len());
+        for attempt in wave {
+            kicked.push(attempt.spawn_kick(spawner).await);
+        }
+        for attempt in kicked {
+            reports.push(attempt.spawn_rest(spawner).await);
+        }
+    }
+    reports.sort_unstable_by_key(|report| report.cpu);
+    reports
+}
