@@ -85,7 +85,7 @@ async fn run_steps(aps: &[Ap], index: usize, steps: &[&dyn Step]) -> Result<(), 
 }
 
 /// Passes the turn on to whoever queues behind this AP, if anybody does.
-fn pass_on(aps: &[Ap], index: usize) {
+pub(crate) fn pass_on(aps: &[Ap], index: usize) {
     if let Some(next) = aps[index].slot.baton().pass_on() {
         aps[next].slot.grant();
     }

@@ -1,10 +1,19 @@
 //! Every interleaving of the two sides of a slot, by loom. Run with
 //! `RUSTFLAGS="--cfg loom" cargo test --release -p reveille-smp --lib`.
 
-use loom::{cell::UnsafeCell, future::block_on, sync::Arc, thread};
+use alloc::sync::Arc;
+
+use loom::{cell::UnsafeCell, future::block_on, thread};
 use reveille_executor::Instant;
 
-use crate::{slot::Slot, state::Stage};
+use crate::{
+    ap::pass_on,
+    bringup::Ap,
+    cpu::{ApicId, CpuIndex, Place},
+    slot::Slot,
+    state::Stage,
+    turn::Turns,
+};
 
 /// A slot with the stack that goes with it: loom reports two who touch it at once.
 struct Shared {
@@ -26,8 +35,15 @@ impl Shared {
     /// The same, with the AP alive.
     fn alive() -> Arc<Self> {
         let shared = Self::kicked();
-        shared.slot.state().claim().unwrap();
-        shared.slot.report_alive(Instant::from_nanos(1)).unwrap();
+        make_alive(&shared.slot);
+        shared
+    }
+
+    /// The same, with the AP permitted so many steps and on its way through them.
+    fn starting(steps: usize) -> Arc<Self> {
+        let shared = Self::alive();
+        shared.slot.permit(steps);
+        shared.slot.state().start().unwrap();
         shared
     }
 
@@ -50,6 +66,11 @@ impl Shared {
     fn stage(&self) -> Stage {
         self.slot.state().load().stage()
     }
+}
+
+fn make_alive(slot: &Slot) {
+    slot.state().claim().unwrap();
+    slot.report_alive(Instant::from_nanos(1)).unwrap();
 }
 
 /// Lets the AP's side run beside the BSP's.
@@ -116,8 +137,8 @@ fn the_bsp_always_hears_of_an_alive_ap_and_sees_its_time_stamps() {
                 .slot
                 .until(|slot| slot.state().load().stage() == Stage::Alive),
         );
-        assert_eq!(shared.slot.real.get(), Some(Instant::from_nanos(1)));
-        assert_eq!(shared.slot.alive.get(), Some(Instant::from_nanos(3)));
+        assert_eq!(shared.slot.notes.real.get(), Some(Instant::from_nanos(1)));
+        assert_eq!(shared.slot.notes.alive.get(), Some(Instant::from_nanos(3)));
         // What the AP wrote on its stack before is the BSP's to see.
         shared.write_stack();
         ap.join().unwrap();
@@ -150,12 +171,12 @@ fn a_called_ap_always_hears_of_it_and_sees_what_the_bsp_prepared() {
     loom::model(|| {
         let shared = Shared::alive();
         let ap = on_ap(&shared, |shared| {
-            block_on(shared.slot.until_called());
+            block_on(shared.slot.start()).unwrap();
+            assert!(block_on(shared.slot.until_permitted(0)));
             shared.write_stack();
-            block_on(shared.slot.until_permitted(0));
         });
         shared.write_stack();
-        shared.slot.call(1).unwrap();
+        shared.slot.permit(1);
         ap.join().unwrap();
     });
 }
@@ -163,22 +184,21 @@ fn a_called_ap_always_hears_of_it_and_sees_what_the_bsp_prepared() {
 #[test]
 fn the_bsp_always_hears_of_a_passed_section_and_of_online() {
     loom::model(|| {
-        let shared = Shared::alive();
-        shared.slot.call(2).unwrap();
+        let shared = Shared::starting(2);
         let ap = on_ap(&shared, |shared| {
             shared.write_stack();
             shared.slot.report_passed(1, true);
             shared.slot.report_online(Instant::from_nanos(2)).unwrap();
         });
         block_on(shared.slot.until(|slot| slot.passed() >= 1));
-        // The turn goes on here, so what the AP did in its section must be seen.
+        // What the AP did in its steps must be seen.
         shared.write_stack();
         block_on(
             shared
                 .slot
                 .until(|slot| slot.state().load().stage() == Stage::Online),
         );
-        assert_eq!(shared.slot.online.get(), Some(Instant::from_nanos(2)));
+        assert_eq!(shared.slot.notes.online.get(), Some(Instant::from_nanos(2)));
         ap.join().unwrap();
     });
 }
@@ -208,8 +228,7 @@ fn an_ap_that_comes_late_is_noticed_or_kicked_again_and_never_both_lost() {
 #[test]
 fn an_ap_is_online_or_abandoned_and_both_sides_agree() {
     loom::model(|| {
-        let shared = Shared::alive();
-        shared.slot.call(1).unwrap();
+        let shared = Shared::starting(1);
         let ap = on_ap(&shared, |shared| {
             let is_online = shared.slot.report_online(Instant::from_nanos(2)).is_ok();
             // Abandoned, it never comes back to the steps.
@@ -229,11 +248,9 @@ fn an_ap_is_online_or_abandoned_and_both_sides_agree() {
 #[test]
 fn a_second_permission_reaches_the_ap_with_what_the_bsp_did_before() {
     loom::model(|| {
-        let shared = Shared::alive();
-        shared.slot.call(1).unwrap();
+        let shared = Shared::starting(1);
         let ap = on_ap(&shared, |shared| {
             assert!(block_on(shared.slot.until_permitted(1)));
-            // The section before was another CPU's: the turn has come from it over the BSP.
             shared.write_stack();
         });
         shared.write_stack();
@@ -245,8 +262,7 @@ fn a_second_permission_reaches_the_ap_with_what_the_bsp_did_before() {
 #[test]
 fn an_ap_always_hears_that_it_is_sent_down_and_parks_with_its_work_seen() {
     loom::model(|| {
-        let shared = Shared::alive();
-        shared.slot.call(0).unwrap();
+        let shared = Shared::starting(0);
         shared.slot.report_online(Instant::from_nanos(2)).unwrap();
         let ap = on_ap(&shared, |shared| {
             block_on(shared.slot.until_sent_down());
@@ -264,12 +280,131 @@ fn an_ap_always_hears_that_it_is_sent_down_and_parks_with_its_work_seen() {
 #[test]
 fn an_ap_that_waits_for_its_next_section_hears_that_it_is_abandoned() {
     loom::model(|| {
-        let shared = Shared::alive();
-        shared.slot.call(1).unwrap();
+        let shared = Shared::starting(1);
         let ap = on_ap(&shared, |shared| {
             assert!(!block_on(shared.slot.until_permitted(1)));
         });
         shared.slot.abandon().unwrap();
         ap.join().unwrap();
+    });
+}
+
+#[test]
+fn an_ap_that_was_never_called_is_abandoned_or_starts_and_both_sides_agree() {
+    loom::model(|| {
+        let shared = Shared::alive();
+        let ap = on_ap(&shared, |shared| block_on(shared.slot.start()).is_ok());
+        shared.slot.permit(1);
+        // The AP starts just before, just after or never: abandoned it is in any case.
+        shared.slot.abandon().unwrap();
+        ap.join().unwrap();
+        assert_eq!(shared.stage(), Stage::Abandoned);
+    });
+}
+
+/// Three APs that are alive, and what their serialised steps touch: loom reports two that have the
+/// turn at once.
+struct Queue {
+    aps: Arc<[Ap]>,
+    turns: Turns,
+    list: UnsafeCell<u32>,
+}
+
+// SAFETY: `Turns` is used by the thread that plays the BSP alone.
+unsafe impl Send for Queue {}
+// SAFETY: as above.
+unsafe impl Sync for Queue {}
+
+impl Queue {
+    fn new(aps: u32) -> Arc<Self> {
+        let ap = |n| Ap::new(CpuIndex(n), ApicId(n), Place::default());
+        let aps: Arc<[Ap]> = (0..aps).map(ap).collect();
+        for ap in aps.iter() {
+            ap.slot.kick().unwrap();
+            make_alive(&ap.slot);
+            ap.slot.state().start().unwrap();
+        }
+        Arc::new(Self {
+            turns: Turns::new(Arc::clone(&aps)),
+            aps,
+            list: UnsafeCell::new(0),
+        })
+    }
+
+    fn queue(&self, index: usize) {
+        self.aps[index].slot.permit_with_the_turn(1);
+        self.turns.queue(index);
+    }
+
+    /// What the AP does: waits for its turn, runs its section, passes the turn on.
+    fn run_section(&self, index: usize) {
+        assert!(block_on(self.aps[index].slot.until_permitted(0)));
+        self.touch_list();
+        pass_on(&self.aps, index);
+    }
+
+    fn touch_list(&self) {
+        // SAFETY: loom checks that no other thread is here at the same time.
+        self.list.with_mut(|list| unsafe { *list += 1 });
+    }
+
+    /// Lets an AP run its section beside the BSP.
+    fn spawn(this: &Arc<Self>, index: usize) -> thread::JoinHandle<()> {
+        let queue = Arc::clone(this);
+        thread::spawn(move || queue.run_section(index))
+    }
+}
+
+#[test]
+fn the_turn_reaches_whoever_queues_as_it_is_passed_on_and_one_has_it_at_a_time() {
+    loom::model(|| {
+        let queue = Queue::new(2);
+        queue.queue(1);
+        let first = Queue::spawn(&queue, 1);
+        // It links to the first, or finds that this has passed on and is granted the turn.
+        queue.queue(0);
+        // A turn that never comes is a deadlock, which loom reports.
+        queue.run_section(0);
+        first.join().unwrap();
+    });
+}
+
+#[test]
+fn a_cpu_that_queues_between_two_others_gets_the_turn_and_keeps_nobody_from_it() {
+    loom::model(|| {
+        let queue = Queue::new(3);
+        queue.queue(0);
+        queue.queue(2);
+        let first = Queue::spawn(&queue, 0);
+        queue.queue(1);
+        first.join().unwrap();
+        // The second has it before the newcomer if it had come to it already.
+        let order = match queue.aps[1].slot.permitted() {
+            Some(_) => [1, 2],
+            None => [2, 1],
+        };
+        for index in order {
+            queue.run_section(index);
+        }
+    });
+}
+
+#[test]
+fn the_turn_of_an_abandoned_cpu_goes_on_once_whoever_passes_it_on() {
+    loom::model(|| {
+        let queue = Queue::new(2);
+        queue.queue(0);
+        queue.queue(1);
+        let next = Queue::spawn(&queue, 1);
+        let slow = {
+            let queue = Arc::clone(&queue);
+            // It comes out of its step at the moment at which it is abandoned.
+            thread::spawn(move || pass_on(&queue.aps, 0))
+        };
+        queue.aps[0].slot.abandon().unwrap();
+        queue.turns.take_back(0);
+        slow.join().unwrap();
+        next.join().unwrap();
+        assert!(queue.aps.iter().all(|ap| ap.slot.baton().has_passed()));
     });
 }

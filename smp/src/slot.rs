@@ -211,7 +211,7 @@ impl Slot {
 
     /// How many steps the AP may run now; `None` before it is called, and while it has to wait for
     /// its turn.
-    fn permitted(&self) -> Option<usize> {
+    pub(crate) fn permitted(&self) -> Option<usize> {
         let permission = self.line.permission.load(Ordering::Acquire);
         (permission & (CALLED | HELD) == CALLED).then_some((permission & STEPS) as usize)
     }
