@@ -4,11 +4,10 @@ use core::marker::PhantomData;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
-use crate::ready::{BLOCKS_PER_SUMMARY, Leaf, is_ready, take};
+use crate::ready::{BLOCKS_PER_SUMMARY, Leaf, ReadyWord};
 use crate::sleep::{SleepGate, Tops};
 use crate::slots::{Block, Slot};
 use crate::storage::{Core, Local, Storage};
-use crate::sync::{AtomicU64, Ordering::Relaxed};
 use crate::waker::waker;
 use crate::{Instant, Metrics, NoMetrics, Platform, Spawner, Timer};
 
@@ -90,7 +89,7 @@ impl<M: Metrics> Executor<M> {
             if let Poll::Ready(output) = self.poll_root(future.as_mut()) {
                 return output;
             }
-            if self.poll_round() == 0 && !is_ready(self.core.shared.root.word()) {
+            if self.poll_round() == 0 && !self.core.shared.root.word().is_ready() {
                 self.idle();
             }
         }
@@ -122,10 +121,10 @@ impl<M: Metrics> Executor<M> {
 
     fn poll_root<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let root = &self.core.shared.root;
-        if !is_ready(root.word()) {
+        if !root.word().is_ready() {
             return Poll::Pending;
         }
-        take(root.word());
+        root.word().take();
         self.core.metrics.polled();
         // SAFETY: `storage.rs` connects the root's leaf to this core, of type `Core<M>`.
         let waker = unsafe { waker::<M>(root, 0) };
@@ -144,26 +143,24 @@ impl<M: Metrics> Executor<M> {
     fn poll_leaves(&self, blocks: &'static [Block]) -> usize {
         let mut polls = 0;
         for block in blocks {
-            if is_ready(block.leaf.word()) {
+            if block.leaf.word().is_ready() {
                 polls += self.poll_block(block);
             }
         }
         polls
     }
 
-    fn poll_summary(&self, words: &[AtomicU64]) -> usize {
+    fn poll_summary(&self, words: &[ReadyWord]) -> usize {
         let blocks = self.core.local.slots.blocks;
         let mut polls = 0;
         for (number, word) in words.iter().enumerate() {
-            let mut leaves = word.load(Relaxed);
+            let mut leaves = word.glance();
             while leaves != 0 {
                 let bit = leaves.trailing_zeros();
                 leaves &= leaves - 1;
                 let block = &blocks[number * BLOCKS_PER_SUMMARY + bit as usize];
-                if !is_ready(block.leaf.word()) {
-                    // Before the leaf is taken for the last time: see `ready.rs`.
-                    word.fetch_and(!(1 << bit), Relaxed);
-                }
+                // In this order: see `ready.rs`.
+                word.clear_if_empty(1 << bit, block.leaf.word());
                 polls += self.poll_block(block);
             }
         }
@@ -227,9 +224,9 @@ struct Forget<'a>(&'a Local);
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
         self.0.timers.clear();
-        take(self.0.shared.root.word());
+        self.0.shared.root.word().take();
         for block in self.0.slots.blocks {
-            take(block.leaf.word());
+            block.leaf.word().take();
         }
     }
 }
@@ -244,7 +241,7 @@ struct Taken<'a> {
 impl<'a> Taken<'a> {
     #[inline]
     fn from(leaf: &'a Leaf) -> Self {
-        let bits = take(leaf.word());
+        let bits = leaf.word().take();
         Self { leaf, bits }
     }
 

@@ -22,7 +22,9 @@ use core::ptr::NonNull;
 
 use crate::sleep::Shared;
 use crate::sync::const_unless_loom;
-use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use crate::sync::{
+    AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 
 /// Tasks in one block of slots: the bits of a leaf.
 pub const TASKS_PER_BLOCK: usize = u64::BITS as usize;
@@ -40,6 +42,71 @@ pub(crate) const BLOCKS_PER_SUMMARY: usize = u64::BITS as usize;
 /// The largest capacity of an executor: 32,768 tasks.
 pub const MAX_CAPACITY: usize = SUMMARY_WORDS * BLOCKS_PER_SUMMARY * TASKS_PER_BLOCK;
 
+/// One word of ready bits: of tasks in a leaf, of leaves in the summary. All that any CPU does to
+/// such a word is here.
+pub(crate) struct ReadyWord(AtomicU64);
+
+impl ReadyWord {
+    const_unless_loom! {
+        fn new() -> Self {
+            Self(AtomicU64::new(0))
+        }
+    }
+
+    /// Waker, in a leaf: sets bits. Returns those that were there.
+    #[inline]
+    fn set(&self, bits: u64) -> u64 {
+        // Release: what the waker wrote is there when the task is polled.
+        // Acquire: the look at the summary and at the sleep word comes after the owner's last take.
+        self.0.fetch_or(bits, AcqRel) & bits
+    }
+
+    /// Waker, in the summary: sets a bit unless it is there.
+    #[inline]
+    fn ensure(&self, bit: u64) {
+        // Acquire, as in a leaf. Nothing to release: the owner's take of the leaf decides.
+        if self.0.load(Acquire) & bit == 0 {
+            self.0.fetch_or(bit, Acquire);
+        }
+    }
+
+    /// Owner: the bits, as far as they have been heard of. What was set just now may be missed;
+    /// the sleeper's look finds it.
+    #[inline]
+    pub(crate) fn glance(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    /// Owner: whether there is something to take, at a glance.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.glance() != 0
+    }
+
+    /// Owner, in a leaf: takes all bits.
+    #[inline]
+    pub(crate) fn take(&self) -> u64 {
+        self.0.swap(0, AcqRel)
+    }
+
+    /// Owner, in the summary: clears the bit of a leaf that looks empty. The leaf has to be taken
+    /// after this all the same.
+    #[inline]
+    pub(crate) fn clear_if_empty(&self, bit: u64, leaf: &Self) {
+        if !leaf.is_ready() {
+            self.0.fetch_and(!bit, Relaxed);
+        }
+    }
+
+    /// Owner, in a top word: the last look before a sleep that is announced, by a read-modify-write
+    /// that changes nothing.
+    pub(crate) fn is_empty_before_sleep(&self) -> bool {
+        // Release: a waker that comes after this look sees the announcement. What is found is not
+        // acquired, as it is not used: the tasks are taken later.
+        self.0.fetch_or(0, Release) == 0
+    }
+}
+
 /// The ready bits of 64 tasks, and the way from them to the executor.
 ///
 /// A waker's data pointer is the leaf's address plus the task's bit number, which is why the leaf
@@ -47,9 +114,9 @@ pub const MAX_CAPACITY: usize = SUMMARY_WORDS * BLOCKS_PER_SUMMARY * TASKS_PER_B
 /// of its own for its waker.
 #[repr(C, align(64))]
 pub(crate) struct Leaf {
-    ready: AtomicU64,
+    ready: ReadyWord,
     /// `None` if this leaf is a top word itself.
-    summary: Option<&'static AtomicU64>,
+    summary: Option<&'static ReadyWord>,
     /// This leaf's bit in `summary`.
     summary_bit: u64,
     /// The executor; set before the first waker is made.
@@ -62,11 +129,11 @@ const _: () =
 
 /// The summary words, alone in their cache line.
 #[repr(align(64))]
-pub(crate) struct Summary(pub(crate) [AtomicU64; SUMMARY_WORDS]);
+pub(crate) struct Summary(pub(crate) [ReadyWord; SUMMARY_WORDS]);
 
 impl Summary {
     pub(crate) fn new() -> Self {
-        Self(core::array::from_fn(|_| AtomicU64::new(0)))
+        Self(core::array::from_fn(|_| ReadyWord::new()))
     }
 }
 
@@ -74,7 +141,7 @@ impl Leaf {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
             Self {
-                ready: AtomicU64::new(0),
+                ready: ReadyWord::new(),
                 summary: None,
                 summary_bit: 0,
                 home: None,
@@ -86,7 +153,7 @@ impl Leaf {
     pub(crate) fn connect(
         &mut self,
         home: NonNull<Shared>,
-        summary: Option<(&'static AtomicU64, u64)>,
+        summary: Option<(&'static ReadyWord, u64)>,
     ) {
         self.home = Some(home);
         self.summary = summary.map(|(word, _)| word);
@@ -98,37 +165,19 @@ impl Leaf {
         self.home
     }
 
-    /// The word itself, for the sleeper if this leaf is a top word.
+    /// The tasks' bits.
     #[inline]
-    pub(crate) fn word(&self) -> &AtomicU64 {
+    pub(crate) fn word(&self) -> &ReadyWord {
         &self.ready
     }
 
     /// Makes the tasks of `bits` ready. Returns whether all had been ready before.
     #[inline]
     pub(crate) fn insert(&self, bits: u64) -> bool {
-        // Release: what the waker wrote is there when the task is polled.
-        // Acquire: the look at the summary and at the sleep word comes after the owner's last take.
-        let before = self.ready.fetch_or(bits, AcqRel);
-        if let Some(summary) = self.summary
-            && summary.load(Acquire) & self.summary_bit == 0
-        {
-            // Acquire, as above. Nothing to release: the owner's take of the leaf decides.
-            summary.fetch_or(self.summary_bit, Acquire);
+        let before = self.ready.set(bits);
+        if let Some(summary) = self.summary {
+            summary.ensure(self.summary_bit);
         }
-        before & bits == bits
+        before == bits
     }
-}
-
-/// Whether there is something to take. What was set just now may be missed; the sleeper's
-/// read-modify-write finds it.
-#[inline]
-pub(crate) fn is_ready(word: &AtomicU64) -> bool {
-    word.load(Relaxed) != 0
-}
-
-/// Takes all bits of a leaf.
-#[inline]
-pub(crate) fn take(word: &AtomicU64) -> u64 {
-    word.swap(0, AcqRel)
 }

@@ -16,15 +16,15 @@
 //! A waker that finds its leaf's summary bit set does not write the summary, but acquires it from
 //! the one who did: the same argument holds.
 //!
-//! The owner takes ASLEEP back after each sleep, or before the next announcement, and each sleep has a number of its own in the
-//! word. A waker marks RUNG by compare-and-exchange against the number that it saw, after its
-//! ring: so a late mark cannot silence the doorbell of the next sleep, and a waker that never
-//! comes to ring has not told the others that it did.
+//! The owner takes ASLEEP back after each sleep, or before the next announcement, and each sleep
+//! has a number of its own in the word. A waker marks RUNG by compare-and-exchange against the
+//! number that it saw, after its ring: so a late mark cannot silence the doorbell of the next
+//! sleep, and a waker that never comes to ring has not told the others that it did.
 
 use core::cell::Cell;
 
 use crate::Platform;
-use crate::ready::{Leaf, Summary};
+use crate::ready::{Leaf, ReadyWord, Summary};
 use crate::slots::Block;
 use crate::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
@@ -39,7 +39,7 @@ const ONE_SLEEP: u64 = 1 << 2;
 #[derive(Clone, Copy)]
 pub(crate) enum Tops<'a> {
     Leaves(&'a [Block]),
-    Summary(&'a [AtomicU64]),
+    Summary(&'a [ReadyWord]),
 }
 
 /// What all CPUs see of an executor, besides the leaves of its tasks.
@@ -156,13 +156,11 @@ impl<'a> SleepGate<'a> {
 
     /// Owner's step 2.
     fn nothing_is_ready(&self) -> bool {
-        // Release: a waker that comes after this look sees the announcement. What is found is not
-        // acquired, as it is not used: the tasks are taken later.
-        let look = |word: &AtomicU64| word.fetch_or(0, Release) == 0;
-        look(self.root.word())
+        let is_empty = ReadyWord::is_empty_before_sleep;
+        is_empty(self.root.word())
             && match self.tops {
-                Tops::Leaves(blocks) => blocks.iter().all(|block| look(block.leaf.word())),
-                Tops::Summary(words) => words.iter().all(look),
+                Tops::Leaves(blocks) => blocks.iter().all(|block| is_empty(block.leaf.word())),
+                Tops::Summary(words) => words.iter().all(is_empty),
             }
     }
 }

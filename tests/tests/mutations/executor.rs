@@ -15,30 +15,29 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "the sleeper looks again after it has announced its sleep",
         file: "sleep.rs",
-        from: "look(self.root.word())",
-        to: "let _ = look;
-        true || look(self.root.word())",
+        from: "is_empty(self.root.word())",
+        to: "true || is_empty(self.root.word())",
         noticed_by: "two_wakers_against_a_sleeper_in_one_level",
     },
     Mutation {
         guard: "the sleeper looks at the root's word too",
         file: "sleep.rs",
-        from: "look(self.root.word())",
+        from: "is_empty(self.root.word())",
         to: "true",
         noticed_by: "a_waker_against_the_sleep_of_block_on_itself",
     },
     Mutation {
         guard: "the sleeper's look is a read-modify-write",
-        file: "sleep.rs",
-        from: "word.fetch_or(0, Release) == 0",
-        to: "word.load(Acquire) == 0",
+        file: "ready.rs",
+        from: "self.0.fetch_or(0, Release) == 0",
+        to: "self.0.load(Acquire) == 0",
         noticed_by: "two_wakers_against_a_sleeper_in_one_level",
     },
     Mutation {
         guard: "the sleeper's look releases the announcement",
-        file: "sleep.rs",
-        from: "word.fetch_or(0, Release) == 0",
-        to: "word.fetch_or(0, Relaxed) == 0",
+        file: "ready.rs",
+        from: "self.0.fetch_or(0, Release) == 0",
+        to: "self.0.fetch_or(0, Relaxed) == 0",
         noticed_by: "two_wakers_against_a_sleeper_in_one_level",
     },
     Mutation {
@@ -144,63 +143,63 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a waker releases what it wrote",
         file: "ready.rs",
-        from: "self.ready.fetch_or(bits, AcqRel)",
-        to: "self.ready.fetch_or(bits, Acquire)",
+        from: "self.0.fetch_or(bits, AcqRel)",
+        to: "self.0.fetch_or(bits, Acquire)",
         noticed_by: "two_wakers_against_a_sleeper_in_one_level",
     },
     Mutation {
         guard: "a waker acquires the announcement from a leaf that is a top word",
         file: "ready.rs",
-        from: "self.ready.fetch_or(bits, AcqRel)",
-        to: "self.ready.fetch_or(bits, crate::sync::Ordering::Release)",
+        from: "self.0.fetch_or(bits, AcqRel)",
+        to: "self.0.fetch_or(bits, Release)",
         noticed_by: "two_wakers_against_a_sleeper_in_one_level",
     },
     Mutation {
         guard: "a waker acquires the announcement from a summary word that it writes",
         file: "ready.rs",
-        from: "summary.fetch_or(self.summary_bit, Acquire)",
-        to: "summary.fetch_or(self.summary_bit, Relaxed)",
+        from: "self.0.fetch_or(bit, Acquire)",
+        to: "self.0.fetch_or(bit, Relaxed)",
         noticed_by: "two_wakers_against_a_sleeper_in_two_levels_one_leaf",
     },
     Mutation {
         guard: "a waker acquires the announcement from a summary word that it only reads",
         file: "ready.rs",
-        from: "summary.load(Acquire)",
-        to: "summary.load(Relaxed)",
+        from: "self.0.load(Acquire) & bit == 0",
+        to: "self.0.load(Relaxed) & bit == 0",
         noticed_by: "a_wake_that_has_returned_has_rung_even_if_another_has_not",
     },
     Mutation {
         guard: "the summary is looked at although the task was ready before",
         file: "ready.rs",
-        from: "if let Some(summary) = self.summary\n",
-        to: "if before & bits != bits\n            && let Some(summary) = self.summary\n",
+        from: "if let Some(summary) = self.summary {",
+        to: "if before != bits && let Some(summary) = self.summary {",
         noticed_by: "a_wake_that_has_returned_does_not_depend_on_one_that_has_not",
     },
     Mutation {
         guard: "the leaf's bit is set before the summary's",
         file: "ready.rs",
-        from: "let before = self.ready.fetch_or(bits, AcqRel);",
-        to: "if let Some(summary) = self.summary {
-            summary.fetch_or(self.summary_bit, AcqRel);
-        }
-        let before = self.ready.fetch_or(bits, AcqRel);
-        if self.summary.is_some() {
-            return before & bits == bits;
+        from: "        let before = self.ready.set(bits);
+        if let Some(summary) = self.summary {
+            summary.ensure(self.summary_bit);
         }",
+        to: "        if let Some(summary) = self.summary {
+            summary.set(self.summary_bit);
+        }
+        let before = self.ready.set(bits);",
         noticed_by: "two_wakers_against_a_sleeper_in_two_levels_one_leaf",
     },
     Mutation {
         guard: "the owner acquires what the waker wrote",
         file: "ready.rs",
-        from: "word.swap(0, AcqRel)",
-        to: "word.swap(0, crate::sync::Ordering::Release)",
+        from: "self.0.swap(0, AcqRel)",
+        to: "self.0.swap(0, Release)",
         noticed_by: "two_wakers_against_a_sleeper_in_one_level",
     },
     Mutation {
         guard: "the owner's take of a leaf releases the clearing of its summary bit",
         file: "ready.rs",
-        from: "word.swap(0, AcqRel)",
-        to: "word.swap(0, Acquire)",
+        from: "self.0.swap(0, AcqRel)",
+        to: "self.0.swap(0, Acquire)",
         noticed_by: "a_wake_during_the_poll_is_not_lost",
     },
     // The owner: executor.rs, slots.rs, task.rs, timer.rs
@@ -211,15 +210,14 @@ const MUTATIONS: &[Mutation] = &[
         while let Some(bit) = ready.lowest() {
             ready.remove(bit);",
         to: "        let word = block.leaf.word();
-        let bits = word.load(crate::sync::Ordering::Acquire);
-        let mut ready = Taken { leaf: &block.leaf, bits };
-        struct Clear<'a>(&'a AtomicU64, u64);
-        impl Drop for Clear<'_> {
+        let mut ready = Taken { leaf: &block.leaf, bits: word.glance() };
+        struct TakeLate<'a>(&'a ReadyWord);
+        impl Drop for TakeLate<'_> {
             fn drop(&mut self) {
-                self.0.fetch_and(!self.1, crate::sync::Ordering::AcqRel);
+                self.0.take();
             }
         }
-        let _clear = Clear(word, bits);
+        let _take = TakeLate(word);
         while let Some(bit) = ready.lowest() {
             ready.remove(bit);",
         noticed_by: "a_wake_during_the_poll_is_not_lost",
@@ -227,9 +225,10 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "an empty leaf is taken once more after its summary bit is cleared",
         file: "executor.rs",
-        from: "                    word.fetch_and(!(1 << bit), Relaxed);
-                }",
-        to: "                    word.fetch_and(!(1 << bit), Relaxed);
+        from: "                word.clear_if_empty(1 << bit, block.leaf.word());",
+        to: "                let was_empty = !block.leaf.word().is_ready();
+                word.clear_if_empty(1 << bit, block.leaf.word());
+                if was_empty {
                     continue;
                 }",
         noticed_by: "two_wakers_against_a_sleeper_in_two_levels_one_leaf",
@@ -237,14 +236,10 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a summary bit is cleared before its leaf is taken for the last time",
         file: "executor.rs",
-        from: "                    word.fetch_and(!(1 << bit), Relaxed);
-                }
+        from: "                word.clear_if_empty(1 << bit, block.leaf.word());
                 polls += self.poll_block(block);",
-        to: "                    polls += self.poll_block(block);
-                    word.fetch_and(!(1 << bit), Relaxed);
-                    continue;
-                }
-                polls += self.poll_block(block);",
+        to: "                polls += self.poll_block(block);
+                word.clear_if_empty(1 << bit, block.leaf.word());",
         noticed_by: "two_wakers_against_a_sleeper_in_two_levels_one_leaf",
     },
     Mutation {
@@ -258,7 +253,8 @@ const MUTATIONS: &[Mutation] = &[
         guard: "what a panic leaves of a round goes back up to the summary",
         file: "executor.rs",
         from: "self.leaf.insert(self.bits);",
-        to: "self.leaf.word().fetch_or(self.bits, crate::sync::Ordering::AcqRel);",
+        to: "let leaf = core::ptr::from_ref(self.leaf.word()).cast::<crate::sync::AtomicU64>();
+            unsafe { &*leaf }.fetch_or(self.bits, crate::sync::Ordering::AcqRel);",
         noticed_by: "a_panic_loses_no_wake_that_was_taken_with_its_own",
     },
     Mutation {
@@ -303,14 +299,14 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a reset forgets the wake of block_on's future",
         file: "executor.rs",
-        from: "        take(self.0.shared.root.word());",
+        from: "        self.0.shared.root.word().take();",
         to: "",
         noticed_by: "bad_input::a_reset_forgets_the_wakes_of_tasks_and_of_block_on",
     },
     Mutation {
         guard: "a reset forgets the wakes of the tasks",
         file: "executor.rs",
-        from: "            take(block.leaf.word());
+        from: "            block.leaf.word().take();
         }
     }",
         to: "            let _ = block;
