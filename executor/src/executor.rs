@@ -1,6 +1,5 @@
 //! The executor: takes the ready set, polls its tasks, sleeps when there is nothing to do.
 
-use core::marker::PhantomData;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
@@ -13,8 +12,8 @@ use crate::{Instant, Metrics, NoMetrics, Platform, Spawner, Timer};
 
 /// Runs tasks on the CPU that made it. A value: there may be one a CPU, or many on one.
 ///
-/// Neither `Send` nor `Sync`, as its tasks need not be `Send`: to prepare an executor for another
-/// CPU, send the [`Storage`] and make the executor there.
+/// Neither `Send` nor `Sync`, as its tasks need not be `Send` (`tests/one_cpu.rs`): to prepare an
+/// executor for another CPU, send the [`Storage`] and make the executor there.
 ///
 /// Dropping it drops all tasks. Its memory stays: wakers may still point there. So keep an executor
 /// and [`reset`](Self::reset) it, rather than make many.
@@ -24,10 +23,12 @@ use crate::{Instant, Metrics, NoMetrics, Platform, Spawner, Timer};
 /// Where panics unwind, one of a task's future goes through [`block_on`](Self::block_on) or
 /// [`poll_ready`](Self::poll_ready) to the caller. The future is dropped, its join handle gives
 /// [`Aborted`](crate::Aborted), and all other tasks go on with the next call: no wake is lost.
+///
+/// A second panic while the first unwinds aborts the program, as always in Rust: when a future
+/// whose poll has panicked panics in its drop too, or when the drops of two tasks do in one
+/// [`reset`](Self::reset) or in the drop of the executor.
 pub struct Executor<M: Metrics = NoMetrics> {
     core: &'static Core<M>,
-    /// Not `Send`.
-    _owner: PhantomData<*const ()>,
 }
 
 impl<M: Metrics> Executor<M> {
@@ -41,15 +42,58 @@ impl<M: Metrics> Executor<M> {
     pub fn with_capacity(capacity: usize, platform: &'static dyn Platform, metrics: M) -> Self {
         Self {
             core: crate::storage::build_on_heap(capacity, platform, metrics),
-            _owner: PhantomData,
         }
     }
 
-    /// An executor in memory that the owner gives for good.
+    /// An executor of `64 * BLOCKS` slots, in memory that the owner gives for good.
     ///
-    /// # Panics
+    /// Without a heap, storage and tasks lie in statics, and whatever gives each of them away once
+    /// will do, such as a lock that is never opened again:
     ///
-    /// If `64 * BLOCKS` is above [`MAX_CAPACITY`](crate::MAX_CAPACITY).
+    /// ```
+    /// use core::pin::Pin;
+    /// use core::task::{Context, Poll};
+    /// use reveille_executor::{Executor, NoMetrics, Storage, TaskCell};
+    /// use spin::{Mutex, MutexGuard};
+    /// # let machine = Box::leak(Box::new(reveille_executor::Park::new()));
+    ///
+    /// struct Answer;
+    ///
+    /// impl Future for Answer {
+    ///     type Output = u32;
+    ///
+    ///     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u32> {
+    ///         Poll::Ready(42)
+    ///     }
+    /// }
+    ///
+    /// static STORAGE: Mutex<Storage<1>> = Mutex::new(Storage::new());
+    /// static ANSWER: Mutex<TaskCell<Answer>> = Mutex::new(TaskCell::new(Answer));
+    ///
+    /// /// What only the first caller gets.
+    /// fn take<T>(place: &'static Mutex<T>) -> Option<&'static mut T> {
+    ///     place.try_lock().map(MutexGuard::leak)
+    /// }
+    ///
+    /// let storage = take(&STORAGE).expect("one executor is made there");
+    /// let mut executor = Executor::in_storage(storage, machine, NoMetrics);
+    /// let answer = take(&ANSWER).expect("it is spawned once");
+    /// let handle = executor.spawner().spawn_in(answer)?;
+    /// assert_eq!(executor.block_on(handle), Ok(42));
+    /// # Ok::<(), reveille_executor::SpawnError>(())
+    /// ```
+    ///
+    /// A static names the type of its future, which an `async` block does not have: without a heap
+    /// such a future runs in [`block_on`](Self::block_on), which needs no memory for it.
+    ///
+    /// More slots than [`MAX_CAPACITY`](crate::MAX_CAPACITY) do not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # use reveille_executor::{Executor, NoMetrics, Park, Storage};
+    /// # let machine = Box::leak(Box::new(Park::new()));
+    /// let storage = Box::leak(Box::new(Storage::<513>::new()));
+    /// let executor = Executor::in_storage(storage, machine, NoMetrics);
+    /// ```
     pub fn in_storage<const BLOCKS: usize>(
         storage: &'static mut Storage<BLOCKS, M>,
         platform: &'static dyn Platform,
@@ -57,7 +101,6 @@ impl<M: Metrics> Executor<M> {
     ) -> Self {
         Self {
             core: storage.build(platform, metrics),
-            _owner: PhantomData,
         }
     }
 
@@ -81,6 +124,8 @@ impl<M: Metrics> Executor<M> {
     ///
     /// `future` is polled first, before the tasks of a round. If it panics, it is dropped and the
     /// tasks stay.
+    ///
+    /// `future` may borrow; it is dropped before this returns.
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = pin!(future);
         self.core.shared.root.insert(1);

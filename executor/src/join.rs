@@ -49,6 +49,19 @@ impl<T> JoinHandle<T> {
     /// Ends the task: its future is dropped before this returns and is never polled again, and the
     /// handle gives [`Aborted`]. A task that has completed already keeps its output. A task that
     /// aborts itself ends with its present poll, whatever that returns.
+    ///
+    /// ```
+    /// use reveille_executor::{Aborted, Executor, NoMetrics, Park};
+    ///
+    /// let platform = Box::leak(Box::new(Park::new()));
+    /// let mut executor = Executor::with_capacity(1, platform, NoMetrics);
+    /// let endless = executor.spawner().spawn(std::future::pending::<()>())?;
+    /// executor.poll_ready();
+    /// endless.abort();
+    /// assert!(endless.is_finished());
+    /// assert_eq!(executor.block_on(endless), Err(Aborted));
+    /// # Ok::<(), reveille_executor::SpawnError>(())
+    /// ```
     pub fn abort(&self) {
         if let Some(task) = self.look(|join| join.task()) {
             self.slots.abort(self.slot, task);

@@ -7,6 +7,44 @@
 //!     ring, if it sleeps   ---- sleep.rs ---->   announce, look again, sleep
 //! ```
 //!
+//! A task that waits for another CPU, here a thread of a host, for a minute at most:
+//!
+//! ```
+//! use std::future::poll_fn;
+//! use std::sync::atomic::{AtomicBool, Ordering};
+//! use std::task::Poll;
+//! use std::time::Duration;
+//!
+//! use futures_util::task::AtomicWaker;
+//! use reveille_executor::{Executor, NoMetrics, Park};
+//!
+//! static ALIVE: AtomicBool = AtomicBool::new(false);
+//! static WAITING: AtomicWaker = AtomicWaker::new();
+//!
+//! // A machine of one's own: see `Platform`.
+//! let platform = Box::leak(Box::new(Park::new()));
+//! let mut executor = Executor::with_capacity(64, platform, NoMetrics);
+//!
+//! let timer = executor.timer();
+//! let task = executor.spawner().spawn(async move {
+//!     let alive = poll_fn(|context| {
+//!         // First the waker, then the look: no change comes in between unnoticed.
+//!         WAITING.register(context.waker());
+//!         if ALIVE.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+//!     });
+//!     timer.timeout(Duration::from_secs(60), alive).await
+//! })?;
+//!
+//! std::thread::spawn(|| {
+//!     ALIVE.store(true, Ordering::Release);
+//!     WAITING.wake();
+//! });
+//!
+//! // Sleeps until the wake, unless that was first.
+//! assert_eq!(executor.block_on(task), Ok(Ok(())));
+//! # Ok::<(), reveille_executor::SpawnError>(())
+//! ```
+//!
 //! The two files named in the drawing hold every word that two CPUs share, but for what
 //! [`Metrics`] count; all else belongs to the owner alone. `MEMORY_ORDERING.md` gives the argument
 //! for each of these words.
@@ -20,6 +58,10 @@
 //!   half-way through theirs.
 //! - Nothing allocates after spawn. Wakers point into storage that is never given back, so they
 //!   may outlive the task and the executor: a stale wake costs at most one spurious poll.
+//! - Only wakers leave the CPU of their executor. All else that belongs to one, its tasks
+//!   included, is for that CPU alone, and neither `Send` nor `Sync`.
+//!
+//! Without a heap: [`Executor::in_storage`] and [`Spawner::spawn_in`].
 #![no_std]
 
 #[cfg(feature = "alloc")]

@@ -39,6 +39,43 @@ pub trait Idle {
 }
 
 /// The machine under an executor; implemented for all that can be shared and has the three parts.
+///
+/// The least there can be: it counts time instead of reading it, and never sleeps, so that nobody
+/// has to ring.
+///
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+/// use core::time::Duration;
+/// use reveille_executor::{Clock, Doorbell, Executor, Idle, Instant, NoMetrics, SleepGate};
+///
+/// struct Machine {
+///     now_ns: AtomicU64,
+/// }
+///
+/// impl Clock for Machine {
+///     fn now(&self) -> Instant {
+///         Instant::from_nanos(self.now_ns.load(Relaxed))
+///     }
+/// }
+///
+/// impl Doorbell for Machine {
+///     fn ring(&self) {}
+/// }
+///
+/// impl Idle for Machine {
+///     fn idle(&self, _: &SleepGate<'_>, _: Option<Instant>) {
+///         core::hint::spin_loop();
+///         self.now_ns.fetch_add(10, Relaxed);
+///     }
+/// }
+///
+/// static MACHINE: Machine = Machine { now_ns: AtomicU64::new(0) };
+///
+/// let mut executor = Executor::with_capacity(0, &MACHINE, NoMetrics);
+/// let timer = executor.timer();
+/// executor.block_on(timer.sleep(Duration::from_micros(1)));
+/// assert_eq!(MACHINE.now(), Instant::from_nanos(1_000));
+/// ```
 pub trait Platform: Clock + Doorbell + Idle + Sync {}
 
 impl<T: Clock + Doorbell + Idle + Sync + ?Sized> Platform for T {}

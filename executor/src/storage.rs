@@ -41,6 +41,8 @@ pub struct Storage<const BLOCKS: usize, M = NoMetrics> {
 unsafe impl<const BLOCKS: usize, M> Send for Storage<BLOCKS, M> {}
 
 impl<const BLOCKS: usize, M: Metrics> Storage<BLOCKS, M> {
+    const CAPACITY: usize = BLOCKS * TASKS_PER_BLOCK;
+
     /// Unused memory.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
@@ -55,11 +57,16 @@ impl<const BLOCKS: usize, M: Metrics> Storage<BLOCKS, M> {
         platform: &'static dyn Platform,
         metrics: M,
     ) -> &'static Core<M> {
-        let capacity = self.blocks.len() * TASKS_PER_BLOCK;
+        const {
+            assert!(
+                Self::CAPACITY <= MAX_CAPACITY,
+                "more slots than MAX_CAPACITY"
+            )
+        };
         build(
             &mut self.core,
             &mut self.blocks,
-            capacity,
+            Self::CAPACITY,
             platform,
             metrics,
         )
@@ -96,7 +103,7 @@ pub(crate) fn build_on_heap<M: Metrics>(
     )
 }
 
-/// Connects the parts.
+/// Connects the parts. `capacity` is at most [`MAX_CAPACITY`], and there are blocks for it.
 fn build<M: Metrics>(
     core: &'static mut MaybeUninit<Core<M>>,
     blocks: &'static mut [Block],
@@ -104,10 +111,6 @@ fn build<M: Metrics>(
     platform: &'static dyn Platform,
     metrics: M,
 ) -> &'static Core<M> {
-    assert!(
-        capacity <= MAX_CAPACITY,
-        "an executor holds at most {MAX_CAPACITY} tasks"
-    );
     let core = core.as_mut_ptr();
     // SAFETY: `core` points to memory for a `Core`, which is ours for good.
     let home: NonNull<Shared> = unsafe { NonNull::new_unchecked(core).cast() };

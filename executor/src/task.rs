@@ -37,7 +37,8 @@ const ABORTED: *const Waiter = ptr::without_provenance(3);
 /// Storage for one task, for an owner that has no heap.
 ///
 /// Give it to [`Spawner::spawn_in`](crate::Spawner::spawn_in); it serves one task, once. With a
-/// heap, [`Spawner::spawn`](crate::Spawner::spawn) makes one by itself.
+/// heap, [`Spawner::spawn`](crate::Spawner::spawn) makes one by itself. In a static:
+/// [`Executor::in_storage`](crate::Executor::in_storage).
 #[repr(C)]
 pub struct TaskCell<F: Future> {
     /// First, so that a pointer to it is one to the cell.
@@ -51,6 +52,10 @@ struct Header {
     table: &'static Table,
     join: Cell<*const Waiter>,
 }
+
+// SAFETY: until it is spawned, a cell is a future, which may be sent, and plain data that nobody
+// else points to. Spawning takes the exclusive reference for good: from then on it stays.
+unsafe impl<F: Future + Send> Send for TaskCell<F> {}
 
 union Body<F: Future> {
     future: ManuallyDrop<F>,

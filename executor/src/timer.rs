@@ -52,6 +52,21 @@ impl Timer {
     }
 
     /// Runs `future` for at most `span`, counted from this call.
+    ///
+    /// ```
+    /// use std::future::{pending, ready};
+    /// use std::time::Duration;
+    /// use reveille_executor::{Elapsed, Executor, NoMetrics, Park};
+    ///
+    /// let platform = Box::leak(Box::new(Park::new()));
+    /// let mut executor = Executor::with_capacity(0, platform, NoMetrics);
+    /// let timer = executor.timer();
+    /// let span = Duration::from_millis(1);
+    /// executor.block_on(async {
+    ///     assert_eq!(timer.timeout(span, ready(7)).await, Ok(7));
+    ///     assert_eq!(timer.timeout(span, pending::<()>()).await, Err(Elapsed));
+    /// });
+    /// ```
     pub fn timeout<F: Future>(&self, span: Duration, future: F) -> Timeout<F> {
         self.timeout_at(self.now() + span, future)
     }
