@@ -53,7 +53,7 @@ fn wait_for_poll() -> u64 {
 
 fn main() {
     let (start, start_tsc) = (Instant::now(), tsc());
-    for capacity in [64, 512] {
+    for capacity in [64, 512, 16_384] {
         DONE.store(false, Release);
         WAKER.lock().unwrap().take();
         let poller = std::thread::spawn(move || poll_on(capacity));
