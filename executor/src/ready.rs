@@ -16,7 +16,7 @@
 //! stalled before the summary, or may never go on.
 //!
 //! The words that a sleeper has to look at are called *top words*: the summary words, or without
-//! them the leaves, and the root's leaf. `sleep.rs` says how it looks.
+//! them the leaves, and the root's leaf. `sleep.rs` says why its look is a read-modify-write.
 
 use core::ptr::NonNull;
 

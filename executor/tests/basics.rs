@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
 use reveille_executor::*;
@@ -103,33 +103,6 @@ fn a_sleep_ends_after_its_span_and_a_timeout_cuts_off() {
         assert_eq!(timer.timeout(span, pending::<()>()).await, Err(Elapsed));
         assert_eq!(timer.timeout(span, async { 7 }).await, Ok(7));
     });
-}
-
-#[test]
-fn a_wake_from_another_thread_ends_the_sleep_of_the_executor() {
-    let mut executor = executor(1);
-    let shared = std::sync::Arc::new(std::sync::Mutex::new((false, None::<Waker>)));
-    let theirs = shared.clone();
-    let thread = std::thread::spawn(move || {
-        loop {
-            let mut shared = theirs.lock().unwrap();
-            if let Some(waker) = shared.1.take() {
-                shared.0 = true;
-                waker.wake();
-                return;
-            }
-        }
-    });
-    executor.block_on(poll_fn(|context| {
-        let mut shared = shared.lock().unwrap();
-        if shared.0 {
-            return Poll::Ready(());
-        }
-        shared.1 = Some(context.waker().clone());
-        Poll::Pending
-    }));
-    thread.join().unwrap();
-    assert_eq!(executor.metrics().snapshot().wakes, 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Poll, Waker};
 use std::thread::JoinHandle as JoinThread;
 use std::time::Duration;
@@ -95,6 +95,34 @@ fn only_a_sleeping_executor_is_rung_and_once_a_sleep() {
     let counted = executor.metrics().snapshot();
     assert_eq!(counted.doorbells_sent, 3);
     assert_eq!(counted.doorbells_saved, counted.wakes - 3);
+}
+
+#[test]
+fn a_wake_from_another_thread_ends_the_sleep_of_the_executor() {
+    let park = Box::leak(Box::new(Park::new()));
+    let mut executor = Executor::with_capacity(1, park, Counters::new());
+    let shared = Arc::new(Mutex::new((false, None::<Waker>)));
+    let theirs = shared.clone();
+    let thread = std::thread::spawn(move || {
+        loop {
+            let mut shared = theirs.lock().unwrap();
+            if let Some(waker) = shared.1.take() {
+                shared.0 = true;
+                waker.wake();
+                return;
+            }
+        }
+    });
+    executor.block_on(poll_fn(|context| {
+        let mut shared = shared.lock().unwrap();
+        if shared.0 {
+            return Poll::Ready(());
+        }
+        shared.1 = Some(context.waker().clone());
+        Poll::Pending
+    }));
+    thread.join().unwrap();
+    assert_eq!(executor.metrics().snapshot().wakes, 1);
 }
 
 #[test]
