@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use cargo_metadata::MetadataCommand;
+use cargo_metadata::{CargoOpt, MetadataCommand};
 use reveille_tests::kernel::workspace;
 use spdx::{Expression, Licensee, ParseMode};
 
@@ -29,6 +29,8 @@ fn every_package_has_a_permissive_licence() {
     };
     let metadata = MetadataCommand::new()
         .current_dir(workspace())
+        // What only the fuzzer needs is an option.
+        .features(CargoOpt::AllFeatures)
         .exec()
         .expect("metadata");
     assert!(metadata.packages.len() > 20, "the tree was not read");

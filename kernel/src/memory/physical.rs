@@ -8,7 +8,8 @@ use core::fmt;
 
 /// Bytes found by physical address.
 pub trait PhysicalMemory {
-    /// Fills `into` with the bytes from `address` on, all or none.
+    /// Fills `into` with the bytes from `address` on, all or none. The very last byte of the address
+    /// space is always out of reach, so that every end has an address.
     fn read(&self, address: u64, into: &mut [u8]) -> Result<(), OutOfReach>;
 
     /// The `N` bytes at `address`.
@@ -97,8 +98,8 @@ pub(crate) mod fake {
                 address,
                 length: into.len(),
             };
-            for (offset, byte) in into.iter_mut().enumerate() {
-                let wanted = address.checked_add(offset as u64).ok_or(out_of_reach)?;
+            let end = address.checked_add(into.len() as u64).ok_or(out_of_reach)?;
+            for (byte, wanted) in into.iter_mut().zip(address..end) {
                 let found = self.0.iter().rev().find_map(|(start, bytes)| {
                     bytes.get(usize::try_from(wanted.checked_sub(*start)?).ok()?)
                 });

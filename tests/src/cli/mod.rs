@@ -1,5 +1,6 @@
 //! `cargo xtask`: one command for everything that is done with Reveille on the host.
 
+mod fuzz;
 mod run;
 mod soak;
 mod test;
@@ -53,6 +54,11 @@ enum Command {
     Test(Test),
     /// Boot again and again, and count how often all CPUs came up
     Soak(Soak),
+    /// Look for MADTs, start infos and command lines that break the parsers
+    ///
+    /// Inputs are mutated, guided by the code that they reach, from the corpus in tests/fuzz/. A
+    /// finding is reported with its input and how to see it again, and ends in exit status 1.
+    Fuzz(Fuzz),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -197,6 +203,21 @@ struct Soak {
     timeout: Duration,
 }
 
+#[derive(Debug, Args)]
+struct Fuzz {
+    /// What to fuzz [default: all, as many side by side as there are CPUs]
+    #[arg(value_enum, value_name = "TARGET")]
+    targets: Vec<fuzz::Target>,
+
+    /// How long for each
+    #[arg(long, value_name = "N", default_value = "60", value_parser = value_parser!(u32).range(1..))]
+    seconds: u32,
+
+    /// Add to the committed corpus what reaches more than it does
+    #[arg(long)]
+    keep: bool,
+}
+
 #[derive(Clone, Debug, Args)]
 struct Test {
     /// Leave out the slow ones
@@ -237,6 +258,7 @@ impl Cli {
             Command::Run(options) => options.execute(),
             Command::Test(options) => options.execute(),
             Command::Soak(options) => options.execute(),
+            Command::Fuzz(options) => options.execute(),
         }
     }
 }

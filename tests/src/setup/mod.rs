@@ -7,6 +7,7 @@
 
 pub mod advice;
 pub mod apt;
+mod cxx;
 pub mod qemu;
 pub mod step;
 mod target;
@@ -42,4 +43,19 @@ pub fn ensure(dry_run: bool) -> Result<bool> {
         }
     }
     Ok(lacked)
+}
+
+/// The same for a C++ compiler, which nothing but the fuzzer needs: libFuzzer is built from source.
+pub fn ensure_cxx() -> Result<()> {
+    if cxx::installed() {
+        return Ok(());
+    }
+    match System::detect() {
+        System::Debian { .. } => apt::install_cxx(&Steps::new(false))?,
+        System::Other { .. } => bail!("install a C++ compiler that is called c++, or set CXX"),
+    }
+    if !cxx::installed() {
+        bail!("after the installation, there is still no `c++`");
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! QEMU by apt, from where this machine already takes its packages.
+//! QEMU and a C++ compiler by apt, from where this machine already takes its packages.
 //!
 //! Debian 12 is older than the QEMU that we need, but its backports suite has one, on the same
 //! mirror. The mirror's name, its options and its key are taken from apt's own answers and
@@ -55,12 +55,27 @@ pub(super) fn install_qemu(steps: &Steps, codename: &str) -> Result<()> {
     }
 }
 
+/// Installs the release's own C++ compiler.
+pub(super) fn install_cxx(steps: &Steps) -> Result<()> {
+    update(steps, "asking the mirror what it has")?;
+    install_package(
+        steps,
+        "installing a C++ compiler, for the fuzzer",
+        "g++",
+        None,
+    )
+}
+
 /// What apt would install now.
 fn offer() -> Result<Offer> {
     Ok(Policy::parse(&ask("apt-cache", &["policy", PACKAGE])?).offer(QEMU_MAJOR))
 }
 
 fn install(steps: &Steps, release: Option<&str>) -> Result<()> {
+    install_package(steps, "installing QEMU and its firmware", PACKAGE, release)
+}
+
+fn install_package(steps: &Steps, why: &str, package: &str, release: Option<&str>) -> Result<()> {
     let mut command = vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
     // Another package manager may be at work, as on a machine that has only just started.
     command.extend(["-o", "DPkg::Lock::Timeout=300", "install", "--yes"]);
@@ -68,8 +83,8 @@ fn install(steps: &Steps, release: Option<&str>) -> Result<()> {
     if let Some(release) = release {
         command.extend(["-t", release]);
     }
-    command.push(PACKAGE);
-    steps.run_as_root("installing QEMU and its firmware", &command)
+    command.push(package);
+    steps.run_as_root(why, &command)
 }
 
 /// A source that cannot be reached spoils the update, but maybe not our package: what counts is
