@@ -11,6 +11,8 @@ pub(super) struct Log {
     pub(super) inputs_a_second: u64,
     /// How many edges of the code were reached, the target's own included.
     pub(super) edges: u64,
+    /// How many there are, in crates that the target needs nothing of too.
+    pub(super) all_edges: u64,
     /// How many inputs it takes to reach them.
     pub(super) corpus: u64,
     /// What ended the run before its time.
@@ -33,6 +35,12 @@ impl Log {
                 .and_then(|it| it.trim().parse().ok())
                 .unwrap_or_default()
         };
+        // INFO: Loaded 1 PC tables (1102 PCs): 1102 [0x5600c70694c0,0x5600c706d9a0),
+        let table = text.lines().find(|line| line.contains(" PC tables "));
+        let all_edges = table.and_then(|line| {
+            let (_, rest) = line.split_once('(')?;
+            rest.split(' ').next()?.parse().ok()
+        });
         // #3908429	DONE   cov: 170 ft: 409 corp: 175/6294b lim: 4096 exec/s: 434269 rss: 28Mb
         let status = text.lines().rev().find(|line| line.contains(" cov: "));
         let field = |name: &str| {
@@ -45,6 +53,7 @@ impl Log {
             inputs: number("stat::number_of_executed_units:"),
             inputs_a_second: number("stat::average_exec_per_sec:"),
             edges: field("cov:").unwrap_or_default(),
+            all_edges: all_edges.unwrap_or_default(),
             corpus: field("corp:").unwrap_or_default(),
             finding: finding(text),
         }
@@ -75,6 +84,7 @@ mod tests {
     use super::*;
 
     const STATS: &str = "\
+INFO: Loaded 1 PC tables (824 PCs): 824 [0x55866076b788,0x55866076eb08),
 #2\tINITED cov: 90 ft: 91 corp: 1/1b exec/s: 0 rss: 25Mb
 #64\tDONE   cov: 170 ft: 409 corp: 175/6294b lim: 4096 exec/s: 32 rss: 28Mb
 Done 64 runs in 2 second(s)
@@ -93,6 +103,7 @@ stat::average_exec_per_sec:     32
             inputs: 64,
             inputs_a_second: 32,
             edges: 170,
+            all_edges: 824,
             corpus: 175,
             finding: None,
         };

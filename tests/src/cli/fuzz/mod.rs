@@ -54,8 +54,10 @@ impl Target {
         match self {
             // Some 100 entries.
             Self::Madt => 1024,
-            // The longest command line has 2048 bytes.
-            Self::BootInfo | Self::CommandLine => 4096,
+            // The longest command line that is taken has 2047 bytes.
+            Self::BootInfo => 4096,
+            // Some 30 words; all are checked by themselves.
+            Self::CommandLine => 512,
         }
     }
 
@@ -110,7 +112,7 @@ impl Fuzz {
                 target.name().to_owned(),
                 log.inputs.to_string(),
                 log.inputs_a_second.to_string(),
-                log.edges.to_string(),
+                format!("{} of {}", log.edges, log.all_edges),
                 log.corpus.to_string(),
             ]);
             if let Some(finding) = &log.finding {
