@@ -1,6 +1,6 @@
 //! The start info, the memory map in it, and the two low pages chosen by the map.
 //!
-//! The bytes are physical memory ([`crate::sparse`]), and the start info is at its first piece.
+//! The bytes are physical memory in pieces (`sparse.rs`), and the start info is at its first piece.
 //! What the kernel does with whole ranges is compared with the plain meaning of single pages.
 
 use std::ops::Range;
