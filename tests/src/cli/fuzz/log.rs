@@ -11,7 +11,7 @@ pub(super) struct Log {
     pub(super) inputs_a_second: u64,
     /// How many edges of the code were reached, the target's own included.
     pub(super) edges: u64,
-    /// How many there are, in crates that the target needs nothing of too.
+    /// How many there are, those that no input of this target could reach among them.
     pub(super) all_edges: u64,
     /// How many inputs it takes to reach them.
     pub(super) corpus: u64,
