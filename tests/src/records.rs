@@ -55,6 +55,15 @@ impl Records {
         .context("there is no record `bringup` of round 0")
     }
 
+    /// The bring-ups, round 0 first.
+    pub fn bringups(&self) -> Result<Vec<Bringup>> {
+        let bringups = self.parse()?.into_iter().filter_map(|record| match record {
+            Record::Bringup(bringup) => Some(bringup),
+            _ => None,
+        });
+        Ok(bringups.collect())
+    }
+
     /// The kernel's verdict.
     pub fn exit(&self) -> Result<Exit> {
         self.find(|record| match record {

@@ -32,7 +32,6 @@ come_up_whole! {
     microvm_comes_up_whole_with_1_cpu: Machine::new(1).chipset(Chipset::Microvm);
     microvm_comes_up_whole_with_2_cpus: Machine::new(2).chipset(Chipset::Microvm);
     microvm_comes_up_whole_with_8_cpus: Machine::new(8).chipset(Chipset::Microvm);
-    serial_bring_up_comes_up_whole_too: Machine::new(8).append("bringup=serial");
 }
 
 fn smp(text: &str) -> Smp {

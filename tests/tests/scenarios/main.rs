@@ -18,6 +18,7 @@ mod left_behind;
 mod machine_check;
 mod outside;
 mod slow;
+mod strategies;
 mod stuck;
 mod verdicts;
 mod virtual_time;

@@ -17,6 +17,23 @@ fn q35_comes_up_whole_with_255_cpus() {
 }
 
 #[test]
+fn q35_comes_up_whole_with_256_cpus() {
+    comes_up_whole(&Machine::new(256));
+}
+
+#[test]
+fn q35_comes_up_whole_with_288_cpus() {
+    comes_up_whole(&Machine::new(288));
+}
+
+/// It takes QEMU 5 GB of memory.
+#[test]
+#[ignore = "takes half a minute and 5 GB: `cargo xtask test --full`"]
+fn q35_comes_up_whole_with_512_cpus() {
+    comes_up_whole(&Machine::new(512));
+}
+
+#[test]
 fn every_one_of_twenty_boots_comes_up_whole() {
     for _ in 0..20 {
         comes_up_whole(&Machine::new(8));

@@ -1,0 +1,52 @@
+//! Every strategy brings all CPUs up, whatever their number.
+
+use reveille_smp::strategy::Strategy;
+use reveille_tests::qemu::machine::Machine;
+
+use crate::boot::comes_up_whole;
+
+fn comes_up_whole_by(strategy: Strategy, cpus: u32) {
+    let machine = Machine::new(cpus).append(&format!("bringup={strategy}"));
+    let ended = comes_up_whole(&machine);
+    let bringup = ended.records.bringup().expect("round 0");
+    assert_eq!(bringup.strategy, strategy.name());
+}
+
+/// A test each for the numbers of CPUs with which every strategy must come up whole.
+macro_rules! come_up_whole {
+    ($($name:ident: $cpus:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            for strategy in Strategy::ALL {
+                comes_up_whole_by(strategy, $cpus);
+            }
+        }
+    )*};
+}
+
+come_up_whole! {
+    every_strategy_brings_1_cpu_up: 1;
+    every_strategy_brings_2_cpus_up: 2;
+    every_strategy_brings_8_cpus_up: 8;
+    every_strategy_brings_64_cpus_up: 64;
+}
+
+#[test]
+fn strict_order_brings_all_cpus_up_too() {
+    comes_up_whole(&Machine::new(8).append("order=strict"));
+}
+
+#[test]
+fn a_benchmark_has_rounds_of_every_strategy_with_everybody_online() {
+    let ended = comes_up_whole(&Machine::new(3).append("bench=2"));
+    let rounds = ended.records.bringups().expect("all records are whole");
+    for strategy in Strategy::ALL {
+        let of_strategy: Vec<_> = rounds
+            .iter()
+            .filter(|bringup| bringup.round > 0 && bringup.strategy == strategy.name())
+            .map(|bringup| (bringup.round, bringup.online))
+            .collect();
+        assert_eq!(of_strategy, [(1, 2), (2, 2)], "{strategy}");
+        assert!(ended.console.contains(strategy.name()), "{strategy}");
+    }
+}
