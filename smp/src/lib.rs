@@ -6,7 +6,7 @@
 //!
 //! The crate knows no hardware: it sees the machine through [`Machine`](machine::Machine), which a kernel
 //! implements over its APICs and a test over a model. The order of reading is [`madt`] (who is
-//! listed), [`plan`] (who is woken), [`state`] and [`slot`] (what the BSP and an AP share),
+//! listed), [`selection`] and [`plan`] (who is woken), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`record`] and [`table`] (what a person
 //! or a program gets to see).
 #![no_std]
@@ -25,8 +25,11 @@ pub mod madt;
 pub mod order;
 pub mod outcome;
 pub mod plan;
+pub mod ranges;
 pub mod record;
+pub mod require;
 mod round;
+pub mod selection;
 pub mod slot;
 mod stamp;
 pub mod state;

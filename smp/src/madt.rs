@@ -3,7 +3,9 @@
 //!
 //! Every access is bounds-checked and every turn of the walk moves forward by at least two bytes,
 //! so no table makes it hang or read outside. A table that breaks off in the middle still gives
-//! the CPUs before the break, and the [`Defect`] says what is wrong with the rest.
+//! the CPUs before the break, and one whose checksum is wrong all that it lists: the [`Defect`]
+//! says what is wrong. A CPU that is listed by mistake costs one deadline; one that is not listed
+//! is lost.
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
@@ -19,7 +21,8 @@ pub struct Madt {
     pub local_apic_address: u64,
     /// The CPUs in the table's order, duplicates and all.
     pub processors: Vec<Processor>,
-    /// Where the walk ended early, and why.
+    /// What is wrong with the table, though it could be read: the first thing, and a wrong
+    /// checksum only when nothing else is.
     pub defect: Option<Defect>,
 }
 
@@ -45,17 +48,17 @@ pub enum NotAMadt {
     },
     /// Another signature than `APIC`.
     Signature([u8; 4]),
+}
+
+/// What is wrong with a table that gave CPUs all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Defect {
     /// The bytes of the table do not add up to 0.
     Checksum {
         /// What they add up to.
         sum: u8,
     },
-}
-
-/// Why the walk over the entries ended early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Defect {
     /// The header's length is greater than the number of bytes, or less than the fixed part.
     Length {
         /// What the header says.
@@ -87,6 +90,9 @@ const OEM_ID: usize = 10;
 const OEM_TABLE_ID: usize = 16;
 const LOCAL_APIC_ADDRESS: usize = 36;
 const ENTRIES: usize = 44;
+
+/// Type and length.
+const ENTRY_HEADER: usize = 2;
 
 const LOCAL_APIC: u8 = 0;
 const LOCAL_APIC_ADDRESS_OVERRIDE: u8 = 5;
@@ -125,11 +131,6 @@ impl Madt {
                 }),
             ),
         };
-        let sum = table.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
-        if sum != 0 && defect.is_none() {
-            return Err(NotAMadt::Checksum { sum });
-        }
-
         let mut madt = Self {
             oem: oem(table),
             local_apic_address: u64::from(u32_at(table, LOCAL_APIC_ADDRESS).unwrap_or_default()),
@@ -150,6 +151,10 @@ impl Madt {
                     break;
                 }
             }
+        }
+        let sum = table.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
+        if sum != 0 {
+            defect.get_or_insert(Defect::Checksum { sum });
         }
         madt.defect = defect;
         Ok(madt)
@@ -201,7 +206,7 @@ fn entry(table: &[u8], offset: usize) -> Result<&[u8], Defect> {
             kind: rest.first().copied(),
         });
     };
-    if len < 2 {
+    if usize::from(len) < ENTRY_HEADER {
         return Err(Defect::EntryTooShort { offset, kind, len });
     }
     rest.get(..usize::from(len)).ok_or(Defect::EntryBeyondEnd {
@@ -243,7 +248,6 @@ impl fmt::Display for NotAMadt {
             Self::Signature(found) => {
                 write!(f, "the MADT's signature is \"{}\"", found.escape_ascii())
             }
-            Self::Checksum { sum } => write!(f, "the MADT's bytes add up to {sum:#x} and not to 0"),
         }
     }
 }
@@ -253,22 +257,34 @@ impl core::error::Error for NotAMadt {}
 impl fmt::Display for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Checksum { sum } => {
+                write!(
+                    f,
+                    "the MADT's bytes add up to {sum:#x} and not to 0; its CPUs are tried all the same"
+                )
+            }
             Self::Length { stated, present } => {
                 write!(
                     f,
-                    "the MADT's header says {stated} bytes, and there are {present}"
+                    "the MADT's header says {stated} bytes, and there are {present}; what is there is read"
                 )
             }
             Self::EntryTooShort { offset, kind, len } => {
+                // Without a length that holds its own header, nobody knows where the next begins.
+                let consequence = if usize::from(*len) < ENTRY_HEADER {
+                    "what follows it is lost"
+                } else {
+                    "it is passed over"
+                };
                 write!(
                     f,
-                    "the MADT's entry at {offset:#x}, type {kind:#x}, has only {len} bytes"
+                    "the MADT's entry at {offset:#x}, type {kind:#x}, has only {len} bytes; {consequence}"
                 )
             }
             Self::EntryBeyondEnd { offset, .. } => {
                 write!(
                     f,
-                    "the MADT's entry at {offset:#x} reaches beyond the table"
+                    "the MADT's entry at {offset:#x} reaches beyond the table and is lost"
                 )
             }
         }
@@ -439,14 +455,20 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_checksum_is_told_and_the_cpus_are_taken() {
+        let mut wrong = table(&[&local_apic(1, 1), &local_apic(2, 1)]);
+        wrong[9] = wrong[9].wrapping_add(1);
+        let madt = Madt::parse(&wrong).unwrap();
+        assert_eq!(ids(&madt), [1, 2]);
+        assert_eq!(madt.defect, Some(Defect::Checksum { sum: 1 }));
+    }
+
+    #[test]
     fn what_is_no_madt_is_refused() {
         assert_eq!(Madt::parse(&[]), Err(NotAMadt::TooShort { len: 0 }));
         let mut other = table(&[]);
         other[..4].copy_from_slice(b"FACP");
         assert_eq!(Madt::parse(&other), Err(NotAMadt::Signature(*b"FACP")));
-        let mut wrong = table(&[]);
-        wrong[9] = wrong[9].wrapping_add(1);
-        assert_eq!(Madt::parse(&wrong), Err(NotAMadt::Checksum { sum: 1 }));
     }
 
     proptest! {

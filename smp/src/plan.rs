@@ -8,13 +8,15 @@ use crate::{
     cpu::{ApicId, CpuIndex, Place},
     madt::Processor,
     outcome::Outcome,
+    ranges::Ranges,
     record,
+    selection::Selection,
 };
 
 /// One CPU of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// Our number; disabled CPUs have none.
+    /// Our number; a disabled CPU has one only if it has a slot.
     pub cpu: Option<CpuIndex>,
     /// Its APIC's id.
     pub apic_id: ApicId,
@@ -23,13 +25,39 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// Whether the CPU is to have a slot, with stacks and an area: it is woken, or may be added
+    /// later.
+    pub const fn has_slot(&self) -> bool {
+        match self.role {
+            Role::Ap => true,
+            Role::Disabled { .. } => self.cpu.is_some(),
+            Role::Bsp | Role::Skipped(_) => false,
+        }
+    }
+
+    /// Takes the slot away, for want of memory.
+    pub fn has_no_memory(&mut self) {
+        match self.role {
+            Role::Ap => self.role = Role::Skipped(Skip::NoMemory),
+            Role::Disabled { .. } => self.cpu = None,
+            Role::Bsp | Role::Skipped(_) => {}
+        }
+    }
+
     /// The record of a CPU that nobody woke: the BSP, and those that are skipped or disabled.
     pub fn unwoken_record(&self, place: Place) -> record::Cpu {
         let (outcome, reason) = match self.role {
             Role::Bsp => (Outcome::Bsp, None),
             Role::Ap => (Outcome::Skipped, Some("nobody tried to wake it")),
             Role::Skipped(skip) => (Outcome::Skipped, Some(skip.reason())),
-            Role::Disabled => (Outcome::Disabled, None),
+            Role::Disabled { online_capable } => (
+                Outcome::Disabled,
+                Some(if online_capable {
+                    "the firmware says that it can be added while the system runs"
+                } else {
+                    "the firmware does not say that it can be added while the system runs"
+                }),
+            ),
         };
         record::Cpu {
             package: Some(place.package),
@@ -48,10 +76,14 @@ pub enum Role {
     Bsp,
     /// It is to be woken.
     Ap,
-    /// It cannot be woken.
+    /// It is not woken, though it is enabled.
     Skipped(Skip),
     /// The firmware lists it as not usable now. It is never waited for.
-    Disabled,
+    Disabled {
+        /// The firmware says that it can be enabled while the system runs (ACPI 6.5, section
+        /// 5.2.12.2, "Online Capable"). Older firmware, and QEMU, do not say so of any CPU.
+        online_capable: bool,
+    },
 }
 
 /// Why an enabled CPU is not woken.
@@ -61,13 +93,27 @@ pub enum Skip {
     /// The APICs are in xAPIC mode, whose interrupt commands have eight bits for the id, and all
     /// ones mean everybody.
     BeyondXapic,
+    /// [`Selection::cpus`] does not name it.
+    NotNamed,
+    /// [`Selection::max_cpus`] were found before it.
+    MaxCpus,
+    /// [`Selection::possible`] slots were given before it.
+    NoSlot,
+    /// There was not enough memory for its stacks.
+    NoMemory,
 }
 
 impl Skip {
     /// A sentence for reports.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::BeyondXapic => "an APIC in xAPIC mode cannot address an id above 254",
+            Self::BeyondXapic => {
+                "an APIC in xAPIC mode cannot address an id above 254: give the machine x2APIC"
+            }
+            Self::NotNamed => "cpus= does not name it",
+            Self::MaxCpus => "maxcpus= allows no more CPUs",
+            Self::NoSlot => "possible= leaves no slot for it",
+            Self::NoMemory => "memory did not suffice for its stacks: give the machine more",
         }
     }
 }
@@ -78,15 +124,102 @@ impl fmt::Display for Skip {
     }
 }
 
+/// CPUs that a selection names and that are not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoSuchCpus {
+    /// Their numbers.
+    pub missing: Ranges,
+    /// How many CPUs have numbers.
+    pub numbered: u32,
+}
+
+impl fmt::Display for NoSuchCpus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (one, are) = if self.missing.is_single() {
+            ("CPU", "there is")
+        } else {
+            ("CPUs", "there are")
+        };
+        write!(f, "cpus= names {one} {}, and {are} none so numbered", self.missing)?;
+        match self.numbered {
+            1 => write!(f, "; the only number is 0"),
+            numbered => write!(f, "; the numbers are 0-{}", numbered - 1),
+        }
+    }
+}
+
+impl core::error::Error for NoSuchCpus {}
+
 /// The greatest id that an interrupt command in xAPIC mode can address.
 const XAPIC_LIMIT: ApicId = ApicId(254);
 
-/// Numbers the CPUs. The BSP is found by its own id and not by its position, and stands in the
-/// plan even when the table does not list it; an id that is listed twice counts once, and is
-/// enabled if one of its entries is.
+/// Numbers the CPUs, and says which of them are woken. The BSP is found by its own id and not by
+/// its position, and stands in the plan even when the table does not list it; an id that is listed
+/// twice counts once, and is enabled if one of its entries is.
 ///
-/// The plan's order is the BSP first, then the table's.
-pub fn plan(processors: &[Processor], bsp: ApicId, x2apic: bool) -> Vec<Planned> {
+/// The plan's order is the BSP first, then the enabled CPUs and then the disabled ones, each in
+/// the table's order. So those with numbers stand in the order of their numbers.
+///
+/// # Errors
+///
+/// [`NoSuchCpus`] when the selection names numbers that no CPU has.
+pub fn plan(
+    processors: &[Processor],
+    bsp: ApicId,
+    x2apic: bool,
+    selection: &Selection,
+) -> Result<Vec<Planned>, NoSuchCpus> {
+    let merged = merge(processors, bsp);
+    let is_reachable = |processor: &Processor| x2apic || processor.apic_id <= XAPIC_LIMIT;
+    let mut plan = Vec::with_capacity(merged.len() + 1);
+    plan.push(Planned {
+        cpu: Some(CpuIndex::BSP),
+        apic_id: bsp,
+        role: Role::Bsp,
+    });
+
+    let mut chooser = Chooser {
+        selection,
+        running: 1,
+    };
+    for processor in merged.iter().filter(|processor| processor.enabled) {
+        let cpu = CpuIndex(plan.len() as u32);
+        let role = if is_reachable(processor) {
+            chooser.choose(cpu)
+        } else {
+            Role::Skipped(Skip::BeyondXapic)
+        };
+        plan.push(Planned {
+            cpu: Some(cpu),
+            apic_id: processor.apic_id,
+            role,
+        });
+    }
+
+    let mut numbered = plan.len() as u32;
+    let possible = selection.possible.map_or(0, |possible| possible.get());
+    for processor in merged.iter().filter(|processor| !processor.enabled) {
+        let has_slot = numbered < possible && is_reachable(processor);
+        let cpu = has_slot.then_some(CpuIndex(numbered));
+        numbered += u32::from(has_slot);
+        plan.push(Planned {
+            cpu,
+            apic_id: processor.apic_id,
+            role: Role::Disabled {
+                online_capable: processor.online_capable,
+            },
+        });
+    }
+
+    let missing = selection.cpus.as_ref().map(|cpus| cpus.from(numbered));
+    match missing.filter(|missing| !missing.is_empty()) {
+        Some(missing) => Err(NoSuchCpus { missing, numbered }),
+        None => Ok(plan),
+    }
+}
+
+/// The APs in the table's order, each id once.
+fn merge(processors: &[Processor], bsp: ApicId) -> Vec<Processor> {
     let mut position = BTreeMap::new();
     let mut merged: Vec<Processor> = Vec::with_capacity(processors.len());
     for &processor in processors {
@@ -98,38 +231,47 @@ pub fn plan(processors: &[Processor], bsp: ApicId, x2apic: bool) -> Vec<Planned>
             merged.len() - 1
         });
         merged[at].enabled |= processor.enabled;
+        merged[at].online_capable |= processor.online_capable;
     }
+    merged
+}
 
-    let mut next = CpuIndex::BSP.0;
-    let mut number = || {
-        next += 1;
-        Some(CpuIndex(next))
-    };
-    let mut plan = Vec::with_capacity(merged.len() + 1);
-    plan.push(Planned {
-        cpu: Some(CpuIndex::BSP),
-        apic_id: bsp,
-        role: Role::Bsp,
-    });
-    plan.extend(merged.into_iter().map(
-        |Processor {
-             apic_id, enabled, ..
-         }| {
-            let (cpu, role) = if !enabled {
-                (None, Role::Disabled)
-            } else if !x2apic && apic_id > XAPIC_LIMIT {
-                (number(), Role::Skipped(Skip::BeyondXapic))
-            } else {
-                (number(), Role::Ap)
-            };
-            Planned { cpu, apic_id, role }
-        },
-    ));
-    plan
+/// Chooses among the CPUs that can be reached, lowest first.
+struct Chooser<'a> {
+    selection: &'a Selection,
+    /// CPUs chosen so far, the BSP among them.
+    running: u32,
+}
+
+impl Chooser<'_> {
+    fn choose(&mut self, cpu: CpuIndex) -> Role {
+        let Selection {
+            max_cpus,
+            cpus,
+            possible,
+        } = self.selection;
+        if cpus.as_ref().is_some_and(|cpus| !cpus.contains(cpu)) {
+            return Role::Skipped(Skip::NotNamed);
+        }
+        if max_cpus.is_some_and(|most| self.running >= most.get()) {
+            return Role::Skipped(Skip::MaxCpus);
+        }
+        if possible.is_some_and(|most| self.running >= most.get()) {
+            return Role::Skipped(Skip::NoSlot);
+        }
+        self.running += 1;
+        Role::Ap
+    }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use core::num::NonZeroU32;
+
+    use alloc::{string::ToString, vec};
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn processor(id: u32, enabled: bool) -> Processor {
@@ -140,10 +282,45 @@ mod tests {
         }
     }
 
-    fn roles(plan: &[Planned]) -> Vec<(Option<u32>, u32, Role)> {
-        plan.iter()
+    const DISABLED: Role = Role::Disabled {
+        online_capable: false,
+    };
+
+    /// The plan of everybody, by x2APIC.
+    fn all(listed: &[Processor], bsp: u32) -> Vec<(Option<u32>, u32, Role)> {
+        selected(listed, bsp, &Selection::default())
+    }
+
+    fn selected(
+        listed: &[Processor],
+        bsp: u32,
+        selection: &Selection,
+    ) -> Vec<(Option<u32>, u32, Role)> {
+        plan(listed, ApicId(bsp), true, selection)
+            .unwrap()
+            .iter()
             .map(|p| (p.cpu.map(|cpu| cpu.0), p.apic_id.0, p.role))
             .collect()
+    }
+
+    /// What happens with each of eight enabled CPUs: a letter each, `-` for those that run.
+    fn of_eight(selection: &Selection) -> String {
+        let listed: Vec<_> = (0..8).map(|id| processor(id, true)).collect();
+        let letter = |role| match role {
+            Role::Bsp | Role::Ap => '-',
+            Role::Skipped(Skip::MaxCpus) => 'm',
+            Role::Skipped(Skip::NotNamed) => 'n',
+            Role::Skipped(Skip::NoSlot) => 's',
+            other => panic!("{other:?}"),
+        };
+        selected(&listed, 0, selection)
+            .into_iter()
+            .map(|(_, _, role)| letter(role))
+            .collect()
+    }
+
+    fn some(count: u32) -> Option<NonZeroU32> {
+        NonZeroU32::new(count)
     }
 
     #[test]
@@ -154,9 +331,9 @@ mod tests {
             (Some(1), 4, Role::Ap),
             (Some(2), 0, Role::Ap),
         ];
-        assert_eq!(roles(&plan(&listed, ApicId(2), true)), expected);
+        assert_eq!(all(&listed, 2), expected);
         let missing = [processor(4, true), processor(0, true)];
-        assert_eq!(roles(&plan(&missing, ApicId(2), true)), expected);
+        assert_eq!(all(&missing, 2), expected);
     }
 
     #[test]
@@ -172,18 +349,29 @@ mod tests {
             (Some(1), 1, Role::Ap),
             (Some(2), 2, Role::Ap),
         ];
-        assert_eq!(roles(&plan(&listed, ApicId(0), true)), expected);
+        assert_eq!(all(&listed, 0), expected);
     }
 
     #[test]
-    fn disabled_cpus_get_no_number_and_leave_no_hole() {
+    fn disabled_cpus_come_last_have_no_number_and_leave_no_hole() {
         let listed = [processor(0, true), processor(1, false), processor(2, true)];
         let expected = [
             (Some(0), 0, Role::Bsp),
-            (None, 1, Role::Disabled),
             (Some(1), 2, Role::Ap),
+            (None, 1, DISABLED),
         ];
-        assert_eq!(roles(&plan(&listed, ApicId(0), true)), expected);
+        assert_eq!(all(&listed, 0), expected);
+    }
+
+    #[test]
+    fn a_disabled_cpu_that_can_be_added_says_so_and_another_does_not() {
+        let mut addable = processor(2, false);
+        addable.online_capable = true;
+        let listed = [processor(1, false), addable];
+        let plan = plan(&listed, ApicId(0), true, &Selection::default()).unwrap();
+        let reason = |at: usize| plan[at].unwoken_record(Place::default()).reason.unwrap();
+        assert!(reason(1).contains("does not say that it can be added"));
+        assert!(reason(2).contains("says that it can be added"));
     }
 
     #[test]
@@ -191,11 +379,176 @@ mod tests {
         let listed = [
             processor(0, true),
             processor(254, true),
-            processor(256, true),
+            processor(255, true),
         ];
-        let role = |x2apic| plan(&listed, ApicId(0), x2apic)[2].role;
-        assert_eq!(role(false), Role::Skipped(Skip::BeyondXapic));
-        assert_eq!(role(true), Role::Ap);
-        assert_eq!(plan(&listed, ApicId(0), false)[1].role, Role::Ap);
+        let role = |x2apic, at: usize| {
+            plan(&listed, ApicId(0), x2apic, &Selection::default()).unwrap()[at].role
+        };
+        assert_eq!(role(false, 2), Role::Skipped(Skip::BeyondXapic));
+        assert_eq!(role(true, 2), Role::Ap);
+        assert_eq!(role(false, 1), Role::Ap);
+    }
+
+    #[test]
+    fn each_part_of_a_selection_leaves_cpus_out_for_its_own_reason() {
+        let maximum = Selection {
+            max_cpus: some(3),
+            ..Selection::default()
+        };
+        assert_eq!(of_eight(&maximum), "---mmmmm");
+        let named = Selection {
+            cpus: Some("1-2,5".parse().unwrap()),
+            ..Selection::default()
+        };
+        assert_eq!(of_eight(&named), "---nn-nn");
+        let slots = Selection {
+            possible: some(3),
+            ..Selection::default()
+        };
+        assert_eq!(of_eight(&slots), "---sssss");
+        let alone = Selection {
+            max_cpus: some(1),
+            ..Selection::default()
+        };
+        assert_eq!(of_eight(&alone), "-mmmmmmm");
+    }
+
+    #[test]
+    fn the_maximum_counts_only_cpus_that_are_named_and_can_be_reached() {
+        let both = Selection {
+            max_cpus: some(3),
+            cpus: Some("2,4-6".parse().unwrap()),
+            possible: some(8),
+        };
+        assert_eq!(of_eight(&both), "-n-n-mmn");
+        let listed = [processor(300, true), processor(1, true)];
+        let two = Selection {
+            max_cpus: some(2),
+            ..Selection::default()
+        };
+        let plan = plan(&listed, ApicId(0), false, &two).unwrap();
+        assert_eq!(plan[2].role, Role::Ap);
+    }
+
+    #[test]
+    fn slots_beyond_the_enabled_cpus_go_to_disabled_ones_behind_them() {
+        let listed = [
+            processor(0, true),
+            processor(4, false),
+            processor(2, true),
+            processor(6, false),
+            processor(8, false),
+        ];
+        let possible = |count| Selection {
+            possible: some(count),
+            ..Selection::default()
+        };
+        let numbers = |count| {
+            selected(&listed, 0, &possible(count))
+                .into_iter()
+                .map(|(cpu, id, _)| (cpu, id))
+                .collect::<Vec<_>>()
+        };
+        let none = vec![
+            (Some(0), 0),
+            (Some(1), 2),
+            (None, 4),
+            (None, 6),
+            (None, 8),
+        ];
+        assert_eq!(numbers(2), none);
+        let mut two = none;
+        (two[2].0, two[3].0) = (Some(2), Some(3));
+        assert_eq!(numbers(4), two);
+        two[4].0 = Some(4);
+        assert_eq!(numbers(400), two);
+        let plan = plan(&listed, ApicId(0), true, &possible(3)).unwrap();
+        let slots: Vec<_> = plan.iter().map(Planned::has_slot).collect();
+        assert_eq!(slots, [false, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_cpu_without_memory_gives_up_its_slot() {
+        let listed = [processor(1, true), processor(2, false)];
+        let possible = Selection {
+            possible: some(3),
+            ..Selection::default()
+        };
+        let mut plan = plan(&listed, ApicId(0), true, &possible).unwrap();
+        plan.iter_mut().for_each(Planned::has_no_memory);
+        assert!(!plan.iter().any(Planned::has_slot));
+        assert_eq!(plan[0].role, Role::Bsp);
+        assert_eq!(plan[1].role, Role::Skipped(Skip::NoMemory));
+        assert_eq!((plan[2].cpu, plan[2].role), (None, DISABLED));
+    }
+
+    #[test]
+    fn numbers_that_no_cpu_has_are_named() {
+        let listed = [processor(0, true), processor(1, true)];
+        let named = |list: &str| {
+            let selection = Selection {
+                cpus: Some(list.parse().unwrap()),
+                ..Selection::default()
+            };
+            plan(&listed, ApicId(0), true, &selection).map_err(|error| error.to_string())
+        };
+        assert!(named("0-1").is_ok());
+        assert_eq!(
+            named("1,2").unwrap_err(),
+            "cpus= names CPU 2, and there is none so numbered; the numbers are 0-1"
+        );
+        assert_eq!(
+            named("0-4294967295").unwrap_err(),
+            "cpus= names CPUs 2-4294967295, and there are none so numbered; the numbers are 0-1"
+        );
+    }
+
+    #[test]
+    fn ten_thousand_entries_are_planned_whether_they_are_one_cpu_or_as_many() {
+        for (ids, cpus) in [(10_000, 10_000), (4_096, 4_096), (1, 1)] {
+            let listed: Vec<_> = (0..10_000).map(|at| processor(at % ids, true)).collect();
+            let plan = all(&listed, 0);
+            assert_eq!(plan.len(), cpus);
+            assert_eq!(plan.last().unwrap().0, Some(cpus as u32 - 1));
+        }
+    }
+
+    fn any_processor() -> impl Strategy<Value = Processor> {
+        (0u32..300, any::<bool>(), any::<bool>()).prop_map(|(id, enabled, online_capable)| {
+            Processor {
+                apic_id: ApicId(id),
+                enabled,
+                online_capable,
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_listed_numbers_ascend_without_holes_and_bounds_hold(
+            listed in proptest::collection::vec(any_processor(), 0..60),
+            bsp in 0u32..300,
+            x2apic: bool,
+            max_cpus in 0u32..20,
+            possible in 0u32..80,
+        ) {
+            let selection = Selection { max_cpus: some(max_cpus), cpus: None, possible: some(possible) };
+            let plan = plan(&listed, ApicId(bsp), x2apic, &selection).unwrap();
+            let numbers = plan.iter().filter_map(|planned| planned.cpu);
+            prop_assert!(numbers.eq((0..plan.len() as u32).map(CpuIndex).take(
+                plan.iter().filter(|planned| planned.cpu.is_some()).count()
+            )));
+            let running = 1 + plan.iter().filter(|planned| planned.role == Role::Ap).count() as u32;
+            prop_assert!(max_cpus == 0 || running <= max_cpus);
+            prop_assert!(possible == 0 || running <= possible);
+            let slots = plan.iter().filter(|planned| planned.has_slot()).count() as u32;
+            prop_assert!(possible == 0 || slots < possible);
+            let is_within_reach = |planned: &Planned| x2apic || planned.apic_id <= XAPIC_LIMIT;
+            prop_assert!(plan.iter().filter(|planned| planned.has_slot()).all(is_within_reach));
+            let mut ids: Vec<_> = plan.iter().map(|planned| planned.apic_id).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            prop_assert_eq!(ids.len(), plan.len());
+        }
     }
 }
