@@ -18,6 +18,7 @@ pub mod ap;
 mod baton;
 pub mod bringup;
 pub mod cpu;
+mod explain;
 #[cfg(all(test, loom))]
 mod loom_models;
 pub mod machine;

@@ -140,7 +140,11 @@ impl fmt::Display for NoSuchCpus {
         } else {
             ("CPUs", "there are")
         };
-        write!(f, "cpus= names {one} {}, and {are} none so numbered", self.missing)?;
+        write!(
+            f,
+            "cpus= names {one} {}, and {are} none so numbered",
+            self.missing
+        )?;
         match self.numbered {
             1 => write!(f, "; the only number is 0"),
             numbered => write!(f, "; the numbers are 0-{}", numbered - 1),
@@ -449,13 +453,7 @@ mod tests {
                 .map(|(cpu, id, _)| (cpu, id))
                 .collect::<Vec<_>>()
         };
-        let none = vec![
-            (Some(0), 0),
-            (Some(1), 2),
-            (None, 4),
-            (None, 6),
-            (None, 8),
-        ];
+        let none = vec![(Some(0), 0), (Some(1), 2), (None, 4), (None, 6), (None, 8)];
         assert_eq!(numbers(2), none);
         let mut two = none;
         (two[2].0, two[3].0) = (Some(2), Some(3));

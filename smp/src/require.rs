@@ -115,7 +115,11 @@ impl fmt::Display for Shortfall {
         if let Some(why) = &self.unlisted {
             write!(f, "only CPU 0 is known: {why}")?;
         } else if let Require::AtLeast(count) = require {
-            let verb = if *running == 1 { "CPU runs" } else { "CPUs run" };
+            let verb = if *running == 1 {
+                "CPU runs"
+            } else {
+                "CPUs run"
+            };
             write!(f, "{running} {verb} of the {count} that are required")?;
         } else {
             // The BSP is running and is no AP.
@@ -145,9 +149,7 @@ mod tests {
     fn cpus(outcomes: &[Outcome]) -> Vec<record::Cpu> {
         let numbered = (0..).map(CpuIndex).zip(outcomes);
         numbered
-            .map(|(cpu, &outcome)| {
-                record::Cpu::unwoken(Some(cpu), ApicId(3 * cpu.0), outcome)
-            })
+            .map(|(cpu, &outcome)| record::Cpu::unwoken(Some(cpu), ApicId(3 * cpu.0), outcome))
             .collect()
     }
 
@@ -172,7 +174,12 @@ mod tests {
             verdict("all", TWO_OF_FOUR, None).unwrap(),
             "2 of 3 APs did not come online; first CPU 2 (APIC 6): never-started; require=all"
         );
-        let whole = [Outcome::Bsp, Outcome::Online, Outcome::Skipped, Outcome::Disabled];
+        let whole = [
+            Outcome::Bsp,
+            Outcome::Online,
+            Outcome::Skipped,
+            Outcome::Disabled,
+        ];
         assert_eq!(verdict("all", &whole, None), None);
         assert_eq!(verdict("all", &[Outcome::Bsp], None), None);
     }

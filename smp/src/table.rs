@@ -5,7 +5,10 @@ use core::fmt;
 
 use alloc::{string::String, vec::Vec};
 
-use crate::record::{Bringup, Cpu};
+use crate::{
+    explain::Explanations,
+    record::{Bringup, Cpu},
+};
 
 /// A time for people: milliseconds with three significant digits, and never more than two
 /// decimals.
@@ -51,8 +54,12 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// The table of a round: one line a CPU, then a line for each that failed or was left out.
+/// The table of a round: one line a CPU, then a line for those that failed or were left out. Of
+/// many neighbours that left no trace, only the first and the last have a line.
 pub struct Table<'a>(pub &'a [Cpu]);
+
+/// The longest run of neighbours without a trace that is shown line by line.
+const LONGEST_SHOWN: usize = 8;
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,52 +68,52 @@ impl fmt::Display for Table<'_> {
             f,
             " cpu   apic place      sipi  real  long alive online sipis polls outcome"
         )?;
-        for cpu in self.0 {
-            let time = |nanos: Option<u64>| Optional(nanos.map(|nanos| Millis { nanos }));
-            let place = cpu.package.zip(cpu.core).zip(cpu.thread);
-            let place = Optional(
-                place.map(|((package, core), thread)| alloc::format!("{package}/{core}/{thread}")),
-            );
-            let is_ap = cpu.sipis > 0;
-            writeln!(
-                f,
-                "{:>4} {:>6} {:<8} {:>6}{:>6}{:>6}{:>6}{:>7} {:>5} {:>5} {}",
-                Optional(cpu.cpu),
-                cpu.apic_id,
-                place,
-                time(cpu.sipi_ns),
-                time(cpu.real_ns),
-                time(cpu.long_ns),
-                time(cpu.alive_ns),
-                time(cpu.online_ns),
-                Optional(is_ap.then_some(cpu.sipis)),
-                Optional(is_ap.then_some(cpu.polls)),
-                cpu.outcome,
-            )?;
+        for alike in self.0.chunk_by(are_alike) {
+            match alike {
+                [first, hidden @ .., last] if alike.len() > LONGEST_SHOWN => {
+                    row(f, first)?;
+                    let count = alloc::format!("({} more like these)", hidden.len());
+                    writeln!(f, "{:>4} {:>6} {count:<52} {}", "...", "...", first.outcome)?;
+                    row(f, last)?;
+                }
+                _ => alike.iter().try_for_each(|cpu| row(f, cpu))?,
+            }
         }
-        self.0.iter().try_for_each(|cpu| explain(f, cpu))
+        Explanations(self.0).fmt(f)
     }
 }
 
-/// A sentence for a CPU that is not as it should be.
-fn explain(f: &mut fmt::Formatter<'_>, cpu: &Cpu) -> fmt::Result {
-    if cpu.reason.is_none() && cpu.outcome.advice().is_none() {
-        return Ok(());
-    }
-    match cpu.cpu {
-        Some(number) => write!(f, "CPU {number} (APIC {}): {}", cpu.apic_id, cpu.outcome)?,
-        None => write!(f, "APIC {}: {}", cpu.apic_id, cpu.outcome)?,
-    }
-    if let Some(step) = &cpu.step {
-        write!(f, " at step {step}")?;
-    }
-    for sentence in [cpu.reason.as_deref(), cpu.outcome.advice()]
-        .into_iter()
-        .flatten()
-    {
-        write!(f, "; {sentence}")?;
-    }
-    writeln!(f)
+/// Whether two CPUs left no trace and ended the same way, so that one line says as much as two.
+fn are_alike(a: &Cpu, b: &Cpu) -> bool {
+    let left_no_trace = |cpu: &Cpu| {
+        let times = [cpu.real_ns, cpu.long_ns, cpu.alive_ns, cpu.online_ns];
+        times.iter().all(Option::is_none)
+    };
+    a.outcome == b.outcome && left_no_trace(a) && left_no_trace(b)
+}
+
+fn row(f: &mut fmt::Formatter<'_>, cpu: &Cpu) -> fmt::Result {
+    let time = |nanos: Option<u64>| Optional(nanos.map(|nanos| Millis { nanos }));
+    let place = cpu.package.zip(cpu.core).zip(cpu.thread);
+    let place = Optional(
+        place.map(|((package, core), thread)| alloc::format!("{package}/{core}/{thread}")),
+    );
+    let is_ap = cpu.sipis > 0;
+    writeln!(
+        f,
+        "{:>4} {:>6} {:<8} {:>6}{:>6}{:>6}{:>6}{:>7} {:>5} {:>5} {}",
+        Optional(cpu.cpu),
+        cpu.apic_id,
+        place,
+        time(cpu.sipi_ns),
+        time(cpu.real_ns),
+        time(cpu.long_ns),
+        time(cpu.alive_ns),
+        time(cpu.online_ns),
+        Optional(is_ap.then_some(cpu.sipis)),
+        Optional(is_ap.then_some(cpu.polls)),
+        cpu.outcome,
+    )
 }
 
 /// A value or a dash, padded as the value would be.
@@ -282,19 +289,49 @@ mod tests {
     }
 
     #[test]
-    fn a_cpu_that_failed_gets_a_sentence_and_a_healthy_one_none() {
+    fn the_explanations_follow_the_table() {
         let mut stuck = cpu(Some(2), Outcome::Failed);
-        stuck.step = Some("inbox".into());
         stuck.reason = Some("it did not finish the step in time".into());
         let table = Table(&[cpu(Some(1), Outcome::Online), stuck]).to_string();
         let sentences: Vec<_> = table.lines().skip(4).collect();
         assert_eq!(sentences.len(), 1);
         assert!(
-            sentences[0].starts_with(
-                "CPU 2 (APIC 7): failed at step inbox; it did not finish the step in time"
-            ),
+            sentences[0].starts_with("CPU 2 (APIC 7): failed; it did not finish the step in time"),
             "{table}"
         );
+    }
+
+    #[test]
+    fn many_neighbours_without_a_trace_are_folded_and_whoever_left_one_is_shown() {
+        let silent = |number| {
+            let mut silent = cpu(Some(number), Outcome::NeverStarted);
+            silent.real_ns = None;
+            silent
+        };
+        let rows = |cpus: &[Cpu]| {
+            let table = Table(cpus).to_string();
+            let rows = table.lines().skip(2);
+            let rows = rows.take_while(|line| !line.starts_with("CPU"));
+            rows.map(String::from).collect::<Vec<_>>()
+        };
+        let shown = u32::try_from(LONGEST_SHOWN).unwrap();
+        let few: Vec<_> = (1..=shown).map(silent).collect();
+        assert_eq!(rows(&few).len(), LONGEST_SHOWN);
+        let many: Vec<_> = (1..=9_000).map(silent).collect();
+        let folded = rows(&many);
+        assert_eq!(folded.len(), 3, "{folded:?}");
+        assert!(folded[1].contains("(8998 more like these)"), "{folded:?}");
+        assert_eq!(
+            folded[1].find("never-started"),
+            folded[0].find("never-started"),
+            "{folded:?}"
+        );
+        let mut parted = many;
+        parted[4_000].real_ns = Some(1);
+        assert_eq!(rows(&parted).len(), 7);
+        parted[4_000] = silent(4_001);
+        parted[4_000].outcome = Outcome::Late;
+        assert_eq!(rows(&parted).len(), 7);
     }
 
     #[test]

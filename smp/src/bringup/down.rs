@@ -50,7 +50,8 @@ pub async fn take_down<M: Machine>(bring_up: &BringUp<M>) -> Result<(), NotParke
         let _ = ap.slot.go_down();
     }
     let deadline = bring_up.machine.now().saturating_add(PARK_TIMEOUT);
-    for ap in bring_up.aps.iter() {
+    let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
+    for ap in bring_up.aps.iter().filter(is_there) {
         until_parked(bring_up, ap, deadline).await?;
     }
     Ok(())
