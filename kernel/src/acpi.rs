@@ -27,8 +27,9 @@ use crate::memory::physical::{OutOfReach, PhysicalMemory};
 /// What the kernel wants from ACPI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcpiInfo {
-    /// The whole MADT, header first; its length and checksum are right, its entries unchecked.
-    pub madt: Vec<u8>,
+    /// The whole MADT, header first, as long as the header says. Its checksum and its entries are
+    /// unchecked: a list of CPUs with a flaw is better than none.
+    pub madt: Result<Vec<u8>, MadtError>,
     /// The power management timer, if the machine has one.
     pub pm_timer: Option<PmTimer>,
     /// Physical address of the HPET's registers, if the machine has one.
@@ -69,14 +70,13 @@ pub fn read(memory: &impl PhysicalMemory, rsdp: Option<u64>) -> Result<AcpiInfo,
             cause,
         })?;
 
-    let madt = tables
-        .find_table::<Madt>()
-        .map_err(|_| match madt_seen.get() {
-            Some(address) => AcpiError::BadMadt { address },
-            None => AcpiError::NoMadt,
-        })?;
+    let madt = match (tables.find_table::<Madt>(), madt_seen.get()) {
+        (Ok(madt), _) => Ok(bytes(&madt).to_vec()),
+        (Err(_), Some(address)) => flawed_madt(memory, address as u64),
+        (Err(_), None) => Err(MadtError::Missing),
+    };
     Ok(AcpiInfo {
-        madt: bytes(&madt).to_vec(),
+        madt,
         pm_timer: tables
             .find_table::<Fadt>()
             .ok()
@@ -86,6 +86,19 @@ pub fn read(memory: &impl PhysicalMemory, rsdp: Option<u64>) -> Result<AcpiInfo,
             .ok()
             .and_then(|hpet| hpet_base(bytes(&hpet))),
     })
+}
+
+/// The MADT that the crate found at `address` and did not accept, if its length can be true.
+fn flawed_madt(memory: &impl PhysicalMemory, address: u64) -> Result<Vec<u8>, MadtError> {
+    let unreadable = |cause| MadtError::Unreadable { cause };
+    let header: [u8; size_of::<SdtHeader>()] = memory.read_array(address).map_err(unreadable)?;
+    let length = u32::from_le_bytes(header[4..8].try_into().expect("four bytes"));
+    if !(header.len()..=LONGEST_TABLE).contains(&(length as usize)) {
+        return Err(MadtError::Length { address, length });
+    }
+    let mut table = vec![0; length as usize];
+    memory.read(address, &mut table).map_err(unreadable)?;
+    Ok(table)
 }
 
 fn pm_timer(fadt: &Fadt) -> Option<PmTimer> {
@@ -183,14 +196,15 @@ fn bytes<H: AcpiHandler, T: AcpiTable>(table: &PhysicalMapping<H, T>) -> &[u8] {
 /// Gives the crate copies in place of mappings.
 struct Copies<'a, M> {
     memory: &'a M,
-    /// Address of the table with the MADT's signature, whatever else is wrong with it.
+    /// Address of the first table with the MADT's signature, whatever else is wrong with it.
     madt_seen: &'a Cell<Option<usize>>,
 }
 
 /// Longest table that is copied: a MADT with 12,000 entries of type 9, 16 bytes each, has less.
-const LONGEST_TABLE: usize = 192 << 10;
+pub const LONGEST_TABLE: usize = 192 << 10;
 
-/// Three such copies are there at once: the root table's, the MADT's, and the one that leaves here.
+/// Three such copies are there at once: the root table's, the MADT's, and the one that leaves here;
+/// or two, when a module takes the MADT's place.
 /// They come out of the first arena, with what the loader told, which is less than one.
 const _: () = assert!(4 * LONGEST_TABLE <= FIRST_ARENA_SIZE);
 
@@ -213,7 +227,7 @@ impl<M: PhysicalMemory> Copies<'_, M> {
     /// table otherwise, which its type for the table may outrun.
     fn check_header(&self, address: usize, header: &mut [u8]) {
         let (signature, rest) = header.split_at_mut(4);
-        if signature == b"APIC" {
+        if signature == b"APIC" && self.madt_seen.get().is_none() {
             self.madt_seen.set(Some(address));
         }
         let length = u32::from_le_bytes(rest[..4].try_into().expect("four bytes")) as usize;
@@ -287,13 +301,6 @@ pub enum AcpiError {
         /// What is wrong with it.
         cause: acpi::AcpiError,
     },
-    /// There is no MADT.
-    NoMadt,
-    /// The MADT has a wrong length or checksum, or cannot be read to its end.
-    BadMadt {
-        /// Its physical address.
-        address: usize,
-    },
 }
 
 impl fmt::Display for AcpiError {
@@ -311,15 +318,46 @@ impl fmt::Display for AcpiError {
             Self::RootTable { address, cause } => {
                 write!(f, "XSDT or RSDT at {address:#x}: {cause:?}")
             }
-            Self::NoMadt => write!(f, "no MADT, so no list of CPUs"),
-            Self::BadMadt { address } => {
-                write!(f, "MADT at {address:#x} has a wrong length or checksum")
-            }
         }
     }
 }
 
 impl core::error::Error for AcpiError {}
+
+/// Why there is no MADT to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MadtError {
+    /// No table is one.
+    Missing,
+    /// Its header says a length that cannot be true.
+    Length {
+        /// Its physical address.
+        address: u64,
+        /// What the header says.
+        length: u32,
+    },
+    /// It cannot be read to its end.
+    Unreadable {
+        /// Where.
+        cause: OutOfReach,
+    },
+}
+
+impl fmt::Display for MadtError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => write!(f, "there is no MADT, so no list of CPUs"),
+            Self::Length { address, length } => write!(
+                f,
+                "the MADT at {address:#x} says that it has {length} bytes, which cannot be"
+            ),
+            Self::Unreadable { cause } => write!(f, "the MADT: {cause}"),
+        }
+    }
+}
+
+impl core::error::Error for MadtError {}
 
 #[cfg(test)]
 mod tests {
@@ -328,7 +366,9 @@ mod tests {
     use acpi::AcpiHandler;
     use acpi::madt::Madt;
 
-    use super::{AcpiError, AcpiInfo, Copies, LONGEST_TABLE, PmTimer, bytes, checksum, read};
+    use super::{
+        AcpiError, AcpiInfo, Copies, LONGEST_TABLE, MadtError, PmTimer, bytes, checksum, read,
+    };
     use crate::memory::physical::fake::Pieces;
 
     const RSDP: u64 = 0xf_5b20;
@@ -416,7 +456,7 @@ mod tests {
 
     fn everything() -> AcpiInfo {
         AcpiInfo {
-            madt: madt(),
+            madt: Ok(madt()),
             pm_timer: Some(PmTimer {
                 port: 0x608,
                 is_32_bit: true,
@@ -461,7 +501,7 @@ mod tests {
         let entries = [MADT as u32].map(u32::to_le_bytes);
         let memory = bios(0xf_ffe0, rsdp(ROOT as u32, None))
             .with(ROOT, table(b"RSDT", 1, entries.as_flattened()));
-        assert_eq!(read(&memory, None).unwrap().madt, madt());
+        assert_eq!(read(&memory, None).unwrap().madt, Ok(madt()));
 
         let mut damaged = rsdp(0, Some(ROOT));
         damaged[8] ^= 1;
@@ -531,7 +571,7 @@ mod tests {
         assert_eq!(
             info,
             AcpiInfo {
-                madt: madt(),
+                madt: Ok(madt()),
                 pm_timer: None,
                 hpet: None
             }
@@ -539,46 +579,57 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_madt_and_a_damaged_one_are_told_apart() {
+    fn a_missing_madt_and_one_of_an_impossible_length_are_told_apart() {
         let entries = [FADT, HPET].map(u64::to_le_bytes);
         let memory = machine().with(ROOT, table(b"XSDT", 1, entries.as_flattened()));
-        assert!(matches!(read(&memory, Some(RSDP)), Err(AcpiError::NoMadt)));
+        let info = read(&memory, Some(RSDP)).unwrap();
+        assert_eq!(info.madt, Err(MadtError::Missing));
+        assert_eq!(info.pm_timer, everything().pm_timer);
 
-        let with_length = |length: u32| {
+        for length in [0, 35, u32::MAX] {
             let mut madt = madt();
             madt[4..8].copy_from_slice(&length.to_le_bytes());
             seal(&mut madt, 9);
-            madt
-        };
-        let mut wrong_checksum = madt();
-        wrong_checksum[44] ^= 1;
-        for madt in [
-            wrong_checksum,
-            with_length(0),
-            with_length(35),
-            with_length(36),
-            with_length(0x1000),
-            with_length(u32::MAX),
-        ] {
-            let memory = machine().with(MADT, madt);
-            assert!(matches!(
-                read(&memory, Some(RSDP)),
-                Err(AcpiError::BadMadt { address }) if address as u64 == MADT
-            ));
+            let info = read(&machine().with(MADT, madt), Some(RSDP)).unwrap();
+            let address = MADT;
+            assert_eq!(info.madt, Err(MadtError::Length { address, length }));
         }
+        let mut beyond = madt();
+        beyond[4..8].copy_from_slice(&0x1000_u32.to_le_bytes());
+        let info = read(&machine().with(MADT, beyond), Some(RSDP)).unwrap();
+        assert!(matches!(info.madt, Err(MadtError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn a_madt_with_a_wrong_checksum_leaves_here_as_it_is() {
+        let mut flawed = madt();
+        flawed[44] ^= 1;
+        let memory = machine().with(MADT, flawed.clone());
+        assert_eq!(read(&memory, Some(RSDP)).unwrap().madt, Ok(flawed));
+    }
+
+    #[test]
+    fn of_two_madts_the_one_without_a_flaw_is_taken() {
+        let mut flawed = madt();
+        flawed[44] ^= 1;
+        let second = MADT + 0x800;
+        let entries = [MADT, second].map(u64::to_le_bytes);
+        let memory = machine()
+            .with(ROOT, table(b"XSDT", 1, entries.as_flattened()))
+            .with(MADT, flawed)
+            .with(second, madt());
+        assert_eq!(read(&memory, Some(RSDP)).unwrap().madt, Ok(madt()));
     }
 
     #[test]
     fn a_table_that_claims_to_be_huge_is_not_copied() {
         let longest = table(b"APIC", 3, &vec![0; LONGEST_TABLE - 36]);
         let memory = machine().with(MADT, longest.clone());
-        assert_eq!(read(&memory, Some(RSDP)).unwrap().madt, longest);
+        assert_eq!(read(&memory, Some(RSDP)).unwrap().madt, Ok(longest));
         let longer = table(b"APIC", 3, &vec![0; LONGEST_TABLE - 35]);
         let memory = machine().with(MADT, longer);
-        assert!(matches!(
-            read(&memory, Some(RSDP)),
-            Err(AcpiError::BadMadt { .. })
-        ));
+        let madt = read(&memory, Some(RSDP)).unwrap().madt;
+        assert!(matches!(madt, Err(MadtError::Length { .. })));
     }
 
     #[test]
@@ -600,7 +651,7 @@ mod tests {
         body.extend([0, 0, 0x7f, 0, 9, 255]);
         let hostile = table(b"APIC", 3, &body);
         let memory = machine().with(MADT, hostile.clone());
-        assert_eq!(read(&memory, Some(RSDP)).unwrap().madt, hostile);
+        assert_eq!(read(&memory, Some(RSDP)).unwrap().madt, Ok(hostile));
     }
 
     #[test]

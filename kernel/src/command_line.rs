@@ -9,9 +9,15 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
-use reveille_smp::{order::Order, strategy::Strategy};
+use reveille_smp::{
+    order::Order,
+    require::Require,
+    selection::{CpuSet, Selection},
+    strategy::Strategy,
+};
 
 /// What a run is asked to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +34,12 @@ pub struct Options {
     pub online_timeout: Option<Duration>,
     /// `init-delay=`: time between INIT and SIPI, if not the CPU family's.
     pub init_delay: Option<Duration>,
+    /// `maxcpus=`, `cpus=` and `possible=`: who is brought up, and who has a slot.
+    pub selection: Selection,
+    /// `require=`: how many CPUs are enough.
+    pub require: Require,
+    /// `madt=`: where the list of CPUs comes from.
+    pub madt: MadtSource,
     /// `after=`: what to do after the report.
     pub after: After,
     /// `test=`: what a test wants to go wrong.
@@ -42,6 +54,16 @@ pub enum After {
     Exit,
     /// Stay idle, for a test that looks from outside.
     Halt,
+}
+
+/// Where the list of CPUs comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MadtSource {
+    /// The firmware's ACPI tables.
+    #[default]
+    Firmware,
+    /// The first module that was loaded beside the kernel: so a test can present any table.
+    Module,
 }
 
 /// A fault that a test asks for.
@@ -75,6 +97,10 @@ pub enum TestHook {
 type Words<T> = &'static [(&'static str, T)];
 
 const AFTER: Words<After> = &[("exit", After::Exit), ("halt", After::Halt)];
+const MADT_SOURCES: Words<MadtSource> = &[
+    ("firmware", MadtSource::Firmware),
+    ("module", MadtSource::Module),
+];
 const TEST_HOOKS: Words<TestHook> = &[
     ("panic-bsp", TestHook::PanicBsp),
     ("panic-ap", TestHook::PanicAp),
@@ -103,6 +129,10 @@ enum Takes {
     After(fn(&mut Options, After)),
     TestHook(fn(&mut Options, TestHook)),
     Count(fn(&mut Options, u32)),
+    CpuCount(fn(&mut Options, NonZeroU32)),
+    CpuSet(fn(&mut Options, CpuSet)),
+    Require(fn(&mut Options, Require)),
+    MadtSource(fn(&mut Options, MadtSource)),
     Milliseconds(fn(&mut Options, Duration)),
     Microseconds(fn(&mut Options, Duration)),
 }
@@ -137,6 +167,23 @@ const KEYS: &[Key] = &[
         "init-delay",
         Takes::Microseconds(|options, it| options.init_delay = Some(it)),
     ),
+    once(
+        "maxcpus",
+        Takes::CpuCount(|options, it| options.selection.max_cpus = Some(it)),
+    ),
+    once(
+        "cpus",
+        Takes::CpuSet(|options, it| options.selection.cpus = Some(it)),
+    ),
+    once(
+        "possible",
+        Takes::CpuCount(|options, it| options.selection.possible = Some(it)),
+    ),
+    once(
+        "require",
+        Takes::Require(|options, it| options.require = it),
+    ),
+    once("madt", Takes::MadtSource(|options, it| options.madt = it)),
     once("after", Takes::After(|options, it| options.after = it)),
     Key {
         name: "test",
@@ -183,6 +230,10 @@ impl Takes {
             Self::After(set) => set(options, one_of(AFTER, value)?),
             Self::TestHook(set) => set(options, one_of(TEST_HOOKS, value)?),
             Self::Count(set) => set(options, number(value)?),
+            Self::CpuCount(set) => set(options, NonZeroU32::new(number(value)?)?),
+            Self::CpuSet(set) => set(options, value.parse().ok()?),
+            Self::Require(set) => set(options, value.parse().ok()?),
+            Self::MadtSource(set) => set(options, one_of(MADT_SOURCES, value)?),
             Self::Milliseconds(set) => set(options, Duration::from_millis(number(value)?.into())),
             Self::Microseconds(set) => set(options, Duration::from_micros(number(value)?.into())),
         }
@@ -267,7 +318,10 @@ impl fmt::Display for Takes {
             Self::Order(_) => alternatives(f, Order::ALL.into_iter().map(Order::name)),
             Self::After(_) => alternatives(f, AFTER.iter().map(|(word, _)| *word)),
             Self::TestHook(_) => alternatives(f, TEST_HOOKS.iter().map(|(word, _)| *word)),
-            Self::Count(_) => f.write_str("N"),
+            Self::MadtSource(_) => alternatives(f, MADT_SOURCES.iter().map(|(word, _)| *word)),
+            Self::Count(_) | Self::CpuCount(_) => f.write_str("N"),
+            Self::CpuSet(_) => f.write_str("LIST"),
+            Self::Require(_) => f.write_str("all|N|any"),
             Self::Milliseconds(_) => f.write_str("MS"),
             Self::Microseconds(_) => f.write_str("US"),
         }
@@ -278,8 +332,11 @@ impl fmt::Display for Takes {
 mod tests {
     use core::time::Duration;
 
+    use core::num::NonZeroU32;
+
     use super::{
-        After, KEYS, OptionError, Options, Order, Problem, Strategy, TEST_HOOKS, TestHook,
+        After, KEYS, MadtSource, OptionError, Options, Order, Problem, Require, Selection, Strategy,
+        TEST_HOOKS, TestHook,
     };
 
     fn problem(command_line: &str) -> (String, Problem) {
@@ -297,6 +354,7 @@ mod tests {
     #[test]
     fn every_key_reaches_its_option() {
         let line = "bringup=serial order=strict bench=9 alive-timeout=50  online-timeout=70 init-delay=10000 \
+                    maxcpus=5 cpus=1-3,5 possible=8 require=4 madt=module \
                     after=halt test=no-wake test=panic-ap";
         assert_eq!(
             Options::parse(line),
@@ -307,6 +365,13 @@ mod tests {
                 alive_timeout: Some(Duration::from_millis(50)),
                 online_timeout: Some(Duration::from_millis(70)),
                 init_delay: Some(Duration::from_millis(10)),
+                selection: Selection {
+                    max_cpus: NonZeroU32::new(5),
+                    cpus: "1-3,5".parse().ok(),
+                    possible: NonZeroU32::new(8),
+                },
+                require: Require::AtLeast(NonZeroU32::new(4).unwrap()),
+                madt: MadtSource::Module,
                 after: After::Halt,
                 tests: vec![TestHook::NoWake, TestHook::PanicAp],
             })
@@ -372,6 +437,16 @@ mod tests {
             "alive-timeout=5ms",
             "test=panic",
             "after=exit=halt",
+            "maxcpus=0",
+            "maxcpus=all",
+            "possible=0",
+            "cpus=",
+            "cpus=3-1",
+            "cpus=1,,2",
+            "cpus=4294967296",
+            "require=0",
+            "require=some",
+            "madt=file",
         ] {
             assert_eq!(problem(word), (word.into(), Problem::BadValue));
         }
@@ -391,6 +466,11 @@ mod tests {
             " alive-timeout=MS",
             " online-timeout=MS",
             " init-delay=US",
+            " maxcpus=N",
+            " cpus=LIST",
+            " possible=N",
+            " require=all|N|any",
+            " madt=firmware|module",
             " after=exit|halt",
             " test=panic-bsp|panic-ap|",
             " (several times)",

@@ -14,6 +14,7 @@ pub mod bench;
 pub mod boot;
 pub mod command_line;
 pub mod console;
+pub mod cpu_list;
 pub mod cpuid;
 pub mod cpus;
 pub mod exit;

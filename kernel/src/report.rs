@@ -5,7 +5,6 @@ use alloc::{string::String, vec::Vec};
 use reveille_smp::{
     bringup::Round,
     cpu::CpuIndex,
-    outcome::Outcome,
     plan::{Planned, Role},
     record::{self, ExitStatus, Record},
 };
@@ -38,35 +37,21 @@ pub fn write_exit(failure: Option<String>) {
 /// A record for every CPU of the plan, those included that nobody woke, and for those that came
 /// without being in it.
 pub fn cpus(plan: &[Planned], round: &Round, topology: Topology) -> Vec<record::Cpu> {
-    let report =
-        |cpu: Option<CpuIndex>| round.reports.iter().find(|report| Some(report.cpu) == cpu);
+    // The reports stand in the order of the CPUs' numbers.
+    let report = |cpu: CpuIndex| {
+        let at = round
+            .reports
+            .binary_search_by_key(&cpu, |report| report.cpu);
+        at.ok().map(|at| &round.reports[at])
+    };
     plan.iter()
         .map(|planned| {
             let place = topology.place(planned.apic_id);
-            match (planned.role, report(planned.cpu)) {
+            match (planned.role, planned.cpu.and_then(report)) {
                 (Role::Ap, Some(report)) => round.cpu_record(report, Some(place)),
                 _ => planned.unwoken_record(place),
             }
         })
         .chain(round.stranger_record())
         .collect()
-}
-
-/// The failed CPUs in one sentence; `None` when there are none.
-pub fn failure(cpus: &[record::Cpu]) -> Option<String> {
-    let failed: Vec<_> = cpus.iter().filter(|cpu| cpu.outcome.is_failure()).collect();
-    let first = failed.first()?;
-    let name = first
-        .cpu
-        .map_or_else(String::new, |cpu| alloc::format!("CPU {cpu} "));
-    let aps = cpus
-        .iter()
-        .filter(|cpu| cpu.outcome.is_failure() || cpu.outcome == Outcome::Online)
-        .count();
-    Some(alloc::format!(
-        "{} of {aps} APs did not come online; first {name}(APIC {}): {}",
-        failed.len(),
-        first.apic_id,
-        first.outcome,
-    ))
 }

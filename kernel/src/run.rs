@@ -2,7 +2,9 @@
 
 use alloc::{
     boxed::Box,
+    format,
     string::{String, ToString},
+    vec::Vec,
 };
 use core::{convert::Infallible, error::Error, future::pending, time::Duration};
 
@@ -10,7 +12,6 @@ use reveille_executor::{Counters, Executor, Spawner, Timer};
 use reveille_smp::{
     bringup::{Round, Timing},
     cpu::CpuIndex,
-    madt::Madt,
     plan::{Role, plan},
     record::{self, Record, exit_code},
     table::{Headline, Table},
@@ -18,11 +19,12 @@ use reveille_smp::{
 use x86_64::instructions::interrupts;
 
 use crate::{
-    acpi::{self, AcpiInfo},
+    acpi::{self, AcpiError, AcpiInfo},
     apic::{ApicMode, LocalApic, timer::ApicTimer},
     bench::{self, Bench},
-    boot::pvh,
-    command_line::{After, Options, TestHook},
+    boot::{BootInfo, pvh},
+    command_line::{After, MadtSource, Options, TestHook},
+    cpu_list::CpuList,
     cpuid::{Cpuid, ThisCpu},
     cpus::{self, Cpus, machine, roll_call::roll_call},
     exit::exit,
@@ -81,12 +83,13 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let physical = unsafe { BootMapping::assume() };
     let boot = pvh::parse(&physical, start_info)?;
     let options = Options::parse(&boot.command_line)?;
-    let tables = acpi::read(&physical, boot.rsdp)?;
+    let tables = acpi::read(&physical, boot.rsdp);
+    let madt = madt(&options, &tables, &boot, &physical)?;
     // SAFETY: the caller's promise, and all that the loader and the firmware told is copied.
     unsafe { memory::init(&boot) }?;
 
-    let madt = Madt::parse(&tables.madt)?;
-    let calibration = calibrate(&tables)?;
+    let cpu_list = CpuList::parse(madt);
+    let calibration = calibrate(tables.ok().as_ref())?;
     let clock = TscClock::new(calibration.chosen.tsc_hz, entry_tsc);
     let apic = LocalApic::set_up(map_page)?;
     let timer = ApicTimer::set_up(apic, clock)?;
@@ -100,7 +103,13 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     // SAFETY: this is the BSP, interrupts are off, and the stacks are its own.
     unsafe { bsp.enter() };
 
-    let plan = plan(&madt.processors, apic.id(), apic.mode() == ApicMode::X2Apic);
+    let is_x2apic = apic.mode() == ApicMode::X2Apic;
+    let plan = plan(
+        cpu_list.processors(),
+        apic.id(),
+        is_x2apic,
+        &options.selection,
+    )?;
     let cpus = Cpus::prepare(plan, bsp, apic, clock, timer)?;
     let platform: &'static CpuPlatform =
         Box::leak(Box::new(CpuPlatform::new(apic.id(), clock, apic, timer)?));
@@ -110,7 +119,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     interrupts::enable();
     let run = Run {
         options,
-        madt,
+        cpu_list,
         calibration,
         cpus,
         platform,
@@ -121,15 +130,32 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     executor.block_on(run.until_exit())
 }
 
-fn calibrate(tables: &AcpiInfo) -> Result<Calibration, Failure> {
+/// The bytes of the table that lists the CPUs. Without one the run goes on; without the module
+/// that was asked for it does not.
+fn madt(
+    options: &Options,
+    tables: &Result<AcpiInfo, AcpiError>,
+    boot: &BootInfo,
+    physical: &BootMapping,
+) -> Result<Result<Vec<u8>, Failure>, Failure> {
+    Ok(match (options.madt, tables) {
+        (MadtSource::Module, _) => Ok(boot
+            .first_module(physical, acpi::LONGEST_TABLE)
+            .map_err(|error| format!("madt=module: {error}"))?),
+        (MadtSource::Firmware, Ok(tables)) => tables.madt.clone().map_err(Failure::from),
+        (MadtSource::Firmware, Err(error)) => Err(error.to_string().into()),
+    })
+}
+
+fn calibrate(tables: Option<&AcpiInfo>) -> Result<Calibration, Failure> {
     // An HPET that cannot be mapped is none: there are other clocks.
     let hpet = tables
-        .hpet
+        .and_then(|tables| tables.hpet)
         .filter(|&base| memory::map_device(base, Hpet::SIZE).is_ok())
         // SAFETY: the registers are where ACPI says, mapped uncached by the line above.
         .and_then(|base| unsafe { Hpet::at(base as usize) });
     let pm_timer = tables
-        .pm_timer
+        .and_then(|tables| tables.pm_timer)
         .map(|timer| PmTimer::at(timer.port, timer.is_32_bit));
     let calibration = time::calibrate(&ThisCpu, Devices { hpet, pm_timer });
     Ok(calibration.ok_or("nothing tells how fast the time stamp counter runs")?)
@@ -144,7 +170,7 @@ fn map_page(physical: u64) -> Result<usize, MapError> {
 /// The run once the machine is taken over.
 struct Run {
     options: Options,
-    madt: Madt,
+    cpu_list: CpuList,
     calibration: Calibration,
     cpus: Cpus,
     platform: &'static CpuPlatform,
@@ -202,9 +228,9 @@ impl Run {
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
         }
-        if let Some(failure) = report::failure(&cpus) {
-            return Err(failure.into());
-        }
+        self.options
+            .require
+            .judge(&cpus, self.cpu_list.unlisted())?;
         called?;
         benched
     }
@@ -246,8 +272,8 @@ impl Run {
             self.calibration,
             host(&boot.accel_hint),
         );
-        if let Some(defect) = self.madt.defect {
-            println!("firmware: {defect}");
+        for flaw in self.cpu_list.flaws(self.cpus.machine.apic.id()) {
+            println!("firmware: {flaw}");
         }
         if let Some(errors) = apic_errors() {
             println!("{errors}");
@@ -270,10 +296,10 @@ impl Run {
             .cpus
             .plan
             .iter()
-            .filter(|planned| planned.role != Role::Disabled);
+            .filter(|planned| !matches!(planned.role, Role::Disabled { .. }));
         record::Boot {
             schema: record::SCHEMA,
-            machine: self.madt.oem.clone(),
+            machine: self.cpu_list.oem(),
             accel_hint: ThisCpu
                 .hypervisor_name()
                 .unwrap_or_else(|| String::from("none")),

@@ -72,7 +72,7 @@ impl Bare {
         let shared: &'static Shared = Box::leak(Box::new(Shared {
             machine: cpus.machine,
             bsp: PerCpu::current().apic_id(),
-            aps: cpus.aps.len() as u32,
+            aps: cpus.areas().count() as u32,
             alive: AtomicU32::new(0),
         }));
         let seats: Vec<_> = cpus.areas().map(|area| Seat::new(shared, area)).collect();

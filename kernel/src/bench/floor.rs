@@ -27,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 ///
 /// When the broadcast is not accepted, or not all APs have counted in time.
 pub(super) fn run(cpus: &Cpus, round: u32) -> Result<record::Floor, Box<dyn Error>> {
-    let aps = cpus.aps.len() as u32;
+    let aps = cpus.areas().count() as u32;
     let trampoline = &cpus.machine.trampoline;
     trampoline.set_mode(Mode::Count);
     let start = cpus.machine.now();

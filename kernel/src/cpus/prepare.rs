@@ -14,7 +14,7 @@ use reveille_smp::{
     cpu::{ApicId, CpuIndex},
     order::Order,
     plan::{Planned, Role},
-    state::claim,
+    state::{Stage, claim},
     step::Steps,
 };
 use reveille_trampoline::{Claim, Config, Directory, DirectoryError, Landing, Trampoline};
@@ -26,6 +26,7 @@ use crate::{
     cpuid::ThisCpu,
     memory::{
         self,
+        heap::HEAP,
         paging::{Access, MapError},
         stacks::StackPurpose,
     },
@@ -43,6 +44,15 @@ use super::{
     steps,
 };
 
+/// Heap that is kept for what does not depend on the number of CPUs, with room for blocks that
+/// double as they grow.
+const HEAP_RESERVE: usize = 512 << 10;
+/// Heap for the record of a CPU of the plan and for its line, whether it is woken or not.
+const HEAP_A_RECORD: usize = 1 << 10;
+/// Heap for all that an AP takes behind its area: slot, context, executor, inbox, landing, its
+/// task on the BSP, and its report.
+const HEAP_AN_AP: usize = 8 << 10;
+
 /// The CPUs, ready to be brought up.
 pub struct Cpus {
     /// Every CPU that the firmware lists, with its role.
@@ -59,13 +69,14 @@ pub struct Cpus {
 }
 
 impl Cpus {
-    /// Prepares stacks, areas and landings of all APs of the plan, and installs the trampoline.
+    /// Prepares stacks, areas and landings of all CPUs of the plan that are to have a slot, and
+    /// installs the trampoline. When memory ends, the CPUs that are left are skipped.
     ///
     /// # Errors
     ///
-    /// [`PrepareError`] when memory does not suffice or the trampoline cannot be set up.
+    /// [`PrepareError`] when the trampoline cannot be set up, or a CPU cannot be reached.
     pub fn prepare(
-        plan: Vec<Planned>,
+        mut plan: Vec<Planned>,
         bsp: &'static PerCpu,
         apic: LocalApic,
         clock: TscClock,
@@ -73,28 +84,33 @@ impl Cpus {
     ) -> Result<Self, PrepareError> {
         let machine = Hardware::new(clock, apic, install_trampoline(apic.mode())?);
         let topology = Topology::of(&ThisCpu);
-        let to_wake = plan.iter().filter(|planned| planned.role == Role::Ap);
-        let aps: Arc<[Ap]> = to_wake
+        let areas = areas(&mut plan)?;
+        let with_slots = plan.iter().filter(|planned| planned.has_slot());
+        let aps: Arc<[Ap]> = with_slots
             .filter_map(|planned| {
                 let place = topology.place(planned.apic_id);
-                Some(Ap::new(planned.cpu?, planned.apic_id, place))
+                let ap = match planned.role {
+                    Role::Ap => Ap::new,
+                    _ => Ap::not_present,
+                };
+                Some(ap(planned.cpu?, planned.apic_id, place))
             })
             .collect();
         // The APs' own way to their slots, for good.
         let shared: &'static Arc<[Ap]> = Box::leak(Box::new(Arc::clone(&aps)));
 
-        let numbered = plan.iter().filter(|planned| planned.cpu.is_some()).count();
-        let inboxes: &'static [Inbox] = Box::leak((1..numbered).map(|_| Inbox::new()).collect());
+        let inboxes: &'static [Inbox] = Box::leak(aps.iter().map(|_| Inbox::new()).collect());
         let online: &'static OnlineList = Box::leak(Box::new(OnlineList::with_capacity(aps.len())));
-        let steps = steps::all(apic, online, inboxes);
+        let steps = steps::all(apic, online, shared, inboxes);
 
         let mut contexts = Vec::with_capacity(aps.len());
-        for (index, ap) in shared.iter().enumerate() {
+        let each = shared.iter().zip(areas).zip(inboxes).enumerate();
+        for (index, ((ap, area), inbox)) in each {
             contexts.push(ApContext {
-                area: area(ap.cpu, ap.apic_id, stack(ap.cpu, StackPurpose::Main)?)?,
+                area,
                 aps: shared,
                 index,
-                inbox: &inboxes[ap.cpu.as_usize() - 1],
+                inbox,
                 online,
                 steps,
                 platform: CpuPlatform::new(ap.apic_id, clock, apic, timer)?,
@@ -169,21 +185,50 @@ impl Cpus {
         }
     }
 
-    /// The per-CPU areas of the APs.
+    /// The per-CPU areas of the APs that are there.
     pub fn areas(&self) -> impl Iterator<Item = &'static PerCpu> {
-        self.contexts.iter().map(|context| context.area)
+        let is_there =
+            |context: &&ApContext| context.ap().slot.state().load().stage() != Stage::NotPresent;
+        self.contexts
+            .iter()
+            .filter(is_there)
+            .map(|context| context.area)
     }
 
     /// The CPUs that are online and where to send them work, in the order in which they came.
     pub fn online_inboxes(&self) -> impl Iterator<Item = (CpuIndex, &'static Inbox)> {
         self.online.iter().filter_map(|cpu| {
-            let context = self
+            let at = self
                 .contexts
-                .iter()
-                .find(|context| context.ap().cpu == cpu)?;
-            Some((cpu, context.inbox))
+                .binary_search_by_key(&cpu, |context| context.ap().cpu);
+            Some((cpu, self.contexts[at.ok()?].inbox))
         })
     }
+}
+
+/// Areas with stacks for the CPUs that are to have a slot, lowest number first. When memory ends,
+/// those that are left have none, and the plan says so.
+fn areas(plan: &mut [Planned]) -> Result<Vec<&'static PerCpu>, MapError> {
+    let heap_for_records = HEAP_RESERVE + plan.len() * HEAP_A_RECORD;
+    let mut areas = Vec::new();
+    let mut is_full = false;
+    for planned in plan.iter_mut().filter(|planned| planned.has_slot()) {
+        let Some(cpu) = planned.cpu else { continue };
+        let heap_needed = heap_for_records + (areas.len() + 1) * HEAP_AN_AP;
+        is_full |= HEAP.bytes_free() < heap_needed;
+        if !is_full {
+            let main = stack(cpu, StackPurpose::Main);
+            match main.and_then(|main| area(cpu, planned.apic_id, main)) {
+                Ok(area) => areas.push(area),
+                Err(MapError::NoFrame) => is_full = true,
+                Err(error) => return Err(error),
+            }
+        }
+        if is_full {
+            planned.has_no_memory();
+        }
+    }
+    Ok(areas)
 }
 
 /// Makes the area of a CPU around its main stack, with the stacks of its exceptions. It is never

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use reveille_smp::{
+    bringup::Ap,
     cpu::CpuIndex,
     step::{Mode, Step, StepError, Steps},
 };
@@ -10,15 +11,16 @@ use reveille_smp::{
 use super::{inbox::Inbox, online::OnlineList};
 use crate::{apic::LocalApic, percpu::PerCpu};
 
-/// The kernel's steps in their order, for APs whose inboxes stand in the order of their numbers,
-/// the lowest AP's first.
+/// The kernel's steps in their order, for these APs, lowest number first, and their inboxes in the
+/// same order.
 pub(super) fn all(
     apic: LocalApic,
     online: &'static OnlineList,
+    aps: &'static [Ap],
     inboxes: &'static [Inbox],
 ) -> Steps {
     let join: &'static dyn Step = Box::leak(Box::new(Join { apic, online }));
-    let open: &'static dyn Step = Box::leak(Box::new(OpenInbox { inboxes }));
+    let open: &'static dyn Step = Box::leak(Box::new(OpenInbox { aps, inboxes }));
     Box::leak(Box::new([join, open]))
 }
 
@@ -53,6 +55,7 @@ impl Step for Join {
 
 /// The CPU takes work from others.
 struct OpenInbox {
+    aps: &'static [Ap],
     inboxes: &'static [Inbox],
 }
 
@@ -66,8 +69,9 @@ impl Step for OpenInbox {
     }
 
     fn up(&self, cpu: CpuIndex) -> Result<(), StepError> {
-        let ap = cpu.as_usize().checked_sub(1).ok_or(StepError::WrongCpu)?;
-        self.inboxes.get(ap).ok_or(StepError::WrongCpu)?.open();
+        let ap = self.aps.binary_search_by_key(&cpu, |ap| ap.cpu);
+        let inbox = ap.ok().and_then(|ap| self.inboxes.get(ap));
+        inbox.ok_or(StepError::WrongCpu)?.open();
         Ok(())
     }
 }

@@ -108,6 +108,23 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "milliseconds that an AP may take from alive to online",
     ),
     ("init-delay", "microseconds between INIT and SIPI"),
+    ("maxcpus", "bring up at most so many CPUs, CPU 0 included"),
+    (
+        "cpus",
+        "bring up only the CPUs with these numbers, such as 1-3,5",
+    ),
+    (
+        "possible",
+        "slots for so many CPUs, CPU 0 included; disabled ones get what is left",
+    ),
+    (
+        "require",
+        "how many CPUs must run for success: all, a number, or any",
+    ),
+    (
+        "madt",
+        "where the list of CPUs comes from: firmware, or module (see --module)",
+    ),
     ("after", "what follows the report: exit, or halt to idle"),
     (
         "test",
@@ -156,6 +173,10 @@ struct MachineOptions {
     /// The kernel's command line; may be given several times
     #[arg(long, value_name = "KEY=VALUE ...", long_help = append_help())]
     append: Vec<String>,
+
+    /// Load FILE beside the kernel; with `madt=module` the kernel takes its list of CPUs from it
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
 
     /// A further argument for QEMU; may be given several times
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
@@ -288,6 +309,7 @@ impl MachineOptions {
             smp: self.smp,
             memory: self.memory,
             command_line: self.append.join(" "),
+            module: self.module,
             further: self.qemu_arg,
         };
         Ok(machine)

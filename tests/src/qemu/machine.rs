@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fmt,
     os::fd::{AsRawFd, BorrowedFd},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::smp::Smp;
@@ -81,6 +81,8 @@ pub struct Machine {
     pub memory: Option<String>,
     /// The kernel's command line.
     pub command_line: String,
+    /// A file that is loaded beside the kernel, for it to read.
+    pub module: Option<PathBuf>,
     /// Further arguments for QEMU, last.
     pub further: Vec<String>,
 }
@@ -95,6 +97,7 @@ impl Machine {
             smp: smp.into(),
             memory: None,
             command_line: String::new(),
+            module: None,
             further: Vec::new(),
         }
     }
@@ -123,6 +126,12 @@ impl Machine {
             self.command_line.push(' ');
         }
         self.command_line.push_str(keys);
+        self
+    }
+
+    /// With a file loaded beside the kernel. It must be there until QEMU has ended.
+    pub fn module(mut self, file: impl Into<PathBuf>) -> Self {
+        self.module = Some(file.into());
         self
     }
 
@@ -162,6 +171,9 @@ impl Machine {
         line.option("-mon", "chardev=qmp,mode=control");
         line.option("-kernel", kernel.as_os_str());
         line.option("-append", self.command_line.as_str());
+        if let Some(module) = &self.module {
+            line.option("-initrd", module);
+        }
         line.0.extend(self.further.iter().map(OsString::from));
         line.0
     }
@@ -302,6 +314,13 @@ mod tests {
             line.contains("-machine microvm,auto-kernel-cmdline=off"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn a_module_is_what_qemu_calls_an_initial_ram_disk() {
+        assert!(!line(&Machine::new(1)).contains("-initrd"));
+        let with_module = Machine::new(1).module("madt.bin");
+        assert!(line(&with_module).contains("-initrd madt.bin"));
     }
 
     #[test]

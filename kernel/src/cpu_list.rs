@@ -1,0 +1,119 @@
+//! The list of CPUs that a run goes by, and what is to be told of its flaws.
+//!
+//! Where there is no list, the boot processor is the whole machine: it runs, and the policy of
+//! `require=` says whether that is enough.
+
+#![forbid(unsafe_code)]
+
+use alloc::{
+    borrow::ToOwned,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt::Display;
+
+use reveille_smp::{
+    cpu::ApicId,
+    madt::{Madt, Processor},
+};
+
+/// The CPUs as they are listed.
+pub struct CpuList(Result<Madt, String>);
+
+impl CpuList {
+    /// The list in a MADT's bytes, or none for this reason.
+    pub fn parse(table: Result<Vec<u8>, impl Display>) -> Self {
+        let bytes = match table {
+            Ok(bytes) => bytes,
+            Err(error) => return Self(Err(error.to_string())),
+        };
+        Self(Madt::parse(&bytes).map_err(|error| error.to_string()))
+    }
+
+    /// The CPUs in the table's order.
+    pub fn processors(&self) -> &[Processor] {
+        self.0.as_ref().map_or(&[], |madt| &madt.processors)
+    }
+
+    /// OEM and table id, which name the machine.
+    pub fn oem(&self) -> String {
+        self.0
+            .as_ref()
+            .map_or_else(|_| "unknown".to_owned(), |madt| madt.oem.clone())
+    }
+
+    /// Why there is no list.
+    pub fn unlisted(&self) -> Option<&str> {
+        self.0.as_ref().err().map(String::as_str)
+    }
+
+    /// What is wrong with the list, for people.
+    pub fn flaws(&self, bsp: ApicId) -> Vec<String> {
+        let madt = match &self.0 {
+            Ok(madt) => madt,
+            Err(why) => return Vec::from([format!("{why}; only the CPU that booted is known")]),
+        };
+        let is_listed = |id| madt.processors.iter().any(|cpu| cpu.apic_id == id);
+        let bsp_missing = (!is_listed(bsp))
+            .then(|| format!("the MADT does not list the CPU that booted, APIC {bsp}"));
+        let defect = madt.defect.map(|defect| defect.to_string());
+        defect.into_iter().chain(bsp_missing).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acpi::MadtError;
+
+    const BSP: ApicId = ApicId(3);
+
+    fn table(id: u8) -> Vec<u8> {
+        let mut table = b"APIC\x34\0\0\0\x03\0REVEILTESTTABL".to_vec();
+        table.resize(44, 0);
+        table.extend([0, 8, 0, id, 1, 0, 0, 0]);
+        table[9] = table.iter().fold(0u8, |sum, byte| sum.wrapping_sub(*byte));
+        table
+    }
+
+    fn parse(bytes: Vec<u8>) -> CpuList {
+        CpuList::parse(Ok::<_, MadtError>(bytes))
+    }
+
+    #[test]
+    fn a_good_list_has_no_flaws() {
+        let list = parse(table(3));
+        assert_eq!(list.processors().len(), 1);
+        assert_eq!(list.oem(), "REVEIL TESTTABL");
+        assert_eq!(list.unlisted(), None);
+        assert_eq!(list.flaws(BSP), [""; 0]);
+    }
+
+    #[test]
+    fn each_flaw_of_a_list_is_told() {
+        let mut flawed = table(4);
+        flawed[9] ^= 1;
+        let flaws = parse(flawed).flaws(BSP);
+        assert!(flaws[0].contains("add up to"), "{flaws:?}");
+        assert!(
+            flaws[1].contains("does not list the CPU that booted, APIC 3"),
+            "{flaws:?}"
+        );
+        assert_eq!(flaws.len(), 2);
+    }
+
+    #[test]
+    fn without_a_list_there_are_no_cpus_and_a_reason() {
+        let missing = CpuList::parse(Err(MadtError::Missing));
+        for list in [missing, parse(Vec::new())] {
+            assert_eq!(list.processors(), []);
+            assert_eq!(list.oem(), "unknown");
+            let why = list.unlisted().unwrap();
+            assert_eq!(
+                list.flaws(BSP),
+                [format!("{why}; only the CPU that booted is known")]
+            );
+        }
+    }
+}
