@@ -3,7 +3,10 @@
 
 use core::fmt;
 
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use crate::{
     explain::Explanations,
@@ -63,20 +66,29 @@ const LONGEST_SHOWN: usize = 8;
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "                     ms from the first INIT to")?;
+        let widths = Widths::of(self.0);
+        let Widths { apic, place } = widths;
+        writeln!(f, "{:>1$}ms from the first INIT to", "", apic + place + 7)?;
         writeln!(
             f,
-            " cpu   apic place      sipi  real  long alive online sipis polls outcome"
+            " cpu {:>apic$} {:<place$}   sipi  real  long alive online sipis polls outcome",
+            "apic", "place",
         )?;
         for alike in self.0.chunk_by(are_alike) {
             match alike {
                 [first, hidden @ .., last] if alike.len() > LONGEST_SHOWN => {
-                    row(f, first)?;
+                    row(f, first, widths)?;
                     let count = alloc::format!("({} more like these)", hidden.len());
-                    writeln!(f, "{:>4} {:>6} {count:<52} {}", "...", "...", first.outcome)?;
-                    row(f, last)?;
+                    writeln!(
+                        f,
+                        " ... {:>apic$} {count:<1$} {2}",
+                        "...",
+                        place + TIMES_WIDTH,
+                        first.outcome
+                    )?;
+                    row(f, last, widths)?;
                 }
-                _ => alike.iter().try_for_each(|cpu| row(f, cpu))?,
+                _ => alike.iter().try_for_each(|cpu| row(f, cpu, widths))?,
             }
         }
         Explanations(self.0).fmt(f)
@@ -92,19 +104,46 @@ fn are_alike(a: &Cpu, b: &Cpu) -> bool {
     a.outcome == b.outcome && left_no_trace(a) && left_no_trace(b)
 }
 
-fn row(f: &mut fmt::Formatter<'_>, cpu: &Cpu) -> fmt::Result {
+/// What lies between the place and the outcome.
+const TIMES_WIDTH: usize = 44;
+
+/// The widths of the columns that a strange id would break.
+#[derive(Clone, Copy)]
+struct Widths {
+    apic: usize,
+    place: usize,
+}
+
+impl Widths {
+    fn of(cpus: &[Cpu]) -> Self {
+        let apic = cpus.iter().map(|cpu| cpu.apic_id.to_string().len());
+        let place = cpus.iter().filter_map(place).map(|place| place.len());
+        Self {
+            apic: apic.max().unwrap_or_default().max(6),
+            place: place.max().unwrap_or_default().max(8),
+        }
+    }
+}
+
+/// Package, core and thread.
+fn place(cpu: &Cpu) -> Option<String> {
+    let (package, core, thread) = (cpu.package?, cpu.core?, cpu.thread?);
+    Some(alloc::format!("{package}/{core}/{thread}"))
+}
+
+fn row(f: &mut fmt::Formatter<'_>, cpu: &Cpu, widths: Widths) -> fmt::Result {
+    let Widths {
+        apic: apic_width,
+        place: place_width,
+    } = widths;
     let time = |nanos: Option<u64>| Optional(nanos.map(|nanos| Millis { nanos }));
-    let place = cpu.package.zip(cpu.core).zip(cpu.thread);
-    let place = Optional(
-        place.map(|((package, core), thread)| alloc::format!("{package}/{core}/{thread}")),
-    );
     let is_ap = cpu.sipis > 0;
     writeln!(
         f,
-        "{:>4} {:>6} {:<8} {:>6}{:>6}{:>6}{:>6}{:>7} {:>5} {:>5} {}",
+        "{:>4} {:>apic_width$} {:<place_width$} {:>6}{:>6}{:>6}{:>6}{:>7} {:>5} {:>5} {}",
         Optional(cpu.cpu),
         cpu.apic_id,
-        place,
+        Optional(place(cpu)),
         time(cpu.sipi_ns),
         time(cpu.real_ns),
         time(cpu.long_ns),
@@ -223,8 +262,6 @@ pub fn median(values: &mut [u64]) -> Option<u64> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use alloc::string::ToString;
-
     use super::*;
     use crate::{
         cpu::{ApicId, CpuIndex},
@@ -286,6 +323,20 @@ mod tests {
             end(lines[1], "polls"),
             end(lines[2], "    3 stuck") - " stuck".len()
         );
+    }
+
+    #[test]
+    fn strange_ids_widen_their_columns_and_nothing_leaves_its_own() {
+        let mut strange = cpu(Some(4), Outcome::NeverStarted);
+        strange.apic_id = ApicId(u32::MAX - 1);
+        strange.package = Some(1_073_741_823);
+        let table = Table(&[cpu(Some(1), Outcome::Online), strange]).to_string();
+        let lines: Vec<_> = table.lines().collect();
+        let end = |line: &str, word: &str| line.find(word).unwrap() + word.len();
+        for (head, first, second) in [("apic", "     7", "4294967294"), ("real", "1.50", "1.50")] {
+            assert_eq!(end(lines[1], head), end(lines[2], first), "{table}");
+            assert_eq!(end(lines[1], head), end(lines[3], second), "{table}");
+        }
     }
 
     #[test]

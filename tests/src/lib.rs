@@ -3,7 +3,8 @@
 //!
 //! The way of a boot: [`kernel`] builds the image, [`qemu::machine`] writes the command line,
 //! [`qemu::process`] starts QEMU and ends it for certain, [`guest`] follows the run, [`outcome`]
-//! says what it ended as, and [`records`] what the guest measured. [`cli`] is the command
+//! says what it ended as, and [`records`] what the guest measured. [`madt`] makes lists of CPUs
+//! for it, right and wrong. [`cli`] is the command
 //! `cargo xtask` on top, and the scenarios in `tests/` use the same parts.
 
 #![deny(unsafe_code)]
@@ -13,6 +14,7 @@ pub mod cli;
 pub mod guest;
 pub mod interrupt;
 pub mod kernel;
+pub mod madt;
 pub mod outcome;
 pub mod qemu;
 pub mod records;

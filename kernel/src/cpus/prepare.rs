@@ -44,14 +44,14 @@ use super::{
     steps,
 };
 
-/// Heap that is kept for what does not depend on the number of CPUs, with room for blocks that
-/// double as they grow.
+/// Heap that is kept for what does not depend on the number of CPUs.
 const HEAP_RESERVE: usize = 512 << 10;
-/// Heap for the record of a CPU of the plan and for its line, whether it is woken or not.
-const HEAP_A_RECORD: usize = 1 << 10;
+/// Heap for the record of a CPU of the plan, whether it is woken or not: 250 bytes with its reason
+/// (measured), and some to spare.
+const HEAP_A_RECORD: usize = 320;
 /// Heap for all that an AP takes behind its area: slot, context, executor, inbox, landing, its
-/// task on the BSP, and its report.
-const HEAP_AN_AP: usize = 8 << 10;
+/// task on the BSP, and its report. Together less than 3 KiB (measured), and some to spare.
+const HEAP_AN_AP: usize = 4 << 10;
 
 /// The CPUs, ready to be brought up.
 pub struct Cpus {
