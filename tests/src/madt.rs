@@ -40,6 +40,11 @@ impl Default for Madt {
 }
 
 impl Madt {
+    /// Any bytes in place of a table.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// CPUs that are there and enabled, by entries of type 0.
     pub fn of(ids: impl IntoIterator<Item = u8>) -> Self {
         let each = ids.into_iter();

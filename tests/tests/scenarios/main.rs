@@ -10,6 +10,7 @@ mod boot;
 mod boots;
 mod command;
 mod command_line;
+mod hostile_madt;
 mod hostile_tables;
 mod late;
 // It looks for processes in /proc and waits for their end by pidfd.
@@ -17,6 +18,7 @@ mod late;
 mod left_behind;
 mod machine_check;
 mod outside;
+mod selection;
 mod slow;
 mod strategies;
 mod stuck;

@@ -1,6 +1,7 @@
 //! The same on machines, or so often, that it takes a while.
 
 mod kvm;
+mod many_listed;
 
 use reveille_tests::qemu::machine::Machine;
 

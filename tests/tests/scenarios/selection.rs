@@ -1,0 +1,140 @@
+//! Who is woken, who has a slot, and how many are enough, as the kernel's command line says.
+
+use reveille_smp::outcome::Outcome as CpuOutcome;
+use reveille_tests::{
+    guest::Ended,
+    madt::Madt,
+    outcome::Outcome,
+    qemu::machine::{Accel, Machine},
+};
+
+use crate::{boot::boot, hostile_madt::boot_with};
+
+fn machine() -> Machine {
+    Machine::new(6).accel(Accel::Icount)
+}
+
+/// The numbers of the CPUs with this outcome.
+fn numbers(ended: &Ended, outcome: CpuOutcome) -> Vec<u32> {
+    let cpus = ended.records.cpus().expect("all records are whole");
+    let alike = cpus.into_iter().filter(|cpu| cpu.outcome == outcome);
+    alike.filter_map(|cpu| cpu.cpu).map(|cpu| cpu.0).collect()
+}
+
+/// Boots six CPUs with these keys, of which these come online; the others have this line.
+fn selects(keys: &str, online: &[u32], skipped: &[u32], line: &str) {
+    let ended = boot(&machine().append(keys));
+    assert_eq!(ended.outcome, Outcome::Ok, "{keys}");
+    assert_eq!(numbers(&ended, CpuOutcome::Online), online, "{keys}");
+    assert_eq!(numbers(&ended, CpuOutcome::Skipped), skipped, "{keys}");
+    let mut lines = ended.console.lines();
+    assert!(lines.any(|told| told == line), "{keys}: no line `{line}`");
+    let bringup = ended.records.bringup().expect("round 0");
+    assert_eq!(bringup.aps as usize, online.len(), "{keys}");
+}
+
+fn failure(machine: &Machine) -> String {
+    match boot(machine).outcome {
+        Outcome::Failed(reason) => reason,
+        other => panic!("it ended as {other:?}"),
+    }
+}
+
+#[test]
+fn maxcpus_leaves_out_the_highest() {
+    let line = "CPUs 3-5 (APIC 3-5): skipped; maxcpus= allows no more CPUs";
+    selects("maxcpus=3", &[1, 2], &[3, 4, 5], line);
+}
+
+#[test]
+fn maxcpus_1_leaves_the_bsp_alone_and_that_is_a_success() {
+    let line = "CPUs 1-5 (APIC 1-5): skipped; maxcpus= allows no more CPUs";
+    selects("maxcpus=1", &[], &[1, 2, 3, 4, 5], line);
+}
+
+#[test]
+fn cpus_leaves_out_whom_it_does_not_name() {
+    let line = "CPUs 1,4 (APIC 1,4): skipped; cpus= does not name it";
+    selects("cpus=2-3,5", &[2, 3, 5], &[1, 4], line);
+}
+
+#[test]
+fn cpus_that_are_named_are_measured_like_all() {
+    let ended = boot(&machine().append("cpus=2-3,5 bench=2"));
+    assert_eq!(ended.outcome, Outcome::Ok);
+    assert!(ended.console.contains("2 rounds: "), "no comparison");
+}
+
+#[test]
+fn a_number_that_no_cpu_has_fails_the_run_and_is_named() {
+    let reason = failure(&machine().append("cpus=1,5-7,4294967295"));
+    assert_eq!(
+        reason,
+        "cpus= names CPUs 6-7,4294967295, and there are none so numbered; the numbers are 0-5"
+    );
+}
+
+#[test]
+fn possible_below_the_enabled_cpus_leaves_those_without_a_slot_out() {
+    let line = "CPUs 4-5 (APIC 4-5): skipped; possible= leaves no slot for it";
+    selects("possible=4", &[1, 2, 3], &[4, 5], line);
+}
+
+#[test]
+fn possible_beyond_the_enabled_cpus_gives_disabled_ones_a_number_and_wakes_nobody() {
+    let madt = Madt::of([0, 1, 2]).local_apic(9, 0).local_apic(3, 1);
+    for (possible, number) in [(4, vec![]), (5, vec![4]), (9, vec![4])] {
+        let keys = format!("possible={possible} bench=1");
+        let ended = boot_with(&madt, machine().append(&keys));
+        assert_eq!(ended.outcome, Outcome::Ok);
+        assert_eq!(numbers(&ended, CpuOutcome::Online), [1, 2, 3]);
+        assert_eq!(numbers(&ended, CpuOutcome::Disabled), number, "{keys}");
+        assert!(ended.console.contains("bring-up: 3 of 3 APs online"));
+    }
+}
+
+#[test]
+fn require_decides_whether_those_that_run_are_enough() {
+    // Six CPUs run, and a seventh is listed and does not exist.
+    let madt = Madt::of(0..7);
+    let boot = |require: &str| {
+        let keys = format!("alive-timeout=200 require={require}");
+        let ended = boot_with(&madt, machine().append(&keys));
+        let line = "CPU 6 (APIC 6): never-started; ";
+        assert!(ended.console.lines().any(|told| told.starts_with(line)));
+        ended.outcome
+    };
+    for enough in ["any", "1", "6"] {
+        assert_eq!(boot(enough), Outcome::Ok, "require={enough}");
+    }
+    let first = "first CPU 6 (APIC 6): never-started";
+    assert_eq!(
+        boot("7"),
+        Outcome::Failed(format!(
+            "6 CPUs run of the 7 that are required; {first}; require=7"
+        ))
+    );
+    assert_eq!(
+        boot("all"),
+        Outcome::Failed(format!(
+            "1 of 6 APs did not come online; {first}; require=all"
+        ))
+    );
+}
+
+#[test]
+fn more_than_there_are_can_be_required_and_is_not_met() {
+    let reason = failure(&machine().append("require=7"));
+    assert_eq!(reason, "6 CPUs run of the 7 that are required; require=7");
+}
+
+#[test]
+fn a_selection_that_means_nothing_is_refused() {
+    for word in ["maxcpus=0", "cpus=3-1", "possible=0", "require=most"] {
+        let reason = failure(&machine().append(word));
+        assert!(
+            reason.contains(&format!("`{word}` has a value")),
+            "{reason}"
+        );
+    }
+}
