@@ -9,8 +9,7 @@ use tempfile::NamedTempFile;
 /// Bytes before the entries: the header of every ACPI table, the address of the APICs, and flags.
 pub const FIXED: usize = 44;
 
-/// Where the header has the table's length, and its checksum.
-const LENGTH: usize = 4;
+/// Where the header has the checksum.
 const CHECKSUM: usize = 9;
 
 /// Entry types.
@@ -22,29 +21,21 @@ pub const ENABLED: u32 = 1 << 0;
 /// It cannot be used yet, and can be added while the system runs.
 pub const ONLINE_CAPABLE: u32 = 1 << 1;
 
-/// A table in the making. What is added keeps its length and checksum right; what is bent behind
-/// that stays bent.
-#[derive(Clone, Debug)]
-pub struct Madt(Vec<u8>);
-
-impl Default for Madt {
-    fn default() -> Self {
-        let mut bytes = b"APIC\0\0\0\0\x03\0REVEILHOSTILE ".to_vec();
-        bytes.resize(FIXED, 0);
-        // Where every PC has them (SDM volume 3, "Local APIC Status and Location").
-        bytes[36..40].copy_from_slice(&0xfee0_0000_u32.to_le_bytes());
-        let mut madt = Self(bytes);
-        madt.seal();
-        madt
-    }
+/// A table in the making. Length and checksum are right unless they are bent.
+#[derive(Clone, Debug, Default)]
+pub struct Madt {
+    entries: Vec<u8>,
+    /// What the header says, if not the truth.
+    length: Option<u32>,
+    /// What the bytes add up to, instead of 0.
+    sum: u8,
+    /// Where the table is cut off.
+    end: Option<usize>,
+    /// In place of `APIC`.
+    signature: Option<[u8; 4]>,
 }
 
 impl Madt {
-    /// Any bytes in place of a table.
-    pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-
     /// CPUs that are there and enabled, by entries of type 0.
     pub fn of(ids: impl IntoIterator<Item = u8>) -> Self {
         let each = ids.into_iter();
@@ -69,55 +60,54 @@ impl Madt {
 
     /// Adds any bytes as an entry.
     pub fn entry(mut self, bytes: &[u8]) -> Self {
-        self.0.extend_from_slice(bytes);
-        self.seal();
+        self.entries.extend_from_slice(bytes);
         self
     }
 
-    /// Makes the checksum wrong.
+    /// With another signature.
+    pub fn with_signature(mut self, signature: [u8; 4]) -> Self {
+        self.signature = Some(signature);
+        self
+    }
+
+    /// With a wrong checksum: all bytes add up to 1.
     pub fn with_wrong_checksum(mut self) -> Self {
-        self.0[CHECKSUM] = self.0[CHECKSUM].wrapping_add(1);
+        self.sum = 1;
         self
     }
 
-    /// Makes the header say another length; the checksum is right for the bytes that are there.
+    /// With a header that says another length. The checksum is right for the bytes that are there.
     pub fn with_length(mut self, length: u32) -> Self {
-        self.0[LENGTH..LENGTH + 4].copy_from_slice(&length.to_le_bytes());
-        self.make_checksum_right();
+        self.length = Some(length);
         self
     }
 
-    /// Cuts the table off behind so many bytes, and changes nothing before.
-    pub fn truncated(mut self, length: usize) -> Self {
-        self.0.truncate(length);
+    /// Cut off behind so many bytes; what is before is as if it were whole.
+    pub fn truncated(mut self, end: usize) -> Self {
+        self.end = Some(end);
         self
     }
 
     /// The bytes of the table.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.signature.unwrap_or(*b"APIC").to_vec();
+        let length = (FIXED + self.entries.len()) as u32;
+        bytes.extend(self.length.unwrap_or(length).to_le_bytes());
+        // Revision, checksum, and who made it.
+        bytes.extend(b"\x03\0REVEILHOSTILE ");
+        bytes.resize(FIXED, 0);
+        bytes.extend(&self.entries);
+        let sum = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+        bytes[CHECKSUM] = self.sum.wrapping_sub(sum);
+        bytes.truncate(self.end.unwrap_or(bytes.len()));
+        bytes
     }
 
     /// The table as a file, which is gone when the value is.
     pub fn file(&self) -> Result<NamedTempFile> {
         let mut file = NamedTempFile::new()?;
-        file.write_all(&self.0)?;
+        file.write_all(&self.bytes())?;
         Ok(file)
-    }
-
-    fn seal(&mut self) {
-        let length = self.0.len() as u32;
-        self.0[LENGTH..LENGTH + 4].copy_from_slice(&length.to_le_bytes());
-        self.make_checksum_right();
-    }
-
-    fn make_checksum_right(&mut self) {
-        self.0[CHECKSUM] = 0;
-        let sum = self
-            .0
-            .iter()
-            .fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
-        self.0[CHECKSUM] = sum.wrapping_neg();
     }
 }
 
@@ -132,7 +122,7 @@ mod tests {
         let table = Madt::of([0, 2])
             .x2apic(0x1234, ENABLED)
             .local_apic(4, ONLINE_CAPABLE);
-        let read = madt::Madt::parse(table.bytes()).expect("it is a MADT");
+        let read = madt::Madt::parse(&table.bytes()).expect("it is a MADT");
         assert_eq!((read.oem.as_str(), read.defect), ("REVEIL HOSTILE", None));
         let processor = |id, enabled| madt::Processor {
             apic_id: ApicId(id),
@@ -153,7 +143,7 @@ mod tests {
     #[test]
     fn what_is_bent_is_bent() {
         let defect = |madt: Madt| {
-            let read = madt::Madt::parse(madt.bytes()).expect("it is a MADT");
+            let read = madt::Madt::parse(&madt.bytes()).expect("it is a MADT");
             read.defect.expect("it has a defect").to_string()
         };
         assert!(defect(Madt::of([1]).with_wrong_checksum()).contains("add up to 0x1"));

@@ -96,12 +96,8 @@ fn what_is_too_short_to_be_a_table_leaves_the_bsp_alone_and_fails_the_run() {
 
 #[test]
 fn a_table_that_is_no_madt_leaves_the_bsp_alone_and_the_policy_decides() {
-    let other = || {
-        let mut facp = Madt::default().bytes().to_vec();
-        facp[..4].copy_from_slice(b"FACP");
-        Madt::from_bytes(facp)
-    };
-    let ended = boot_with(&other(), machine());
+    let other = Madt::of(0..4).with_signature(*b"FACP");
+    let ended = boot_with(&other, machine());
     assert!(
         matches!(ended.outcome, Outcome::Failed(_)),
         "{:?}",
@@ -114,7 +110,7 @@ fn a_table_that_is_no_madt_leaves_the_bsp_alone_and_the_policy_decides() {
     );
     assert_eq!(cpus(&ended).len(), 1);
     for enough in ["require=any", "require=1"] {
-        let ended = boot_with(&other(), machine().append(enough));
+        let ended = boot_with(&other, machine().append(enough));
         assert_eq!(ended.outcome, Outcome::Ok, "{enough}");
     }
 }
