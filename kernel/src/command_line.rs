@@ -335,8 +335,8 @@ mod tests {
     use core::num::NonZeroU32;
 
     use super::{
-        After, KEYS, MadtSource, OptionError, Options, Order, Problem, Require, Selection, Strategy,
-        TEST_HOOKS, TestHook,
+        After, KEYS, MadtSource, OptionError, Options, Order, Problem, Require, Selection,
+        Strategy, TEST_HOOKS, TestHook,
     };
 
     fn problem(command_line: &str) -> (String, Problem) {
