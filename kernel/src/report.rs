@@ -4,9 +4,10 @@ use alloc::{string::String, vec::Vec};
 
 use reveille_smp::{
     bringup::Round,
-    cpu::CpuIndex,
+    cpu::{ApicId, CpuIndex},
     plan::{Planned, Role},
     record::{self, ExitStatus, Record},
+    strategy::Strategy,
 };
 
 use crate::{records::RecordChannel, topology::Topology};
@@ -44,6 +45,12 @@ pub fn cpus(plan: &[Planned], round: &Round, topology: Topology) -> Vec<record::
             .binary_search_by_key(&cpu, |report| report.cpu);
         at.ok().map(|at| &round.reports[at])
     };
+    // A broadcast wakes those too whom the plan leaves out. They park, and are no strangers.
+    let is_left_out = |id: ApicId| {
+        let mut left_out = plan.iter().filter(|planned| !planned.has_slot());
+        round.strategy == Strategy::Broadcast && left_out.any(|planned| planned.apic_id == id)
+    };
+    let stranger = round.stranger_record();
     plan.iter()
         .map(|planned| {
             let place = topology.place(planned.apic_id);
@@ -52,6 +59,6 @@ pub fn cpus(plan: &[Planned], round: &Round, topology: Topology) -> Vec<record::
                 _ => planned.unwoken_record(place),
             }
         })
-        .chain(round.stranger_record())
+        .chain(stranger.filter(|stranger| !is_left_out(stranger.apic_id)))
         .collect()
 }

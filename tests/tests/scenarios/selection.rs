@@ -53,6 +53,12 @@ fn maxcpus_1_leaves_the_bsp_alone_and_that_is_a_success() {
 }
 
 #[test]
+fn a_broadcast_wakes_those_left_out_too_and_they_are_no_strangers() {
+    let line = "CPUs 3-5 (APIC 3-5): skipped; maxcpus= allows no more CPUs";
+    selects("maxcpus=3 bringup=broadcast", &[1, 2], &[3, 4, 5], line);
+}
+
+#[test]
 fn cpus_leaves_out_whom_it_does_not_name() {
     let line = "CPUs 1,4 (APIC 1,4): skipped; cpus= does not name it";
     selects("cpus=2-3,5", &[2, 3, 5], &[1, 4], line);
