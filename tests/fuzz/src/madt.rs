@@ -2,14 +2,19 @@
 //!
 //! The bytes are the table. It is walked as it is, and once more with the checksum set right, which
 //! no mutation would hit. What stood in the checksum's place chooses the BSP, listed or not, and
-//! the APIC mode that the plan is made for.
+//! the APIC mode that the plan is made for; the first two letters of the OEM's id say how many CPUs
+//! are wanted and how many have slots, if not zero.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+};
 
 use reveille_smp::{
     cpu::{ApicId, CpuIndex, Place},
     madt::{Madt, Processor},
-    plan::{Planned, Role, plan},
+    plan::{Planned, Role, Skip, plan},
+    selection::Selection,
 };
 
 /// Bytes before the first entry: the header (36), the APIC's address and the flags (ACPI 6.5,
@@ -20,6 +25,8 @@ const SHORTEST_CPU: usize = 8;
 /// Where the table's length stands, and its checksum.
 const LENGTH: std::ops::Range<usize> = 4..8;
 const CHECKSUM: usize = 9;
+/// The OEM's id.
+const OEM_ID: usize = 10;
 /// The greatest id that an APIC in xAPIC mode can address.
 const XAPIC_LIMIT: ApicId = ApicId(254);
 /// How many places a table is cut at.
@@ -38,8 +45,15 @@ pub fn check(bytes: &[u8]) -> bool {
         check_walk(&sealed, &madt);
         check_cuts(&sealed, &madt);
         let (bsp, x2apic) = choose(bytes[CHECKSUM], &madt.processors);
-        let plan = plan(&madt.processors, bsp, x2apic);
+        let wanted = |at: usize| NonZeroU32::new(bytes[OEM_ID + at].into());
+        let selection = Selection {
+            max_cpus: wanted(0),
+            cpus: None,
+            possible: wanted(1),
+        };
+        let plan = plan(&madt.processors, bsp, x2apic, &selection).expect("no CPU is named");
         check_plan(&madt.processors, bsp, x2apic, &plan);
+        check_selection(&selection, &plan);
     }
     raw.is_ok()
 }
@@ -87,8 +101,7 @@ fn check_cuts(table: &[u8], whole: &Madt) {
     let entries = table.len() - FIXED;
     for cut in 0..CUTS {
         let cut = &table[..FIXED + entries * cut / CUTS];
-        // A break that leaves the stated length whole makes the checksum count.
-        let Ok(part) = Madt::parse(cut) else { continue };
+        let part = Madt::parse(cut).expect("its fixed part is whole");
         assert!(
             whole.processors.starts_with(&part.processors),
             "cut to {} bytes, it lists {:?}",
@@ -127,15 +140,35 @@ fn check_plan(listed: &[Processor], bsp: ApicId, x2apic: bool, plan: &[Planned])
             Role::Bsp => assert_eq!(planned.apic_id, bsp, "there is one BSP"),
             Role::Ap => assert!(enabled == Some(&true) && reachable && planned.cpu.is_some()),
             Role::Skipped(skip) => {
-                assert!(enabled == Some(&true) && !reachable && planned.cpu.is_some());
+                assert!(enabled == Some(&true) && planned.cpu.is_some());
+                assert_eq!(skip == Skip::BeyondXapic, !reachable);
                 assert!(!skip.reason().is_empty());
             }
-            Role::Disabled => assert!(enabled == Some(&false) && planned.cpu.is_none()),
+            Role::Disabled { .. } => {
+                assert!(enabled == Some(&false) && (reachable || planned.cpu.is_none()));
+            }
         }
         let record = planned.unwoken_record(Place::default());
-        assert_eq!(
-            record.reason.is_some(),
-            matches!(planned.role, Role::Ap | Role::Skipped(_))
-        );
+        assert_eq!(record.reason.is_none(), planned.role == Role::Bsp);
+    }
+}
+
+/// No more CPUs run, and no more have slots, than the selection allows; and whoever is left out for
+/// that finds the bound reached.
+fn check_selection(selection: &Selection, plan: &[Planned]) {
+    let count = |is_counted: fn(&Planned) -> bool| {
+        1 + plan.iter().filter(|planned| is_counted(planned)).count() as u32
+    };
+    let running = count(|planned| planned.role == Role::Ap);
+    let slots = count(Planned::has_slot);
+    for (most, taken, skip) in [
+        (selection.max_cpus, running, Skip::MaxCpus),
+        (selection.possible, slots, Skip::NoSlot),
+    ] {
+        let left_out = plan
+            .iter()
+            .any(|planned| planned.role == Role::Skipped(skip));
+        assert!(most.is_none_or(|most| taken <= most.get()));
+        assert!(!left_out || most.is_some_and(|most| taken == most.get()));
     }
 }
