@@ -4,15 +4,15 @@
 use core::{arch::global_asm, mem::offset_of, slice};
 
 use crate::{
-    Mode, PAGE_SIZE,
+    Mode, PAGE_SIZE, fault,
     landing::{LANDING_SHIFT, Landing},
     mailbox::{EVIDENCE_LEN, Mailbox},
 };
 
-/// What an AP writes as evidence in real mode.
-pub(crate) const REAL_MODE: u8 = 1;
-/// What it writes in long mode.
-const LONG_MODE: u8 = 2;
+/// The bit of evidence that an AP sets in real mode.
+pub(crate) const REAL_MODE: u8 = 1 << 0;
+/// The one that it sets in long mode.
+pub(crate) const LONG_MODE: u8 = 1 << 1;
 
 /// Selector of the 64-bit code segment in the code page's GDT.
 pub(crate) const CODE_SELECTOR: u16 = 0x08;
@@ -43,8 +43,18 @@ global_asm!(
     EVIDENCE_MASK = const EVIDENCE_LEN - 1,
     REAL_MODE = const REAL_MODE,
     LONG_MODE = const LONG_MODE,
+    FAULT_SILENT = const fault::SILENT,
+    FAULT_REAL_MODE = const fault::REAL_MODE,
+    FAULT_LONG_MODE = const fault::LONG_MODE,
+    FAULT_TWICE = const fault::TWICE,
+    FAULT_WRONG_ID = const fault::WRONG_ID,
+    FAULT_LATE = const fault::LATE,
+    FAULT_KIND_BITS = const fault::KIND_BITS,
+    FAULT_DELAY_SHIFT = const fault::DELAY_SHIFT,
+    FAULT_TURNS_A_LOOK = const fault::TURNS_A_LOOK,
     LANDING_SHIFT = const LANDING_SHIFT,
     LANDING_APIC_ID = const offset_of!(Landing, apic_id),
+    LANDING_FAULT = const offset_of!(Landing, fault),
     LANDING_STATE = const offset_of!(Landing, state),
     LANDING_STACK_TOP = const offset_of!(Landing, stack_top),
     LANDING_ARGUMENT = const offset_of!(Landing, argument),

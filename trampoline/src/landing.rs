@@ -8,6 +8,8 @@ use core::{fmt, mem::size_of, sync::atomic::AtomicU32};
 pub struct Landing {
     /// The id that the AP reads from its APIC.
     pub(crate) apic_id: u32,
+    /// The fault on demand that strikes here, or zero (`fault.rs`).
+    pub(crate) fault: AtomicU32,
     /// The word through which the slot is claimed.
     pub(crate) state: &'static AtomicU32,
     /// The end of its stack.
@@ -31,6 +33,7 @@ impl Landing {
     ) -> Self {
         Self {
             apic_id,
+            fault: AtomicU32::new(0),
             state,
             stack_top,
             argument,
@@ -102,6 +105,13 @@ impl Directory {
 
     pub(crate) fn landings(self) -> &'static [Landing] {
         self.0
+    }
+
+    pub(crate) fn find(self, apic_id: u32) -> Option<&'static Landing> {
+        let index = self
+            .0
+            .binary_search_by_key(&apic_id, |landing| landing.apic_id);
+        self.0.get(index.ok()?)
     }
 }
 

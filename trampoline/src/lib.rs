@@ -18,6 +18,7 @@
 #![no_std]
 
 mod code;
+mod fault;
 mod landing;
 mod mailbox;
 
@@ -27,6 +28,7 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+pub use fault::{Fault, FaultError};
 pub use landing::{Directory, DirectoryError, Landing};
 use mailbox::Mailbox;
 
@@ -164,16 +166,48 @@ impl Trampoline {
 
     /// How far an AP with this id seems to have come since [`forget`](Self::forget).
     pub fn evidence(&self, apic_id: u32) -> Evidence {
-        match self.mailbox.evidence(apic_id).load(Ordering::Acquire) {
-            0 => Evidence::None,
-            code::REAL_MODE => Evidence::RealMode,
-            _ => Evidence::LongMode,
+        let byte = self.mailbox.evidence(apic_id).load(Ordering::Acquire);
+        if byte & code::LONG_MODE != 0 {
+            Evidence::LongMode
+        } else if byte & code::REAL_MODE != 0 {
+            Evidence::RealMode
+        } else {
+            Evidence::None
         }
     }
 
     /// Wipes the evidence that an AP with this id left.
     pub fn forget(&self, apic_id: u32) {
-        self.mailbox.evidence(apic_id).store(0, Ordering::Relaxed);
+        self.mailbox
+            .evidence(apic_id)
+            .fetch_and(fault::IN_REAL_MODE, Ordering::Relaxed);
+    }
+
+    /// Lets the AP with this id fail whenever it comes, from its next start on, or no more. One
+    /// that is on its way meanwhile does the one or the other.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultError`] when `directory`, in which the AP is to land, makes the fault impossible.
+    pub fn set_fault(
+        &self,
+        directory: Directory,
+        apic_id: u32,
+        fault: Option<Fault>,
+    ) -> Result<(), FaultError> {
+        let landing = directory
+            .find(apic_id)
+            .ok_or(FaultError::NoLanding { apic_id })?;
+        if fault == Some(Fault::WrongId) && directory.find(!apic_id).is_some() {
+            return Err(FaultError::ComplementIsTaken { apic_id });
+        }
+        let byte = fault.map_or(0, Fault::in_real_mode);
+        let word = fault.map_or(0, Fault::in_long_mode);
+        self.mailbox
+            .evidence(apic_id)
+            .store(byte, Ordering::Relaxed);
+        landing.fault.store(word, Ordering::Relaxed);
+        Ok(())
     }
 
     /// How many APs arrived for whose id there is no landing, and the id of the last of them.
@@ -210,3 +244,81 @@ impl Trampoline {
 }
 
 const _: () = assert!(size_of::<Mailbox>() <= PAGE_SIZE);
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::{boxed::Box, vec::Vec};
+
+    use super::*;
+
+    fn trampoline() -> Trampoline {
+        let config = Config {
+            cr3: 0x1000,
+            x2apic: false,
+            xapic_base: 0xfee0_0000,
+            claim: Claim {
+                mask: 0xff,
+                kicked: 1,
+                delta: 1,
+                given_up: 8,
+                late_delta: 1,
+            },
+        };
+        Trampoline {
+            mailbox: Box::leak(Box::new(Mailbox::new(0x8000, &config))),
+            base: 0x8000,
+        }
+    }
+
+    fn directory(ids: &[u32]) -> Directory {
+        static WORD: AtomicU32 = AtomicU32::new(0);
+        // SAFETY: nobody ever claims the word.
+        let landing = |&apic_id| unsafe { Landing::new(apic_id, &WORD, 0x1000, 0) };
+        let list: Vec<_> = ids.iter().map(landing).collect();
+        Directory::new(Box::leak(list.into_boxed_slice())).unwrap()
+    }
+
+    #[test]
+    fn a_fault_in_real_mode_is_no_evidence_and_outlives_what_is_forgotten() {
+        let (trampoline, directory) = (trampoline(), directory(&[1, 5]));
+        let byte = trampoline.mailbox.evidence(5);
+        for fault in [Fault::Silent, Fault::RealMode] {
+            trampoline.set_fault(directory, 5, Some(fault)).unwrap();
+            assert_eq!(trampoline.evidence(5), Evidence::None);
+            byte.fetch_or(code::REAL_MODE, Ordering::Relaxed);
+            assert_eq!(trampoline.evidence(5), Evidence::RealMode);
+            byte.fetch_or(code::LONG_MODE, Ordering::Relaxed);
+            assert_eq!(trampoline.evidence(5), Evidence::LongMode);
+            trampoline.forget(5);
+            assert_eq!(trampoline.evidence(5), Evidence::None);
+            assert_eq!(byte.load(Ordering::Relaxed), fault.in_real_mode());
+        }
+        trampoline.set_fault(directory, 5, None).unwrap();
+        assert_eq!(byte.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_fault_in_long_mode_stands_in_the_landing_of_its_ap_alone() {
+        let (trampoline, directory) = (trampoline(), directory(&[1, 5, 9]));
+        trampoline
+            .set_fault(directory, 5, Some(Fault::Twice))
+            .unwrap();
+        let words = || {
+            let landings = directory.landings().iter();
+            landings.map(|landing| landing.fault.load(Ordering::Relaxed))
+        };
+        assert!(words().eq([0, fault::TWICE, 0]));
+        trampoline.set_fault(directory, 5, None).unwrap();
+        assert!(words().all(|word| word == 0));
+    }
+
+    #[test]
+    fn an_ap_that_does_not_land_here_or_whose_complement_is_taken_is_refused() {
+        let (trampoline, directory) = (trampoline(), directory(&[1, !1, 5]));
+        let set = |apic_id| trampoline.set_fault(directory, apic_id, Some(Fault::WrongId));
+        assert_eq!(set(7), Err(FaultError::NoLanding { apic_id: 7 }));
+        assert_eq!(set(1), Err(FaultError::ComplementIsTaken { apic_id: 1 }));
+        assert_eq!(set(5), Ok(()));
+    }
+}

@@ -9,7 +9,8 @@ use crate::{
     landing::Landing,
 };
 
-/// Bytes of evidence: an AP's is found by its initial APIC id modulo this.
+/// Bytes of evidence: an AP's is found by its initial APIC id modulo this. An AP sets the low bits;
+/// the high ones are the BSP's, for the faults that strike in real mode.
 pub(crate) const EVIDENCE_LEN: usize = 2048;
 
 /// The operand of LGDT with a 32-bit base.

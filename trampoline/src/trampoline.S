@@ -3,6 +3,7 @@
 //
 // Only registers carry state until the claim is won:
 //   EDI:ESI  time stamp counter in real mode      EBP  offset of this AP's byte of evidence
+//   R15D     the fault on demand of this AP's landing; zero as a rule (fault.rs)
 
 .section .rodata.reveille_trampoline, "a"
 .balign 16
@@ -39,7 +40,13 @@ reveille_trampoline_start:
     shr     edx, 24
 9:  and     edx, {EVIDENCE_MASK}
     mov     ebp, edx
-    mov     byte ptr ds:[ebp + {EVIDENCE}], {REAL_MODE}
+
+    // The high bits of the byte hold the faults on demand that strike here.
+    test    byte ptr ds:[ebp + {EVIDENCE}], {FAULT_SILENT}
+    jnz     real_mode_halt
+    or      byte ptr ds:[ebp + {EVIDENCE}], {REAL_MODE}
+    test    byte ptr ds:[ebp + {EVIDENCE}], {FAULT_REAL_MODE}
+    jnz     real_mode_halt
 
     // Real mode to long mode in one step (AMD APM volume 2, "Activating Long Mode").
     lgdt    ds:[{GDT_POINTER}]
@@ -58,8 +65,9 @@ reveille_trampoline_start:
 
 count:
     lock inc dword ptr ds:[{COUNT}]
-10: hlt
-    jmp     10b
+real_mode_halt:
+    hlt
+    jmp     real_mode_halt
 
 .code64
 .global reveille_trampoline_long_mode
@@ -82,7 +90,7 @@ reveille_trampoline_long_mode:
 
     lea     rbx, [rip + reveille_trampoline_start + {PAGE_SIZE}]
     mov     ebp, ebp
-    mov     byte ptr [rbx + rbp + {EVIDENCE}], {LONG_MODE}
+    or      byte ptr [rbx + rbp + {EVIDENCE}], {LONG_MODE}
 
     // The id comes from the APIC (some firmware leaves another one in CPUID). After RESET the APIC
     // is in xAPIC mode, after INIT in the mode it had (SDM volume 3, "x2APIC State Transitions").
@@ -96,13 +104,14 @@ reveille_trampoline_long_mode:
     wrmsr
 2:  mov     ecx, 0x802              // x2APIC id
     rdmsr
-    jmp     4f
+    jmp     find_landing
 3:  mov     rax, qword ptr [rbx + {XAPIC_BASE}]
     mov     eax, dword ptr [rax + 0x20]
     shr     eax, 24
 
     // Halve [r8, r9) until the id in EAX is found; at most 32 turns.
-4:  mov     r10, qword ptr [rbx + {LANDINGS}]
+find_landing:
+    mov     r10, qword ptr [rbx + {LANDINGS}]
     xor     r8d, r8d
     mov     r9, qword ptr [rbx + {LANDINGS_LEN}]
 5:  cmp     r8, r9
@@ -120,9 +129,14 @@ reveille_trampoline_long_mode:
 6:  mov     r9, r11
     jmp     5b
 
+7:  mov     r15d, dword ptr [r14 + {LANDING_FAULT}]
+    test    r15d, r15d
+    jnz     fault
+
     // The claim: one compare-and-swap from kicked to claimed, with the generation kept. Whoever
     // loses it comes late or twice.
-7:  mov     rcx, qword ptr [r14 + {LANDING_STATE}]
+claim:
+    mov     rcx, qword ptr [r14 + {LANDING_STATE}]
     mov     eax, dword ptr [rcx]
     mov     edx, eax
     and     edx, dword ptr [rbx + {CLAIM_MASK}]
@@ -132,6 +146,8 @@ reveille_trampoline_long_mode:
     add     edx, dword ptr [rbx + {CLAIM_DELTA}]
     lock cmpxchg dword ptr [rcx], edx
     jne     late
+    cmp     r15d, {FAULT_TWICE}
+    je      claim
 
     mov     rsp, qword ptr [r14 + {LANDING_STACK_TOP}]
     mov     rdi, qword ptr [r14 + {LANDING_ARGUMENT}]
@@ -157,6 +173,36 @@ stranger:
     mov     dword ptr [rbx + {LAST_STRANGER}], eax
     lock inc dword ptr [rbx + {STRANGERS}]
     jmp     park
+
+// R15D is not zero: this AP is to fail, in the manner that its lowest byte tells.
+fault:
+    cmp     r15b, {FAULT_LONG_MODE}
+    je      park
+    cmp     r15b, {FAULT_WRONG_ID}
+    je      wrong_id
+    cmp     r15b, {FAULT_LATE}
+    jne     claim
+
+    // It spins, as nothing could wake it from a halt: it has no IDT, so its interrupts are off. It
+    // looks at the clock seldom and never pauses, for both make an emulator leave the guest.
+    shr     r15d, {FAULT_KIND_BITS}
+    shl     r15, {FAULT_DELAY_SHIFT}
+    add     r15, r13
+8:  mov     ecx, {FAULT_TURNS_A_LOOK}
+9:  dec     ecx
+    jnz     9b
+    rdtsc
+    shl     rdx, 32
+    or      rax, rdx
+    cmp     rax, r15
+    jb      8b
+    xor     r15d, r15d
+    jmp     claim
+
+// No landing has the complement of an id that has a fault.
+wrong_id:
+    not     eax
+    jmp     find_landing
 
 // A CPU that parks of its own will: RDI holds the address of its state word, ESI what to write
 // there. Behind that store it touches no memory but this page.
