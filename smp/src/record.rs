@@ -93,6 +93,9 @@ pub struct Cpu {
     pub online_ns: Option<u64>,
     /// Polls of its task on the BSP.
     pub polls: u32,
+    /// The attempt, from 0, of which this is told.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub attempt: u32,
 }
 
 impl Cpu {
@@ -115,6 +118,7 @@ impl Cpu {
             alive_ns: None,
             online_ns: None,
             polls: 0,
+            attempt: 0,
         }
     }
 }
@@ -147,6 +151,9 @@ pub struct Bringup {
     pub spurious_polls: u32,
     /// Doorbells that APs rang because the BSP slept.
     pub doorbells: u64,
+    /// In round 0 the attempt, from 0: what is missing may be tried again. Else 0.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub attempt: u32,
 }
 
 /// One round of the floor: one broadcast INIT and SIPI to a stub whose APs count and halt.

@@ -44,13 +44,20 @@ pub enum StepError {
     Exhausted = 2,
     /// The CPU lacks what the step needs, or refused it.
     Unsupported = 3,
+    /// The step was told to fail.
+    Injected = 4,
 }
 
 impl StepError {
     pub(crate) fn from_word(word: u32) -> Option<Self> {
-        [Self::WrongCpu, Self::Exhausted, Self::Unsupported]
-            .into_iter()
-            .find(|&error| error as u32 == word)
+        [
+            Self::WrongCpu,
+            Self::Exhausted,
+            Self::Unsupported,
+            Self::Injected,
+        ]
+        .into_iter()
+        .find(|&error| error as u32 == word)
     }
 
     /// A sentence for reports.
@@ -59,6 +66,7 @@ impl StepError {
             Self::WrongCpu => "it ran on another CPU than it was meant for",
             Self::Exhausted => "what it hands out is used up",
             Self::Unsupported => "the CPU does not support what it needs",
+            Self::Injected => "fault= asked for it",
         }
     }
 }
@@ -142,6 +150,7 @@ mod tests {
             StepError::WrongCpu,
             StepError::Exhausted,
             StepError::Unsupported,
+            StepError::Injected,
         ] {
             assert_eq!(StepError::from_word(error as u32), Some(error));
         }

@@ -303,6 +303,7 @@ mod tests {
             alive_ns: None,
             online_ns: None,
             polls: 3,
+            attempt: 0,
         }
     }
 

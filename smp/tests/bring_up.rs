@@ -458,6 +458,25 @@ fn taken_down_and_up_again_every_ap_parks_and_returns() {
 }
 
 #[test]
+fn an_ap_that_is_stuck_behind_its_claim_is_left_when_the_others_are_taken_down() {
+    let natures = [Nature::StopsClaimed, Nature::Healthy, Nature::Silent];
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let stuck_healthy_silent = [
+        Outcome::StuckLongMode,
+        Outcome::Online,
+        Outcome::NeverStarted,
+    ];
+    for _ in 0..2 {
+        let round = fake.bring_up(Strategy::Parallel, timing());
+        assert_eq!(outcomes(&round), stuck_healthy_silent);
+        fake.take_down().unwrap();
+        let stages = fake.aps().iter().map(|ap| ap.slot.state().load().stage());
+        assert!(stages.eq([Stage::Claimed, Stage::Parked, Stage::GivenUp]));
+    }
+    assert_eq!(fake.wrongful_inits(), 0);
+}
+
+#[test]
 fn a_machine_without_aps_is_up_at_once() {
     let round = Fake::healthy(0, MS, STEPS).bring_up(Strategy::Parallel, timing());
     assert_eq!((round.reports.len(), round.nanos(round.end)), (0, 0));

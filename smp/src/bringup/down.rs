@@ -35,7 +35,8 @@ const PARK_TIMEOUT: Duration = Duration::from_secs(2);
 /// is a few instructions: this is the first pause before the BSP looks again, doubled each time.
 const FIRST_LOOK: Duration = Duration::from_micros(20);
 
-/// Takes down all APs that are online, at once, and ends when all of them are parked.
+/// Takes down all APs that are online, at once, and ends when all of them are parked, and those
+/// that failed in a step, too. An AP that is stuck elsewhere cannot be asked and is left there.
 ///
 /// # Errors
 ///
@@ -46,12 +47,17 @@ const FIRST_LOOK: Duration = Duration::from_micros(20);
 /// The APs that were asked to leave do so all the same.
 pub async fn take_down<M: Machine>(bring_up: &BringUp<M>) -> Result<(), NotParked> {
     for ap in bring_up.aps.iter() {
-        // Whoever is not online is down already, or failed and on its way there.
+        // Whoever is not online is down already, failed and on its way there, or stuck.
         let _ = ap.slot.go_down();
     }
     let deadline = bring_up.machine.now().saturating_add(PARK_TIMEOUT);
-    let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
-    for ap in bring_up.aps.iter().filter(is_there) {
+    let is_leaving = |ap: &&Ap| {
+        matches!(
+            ap.slot.state().load().stage(),
+            Stage::GoingDown | Stage::Failed
+        )
+    };
+    for ap in bring_up.aps.iter().filter(is_leaving) {
         until_parked(bring_up, ap, deadline).await?;
     }
     Ok(())

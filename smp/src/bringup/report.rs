@@ -178,6 +178,7 @@ impl Round {
                 .map(|report| report.spurious_polls)
                 .sum(),
             doorbells,
+            attempt: 0,
         }
     }
 
@@ -213,6 +214,7 @@ impl Round {
             alive_ns: nanos(report.alive),
             online_ns: nanos(report.online),
             polls: report.polls,
+            attempt: 0,
         }
     }
 }
