@@ -9,7 +9,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::num::NonZeroU32;
+use core::num::NonZero;
 use core::time::Duration;
 
 use reveille_smp::{
@@ -18,6 +18,8 @@ use reveille_smp::{
     selection::{CpuSet, Selection},
     strategy::Strategy,
 };
+
+use crate::faults::{self, Fault};
 
 /// What a run is asked to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +42,11 @@ pub struct Options {
     pub require: Require,
     /// `madt=`: where the list of CPUs comes from.
     pub madt: MadtSource,
+    /// `attempts=`: how often the bring-up is tried while an AP that is down is missing, if not
+    /// once.
+    pub attempts: Option<NonZero<u32>>,
+    /// `fault=`: how which APs are to fail.
+    pub faults: Vec<Fault>,
     /// `after=`: what to do after the report.
     pub after: After,
     /// `test=`: what a test wants to go wrong.
@@ -89,8 +96,6 @@ pub enum TestHook {
     TripleFault,
     /// APs say that they are alive, and wake nobody.
     NoWake,
-    /// The last AP halts between the claim of its slot and ALIVE.
-    StuckAp,
 }
 
 /// A value that is one of a few words.
@@ -112,7 +117,6 @@ const TEST_HOOKS: Words<TestHook> = &[
     ("hang", TestHook::Hang),
     ("triple-fault", TestHook::TripleFault),
     ("no-wake", TestHook::NoWake),
-    ("stuck-ap", TestHook::StuckAp),
 ];
 
 /// A key, what it takes, and how it changes the options.
@@ -128,8 +132,9 @@ enum Takes {
     Order(fn(&mut Options, Order)),
     After(fn(&mut Options, After)),
     TestHook(fn(&mut Options, TestHook)),
+    Fault(fn(&mut Options, Fault)),
+    Positive(fn(&mut Options, NonZero<u32>)),
     Count(fn(&mut Options, u32)),
-    CpuCount(fn(&mut Options, NonZeroU32)),
     CpuSet(fn(&mut Options, CpuSet)),
     Require(fn(&mut Options, Require)),
     MadtSource(fn(&mut Options, MadtSource)),
@@ -169,7 +174,7 @@ const KEYS: &[Key] = &[
     ),
     once(
         "maxcpus",
-        Takes::CpuCount(|options, it| options.selection.max_cpus = Some(it)),
+        Takes::Positive(|options, it| options.selection.max_cpus = Some(it)),
     ),
     once(
         "cpus",
@@ -177,13 +182,22 @@ const KEYS: &[Key] = &[
     ),
     once(
         "possible",
-        Takes::CpuCount(|options, it| options.selection.possible = Some(it)),
+        Takes::Positive(|options, it| options.selection.possible = Some(it)),
     ),
     once(
         "require",
         Takes::Require(|options, it| options.require = it),
     ),
     once("madt", Takes::MadtSource(|options, it| options.madt = it)),
+    once(
+        "attempts",
+        Takes::Positive(|options, it| options.attempts = Some(it)),
+    ),
+    Key {
+        name: "fault",
+        takes: Takes::Fault(|options, it| options.faults.push(it)),
+        repeatable: true,
+    },
     once("after", Takes::After(|options, it| options.after = it)),
     Key {
         name: "test",
@@ -229,8 +243,9 @@ impl Takes {
             Self::Order(set) => set(options, value.parse().ok()?),
             Self::After(set) => set(options, one_of(AFTER, value)?),
             Self::TestHook(set) => set(options, one_of(TEST_HOOKS, value)?),
+            Self::Fault(set) => set(options, value.parse().ok()?),
+            Self::Positive(set) => set(options, NonZero::new(number(value)?)?),
             Self::Count(set) => set(options, number(value)?),
-            Self::CpuCount(set) => set(options, NonZeroU32::new(number(value)?)?),
             Self::CpuSet(set) => set(options, value.parse().ok()?),
             Self::Require(set) => set(options, value.parse().ok()?),
             Self::MadtSource(set) => set(options, one_of(MADT_SOURCES, value)?),
@@ -249,7 +264,7 @@ fn one_of<T: Copy>(words: Words<T>, value: &str) -> Option<T> {
 }
 
 /// Digits only: `u32`'s own parser takes a plus sign too.
-fn number(value: &str) -> Option<u32> {
+pub(crate) fn number(value: &str) -> Option<u32> {
     value
         .bytes()
         .all(|byte| byte.is_ascii_digit())
@@ -319,9 +334,10 @@ impl fmt::Display for Takes {
             Self::After(_) => alternatives(f, AFTER.iter().map(|(word, _)| *word)),
             Self::TestHook(_) => alternatives(f, TEST_HOOKS.iter().map(|(word, _)| *word)),
             Self::MadtSource(_) => alternatives(f, MADT_SOURCES.iter().map(|(word, _)| *word)),
-            Self::Count(_) | Self::CpuCount(_) => f.write_str("N"),
             Self::CpuSet(_) => f.write_str("LIST"),
             Self::Require(_) => f.write_str("all|N|any"),
+            Self::Fault(_) => f.write_str(faults::SYNTAX),
+            Self::Positive(_) | Self::Count(_) => f.write_str("N"),
             Self::Milliseconds(_) => f.write_str("MS"),
             Self::Microseconds(_) => f.write_str("US"),
         }
@@ -330,9 +346,11 @@ impl fmt::Display for Takes {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
+    use core::{num::NonZero, time::Duration};
 
-    use core::num::NonZeroU32;
+    use reveille_smp::cpu::CpuIndex;
+
+    use crate::faults::{Fault, FaultKind};
 
     use super::{
         After, KEYS, MadtSource, OptionError, Options, Order, Problem, Require, Selection,
@@ -355,7 +373,8 @@ mod tests {
     fn every_key_reaches_its_option() {
         let line = "bringup=serial order=strict bench=9 alive-timeout=50  online-timeout=70 init-delay=10000 \
                     maxcpus=5 cpus=1-3,5 possible=8 require=4 madt=module \
-                    after=halt test=no-wake test=panic-ap";
+                    attempts=3 fault=2:silent fault=3:late=40 after=halt test=no-wake \
+                    test=panic-ap";
         assert_eq!(
             Options::parse(line),
             Ok(Options {
@@ -366,12 +385,23 @@ mod tests {
                 online_timeout: Some(Duration::from_millis(70)),
                 init_delay: Some(Duration::from_millis(10)),
                 selection: Selection {
-                    max_cpus: NonZeroU32::new(5),
+                    max_cpus: NonZero::new(5),
                     cpus: "1-3,5".parse().ok(),
-                    possible: NonZeroU32::new(8),
+                    possible: NonZero::new(8),
                 },
-                require: Require::AtLeast(NonZeroU32::new(4).unwrap()),
+                require: Require::AtLeast(NonZero::new(4).unwrap()),
                 madt: MadtSource::Module,
+                attempts: NonZero::new(3),
+                faults: vec![
+                    Fault {
+                        cpu: CpuIndex(2),
+                        kind: FaultKind::Silent,
+                    },
+                    Fault {
+                        cpu: CpuIndex(3),
+                        kind: FaultKind::Late(Duration::from_millis(40)),
+                    },
+                ],
                 after: After::Halt,
                 tests: vec![TestHook::NoWake, TestHook::PanicAp],
             })
@@ -435,6 +465,9 @@ mod tests {
             "bench=4294967296",
             "alive-timeout=1.5",
             "alive-timeout=5ms",
+            "attempts=0",
+            "fault=1",
+            "fault=1:asleep",
             "test=panic",
             "after=exit=halt",
             "maxcpus=0",
@@ -471,6 +504,9 @@ mod tests {
             " possible=N",
             " require=all|N|any",
             " madt=firmware|module",
+            " attempts=N",
+            " fault=CPU:silent|real-mode|",
+            "|step=NAME (several times)",
             " after=exit|halt",
             " test=panic-bsp|panic-ap|",
             " (several times)",

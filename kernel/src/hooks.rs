@@ -19,14 +19,14 @@ use crate::{
 /// How long a fault on an AP may take to end the run.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Brings about a fault. Those that concern the bring-up itself were set before it.
+/// Brings about a fault. The one that concerns the bring-up itself was set before it.
 ///
 /// # Errors
 ///
 /// When the fault did not end the run: then the test would prove nothing.
 pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(), Box<dyn Error>> {
     match hook {
-        TestHook::NoWake | TestHook::StuckAp => return Ok(()),
+        TestHook::NoWake => return Ok(()),
         TestHook::PanicBsp => panic!("asked for by test=panic-bsp"),
         TestHook::ExceptionBsp => touch_page_zero(),
         TestHook::StackOverflowBsp => overflow_stack(),

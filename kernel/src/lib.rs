@@ -8,6 +8,8 @@ extern crate alloc;
 pub mod acpi;
 pub mod alarm;
 pub mod apic;
+#[cfg(target_os = "none")]
+pub mod attempts;
 pub mod backtrace;
 #[cfg(target_os = "none")]
 pub mod bench;
@@ -18,6 +20,7 @@ pub mod cpu_list;
 pub mod cpuid;
 pub mod cpus;
 pub mod exit;
+pub mod faults;
 #[cfg(target_os = "none")]
 pub mod hooks;
 pub mod interrupts;

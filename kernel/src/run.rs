@@ -6,11 +6,11 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{convert::Infallible, error::Error, future::pending, time::Duration};
+use core::{convert::Infallible, error::Error, future::pending, num::NonZero};
 
-use reveille_executor::{Counters, Executor, Spawner, Timer};
+use reveille_executor::{Counters, Executor, Instant, Spawner, Timer};
 use reveille_smp::{
-    bringup::{Round, Timing},
+    bringup::Timing,
     cpu::CpuIndex,
     plan::{Role, plan},
     record::{self, Record, exit_code},
@@ -21,6 +21,7 @@ use x86_64::instructions::interrupts;
 use crate::{
     acpi::{self, AcpiError, AcpiInfo},
     apic::{ApicMode, LocalApic, timer::ApicTimer},
+    attempts::{self, Attempt},
     bench::{self, Bench},
     boot::{BootInfo, pvh},
     command_line::{After, MadtSource, Options, TestHook},
@@ -39,9 +40,6 @@ use crate::{
 };
 
 type Failure = Box<dyn Error>;
-
-/// How long an AP that was given up has to be noticed as late, once all others are done.
-const LATE_GRACE: Duration = Duration::from_millis(100);
 
 /// Runs the kernel and ends it with a verdict. `entry_tsc` is the time stamp counter at the first
 /// instruction: the epoch of all times.
@@ -110,7 +108,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         is_x2apic,
         &options.selection,
     )?;
-    let cpus = Cpus::prepare(plan, bsp, apic, clock, timer)?;
+    let cpus = Cpus::prepare(plan, &options.faults, bsp, apic, clock, timer)?;
     let platform: &'static CpuPlatform =
         Box::leak(Box::new(CpuPlatform::new(apic.id(), clock, apic, timer)?));
     let counters: &'static Counters = Box::leak(Box::new(Counters::new()));
@@ -193,9 +191,6 @@ impl Run {
         if self.options.tests.contains(&TestHook::NoWake) {
             self.cpus.aps.iter().for_each(|ap| ap.slot.mute());
         }
-        if self.options.tests.contains(&TestHook::StuckAp) {
-            self.cpus.let_last_ap_get_stuck();
-        }
         let bench = Bench {
             cpus: &self.cpus,
             timer: self.timer.clone(),
@@ -205,8 +200,9 @@ impl Run {
             timing: self.timing(),
             order: self.options.order,
         };
-        let (mut round, doorbells) = bench.bring_up(self.options.bringup).await;
-        let bring_up = round.record(0, doorbells);
+        let most = self.options.attempts.map_or(1, NonZero::get);
+        let attempts = attempts::bring_up(&bench, self.options.bringup, most).await;
+        let missing = attempts.last().record.failed;
         let called = roll_call(
             self.cpus.machine.apic,
             self.cpus.online_inboxes(),
@@ -214,25 +210,34 @@ impl Run {
         )
         .await;
         let mut results = bench::Results::default();
-        let benched = if bring_up.failed > 0 {
-            self.timer.sleep(LATE_GRACE).await;
-            round.notice_late(&self.cpus.aps);
-            Ok(())
-        } else {
-            bench.run(self.options.bench_rounds, &mut results).await
+        let rounds = self.options.bench_rounds;
+        let benched = match missing {
+            0 => bench.run(rounds, &mut results).await,
+            _ if self.options.faults.is_empty() => Ok(()),
+            _ => bench.run_without_the_missing(rounds, &mut results).await,
         };
+        // Once more, because the faults struck in the rounds too.
+        let stacks = attempts.stacks.and(self.cpus.faulty.after_attempt(most));
 
         // Nothing is measured any more; from here on there is time to write.
-        let cpus = report::cpus(&self.cpus.plan, &round, Topology::of(&ThisCpu));
-        self.write(&round, &cpus, &bring_up, &results);
+        let reports: Vec<_> = attempts.all.iter().map(|it| self.cpu_records(it)).collect();
+        self.write(&attempts.all, &reports, &results);
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
         }
-        self.options
-            .require
-            .judge(&cpus, self.cpu_list.unlisted())?;
+        stacks?;
+        let cpus = reports.last().map_or(&[][..], Vec::as_slice);
+        self.options.require.judge(cpus, self.cpu_list.unlisted())?;
         called?;
         benched
+    }
+
+    fn cpu_records(&self, attempt: &Attempt) -> Vec<record::Cpu> {
+        let topology = Topology::of(&ThisCpu);
+        let mut cpus = report::cpus(&self.cpus.plan, &attempt.round, topology);
+        cpus.iter_mut()
+            .for_each(|cpu| cpu.attempt = attempt.record.attempt);
+        cpus
     }
 
     fn timing(&self) -> Timing {
@@ -254,14 +259,8 @@ impl Run {
         }
     }
 
-    fn write(
-        &self,
-        round: &Round,
-        cpus: &[record::Cpu],
-        bring_up: &record::Bringup,
-        results: &bench::Results,
-    ) {
-        let boot = self.boot_record(round);
+    fn write(&self, attempts: &[Attempt], cpus: &[Vec<record::Cpu>], results: &bench::Results) {
+        let boot = self.boot_record(attempts.first().and_then(|first| first.round.first_init()));
         println!("reveille: {}", env!("CARGO_PKG_VERSION"));
         println!(
             "machine: {}, {} of {} CPUs enabled, {}, TSC {}, {}",
@@ -278,20 +277,32 @@ impl Run {
         if let Some(errors) = apic_errors() {
             println!("{errors}");
         }
-        println!("{}{}", Table(cpus), Headline(bring_up));
         report::write(&Record::Boot(boot));
-        cpus.iter()
-            .for_each(|cpu| report::write(&Record::Cpu(cpu.clone())));
-        report::write(&Record::Bringup(bring_up.clone()));
+        for (attempt, cpus) in attempts.iter().zip(cpus) {
+            if attempts.len() > 1 {
+                println!(
+                    "attempt {} of {}:",
+                    attempt.record.attempt + 1,
+                    attempts.len()
+                );
+            }
+            println!("{}{}", Table(cpus), Headline(&attempt.record));
+            cpus.iter()
+                .for_each(|cpu| report::write(&Record::Cpu(cpu.clone())));
+            report::write(&Record::Bringup(attempt.record.clone()));
+        }
         results.records().for_each(|record| report::write(&record));
+        let is_short = attempts.last().is_some_and(|last| last.record.failed > 0);
         match self.options.bench_rounds {
             0 => {}
-            _ if bring_up.failed > 0 => println!("{:10}no rounds: not all APs are online", ""),
+            _ if is_short && self.options.faults.is_empty() => {
+                println!("{:10}no rounds: not all APs are online", "");
+            }
             rounds => println!("{}", results.comparison(rounds)),
         }
     }
 
-    fn boot_record(&self, round: &Round) -> record::Boot {
+    fn boot_record(&self, first_init: Option<Instant>) -> record::Boot {
         let numbered = self
             .cpus
             .plan
@@ -308,7 +319,7 @@ impl Run {
             apic: self.cpus.machine.apic.mode().to_string(),
             tsc_hz: self.calibration.chosen.tsc_hz,
             clock_source: self.calibration.chosen.source.to_string(),
-            entry_to_kick_ns: round.first_init().map(|init| init.as_nanos()),
+            entry_to_kick_ns: first_init.map(|init| init.as_nanos()),
         }
     }
 }

@@ -37,22 +37,34 @@ impl Records {
         .context("there is no record `boot`")
     }
 
-    /// The CPUs, in the kernel's order.
+    /// The CPUs in the boot's first attempt, in the kernel's order.
     pub fn cpus(&self) -> Result<Vec<Cpu>> {
+        self.cpus_of_attempt(0)
+    }
+
+    /// The CPUs in an attempt, in the kernel's order; the first one has number 0.
+    pub fn cpus_of_attempt(&self, attempt: u32) -> Result<Vec<Cpu>> {
         let cpus = self.parse()?.into_iter().filter_map(|record| match record {
-            Record::Cpu(cpu) => Some(cpu),
+            Record::Cpu(cpu) if cpu.attempt == attempt => Some(cpu),
             _ => None,
         });
         Ok(cpus.collect())
     }
 
-    /// The boot's own bring-up: round 0.
+    /// The boot's own bring-up, round 0, in its first attempt.
     pub fn bringup(&self) -> Result<Bringup> {
+        self.bringup_of_attempt(0)
+    }
+
+    /// The boot's own bring-up, round 0, in an attempt; the first one has number 0.
+    pub fn bringup_of_attempt(&self, attempt: u32) -> Result<Bringup> {
         self.find(|record| match record {
-            Record::Bringup(bringup) if bringup.round == 0 => Some(bringup),
+            Record::Bringup(bringup) if (bringup.round, bringup.attempt) == (0, attempt) => {
+                Some(bringup)
+            }
             _ => None,
         })?
-        .context("there is no record `bringup` of round 0")
+        .with_context(|| format!("there is no record `bringup` of round 0, attempt {attempt}"))
     }
 
     /// The bring-ups, round 0 first.

@@ -93,6 +93,28 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// Runs so many rounds of the strategies although APs are missing, as faults on demand make
+    /// them: so what they cost the others can be seen. The yardsticks count on everybody and are
+    /// left out.
+    ///
+    /// # Errors
+    ///
+    /// When an AP that was online does not park.
+    pub async fn run_without_the_missing(
+        &self,
+        rounds: u32,
+        results: &mut Results,
+    ) -> Result<(), Box<dyn Error>> {
+        for round in 1..=rounds {
+            for strategy in ORDER {
+                self.take_down().await?;
+                let (outcome, doorbells) = self.bring_up(strategy).await;
+                results.bringups.push(outcome.record(round, doorbells));
+            }
+        }
+        Ok(())
+    }
+
     async fn take_down(&self) -> Result<(), NotParked> {
         take_down(&self.all_aps()).await?;
         self.cpus.online.clear();

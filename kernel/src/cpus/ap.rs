@@ -1,11 +1,6 @@
 //! The life of an AP in this kernel: from the trampoline's call to the parking place.
 
-use core::{
-    cell::Cell,
-    pin::pin,
-    ptr,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use core::{cell::Cell, pin::pin, ptr};
 
 use futures_util::future::{Either, select};
 use reveille_executor::{Counters, Executor, Storage};
@@ -17,7 +12,7 @@ use reveille_smp::{
 use x86_64::instructions::{hlt, interrupts};
 
 use super::{inbox::Inbox, machine::Hardware, online::OnlineList};
-use crate::{percpu::PerCpu, platform::CpuPlatform};
+use crate::{faults::FaultKind, percpu::PerCpu, platform::CpuPlatform};
 
 /// All that an AP needs to live, prepared by the BSP before the AP is kicked and never freed.
 pub struct ApContext {
@@ -37,8 +32,8 @@ pub struct ApContext {
     pub(super) platform: CpuPlatform,
     /// The machine.
     pub(super) machine: Hardware,
-    /// Whether it halts before it is alive: a fault for tests.
-    pub(super) gets_stuck: AtomicBool,
+    /// How it is to fail, if it is.
+    pub(super) fault: Option<FaultKind>,
     /// Its executor.
     pub(super) home: Home,
 }
@@ -106,8 +101,13 @@ impl ApContext {
         // since its start.
         unsafe { self.area.enter() };
         // The BSP reports a CPU that has claimed its slot and falls silent as stuck.
-        if self.machine.apic.enable().is_err() || self.gets_stuck.load(Ordering::Relaxed) {
+        if self.machine.apic.enable().is_err() {
             halt();
+        }
+        match &self.fault {
+            Some(FaultKind::Claimed) => halt(),
+            Some(FaultKind::Panic) => panic!("asked for by fault={}:panic", self.ap().cpu),
+            _ => {}
         }
         let mut executor = self.home.move_in(&self.platform);
         interrupts::enable();

@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "none")]
 pub mod ap;
+#[cfg(target_os = "none")]
+mod faulty;
 pub mod inbox;
 pub mod machine;
 pub mod online;
@@ -10,6 +12,9 @@ mod prepare;
 pub mod roll_call;
 #[cfg(target_os = "none")]
 mod steps;
+pub mod untouched;
 
+#[cfg(target_os = "none")]
+pub use faulty::{Faulty, StackTouched};
 #[cfg(target_os = "none")]
 pub use prepare::{Cpus, PrepareError, area};

@@ -10,9 +10,9 @@ use reveille_smp::cpu::CpuIndex;
 ///
 /// # Memory ordering
 ///
-/// A CPU takes its place by a read-modify-write and then fills it in. A place that is taken and not
-/// yet filled reads as vacant. Should a CPU join beside another, because the bring-up has stopped
-/// waiting for it, each still has a place of its own.
+/// A CPU is given a place by one read-modify-write and takes it by another, which fails if somebody
+/// else was faster. Should a CPU join beside another, because the bring-up has stopped waiting for
+/// it, each still has a place of its own.
 pub struct OnlineList {
     entries: Box<[AtomicU32]>,
     taken: AtomicU32,
@@ -32,12 +32,14 @@ impl OnlineList {
 
     /// Adds a CPU; `false` when the list is full.
     pub(super) fn join(&self, cpu: CpuIndex) -> bool {
+        let take = |entry: &AtomicU32| {
+            entry
+                .compare_exchange(VACANT, cpu.0, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+        };
         let place = self.taken.fetch_add(1, Ordering::Relaxed) as usize;
-        let entry = self.entries.get(place);
-        if let Some(entry) = entry {
-            entry.store(cpu.0, Ordering::Release);
-        }
-        entry.is_some()
+        // Behind the last place are those that CPUs have left which failed: they come again.
+        self.entries.get(place).is_some_and(take) || self.entries.iter().any(take)
     }
 
     /// Removes a CPU that does not take part any more.
@@ -77,6 +79,11 @@ mod tests {
         assert!(list.iter().eq([CpuIndex(3), CpuIndex(1)]));
         list.leave(CpuIndex(3));
         assert!(list.iter().eq([CpuIndex(1)]));
+        assert!(
+            list.join(CpuIndex(3)),
+            "it failed in one attempt and joins in the next"
+        );
+        assert!(!list.join(CpuIndex(2)));
         list.clear();
         assert!(list.join(CpuIndex(2)));
         assert!(list.iter().eq([CpuIndex(2)]));

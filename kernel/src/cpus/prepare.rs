@@ -3,10 +3,7 @@
 //! Nothing prepared here is ever freed: an AP that comes late may still use it.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::{
-    fmt,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use core::fmt;
 
 use reveille_executor::{Counters, Storage, Timer};
 use reveille_smp::{
@@ -24,6 +21,7 @@ use x86_64::registers::model_specific::ApicBase;
 use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
     cpuid::ThisCpu,
+    faults::{self, Fault, FaultError, FaultKind},
     memory::{
         self,
         heap::HEAP,
@@ -38,6 +36,7 @@ use crate::{
 
 use super::{
     ap::{self, ApContext, Home},
+    faulty::Faulty,
     inbox::Inbox,
     machine::Hardware,
     online::OnlineList,
@@ -63,6 +62,8 @@ pub struct Cpus {
     pub aps: Arc<[Ap]>,
     /// The CPUs that are online, APs only.
     pub online: &'static OnlineList,
+    /// The APs that are to fail.
+    pub faulty: Faulty,
     contexts: &'static [ApContext],
     steps: Steps,
     directory: Directory,
@@ -74,9 +75,11 @@ impl Cpus {
     ///
     /// # Errors
     ///
-    /// [`PrepareError`] when the trampoline cannot be set up, or a CPU cannot be reached.
+    /// [`PrepareError`] when the trampoline cannot be set up, a CPU cannot be reached, or a fault
+    /// cannot happen on this machine.
     pub fn prepare(
         mut plan: Vec<Planned>,
+        faults: &[Fault],
         bsp: &'static PerCpu,
         apic: LocalApic,
         clock: TscClock,
@@ -103,19 +106,27 @@ impl Cpus {
         let online: &'static OnlineList = Box::leak(Box::new(OnlineList::with_capacity(aps.len())));
         let steps = steps::all(apic, online, shared, inboxes);
 
+        let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
+        let to_wake = aps.iter().filter(is_there).map(|ap| ap.cpu);
+        faults::check(faults, to_wake, steps)?;
         let mut contexts = Vec::with_capacity(aps.len());
         let each = shared.iter().zip(areas).zip(inboxes).enumerate();
         for (index, ((ap, area), inbox)) in each {
+            let fault = faults.iter().find(|fault| fault.cpu == ap.cpu);
+            let fault = fault.map(|fault| fault.kind.clone());
             contexts.push(ApContext {
                 area,
                 aps: shared,
                 index,
                 inbox,
                 online,
-                steps,
+                steps: match &fault {
+                    Some(FaultKind::Step(name)) => steps::with_failing(steps, name),
+                    _ => steps,
+                },
                 platform: CpuPlatform::new(ap.apic_id, clock, apic, timer)?,
                 machine,
-                gets_stuck: AtomicBool::new(false),
+                fault,
                 home: Home::new(Box::leak(Box::new(Storage::<1, Counters>::new()))),
             });
         }
@@ -147,6 +158,7 @@ impl Cpus {
             machine,
             aps,
             online,
+            faulty: Faulty::set_up(contexts, machine, directory)?,
             contexts,
             steps,
             directory,
@@ -175,13 +187,6 @@ impl Cpus {
             self.machine
                 .trampoline
                 .set_landings(self.directory, ap::enter);
-        }
-    }
-
-    /// A fault for tests: the last AP claims its slot and then halts.
-    pub fn let_last_ap_get_stuck(&self) {
-        if let Some(context) = self.contexts.last() {
-            context.gets_stuck.store(true, Ordering::Relaxed);
         }
     }
 
@@ -280,7 +285,7 @@ fn install_trampoline(mode: ApicMode) -> Result<Trampoline, PrepareError> {
 }
 
 /// Why the APs could not be prepared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PrepareError {
     /// A stack or the trampoline's page could not be mapped.
@@ -289,6 +294,8 @@ pub enum PrepareError {
     Apic(ApicError),
     /// The landings are no directory.
     Directory(DirectoryError),
+    /// A fault that was asked for cannot happen.
+    Fault(FaultError),
     /// With the trampoline's page in place, the page tables break W^X.
     WritableAndExecutable {
         /// The page that can be written and executed.
@@ -314,6 +321,12 @@ impl From<DirectoryError> for PrepareError {
     }
 }
 
+impl From<FaultError> for PrepareError {
+    fn from(error: FaultError) -> Self {
+        Self::Fault(error)
+    }
+}
+
 impl fmt::Display for PrepareError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the APs could not be prepared: ")?;
@@ -321,6 +334,7 @@ impl fmt::Display for PrepareError {
             Self::Map(error) => write!(f, "{error}"),
             Self::Apic(error) => write!(f, "{error}"),
             Self::Directory(error) => write!(f, "{error}"),
+            Self::Fault(error) => write!(f, "{error}"),
             Self::WritableAndExecutable { page } => {
                 write!(f, "page {page:#x} can be both written and executed")
             }

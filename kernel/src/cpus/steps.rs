@@ -1,6 +1,6 @@
 //! What each AP does on its own CPU between ALIVE and ONLINE.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 
 use reveille_smp::{
     bringup::Ap,
@@ -73,5 +73,34 @@ impl Step for OpenInbox {
         let inbox = ap.ok().and_then(|ap| self.inboxes.get(ap));
         inbox.ok_or(StepError::WrongCpu)?.open();
         Ok(())
+    }
+}
+
+/// The steps of an AP of which one is to fail.
+pub(super) fn with_failing(steps: Steps, name: &str) -> Steps {
+    let failing = steps.iter().map(|&step| -> &'static dyn Step {
+        if step.name() == name {
+            Box::leak(Box::new(Failing(step)))
+        } else {
+            step
+        }
+    });
+    failing.collect::<Vec<_>>().leak()
+}
+
+/// A step that fails in the place of another.
+struct Failing(&'static dyn Step);
+
+impl Step for Failing {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn mode(&self) -> Mode {
+        self.0.mode()
+    }
+
+    fn up(&self, _: CpuIndex) -> Result<(), StepError> {
+        Err(StepError::Injected)
     }
 }

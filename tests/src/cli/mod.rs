@@ -125,6 +125,14 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "madt",
         "where the list of CPUs comes from: firmware, or module (see --module)",
     ),
+    (
+        "attempts",
+        "how often the bring-up is tried while a CPU that is down is missing",
+    ),
+    (
+        "fault",
+        "how a CPU is to fail, such as 3:silent or 3:late=500; several times",
+    ),
     ("after", "what follows the report: exit, or halt to idle"),
     (
         "test",

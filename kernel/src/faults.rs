@@ -1,0 +1,366 @@
+//! Faults on demand: what `fault=CPU:KIND` asks for, and whether this machine can bring it about.
+//!
+//! The AP is woken as ever, and fails by itself at the stage that the kind names: before its claim
+//! in the trampoline, behind it in Rust. A fault that cannot happen is an error at the start, so
+//! that no test passes because nothing went wrong.
+
+#![forbid(unsafe_code)]
+
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use core::{fmt, str::FromStr, time::Duration};
+
+use reveille_smp::{cpu::CpuIndex, ranges::Ranges, step::Steps};
+use reveille_trampoline as trampoline;
+
+use crate::command_line::number;
+
+/// One AP, and how it fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The AP.
+    pub cpu: CpuIndex,
+    /// How it fails.
+    pub kind: FaultKind,
+}
+
+/// How an AP fails, in the order of the stages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// It halts in real mode and leaves no evidence.
+    Silent,
+    /// It halts in real mode behind its evidence.
+    RealMode,
+    /// It halts in long mode before the claim.
+    LongMode,
+    /// It takes so much longer to come to the claim, once.
+    Late(Duration),
+    /// It takes itself for a CPU that no landing has.
+    WrongId,
+    /// It claims its slot and then comes a second time.
+    Twice,
+    /// It halts in Rust behind the claim.
+    Claimed,
+    /// It panics in Rust before it is alive.
+    Panic,
+    /// Its online step of this name fails.
+    Step(String),
+}
+
+/// What `fault=` takes.
+pub const SYNTAX: &str =
+    "CPU:silent|real-mode|long-mode|late=MS|wrong-id|twice|claimed|panic|step=NAME";
+
+/// What a [`Fault`] is not written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAFault;
+
+impl FromStr for Fault {
+    type Err = NotAFault;
+
+    fn from_str(text: &str) -> Result<Self, NotAFault> {
+        let (cpu, kind) = text.split_once(':').ok_or(NotAFault)?;
+        Ok(Self {
+            cpu: CpuIndex(number(cpu).ok_or(NotAFault)?),
+            kind: kind.parse()?,
+        })
+    }
+}
+
+impl FromStr for FaultKind {
+    type Err = NotAFault;
+
+    fn from_str(text: &str) -> Result<Self, NotAFault> {
+        Ok(match text.split_once('=') {
+            None => match text {
+                "silent" => Self::Silent,
+                "real-mode" => Self::RealMode,
+                "long-mode" => Self::LongMode,
+                "wrong-id" => Self::WrongId,
+                "twice" => Self::Twice,
+                "claimed" => Self::Claimed,
+                "panic" => Self::Panic,
+                _ => return Err(NotAFault),
+            },
+            Some(("late", delay)) => {
+                let delay = number(delay).ok_or(NotAFault)?;
+                let delay = Duration::from_millis(delay.into());
+                if delay > LATEST {
+                    return Err(NotAFault);
+                }
+                Self::Late(delay)
+            }
+            Some(("step", name)) if !name.is_empty() => Self::Step(name.to_owned()),
+            Some(_) => return Err(NotAFault),
+        })
+    }
+}
+
+/// The longest delay that is taken. A landing can tell it at any plausible speed of the TSC.
+const LATEST: Duration = Duration::from_secs(60);
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.cpu, self.kind)
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent => f.write_str("silent"),
+            Self::RealMode => f.write_str("real-mode"),
+            Self::LongMode => f.write_str("long-mode"),
+            Self::Late(delay) => write!(f, "late={}", delay.as_millis()),
+            Self::WrongId => f.write_str("wrong-id"),
+            Self::Twice => f.write_str("twice"),
+            Self::Claimed => f.write_str("claimed"),
+            Self::Panic => f.write_str("panic"),
+            Self::Step(name) => write!(f, "step={name}"),
+        }
+    }
+}
+
+impl FaultKind {
+    /// What the trampoline is told, on a machine with this TSC; `None` when the fault lies behind
+    /// the claim.
+    pub fn on_the_trampoline(&self, tsc_hz: u64) -> Option<trampoline::Fault> {
+        Some(match self {
+            Self::Silent => trampoline::Fault::Silent,
+            Self::RealMode => trampoline::Fault::RealMode,
+            Self::LongMode => trampoline::Fault::LongMode,
+            Self::Late(delay) => trampoline::Fault::Late {
+                tsc: counts(*delay, tsc_hz),
+            },
+            Self::WrongId => trampoline::Fault::WrongId,
+            Self::Twice => trampoline::Fault::Twice,
+            Self::Claimed | Self::Panic | Self::Step(_) => return None,
+        })
+    }
+}
+
+fn counts(delay: Duration, tsc_hz: u64) -> u64 {
+    const NANOS_PER_SECOND: u128 = 1_000_000_000;
+    let counts = (delay.as_nanos() * u128::from(tsc_hz)).div_ceil(NANOS_PER_SECOND);
+    u64::try_from(counts).unwrap_or(u64::MAX)
+}
+
+/// Checks that each of the faults can happen on a machine with these APs and online steps, and
+/// that no AP is to fail in two ways.
+pub fn check(
+    faults: &[Fault],
+    aps: impl Iterator<Item = CpuIndex> + Clone,
+    steps: Steps,
+) -> Result<(), FaultError> {
+    for (index, fault) in faults.iter().enumerate() {
+        let wrong = |problem| FaultError {
+            fault: fault.clone(),
+            problem,
+        };
+        if !aps.clone().any(|cpu| cpu == fault.cpu) {
+            return Err(wrong(Problem::NoSuchAp(aps.map(|cpu| cpu.0).collect())));
+        }
+        if faults[..index].iter().any(|other| other.cpu == fault.cpu) {
+            return Err(wrong(Problem::SecondOfItsAp));
+        }
+        if let FaultKind::Step(name) = &fault.kind
+            && !steps.iter().any(|step| step.name() == name)
+        {
+            let names = steps.iter().map(|step| step.name()).collect();
+            return Err(wrong(Problem::NoSuchStep(names)));
+        }
+    }
+    Ok(())
+}
+
+/// A fault that cannot happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultError {
+    /// The fault.
+    pub fault: Fault,
+    /// What stands in its way.
+    pub problem: Problem,
+}
+
+/// What stands in the way of a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// No AP with this number is woken; these are.
+    NoSuchAp(Ranges),
+    /// Its AP has a fault already.
+    SecondOfItsAp,
+    /// No online step has this name; these are the names.
+    NoSuchStep(Vec<&'static str>),
+    /// The trampoline cannot bring it about.
+    Trampoline(trampoline::FaultError),
+}
+
+impl fmt::Display for FaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fault, problem } = self;
+        write!(f, "`fault={fault}` cannot happen: ")?;
+        match problem {
+            Problem::NoSuchAp(aps) => {
+                if fault.cpu == CpuIndex::BSP {
+                    write!(f, "CPU 0 runs already; ")?;
+                }
+                if aps.is_empty() {
+                    return write!(f, "no CPU is to be woken");
+                }
+                write!(f, "the CPUs to wake are {aps}")
+            }
+            Problem::SecondOfItsAp => write!(f, "CPU {} has a fault already", fault.cpu),
+            Problem::NoSuchStep(names) => write!(f, "the online steps are {}", names.join(", ")),
+            Problem::Trampoline(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl core::error::Error for FaultError {}
+
+#[cfg(test)]
+mod tests {
+    use reveille_smp::step::{Mode, Step, StepError};
+
+    use super::*;
+
+    struct Named(&'static str);
+
+    impl Step for Named {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+        fn mode(&self) -> Mode {
+            Mode::Concurrent
+        }
+        fn up(&self, _: CpuIndex) -> Result<(), StepError> {
+            Ok(())
+        }
+    }
+
+    const STEPS: Steps = &[&Named("join"), &Named("inbox")];
+
+    fn faults(texts: &[&str]) -> Vec<Fault> {
+        let parsed = texts.iter().map(|text| text.parse());
+        parsed.collect::<Result<_, _>>().unwrap()
+    }
+
+    fn refusal(texts: &[&str], aps: &[u32]) -> String {
+        let aps = aps.iter().copied().map(CpuIndex);
+        check(&faults(texts), aps, STEPS).unwrap_err().to_string()
+    }
+
+    const ALL: [&str; 9] = [
+        "1:silent",
+        "2:real-mode",
+        "3:long-mode",
+        "4:late=250",
+        "5:wrong-id",
+        "6:twice",
+        "7:claimed",
+        "8:panic",
+        "4095:step=join",
+    ];
+
+    #[test]
+    fn every_kind_is_read_as_it_is_written_and_listed() {
+        for text in ALL {
+            let fault: Fault = text.parse().unwrap();
+            assert_eq!(fault.to_string(), text);
+            let (_, kind) = text.split_once(':').unwrap();
+            let word = kind.split('=').next().unwrap();
+            assert!(SYNTAX.contains(word), "{word} is not listed");
+        }
+        let kinds: Vec<_> = faults(&ALL).into_iter().map(|fault| fault.kind).collect();
+        for (index, kind) in kinds.iter().enumerate() {
+            assert!(!kinds[..index].contains(kind), "{kind} is read twice");
+        }
+    }
+
+    #[test]
+    fn whatever_is_not_a_fault_is_refused() {
+        for text in [
+            "",
+            "silent",
+            ":silent",
+            "1:",
+            "+1:silent",
+            "-1:silent",
+            "1x:silent",
+            "4294967296:silent",
+            "1:Silent",
+            "1:silent=3",
+            "1:late",
+            "1:late=",
+            "1:late=5ms",
+            "1:late=60001",
+            "1:step",
+            "1:step=",
+        ] {
+            assert_eq!(text.parse::<Fault>(), Err(NotAFault), "`{text}`");
+        }
+        assert!("1:late=60000".parse::<Fault>().is_ok());
+    }
+
+    #[test]
+    fn the_trampoline_is_told_of_all_that_lies_before_the_use_of_the_stack() {
+        let told = |text: &str| {
+            let fault: Fault = text.parse().unwrap();
+            fault.kind.on_the_trampoline(2_000_000_000)
+        };
+        assert_eq!(told("1:silent"), Some(trampoline::Fault::Silent));
+        assert_eq!(told("1:real-mode"), Some(trampoline::Fault::RealMode));
+        assert_eq!(told("1:long-mode"), Some(trampoline::Fault::LongMode));
+        assert_eq!(told("1:twice"), Some(trampoline::Fault::Twice));
+        assert_eq!(told("1:wrong-id"), Some(trampoline::Fault::WrongId));
+        let late = trampoline::Fault::Late { tsc: 500_000_000 };
+        assert_eq!(told("1:late=250"), Some(late));
+        for behind in ["1:claimed", "1:panic", "1:step=join"] {
+            assert_eq!(told(behind), None);
+        }
+    }
+
+    #[test]
+    fn the_longest_delay_fits_a_landing_at_ten_gigahertz() {
+        assert!(counts(LATEST, 10_000_000_000) <= trampoline::Fault::LONGEST_DELAY);
+    }
+
+    #[test]
+    fn faults_that_can_happen_are_taken() {
+        let aps = || (1..=8).chain([4095]).map(CpuIndex);
+        assert_eq!(check(&faults(&ALL), aps(), STEPS), Ok(()));
+        assert_eq!(check(&[], core::iter::empty(), STEPS), Ok(()));
+    }
+
+    #[test]
+    fn a_fault_of_no_ap_is_refused_and_the_aps_are_listed() {
+        assert_eq!(
+            refusal(&["2:silent", "4:twice"], &[1, 2, 3, 5, 7, 8]),
+            "`fault=4:twice` cannot happen: the CPUs to wake are 1-3,5,7-8"
+        );
+        assert_eq!(
+            refusal(&["0:panic"], &[1]),
+            "`fault=0:panic` cannot happen: CPU 0 runs already; the CPUs to wake are 1"
+        );
+        assert_eq!(
+            refusal(&["1:panic"], &[]),
+            "`fault=1:panic` cannot happen: no CPU is to be woken"
+        );
+    }
+
+    #[test]
+    fn a_fault_at_no_step_is_refused_and_the_steps_are_listed() {
+        assert_eq!(
+            refusal(&["1:step=joyn"], &[1]),
+            "`fault=1:step=joyn` cannot happen: the online steps are join, inbox"
+        );
+    }
+
+    #[test]
+    fn an_ap_cannot_fail_in_two_ways() {
+        assert_eq!(
+            refusal(&["1:late=5", "2:silent", "1:panic"], &[1, 2]),
+            "`fault=1:panic` cannot happen: CPU 1 has a fault already"
+        );
+    }
+}
