@@ -295,10 +295,9 @@ fn two_pass_brings_sibling_threads_up_in_a_second_wave() {
     let numbers = round.reports.iter().map(|report| report.cpu.0);
     assert!(numbers.eq(1..=5));
     // A wave is kicked as a whole before anybody in it comes online.
-    let at = |at: fn(&Report) -> _, cpu: usize| nanos(&round, at, cpu - 1);
-    let (sipi, online): (fn(&Report) -> _, fn(&Report) -> _) =
-        (|report| report.sipi, |report| report.online);
-    assert!(at(sipi, 4) < at(online, 2) && at(online, 4) <= at(sipi, 1));
+    let sipi = |cpu: usize| nanos(&round, |report| report.sipi, cpu - 1);
+    let online = |cpu: usize| nanos(&round, |report| report.online, cpu - 1);
+    assert!(sipi(4) < online(2) && online(4) <= sipi(1));
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! The walk over the MADT, and the plan made from it.
 //!
-//! The bytes are the table. It is walked as it is, and once more with the checksum set right, which
-//! no mutation would hit. What stood in the checksum's place chooses the BSP, listed or not, and
-//! the APIC mode that the plan is made for; the first two letters of the OEM's id say how many CPUs
-//! are wanted and how many have slots, if not zero.
+//! The bytes are the table. Fields of it that the walk has no use for choose what the plan is made
+//! for: the checksum the BSP, listed or not, and the APIC mode; the upper three bytes of the OEM's
+//! revision, which in real tables are 0, who is selected.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +12,7 @@ use std::{
 use reveille_smp::{
     cpu::{ApicId, CpuIndex, Place},
     madt::{Madt, Processor},
-    plan::{Planned, Role, Skip, plan},
+    plan::{NoSuchCpus, Planned, Role, Skip, plan},
     selection::Selection,
 };
 
@@ -22,11 +21,9 @@ use reveille_smp::{
 const FIXED: usize = 44;
 /// The shortest entry that stands for a CPU: type 0.
 const SHORTEST_CPU: usize = 8;
-/// Where the table's length stands, and its checksum.
-const LENGTH: std::ops::Range<usize> = 4..8;
+/// Fields of the header: the checksum, and the OEM's revision without its lowest byte.
 const CHECKSUM: usize = 9;
-/// The OEM's id.
-const OEM_ID: usize = 10;
+const REVISION: std::ops::Range<usize> = 25..28;
 /// The greatest id that an APIC in xAPIC mode can address.
 const XAPIC_LIMIT: ApicId = ApicId(254);
 /// How many places a table is cut at.
@@ -34,32 +31,35 @@ const CUTS: usize = 4;
 
 /// Walks a table and plans by it. Returns whether it is a MADT.
 pub fn check(bytes: &[u8]) -> bool {
-    let raw = Madt::parse(bytes);
-    match &raw {
-        Ok(madt) => check_walk(bytes, madt),
-        Err(error) => assert!(!error.to_string().is_empty()),
+    let madt = match Madt::parse(bytes) {
+        Ok(madt) => madt,
+        Err(error) => {
+            assert!(
+                !bytes.starts_with(b"APIC") || bytes.len() < FIXED,
+                "{error}"
+            );
+            return false;
+        }
+    };
+    check_walk(bytes, &madt);
+    check_cuts(bytes, &madt);
+    let (bsp, x2apic) = choose_bsp(bytes[CHECKSUM], &madt.processors);
+    let selection = choose(bytes[REVISION].try_into().expect("three bytes"));
+    match plan(&madt.processors, bsp, x2apic, &selection) {
+        Ok(plan) => {
+            check_plan(&madt.processors, bsp, x2apic, &plan);
+            check_selection(&selection, &plan);
+        }
+        Err(NoSuchCpus { missing, numbered }) => {
+            let cpus = selection.cpus.expect("only names can be missing");
+            assert!(!missing.is_empty() && missing == cpus.from(numbered));
+        }
     }
-
-    if let Some(sealed) = seal(bytes) {
-        let madt = Madt::parse(&sealed).expect("its fixed part is whole");
-        check_walk(&sealed, &madt);
-        check_cuts(&sealed, &madt);
-        let (bsp, x2apic) = choose(bytes[CHECKSUM], &madt.processors);
-        let wanted = |at: usize| NonZeroU32::new(bytes[OEM_ID + at].into());
-        let selection = Selection {
-            max_cpus: wanted(0),
-            cpus: None,
-            possible: wanted(1),
-        };
-        let plan = plan(&madt.processors, bsp, x2apic, &selection).expect("no CPU is named");
-        check_plan(&madt.processors, bsp, x2apic, &plan);
-        check_selection(&selection, &plan);
-    }
-    raw.is_ok()
+    true
 }
 
 /// A BSP, one of the listed as often as not, and whether the APICs are in x2APIC mode.
-fn choose(by: u8, listed: &[Processor]) -> (ApicId, bool) {
+fn choose_bsp(by: u8, listed: &[Processor]) -> (ApicId, bool) {
     let number = usize::from(by >> 1);
     let bsp = match listed.get(number % (2 * listed.len()).max(1)) {
         Some(processor) => processor.apic_id,
@@ -68,21 +68,16 @@ fn choose(by: u8, listed: &[Processor]) -> (ApicId, bool) {
     (bsp, by & 1 != 0)
 }
 
-/// The table with the signature of a MADT and the checksum of what its length covers.
-fn seal(bytes: &[u8]) -> Option<Vec<u8>> {
-    if bytes.len() < FIXED {
-        return None;
+/// Whom a person wants; zeros ask for everybody.
+fn choose([max_cpus, cpus, possible]: [u8; 3]) -> Selection {
+    // Up to three numbers and a range of them.
+    let (first, count) = (cpus >> 4, cpus & 0xf);
+    let list = format!("{first},{}-{}", first + 2, first + 2 + count);
+    Selection {
+        max_cpus: NonZeroU32::new(max_cpus.into()),
+        cpus: (cpus != 0).then(|| list.parse().expect("it is a list")),
+        possible: NonZeroU32::new(possible.into()),
     }
-    let mut table = bytes.to_vec();
-    table[..4].copy_from_slice(b"APIC");
-    let stated = u32::from_le_bytes(table[LENGTH].try_into().expect("four bytes")) as usize;
-    let covered = stated.clamp(FIXED, table.len());
-    table[CHECKSUM] = 0;
-    let sum = table[..covered]
-        .iter()
-        .fold(0, |sum: u8, byte| sum.wrapping_add(*byte));
-    table[CHECKSUM] = sum.wrapping_neg();
-    Some(table)
 }
 
 fn check_walk(table: &[u8], madt: &Madt) {
@@ -142,33 +137,46 @@ fn check_plan(listed: &[Processor], bsp: ApicId, x2apic: bool, plan: &[Planned])
             Role::Skipped(skip) => {
                 assert!(enabled == Some(&true) && planned.cpu.is_some());
                 assert_eq!(skip == Skip::BeyondXapic, !reachable);
-                assert!(!skip.reason().is_empty());
             }
             Role::Disabled { .. } => {
-                assert!(enabled == Some(&false) && (reachable || planned.cpu.is_none()));
+                assert_eq!(enabled, Some(&false));
+                assert!(reachable || planned.cpu.is_none());
             }
         }
         let record = planned.unwoken_record(Place::default());
-        assert_eq!(record.reason.is_none(), planned.role == Role::Bsp);
+        assert_eq!(record.reason.is_some(), planned.role != Role::Bsp);
     }
 }
 
-/// No more CPUs run, and no more have slots, than the selection allows; and whoever is left out for
-/// that finds the bound reached.
+/// Nobody runs that is not wanted, and whoever is skipped is skipped for a reason that holds.
 fn check_selection(selection: &Selection, plan: &[Planned]) {
-    let count = |is_counted: fn(&Planned) -> bool| {
-        1 + plan.iter().filter(|planned| is_counted(planned)).count() as u32
-    };
-    let running = count(|planned| planned.role == Role::Ap);
-    let slots = count(Planned::has_slot);
-    for (most, taken, skip) in [
-        (selection.max_cpus, running, Skip::MaxCpus),
-        (selection.possible, slots, Skip::NoSlot),
-    ] {
-        let left_out = plan
-            .iter()
-            .any(|planned| planned.role == Role::Skipped(skip));
-        assert!(most.is_none_or(|most| taken <= most.get()));
-        assert!(!left_out || most.is_some_and(|most| taken == most.get()));
+    let Selection {
+        max_cpus,
+        cpus,
+        possible,
+    } = selection;
+    let running = plan
+        .iter()
+        .filter(|it| matches!(it.role, Role::Bsp | Role::Ap));
+    let running = running.count() as u32;
+    let is_full = |most: &Option<NonZeroU32>| most.is_some_and(|most| running == most.get());
+    for most in [max_cpus, possible].into_iter().flatten() {
+        assert!(running <= most.get());
+    }
+    for planned in plan {
+        let is_named = |cpu| cpus.as_ref().is_none_or(|cpus| cpus.contains(cpu));
+        let named = planned.cpu.is_none_or(is_named);
+        match planned.role {
+            Role::Bsp => {}
+            Role::Ap => assert!(named),
+            Role::Skipped(Skip::NotNamed) => assert!(!named),
+            Role::Skipped(Skip::MaxCpus) => assert!(is_full(max_cpus)),
+            Role::Skipped(Skip::NoSlot) => assert!(is_full(possible)),
+            Role::Skipped(skip) => assert_eq!(skip, Skip::BeyondXapic),
+            Role::Disabled { .. } => {
+                let has_room = |cpu: CpuIndex| possible.is_some_and(|most| cpu.0 < most.get());
+                assert!(planned.cpu.is_none_or(has_room));
+            }
+        }
     }
 }
