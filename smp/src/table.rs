@@ -38,7 +38,7 @@ impl fmt::Display for Millis {
     }
 }
 
-/// `part / whole` with two or, from ten on, one decimal.
+/// `part / whole`, with as many digits as a time.
 struct Ratio {
     part: u64,
     whole: u64,
@@ -46,14 +46,11 @@ struct Ratio {
 
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = u128::from(self.whole.max(1));
-        let hundredths = (u128::from(self.part) * 100 + whole / 2) / whole;
-        if hundredths < 1_000 {
-            write!(f, "{}.{:02}", hundredths / 100, hundredths % 100)
-        } else {
-            let tenths = (u128::from(self.part) * 10 + whole / 2) / whole;
-            write!(f, "{}.{}", tenths / 10, tenths % 10)
-        }
+        const ONE: u128 = 1_000_000;
+        let ratio = u128::from(self.part) * ONE / u128::from(self.whole.max(1));
+        // A millisecond has as many nanoseconds as one has millionths.
+        let nanos = u64::try_from(ratio).unwrap_or(u64::MAX);
+        Millis { nanos }.fmt(f)
     }
 }
 
@@ -190,6 +187,9 @@ impl fmt::Display for Headline<'_> {
     }
 }
 
+/// The columns of a terminal on which the comparison is to look well.
+const WIDTH: usize = 110;
+
 /// Medians of several rounds side by side, without an end of line. Shown are the strategies' own
 /// times, how many times slower than the first each other strategy is, and how many times slower
 /// the first is than each yardstick.
@@ -226,30 +226,30 @@ impl Comparison {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = alloc::format!("{:10}{} rounds: ", "", self.rounds);
         let Some(((name, ours), others)) = self.strategies.split_first() else {
-            return write!(f, "          {} rounds: nothing came online", self.rounds);
+            return write!(f, "{head}nothing came online");
         };
-        write!(
-            f,
-            "          {} rounds: {name} {} ms",
-            self.rounds,
-            Millis { nanos: *ours }
-        )?;
-        for (name, nanos) in others {
-            let ratio = Ratio {
-                part: *nanos,
-                whole: *ours,
-            };
-            write!(f, " | {name} {} ms, {ratio}x", Millis { nanos: *nanos })?;
+        let strategies = others.iter().map(|(name, nanos)| {
+            let (part, whole) = (*nanos, *ours);
+            let ratio = Ratio { part, whole };
+            alloc::format!("{name} {} ms, {ratio}x", Millis { nanos: *nanos })
+        });
+        let yardsticks = self.yardsticks.iter().map(|(name, nanos)| {
+            let (part, whole) = (*ours, *nanos);
+            let ratio = Ratio { part, whole };
+            alloc::format!("{name} {} ms, x{ratio}", Millis { nanos: *nanos })
+        });
+        let mut line = alloc::format!("{head}{name} {} ms", Millis { nanos: *ours });
+        for part in strategies.chain(yardsticks) {
+            if line.len() + 3 + part.len() > WIDTH {
+                writeln!(f, "{line}")?;
+                line = alloc::format!("{:width$}{part}", "", width = head.len());
+            } else {
+                line = line + " | " + &part;
+            }
         }
-        for (name, nanos) in &self.yardsticks {
-            let ratio = Ratio {
-                part: *ours,
-                whole: *nanos,
-            };
-            write!(f, " | {name} {} ms, x{ratio}", Millis { nanos: *nanos })?;
-        }
-        Ok(())
+        f.write_str(&line)
     }
 }
 
@@ -396,6 +396,12 @@ mod tests {
         assert_eq!(
             comparison.to_string(),
             "          9 rounds: parallel 1.31 ms | serial 9.80 ms, 7.48x | bare 1.15 ms, x1.14 | floor 0.84 ms, x1.56"
+        );
+        comparison.strategy("legacy", &mut [724_000_000]);
+        assert_eq!(
+            comparison.to_string(),
+            "          9 rounds: parallel 1.31 ms | serial 9.80 ms, 7.48x | legacy 724 ms, 553x | bare 1.15 ms, x1.14\n\
+             \x20                   floor 0.84 ms, x1.56"
         );
     }
 
