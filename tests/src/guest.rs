@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
@@ -125,6 +126,20 @@ impl<'a> Guest<'a> {
     /// The CPUs' registers as they are now.
     pub fn vcpus(&mut self) -> Result<Vec<Vcpu>> {
         vcpu::parse(&self.monitor("info registers -a")?)
+    }
+
+    /// The operating system's numbers of the threads that run the vCPUs, by the vCPUs' numbers.
+    pub fn vcpu_threads(&mut self) -> Result<Vec<u32>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Answer {
+            cpu_index: u32,
+            thread_id: u32,
+        }
+        let answer = self.qemu.execute("query-cpus-fast", json!({}))?;
+        let mut vcpus: Vec<Answer> = serde_json::from_value(answer).context("the vCPUs")?;
+        vcpus.sort_unstable_by_key(|vcpu| vcpu.cpu_index);
+        Ok(vcpus.iter().map(|vcpu| vcpu.thread_id).collect())
     }
 
     /// What QEMU's monitor answers to a command.

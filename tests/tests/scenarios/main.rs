@@ -20,8 +20,12 @@ mod left_behind;
 mod machine_check;
 mod outside;
 mod selection;
+mod silent;
 mod slow;
 mod strategies;
 mod verdicts;
 mod virtual_time;
+// It reads the threads' times in /proc.
+#[cfg(target_os = "linux")]
+mod waiting;
 mod wake;
