@@ -55,6 +55,12 @@ pub fn print_forced(text: fmt::Arguments<'_>) {
     let _ = Uart::new().write_fmt(text);
 }
 
+/// Waits until all that was printed has left the UART, whoever holds the lock; not for ever. What is
+/// still in its FIFO when the machine ends is lost, and that is the end of the verdict.
+pub fn drain() {
+    Uart::new().is_drained_in_time(Uart::TRANSMITTER_IDLE);
+}
+
 /// Calls `action` while this CPU holds the console's lock, as a test of the panic path must.
 pub fn with_lock_held<R>(action: impl FnOnce() -> R) -> R {
     without_interrupts(|| {
@@ -75,6 +81,8 @@ impl Uart {
     const FIFO_DEPTH: u8 = 16;
     /// Line status: the transmit FIFO is empty.
     const TRANSMIT_EMPTY: u8 = 1 << 5;
+    /// Line status: the transmit FIFO is empty, and so is the shift register behind it.
+    const TRANSMITTER_IDLE: u8 = 1 << 6;
     /// How often the line status is read before the UART counts as stuck. A full FIFO drains in
     /// 1.4 ms at 115200 baud; a host that is slow to read a virtual one takes a hundred times that.
     /// One read takes 0.1 µs and more, so this is 0.1 s at the least.
@@ -105,7 +113,7 @@ impl Uart {
 
     fn send(&mut self, byte: u8) {
         if self.room == 0 {
-            if !self.is_drained_in_time() {
+            if !self.is_drained_in_time(Self::TRANSMIT_EMPTY) {
                 return;
             }
             self.room = Self::FIFO_DEPTH;
@@ -114,11 +122,11 @@ impl Uart {
         self.write(0, byte);
     }
 
-    /// Waits until the transmit FIFO is empty; `false` if that takes too long.
+    /// Waits until the line status has the bit `empty`; `false` if that takes too long.
     ///
     /// The bound is waited out once: while the UART stays stuck, the text that follows is lost at
     /// once. An absent UART reads as all ones, which says empty.
-    fn is_drained_in_time(&self) -> bool {
+    fn is_drained_in_time(&self, empty: u8) -> bool {
         // Relaxed: the flag guards nothing; a CPU that sees it late waits once more.
         static IS_STUCK: AtomicBool = AtomicBool::new(false);
         let reads = if IS_STUCK.load(Ordering::Relaxed) {
@@ -128,17 +136,16 @@ impl Uart {
         };
         let is_drained = (0..reads).any(|_| {
             hint::spin_loop();
-            self.is_empty()
+            self.line_status() & empty != 0
         });
         IS_STUCK.store(!is_drained, Ordering::Relaxed);
         is_drained
     }
 
-    fn is_empty(&self) -> bool {
+    fn line_status(&self) -> u8 {
         const LINE_STATUS: u16 = 5;
         // SAFETY: reading COM1's line status clears its error bits and touches no memory.
-        let status = unsafe { Port::<u8>::new(Self::BASE + LINE_STATUS).read() };
-        status & Self::TRANSMIT_EMPTY != 0
+        unsafe { Port::<u8>::new(Self::BASE + LINE_STATUS).read() }
     }
 
     fn write(&self, register: u16, value: u8) {
