@@ -1,7 +1,7 @@
 //! The kernel's command line: `key=value`, separated by spaces.
 //!
-//! Whatever is not understood is an error that names the offender and lists what is known: a typo
-//! must not change a measurement silently.
+//! Whatever is not understood is an error that names the offender and says what is known: of a known
+//! key what it takes, else all keys. A typo must not change a measurement silently.
 
 #![forbid(unsafe_code)]
 
@@ -303,18 +303,27 @@ impl fmt::Display for OptionError {
             Problem::GivenTwice => "gives a key again that may be given once",
             Problem::BadValue => "has a value that its key does not take",
         };
-        write!(f, "command line: `{}` {problem}; the keys are", self.word)?;
-        for key in KEYS {
-            write!(f, " {}={}", key.name, key.takes)?;
-            if key.repeatable {
-                write!(f, " (several times)")?;
-            }
+        write!(f, "command line: `{}` {problem}; ", self.word)?;
+        let name = self.word.split('=').next();
+        if let Some(key) = KEYS.iter().find(|key| Some(key.name) == name) {
+            return write!(f, "it is {key}");
         }
-        Ok(())
+        write!(f, "the keys are")?;
+        KEYS.iter().try_for_each(|key| write!(f, " {key}"))
     }
 }
 
 impl core::error::Error for OptionError {}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.takes)?;
+        if self.repeatable {
+            write!(f, " (several times)")?;
+        }
+        Ok(())
+    }
+}
 
 impl fmt::Display for Takes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -486,10 +495,34 @@ mod tests {
     }
 
     #[test]
-    fn the_message_names_the_offender_and_lists_what_every_key_takes() {
-        let message = Options::parse("bench=many").unwrap_err().to_string();
+    fn of_a_known_key_the_message_says_what_that_key_takes() {
+        for (line, end) in [
+            (
+                "bench=many",
+                "`bench=many` has a value that its key does not take; it is bench=N",
+            ),
+            ("order=stict", "; it is order=lowest|strict"),
+            (
+                "bringup",
+                "`bringup` has no value; it is bringup=parallel|broadcast|two-pass|serial|legacy",
+            ),
+            (
+                "maxcpus=2 maxcpus=3",
+                "`maxcpus=3` gives a key again that may be given once; it is maxcpus=N",
+            ),
+            ("fault=2", "|panic|step=NAME (several times)"),
+        ] {
+            let message = Options::parse(line).unwrap_err().to_string();
+            assert!(message.starts_with("command line: `"), "{message}");
+            assert!(message.ends_with(end), "{message}");
+        }
+    }
+
+    #[test]
+    fn of_an_unknown_key_the_message_lists_what_every_key_takes() {
+        let message = Options::parse("bnech=9").unwrap_err().to_string();
         assert!(
-            message.starts_with("command line: `bench=many` has a value"),
+            message.starts_with("command line: `bnech=9` has an unknown key; the keys are "),
             "{message}"
         );
         for part in [
