@@ -61,7 +61,12 @@
 //! - Only wakers leave the CPU of their executor. All else that belongs to one, its tasks
 //!   included, is for that CPU alone, and neither `Send` nor `Sync`.
 //!
-//! Without a heap: [`Executor::in_storage`] and [`Spawner::spawn_in`].
+//! Features: `alloc` (default) takes storage and tasks from the heap; `std` adds `Park`, the
+//! platform of a host's thread. Without a heap (`default-features = false`):
+//! [`Executor::in_storage`] and [`Spawner::spawn_in`].
+//!
+//! A [`Platform`] for real hardware (`hlt`, local APIC timer, an IPI as doorbell) is
+//! `kernel/src/platform.rs` of this repository.
 #![no_std]
 
 #[cfg(feature = "alloc")]

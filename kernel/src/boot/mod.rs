@@ -102,7 +102,7 @@ impl fmt::Display for ModuleError {
         match self {
             Self::Missing => write!(
                 f,
-                "the loader brought no module; with QEMU, `-initrd FILE` is one"
+                "the loader brought no module; `cargo xtask run --module FILE` gives one, or QEMU's -initrd"
             ),
             Self::TooLong { length, most } => {
                 write!(

@@ -25,12 +25,7 @@ use crate::{
 /// Reveille is a kernel that brings up all CPUs of a PC at once. It runs in QEMU; what is missing
 /// for that, each command installs first (see `cargo xtask setup --help`).
 #[derive(Debug, Parser)]
-#[command(
-    name = "cargo xtask",
-    bin_name = "cargo xtask",
-    version,
-    disable_help_subcommand = true
-)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 #[command(after_help = "Start with:\n  cargo xtask run --smp 8")]
 pub struct Cli {
     #[command(subcommand)]
@@ -65,8 +60,8 @@ const RUN_EXAMPLES: &str = "\
 Exit status:
     0  the kernel did all that was asked for
     1  it could not be built or started, or QEMU ended by itself
-    2  the command line is wrong
-    3  the kernel reports that it failed
+    2  the command line of xtask is wrong
+    3  the kernel reports that it failed, or that what --append gave it is wrong
     4  a CPU panicked or took an exception
     5  triple fault
     6  the accelerator gave up on the guest
@@ -92,11 +87,11 @@ Examples:
 pub const KERNEL_KEYS: &[(&str, &str)] = &[
     (
         "bringup",
-        "how the CPUs are brought up: parallel, broadcast, two-pass, serial or legacy",
+        "strategy: parallel, broadcast, two-pass, serial or legacy",
     ),
     (
         "order",
-        "serialised steps: lowest living CPU first, or strict",
+        "serialised steps: lowest (that lives first), or strict (none before a lower)",
     ),
     ("bench", "then measure so many rounds of every strategy"),
     (
@@ -119,7 +114,7 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
     ),
     (
         "require",
-        "how many CPUs must run for success: all, a number, or any",
+        "CPUs that must run for success: all, a number with CPU 0, or any",
     ),
     (
         "madt",
@@ -145,7 +140,7 @@ fn append_help() -> String {
     for (key, meaning) in KERNEL_KEYS {
         text += &format!("\n  {:<16}{meaning}", format!("{key}="));
     }
-    text + "\n\nA key that the kernel does not know makes it list all keys and their values."
+    text + "\n\nTo a wrong value the kernel answers with those of its key, to a wrong key with all keys."
 }
 
 #[derive(Debug, Args)]
