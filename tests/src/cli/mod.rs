@@ -91,7 +91,7 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
     ),
     (
         "order",
-        "serialised steps: lowest (that lives first), or strict (none before a lower)",
+        "serialised steps: lowest (living first), or strict (all lower first)",
     ),
     ("bench", "then measure so many rounds of every strategy"),
     (
