@@ -16,7 +16,8 @@ pub enum Order {
     /// Always the lowest one that is alive. One that is not is passed over, and taken when it is.
     #[default]
     Lowest,
-    /// One after the other: each waits until all lower ones have been there or have failed.
+    /// One after the other: each waits until all lower ones have been there or have failed. In
+    /// `two-pass`, those of its own wave.
     Strict,
 }
 

@@ -301,6 +301,31 @@ fn two_pass_brings_sibling_threads_up_in_a_second_wave() {
 }
 
 #[test]
+fn strict_order_holds_up_no_strategy_whatever_waves_it_kicks_in() {
+    let ap = |n: u32| {
+        let place = Place {
+            thread: n % 2,
+            ..Place::default()
+        };
+        Ap::new(CpuIndex(n), ApicId(3 * n), place)
+    };
+    for strategy in Strategy::ALL {
+        let natures = (1..=4).map(|n| match n {
+            2 => (Nature::Silent, MS),
+            _ => (Nature::Healthy, MS),
+        });
+        let fake = Fake::with_aps(natures, STEPS, ap);
+        let round = fake.bring_up_in_order(strategy, timing(), Order::Strict);
+        let (online, silent) = (Outcome::Online, Outcome::NeverStarted);
+        assert_eq!(
+            outcomes(&round),
+            [online, silent, online, online],
+            "{strategy}"
+        );
+    }
+}
+
+#[test]
 fn a_broadcast_never_resets_a_cpu_that_runs() {
     let natures = [
         Nature::Healthy,

@@ -179,11 +179,12 @@ impl<M: Machine> Shared<M> {
     fn new(bring_up: &BringUp<M>, strategy: Strategy) -> Self {
         let legs = legs(bring_up.steps);
         let turns = legs.iter().filter(|leg| leg.needs_turn).count();
+        let order = strategy.order(bring_up.order);
         Self {
             bring_up: bring_up.clone(),
             timing: strategy.timing(bring_up.timing),
             legs,
-            precedence: Precedence::new(bring_up.order, bring_up.aps.len(), turns),
+            precedence: Precedence::new(order, bring_up.aps.len(), turns),
             turns: Turns::new(Arc::clone(&bring_up.aps)),
         }
     }

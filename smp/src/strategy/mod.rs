@@ -16,6 +16,7 @@ use reveille_executor::Spawner;
 use crate::{
     bringup::{Report, Shared, Timing},
     machine::Machine,
+    order::Order,
 };
 
 /// The order of kicks and waits.
@@ -62,6 +63,14 @@ impl Strategy {
         match self {
             Self::Legacy => legacy::timing(timing),
             _ => timing,
+        }
+    }
+
+    /// Whom the serialised steps wait for where others would keep to `order`.
+    pub(crate) fn order(self, order: Order) -> Order {
+        match self {
+            Self::TwoPass => Order::Lowest,
+            _ => order,
         }
     }
 

@@ -2,6 +2,9 @@
 //!
 //! The first wave is one thread of each core, the second their siblings: while microcode is loaded
 //! on one thread of a core, the other must not run.
+//!
+//! The waves go before the numbers: a CPU of the first must not wait for a lower one of the second,
+//! which is kicked only when the first is done. Inside a wave this order is strict by itself.
 
 use alloc::{rc::Rc, vec::Vec};
 
