@@ -86,7 +86,8 @@ async fn run_steps(aps: &[Ap], index: usize, steps: &[&dyn Step]) -> Result<(), 
 
 /// Passes the turn on to whoever queues behind this AP, if anybody does.
 pub(crate) fn pass_on(aps: &[Ap], index: usize) {
-    if let Some(next) = aps[index].slot.baton().pass_on() {
-        aps[next].slot.grant();
+    let look = |next: usize| aps[next].slot.awaited();
+    if let Some((next, awaited)) = aps[index].slot.baton().pass_on(look) {
+        aps[next].slot.grant(awaited);
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //!   BSP        opens m's baton ──▶ links m behind its predecessor  (compare-and-swap)
-//!   holder     runs its serialised section ──▶ passes on           (swap) ──▶ grants the next one
+//!   holder     runs its serialised section ──▶ passes on   (compare-and-swap) ──▶ grants the next one
 //! ```
 //!
 //! So the turn goes on by one interrupt, straight from the CPU that is done to the one that waits,
 //! and the BSP is not on that way. It decides the order, by linking; and where a holder falls
-//! silent, it passes on in its place.
+//! silent, it passes on in its place, and grants the next one if the holder died before it did.
+//!
+//! A holder may also come to its grant when all of that is long over. So it looks at what the next
+//! one waits for before it passes on, while that is sure to wait, and grants that and nothing else.
 //!
 //! # Memory ordering
 //!
@@ -51,12 +54,26 @@ impl Baton {
             .is_ok()
     }
 
-    /// The holder, or the BSP in its place: takes the name of the one to grant the turn to. `None`
-    /// when nobody queues, and for all but the first who passes on.
-    pub(crate) fn pass_on(&self) -> Option<usize> {
-        match self.0.swap(PASSED, Ordering::AcqRel) {
-            PASSED | LAST => None,
-            next => Some(next as usize),
+    /// The holder, or the BSP in its place: takes the name of the one to grant the turn to, and what
+    /// `look` finds in that one as long as it waits here. `None` when nobody queues, and for all but
+    /// the first who passes on.
+    pub(crate) fn pass_on<T>(&self, look: impl Fn(usize) -> T) -> Option<(usize, T)> {
+        let mut now = self.0.load(Ordering::Acquire);
+        loop {
+            let next = match now {
+                PASSED => return None,
+                LAST => None,
+                index => Some((index as usize, look(index as usize))),
+            };
+            match self
+                .0
+                .compare_exchange(now, PASSED, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return next,
+                // The BSP has put somebody in between, which it does once for each CPU at most, or
+                // has passed on.
+                Err(changed) => now = changed,
+            }
         }
     }
 

@@ -2,6 +2,11 @@
 //! `RUSTFLAGS="--cfg loom" cargo test --release -p reveille-smp --lib`.
 
 use alloc::sync::Arc;
+use core::{
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Waker},
+};
 
 use loom::{cell::UnsafeCell, future::block_on, thread};
 use reveille_executor::Instant;
@@ -395,7 +400,6 @@ fn the_turn_of_an_abandoned_cpu_goes_on_once_whoever_passes_it_on() {
         let queue = Queue::new(2);
         queue.queue(0);
         queue.queue(1);
-        let next = Queue::spawn(&queue, 1);
         let slow = {
             let queue = Arc::clone(&queue);
             // It comes out of its step at the moment at which it is abandoned.
@@ -403,8 +407,70 @@ fn the_turn_of_an_abandoned_cpu_goes_on_once_whoever_passes_it_on() {
         };
         queue.aps[0].slot.abandon().unwrap();
         queue.turns.take_back(0);
+        queue.run_section(1);
         slow.join().unwrap();
-        next.join().unwrap();
         assert!(queue.aps.iter().all(|ap| ap.slot.baton().has_passed()));
     });
+}
+
+#[test]
+fn a_grant_that_comes_after_all_is_over_gives_nobody_a_later_turn() {
+    loom::model(|| {
+        let queue = Queue::new(3);
+        queue.queue(0);
+        queue.queue(1);
+        let slow = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || pass_on(&queue.aps, 0))
+        };
+        // Both are abandoned meanwhile, and the second is brought up again and waits for its turn.
+        for index in [0, 1] {
+            queue.aps[index].slot.abandon().unwrap();
+            queue.turns.take_back(index);
+        }
+        let slot = &queue.aps[1].slot;
+        slot.state().park().unwrap();
+        slot.kick().unwrap();
+        make_alive(slot);
+        slot.state().start().unwrap();
+        queue.queue(2);
+        queue.queue(1);
+        slow.join().unwrap();
+        assert_eq!(slot.permitted(), None);
+    });
+}
+
+#[test]
+fn a_cpu_that_dies_before_it_says_whose_turn_it_is_keeps_the_turn_from_nobody() {
+    loom::model(|| {
+        let queue = Queue::new(2);
+        queue.queue(0);
+        queue.queue(1);
+        // It passes on and is never seen again.
+        queue.aps[0].slot.baton().pass_on(|_| ());
+        queue.aps[0].slot.abandon().unwrap();
+        queue.turns.take_back(0);
+        assert_eq!(queue.aps[1].slot.permitted(), Some(1));
+        block_on(queue.turns.granted(1));
+    });
+}
+
+#[test]
+fn nobody_counts_as_granted_before_it_can_run() {
+    loom::model(|| {
+        let queue = Queue::new(2);
+        queue.queue(0);
+        queue.queue(1);
+        let first = Queue::spawn(&queue, 0);
+        let granted = pin!(queue.turns.granted(1));
+        if is_ready(granted) {
+            assert_eq!(queue.aps[1].slot.permitted(), Some(1));
+        }
+        first.join().unwrap();
+    });
+}
+
+fn is_ready(future: Pin<&mut impl Future>) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    future.poll(&mut context).is_ready()
 }

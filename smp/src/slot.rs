@@ -9,7 +9,7 @@
 //! # Memory ordering
 //!
 //! `permission` is stored by the BSP with release ordering while the AP has nothing to run, and
-//! changed once more by whoever grants the turn, in one read-modify-write that releases. `progress`
+//! changed once more by whoever grants the turn, in one compare-and-swap that releases. `progress`
 //! is stored by the AP with release ordering. Readers load with acquire ordering, and so see what
 //! was written before: the AP what was prepared for its steps, and what was done in the turns
 //! before its own; the BSP what the AP did.
@@ -58,7 +58,16 @@ const _: () = assert!(size_of::<Line>() == 64);
 const CALLED: u32 = 1 << 30;
 /// But not before it is granted the turn.
 const HELD: u32 = 1 << 31;
-const STEPS: u32 = CALLED - 1;
+const STEPS: u32 = (1 << ERROR_SHIFT) - 1;
+/// Between the two, the turns that the AP has ever waited for are counted, so that a grant which
+/// comes when the AP waits for another one is known. Whoever grants so late has missed as many turns
+/// as there are of these to be mistaken.
+const ONE_TURN: u32 = 1 << ERROR_SHIFT;
+const TURNS: u32 = CALLED - ONE_TURN;
+
+/// A turn that an AP waits for, told from all others that it waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Awaited(u32);
 
 /// Above the number of steps that were run, the progress holds a [`StepError`], or 0.
 const ERROR_SHIFT: u32 = 16;
@@ -109,9 +118,20 @@ impl Slot {
         self.notes.mute();
     }
 
-    /// Grants the AP the turn that it waits for. By the BSP or by the AP that had the turn before.
-    pub(crate) fn grant(&self) {
-        self.line.permission.fetch_and(!HELD, Ordering::Release);
+    /// What the AP waits for. To be looked at while it is sure to wait, by whoever will grant it.
+    pub(crate) fn awaited(&self) -> Awaited {
+        Awaited(self.line.permission.load(Ordering::Relaxed))
+    }
+
+    /// Grants the AP the turn that it waits for, by the BSP or by the AP that had the turn before. If
+    /// it has been granted already, by the other of the two, it is only woken.
+    pub(crate) fn grant(&self, Awaited(permission): Awaited) {
+        let _ = self.line.permission.compare_exchange(
+            permission,
+            permission & !HELD,
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
         self.line.resident.wake();
     }
 
@@ -120,7 +140,7 @@ impl Slot {
     /// Wipes what an earlier attempt left, and kicks. Called between INIT and SIPI.
     pub(crate) fn kick(&self) -> Result<State, Refused> {
         if self.stage().is_down() {
-            self.line.permission.store(0, Ordering::Relaxed);
+            self.line.permission.store(self.turns(), Ordering::Relaxed);
             self.line.progress.store(0, Ordering::Relaxed);
             self.line.baton.clear();
             self.notes.clear();
@@ -132,15 +152,25 @@ impl Slot {
     pub(crate) fn permit(&self, steps: usize) {
         self.line
             .permission
-            .store(CALLED | steps as u32, Ordering::Release);
+            .store(CALLED | self.turns() | steps as u32, Ordering::Release);
         self.line.resident.wake();
     }
 
     /// The same for the moment at which it is granted the turn.
     pub(crate) fn permit_with_the_turn(&self, steps: usize) {
+        let turns = self.turns().wrapping_add(ONE_TURN) & TURNS;
         self.line
             .permission
-            .store(CALLED | HELD | steps as u32, Ordering::Release);
+            .store(CALLED | HELD | turns | steps as u32, Ordering::Release);
+    }
+
+    /// Whether the AP has yet to be granted the turn for what it is permitted.
+    pub(crate) fn is_held(&self) -> bool {
+        self.line.permission.load(Ordering::Acquire) & HELD != 0
+    }
+
+    fn turns(&self) -> u32 {
+        self.line.permission.load(Ordering::Relaxed) & TURNS
     }
 
     /// Waits no longer for the AP to come out of its step.

@@ -61,7 +61,7 @@ impl Turns {
         }
         baton.open(None);
         queue.chain.push_back(index);
-        self.aps[index].slot.grant();
+        self.grant(index);
     }
 
     /// Waits until a CPU that queues has been granted the turn.
@@ -74,7 +74,7 @@ impl Turns {
         poll_fn(|context| {
             let queue = &mut *self.queue.borrow_mut();
             queue.follow(&self.aps);
-            if queue.waiting().binary_search(&index).is_ok() {
+            if self.aps[index].slot.is_held() {
                 queue.watchers.insert(index, context.waker().clone());
                 Poll::Pending
             } else {
@@ -84,25 +84,37 @@ impl Turns {
         .await;
     }
 
-    /// Passes the turn on in the place of a CPU that has been abandoned.
+    /// Passes the turn on in the place of a CPU that has been abandoned. If it did so by itself, it
+    /// may have died before it granted the next one: whoever is first now has the turn by right.
     pub(crate) fn take_back(&self, index: usize) {
-        if let Some(next) = self.aps[index].slot.baton().pass_on() {
-            self.aps[next].slot.grant();
-        }
+        self.aps[index].slot.baton().pass_on(|_| ());
         self.follow();
+        let first = self.queue.borrow().chain.front().copied();
+        if let Some(first) = first {
+            self.grant(first);
+            self.follow();
+        }
     }
 
     /// Looks how far the turn has gone, and wakes those that it has come to.
     pub(crate) fn follow(&self) {
         self.queue.borrow_mut().follow(&self.aps);
     }
+
+    fn grant(&self, index: usize) {
+        let slot = &self.aps[index].slot;
+        slot.grant(slot.awaited());
+    }
 }
 
 impl Queue {
     fn follow(&mut self, aps: &[Ap]) {
         while let Some(&first) = self.chain.front() {
-            // It may have come to this one without our notice.
-            if let Some(watcher) = self.watchers.remove(&first) {
+            // It may have come to this one without our notice. Who passes it on and has not granted
+            // it yet does so before its own task is done and looks here again.
+            if !aps[first].slot.is_held()
+                && let Some(watcher) = self.watchers.remove(&first)
+            {
                 watcher.wake();
             }
             if !aps[first].slot.baton().has_passed() {
