@@ -13,6 +13,8 @@ use crate::{
 pub(crate) const REAL_MODE: u8 = 1 << 0;
 /// The one that it sets in long mode.
 pub(crate) const LONG_MODE: u8 = 1 << 1;
+/// Both.
+pub(crate) const EVIDENCE: u8 = REAL_MODE | LONG_MODE;
 
 /// Selector of the 64-bit code segment in the code page's GDT.
 pub(crate) const CODE_SELECTOR: u16 = 0x08;

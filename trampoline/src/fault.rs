@@ -93,6 +93,11 @@ pub enum FaultError {
         /// The id.
         apic_id: u32,
     },
+    /// In real mode the AP is not told from another one that has a landing.
+    SharesItsByte {
+        /// The id.
+        apic_id: u32,
+    },
 }
 
 impl fmt::Display for FaultError {
@@ -104,6 +109,10 @@ impl fmt::Display for FaultError {
                 "APIC {apic_id} cannot take {} for its id: another CPU has that one",
                 !apic_id
             ),
+            Self::SharesItsByte { apic_id } => write!(
+                f,
+                "APIC {apic_id} shares its byte of evidence with another CPU, which would fail, too"
+            ),
         }
     }
 }
@@ -113,7 +122,7 @@ impl core::error::Error for FaultError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code;
+    use crate::{code, mailbox};
 
     const ALL: [Fault; 6] = [
         Fault::Silent,
@@ -140,7 +149,7 @@ mod tests {
 
     #[test]
     fn faults_in_real_mode_share_no_bit_with_the_evidence() {
-        assert_eq!(IN_REAL_MODE & (code::REAL_MODE | code::LONG_MODE), 0);
+        assert_eq!(IN_REAL_MODE & (code::EVIDENCE | mailbox::SHARED), 0);
     }
 
     #[test]

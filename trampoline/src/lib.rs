@@ -30,7 +30,7 @@ use core::{
 
 pub use fault::{Fault, FaultError};
 pub use landing::{Directory, DirectoryError, Landing};
-use mailbox::Mailbox;
+use mailbox::{EVIDENCE_LEN, Mailbox};
 
 /// Size of each of the two pages, in bytes.
 pub const PAGE_SIZE: usize = 4096;
@@ -74,10 +74,10 @@ pub struct Claim {
 }
 
 /// How far an AP came before its claim, as found by an id hint. It serves reports and the
-/// decision to send a SIPI again, and proves nothing: two ids can share one byte.
+/// decision to send a SIPI again, and proves nothing: a CPU without a landing may leave it, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Evidence {
-    /// No AP with this hint has run.
+    /// No AP with this hint has run, or the hint is also that of another landing.
     None,
     /// One has run in real mode.
     RealMode,
@@ -167,7 +167,9 @@ impl Trampoline {
     /// How far an AP with this id seems to have come since [`forget`](Self::forget).
     pub fn evidence(&self, apic_id: u32) -> Evidence {
         let byte = self.mailbox.evidence(apic_id).load(Ordering::Acquire);
-        if byte & code::LONG_MODE != 0 {
+        if byte & mailbox::SHARED != 0 {
+            Evidence::None
+        } else if byte & code::LONG_MODE != 0 {
             Evidence::LongMode
         } else if byte & code::REAL_MODE != 0 {
             Evidence::RealMode
@@ -180,7 +182,7 @@ impl Trampoline {
     pub fn forget(&self, apic_id: u32) {
         self.mailbox
             .evidence(apic_id)
-            .fetch_and(fault::IN_REAL_MODE, Ordering::Relaxed);
+            .fetch_and(!code::EVIDENCE, Ordering::Relaxed);
     }
 
     /// Lets the AP with this id fail whenever it comes, from its next start on, or no more. One
@@ -203,9 +205,16 @@ impl Trampoline {
         }
         let byte = fault.map_or(0, Fault::in_real_mode);
         let word = fault.map_or(0, Fault::in_long_mode);
-        self.mailbox
-            .evidence(apic_id)
-            .store(byte, Ordering::Relaxed);
+        let same_byte = |other: &&Landing| {
+            other.apic_id as usize % EVIDENCE_LEN == apic_id as usize % EVIDENCE_LEN
+        };
+        let sharing = directory.landings().iter().filter(same_byte).count();
+        if byte != 0 && sharing > 1 {
+            return Err(FaultError::SharesItsByte { apic_id });
+        }
+        let evidence = self.mailbox.evidence(apic_id);
+        evidence.fetch_and(!fault::IN_REAL_MODE, Ordering::Relaxed);
+        evidence.fetch_or(byte, Ordering::Relaxed);
         landing.fault.store(word, Ordering::Relaxed);
         Ok(())
     }
@@ -320,5 +329,34 @@ mod tests {
         assert_eq!(set(7), Err(FaultError::NoLanding { apic_id: 7 }));
         assert_eq!(set(1), Err(FaultError::ComplementIsTaken { apic_id: 1 }));
         assert_eq!(set(5), Ok(()));
+    }
+
+    #[test]
+    fn a_byte_that_two_landings_share_tells_of_neither_and_takes_no_fault() {
+        extern "sysv64" fn enter(_: u64, _: u64, _: u64) -> ! {
+            unreachable!("no AP runs")
+        }
+        let (trampoline, shared) = (trampoline(), directory(&[1, 5, 5 + 2048, 9]));
+        let seen = |apic_id| {
+            let byte = trampoline.mailbox.evidence(apic_id);
+            byte.fetch_or(code::REAL_MODE, Ordering::Relaxed);
+            trampoline.evidence(apic_id)
+        };
+        // SAFETY: no AP ever runs.
+        unsafe { trampoline.set_landings(shared, enter) };
+        let (none, real_mode) = (Evidence::None, Evidence::RealMode);
+        assert_eq!([1, 5, 5 + 2048].map(seen), [real_mode, none, none]);
+        trampoline.forget(5);
+        assert_eq!(seen(5), none);
+        let set = |apic_id, fault| trampoline.set_fault(shared, apic_id, Some(fault));
+        assert_eq!(
+            set(5, Fault::Silent),
+            Err(FaultError::SharesItsByte { apic_id: 5 })
+        );
+        assert_eq!(set(5, Fault::LongMode), Ok(()));
+        assert_eq!(set(9, Fault::Silent), Ok(()));
+        // SAFETY: as above.
+        unsafe { trampoline.set_landings(directory(&[1, 5]), enter) };
+        assert_eq!(seen(5), real_mode);
     }
 }

@@ -10,8 +10,12 @@ use crate::{
 };
 
 /// Bytes of evidence: an AP's is found by its initial APIC id modulo this. An AP sets the low bits;
-/// the high ones are the BSP's, for the faults that strike in real mode.
+/// the high ones are the BSP's: one for a byte that is [`SHARED`], the others for the faults that
+/// strike in real mode.
 pub(crate) const EVIDENCE_LEN: usize = 2048;
+
+/// The bit of a byte of evidence that several landings share: it tells of none of them.
+pub(crate) const SHARED: u8 = 1 << 5;
 
 /// The operand of LGDT with a 32-bit base.
 #[repr(C, packed)]
@@ -84,6 +88,7 @@ impl Mailbox {
     }
 
     pub(crate) fn set_landings(&self, landings: &'static [Landing], entry: Entry) {
+        self.mark_shared_evidence(landings);
         self.entry.store(entry as usize as u64, Ordering::Relaxed);
         self.landings.store(
             landings.as_ptr().expose_provenance() as u64,
@@ -91,6 +96,21 @@ impl Mailbox {
         );
         self.landings_len
             .store(landings.len() as u64, Ordering::Release);
+    }
+
+    fn mark_shared_evidence(&self, landings: &[Landing]) {
+        for byte in &self.evidence {
+            byte.fetch_and(!SHARED, Ordering::Relaxed);
+        }
+        let mut has_owner = [false; EVIDENCE_LEN];
+        for landing in landings {
+            let owned = &mut has_owner[landing.apic_id as usize % EVIDENCE_LEN];
+            if *owned {
+                self.evidence(landing.apic_id)
+                    .fetch_or(SHARED, Ordering::Relaxed);
+            }
+            *owned = true;
+        }
     }
 
     pub(crate) fn evidence(&self, apic_id: u32) -> &AtomicU8 {
