@@ -8,7 +8,11 @@ use core::{
     task::{Poll, Waker},
 };
 
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, btree_map::Entry},
+    vec,
+    vec::Vec,
+};
 
 /// In which order APs may go through the serialised steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,14 +130,14 @@ impl Roll {
                 *lowest += 1;
             }
         }
-        let lowest = &self.lowest;
-        self.waiting.retain(|&cpu, (turn, waker)| {
-            let still_waits = lowest[*turn] < cpu;
-            if !still_waits {
-                waker.wake_by_ref();
+        // Nobody above the lowest one may go, and nobody below it waits for that turn.
+        for (turn, lowest) in self.lowest.iter().enumerate() {
+            if let Entry::Occupied(waiting) = self.waiting.entry(*lowest)
+                && waiting.get().0 == turn
+            {
+                waiting.remove().1.wake();
             }
-            still_waits
-        });
+        }
     }
 }
 
