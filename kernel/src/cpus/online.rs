@@ -44,7 +44,9 @@ impl OnlineList {
 
     /// Removes a CPU that does not take part any more.
     pub(super) fn leave(&self, cpu: CpuIndex) {
-        for entry in &self.entries {
+        // Looked for by loads: all CPUs leave at once, and would else take each line from all others.
+        let is_own = |entry: &&AtomicU32| entry.load(Ordering::Relaxed) == cpu.0;
+        if let Some(entry) = self.entries.iter().find(is_own) {
             let _ = entry.compare_exchange(cpu.0, VACANT, Ordering::AcqRel, Ordering::Relaxed);
         }
     }
