@@ -200,13 +200,16 @@ impl Cpus {
             .map(|context| context.area)
     }
 
-    /// The CPUs that are online and where to send them work, in the order in which they came.
+    /// The CPUs that are online and where to send them work, in the order in which they came. One
+    /// that has joined the list and failed behind that takes no work, and may not have left it yet.
     pub fn online_inboxes(&self) -> impl Iterator<Item = (CpuIndex, &'static Inbox)> {
         self.online.iter().filter_map(|cpu| {
             let at = self
                 .contexts
                 .binary_search_by_key(&cpu, |context| context.ap().cpu);
-            Some((cpu, self.contexts[at.ok()?].inbox))
+            let context = &self.contexts[at.ok()?];
+            let is_online = context.ap().slot.state().load().stage() == Stage::Online;
+            is_online.then_some((cpu, context.inbox))
         })
     }
 }
