@@ -326,6 +326,21 @@ fn strict_order_holds_up_no_strategy_whatever_waves_it_kicks_in() {
 }
 
 #[test]
+fn in_two_pass_silent_cpus_cost_one_deadline_together_and_no_other_its_second_sipi() {
+    let natures = [Nature::Silent, Nature::Silent, Nature::LosesFirstSipi];
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let patient = Timing {
+        init_repeat: 50 * MS,
+        ..timing()
+    };
+    let round = fake.bring_up(Strategy::TwoPass, patient);
+    let silent = Outcome::NeverStarted;
+    assert_eq!(outcomes(&round), [silent, silent, Outcome::Online]);
+    let total = Duration::from_nanos(round.nanos(round.end));
+    assert!((100 * MS..101 * MS).contains(&total), "{total:?}");
+}
+
+#[test]
 fn a_broadcast_never_resets_a_cpu_that_runs() {
     let natures = [
         Nature::Healthy,

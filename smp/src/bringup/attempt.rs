@@ -1,7 +1,7 @@
 //! One attempt to bring up one AP: kick it, wait until it is alive, lead it online.
 //!
-//! It is run as one task, or as one for the kick and one for the rest: strategies differ in what
-//! they put between the two.
+//! It is run as one task, or as several, for the kick, the wait and the rest: strategies differ in
+//! what they put between them.
 
 use core::time::Duration;
 
@@ -62,7 +62,15 @@ impl<M: Machine> Attempt<M> {
         })
     }
 
-    /// Leads the AP from the kick to its outcome in a task of its own.
+    /// Waits for the AP that was kicked to be alive in a task of its own.
+    pub(crate) fn spawn_wait(self, spawner: &Spawner) -> impl Future<Output = Self> + use<M> {
+        let lost = Self::new(&self.shared, self.index);
+        spawn(spawner, self.counted(Self::come_alive), |reason| {
+            lost.without_task(reason)
+        })
+    }
+
+    /// Leads the AP from the kick, or from ALIVE, to its outcome in a task of its own.
     pub(crate) fn spawn_rest(self, spawner: &Spawner) -> impl Future<Output = Report> + use<M> {
         let lost = Self::new(&self.shared, self.index);
         let task = async { self.counted(Self::come_online).await.concluded() };
@@ -115,6 +123,15 @@ impl<M: Machine> Attempt<M> {
     async fn kick_if_down(&mut self) {
         if self.stage().is_down()
             && let Err(failure) = self.kick().await
+        {
+            self.conclude(failure);
+        }
+    }
+
+    async fn come_alive(&mut self) {
+        if let Some(kicked) = self.kicked
+            && !self.is_over()
+            && let Err(failure) = self.await_alive(kicked).await
         {
             self.conclude(failure);
         }

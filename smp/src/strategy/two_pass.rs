@@ -11,7 +11,7 @@ use alloc::{rc::Rc, vec::Vec};
 use reveille_executor::Spawner;
 
 use crate::{
-    bringup::{Report, Shared},
+    bringup::{Attempt, Report, Shared},
     machine::Machine,
 };
 
@@ -25,8 +25,10 @@ pub(super) async fn drive<M: Machine>(shared: &Rc<Shared<M>>, spawner: &Spawner)
         for attempt in wave {
             kicked.push(attempt.spawn_kick(spawner).await);
         }
-        for attempt in kicked {
-            reports.push(attempt.spawn_rest(spawner).await);
+        // Each has its own deadline, and INIT and SIPI again in time, whoever it comes behind.
+        let wait = |attempt: Attempt<M>| attempt.spawn_wait(spawner);
+        for waiting in kicked.into_iter().map(wait).collect::<Vec<_>>() {
+            reports.push(waiting.await.spawn_rest(spawner).await);
         }
     }
     reports.sort_unstable_by_key(|report| report.cpu);
