@@ -123,6 +123,15 @@ fn an_ap_costs_at_most_six_polls_and_none_of_them_is_spurious() {
 }
 
 #[test]
+fn no_strategy_polls_for_nothing() {
+    for strategy in Strategy::ALL {
+        let round = Fake::healthy(8, MS, STEPS).bring_up(strategy, timing());
+        let spurious = round.reports.iter().map(|report| report.spurious_polls);
+        assert!(spurious.eq([0; 8]), "{strategy}");
+    }
+}
+
+#[test]
 fn parallel_overlaps_all_delays_and_serial_adds_them_up() {
     let timing = Timing {
         init_delay: 10 * MS,

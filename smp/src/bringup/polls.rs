@@ -3,6 +3,7 @@
 use core::{
     cell::Cell,
     future::{Future, poll_fn},
+    mem,
     pin::pin,
 };
 
@@ -19,9 +20,10 @@ impl Polls {
     /// [`progress`](Self::progress) was not called is spurious, but for the first.
     pub(super) async fn count<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
+        let mut is_first = true;
         poll_fn(|context| {
-            let is_first = self.total.replace(self.total.get() + 1) == 0;
-            self.has_progressed.set(is_first);
+            self.total.set(self.total.get() + 1);
+            self.has_progressed.set(mem::take(&mut is_first));
             let poll = future.as_mut().poll(context);
             if poll.is_pending() && !self.has_progressed.get() {
                 self.spurious.set(self.spurious.get() + 1);
