@@ -112,8 +112,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a permission releases what the BSP did before",
         file: "slot.rs",
-        from: ".store(CALLED | steps as u32, Ordering::Release)",
-        to: ".store(CALLED | steps as u32, Ordering::Relaxed)",
+        from: ".store(CALLED | self.turns() | steps as u32, Ordering::Release)",
+        to: ".store(CALLED | self.turns() | steps as u32, Ordering::Relaxed)",
         noticed_by: "a_second_permission_reaches_the_ap_with_what_the_bsp_did_before",
     },
     Mutation {
