@@ -461,12 +461,13 @@ fn nobody_counts_as_granted_before_it_can_run() {
         let queue = Queue::new(2);
         queue.queue(0);
         queue.queue(1);
-        let first = Queue::spawn(&queue, 0);
-        let granted = pin!(queue.turns.granted(1));
-        if is_ready(granted) {
-            assert_eq!(queue.aps[1].slot.permitted(), Some(1));
-        }
-        first.join().unwrap();
+        // The first has passed on and not come to its grant.
+        let look = |next: usize| queue.aps[next].slot.awaited();
+        let (next, awaited) = queue.aps[0].slot.baton().pass_on(look).unwrap();
+        let mut granted = pin!(queue.turns.granted(1));
+        assert!(!is_ready(granted.as_mut()));
+        queue.aps[next].slot.grant(awaited);
+        assert!(is_ready(granted.as_mut()));
     });
 }
 

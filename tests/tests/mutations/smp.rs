@@ -197,7 +197,7 @@ const MUTATIONS: &[Mutation] = &[
         guard: "the deadline of a turn counts from the grant",
         file: "turn.rs",
         from: "if self.aps[index].slot.is_held() {",
-        to: "if self.aps[index].slot.is_held() && queue.waiting().contains(&index) {",
+        to: "if queue.waiting().contains(&index) {",
         noticed_by: "nobody_counts_as_granted_before_it_can_run",
     },
     Mutation {
