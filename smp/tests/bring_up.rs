@@ -617,6 +617,32 @@ fn a_cpu_with_an_unknown_id_is_reported_beside_the_slot_that_nobody_took() {
 }
 
 #[test]
+fn an_ap_for_which_there_is_no_task_is_said_so_and_the_next_attempt_finds_it_down() {
+    for strategy in Strategy::ALL {
+        // Two are still on their way when the first one's task is done.
+        let fake = Fake::new(
+            [MS, 20 * MS, 20 * MS].map(|far| (Nature::Healthy, far)),
+            STEPS,
+        );
+        let round = fake.on_bsp_with_tasks(1, timing(), async |bring_up, spawner| {
+            bring_up.run(&spawner, strategy).await
+        });
+        for report in &round.reports {
+            match report.outcome {
+                Outcome::Online => {}
+                Outcome::NeverStarted => assert!(report.reason.is_some()),
+                other => panic!("{strategy}: {other}"),
+            }
+        }
+        fake.settle();
+        let again = fake.bring_up(strategy, timing());
+        assert_eq!(outcomes(&again), [Outcome::Online; 3], "{strategy}");
+        assert!(again.reports.iter().all(|report| report.reason.is_none()));
+        assert_eq!(fake.wrongful_inits(), 0, "{strategy}");
+    }
+}
+
+#[test]
 fn an_attempt_that_kicked_nobody_reports_no_times_of_an_earlier_one() {
     let fake = Fake::new([(Nature::StopsClaimed, MS), (Nature::Healthy, MS)], STEPS);
     fake.bring_up(Strategy::Parallel, timing());

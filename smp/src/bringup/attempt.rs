@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use alloc::rc::Rc;
 
-use reveille_executor::{Instant, Spawner};
+use reveille_executor::Instant;
 
 use super::{Ap, Report, SecondSipi, Shared, Timing, polls::Polls};
 use crate::{
@@ -20,14 +20,14 @@ use crate::{
 
 /// The attempt for one AP, and what is known of it so far.
 pub(crate) struct Attempt<M> {
-    shared: Rc<Shared<M>>,
-    index: usize,
-    report: Report,
-    polls: Rc<Polls>,
+    pub(super) shared: Rc<Shared<M>>,
+    pub(super) index: usize,
+    pub(super) report: Report,
+    pub(super) polls: Rc<Polls>,
     /// When the first SIPI was sent; the deadline counts from there.
     kicked: Option<Instant>,
     /// Known early when the kick failed.
-    outcome: Option<Outcome>,
+    pub(super) outcome: Option<Outcome>,
 }
 
 /// A slot that was given up may belong to a CPU that is still on its way. INIT is sent to it, but
@@ -52,75 +52,7 @@ impl<M: Machine> Attempt<M> {
         }
     }
 
-    // ---- as tasks ----
-
-    /// Kicks the AP in a task of its own, if it is down.
-    pub(crate) fn spawn_kick(self, spawner: &Spawner) -> impl Future<Output = Self> + use<M> {
-        let lost = Self::new(&self.shared, self.index);
-        spawn(spawner, self.counted(Self::kick_if_down), |reason| {
-            lost.without_task(reason)
-        })
-    }
-
-    /// Waits for the AP that was kicked to be alive in a task of its own.
-    pub(crate) fn spawn_wait(self, spawner: &Spawner) -> impl Future<Output = Self> + use<M> {
-        let lost = Self::new(&self.shared, self.index);
-        spawn(spawner, self.counted(Self::come_alive), |reason| {
-            lost.without_task(reason)
-        })
-    }
-
-    /// Leads the AP from the kick, or from ALIVE, to its outcome in a task of its own.
-    pub(crate) fn spawn_rest(self, spawner: &Spawner) -> impl Future<Output = Report> + use<M> {
-        let lost = Self::new(&self.shared, self.index);
-        let task = async { self.counted(Self::come_online).await.concluded() };
-        spawn(spawner, task, |reason| {
-            lost.without_task(reason).concluded()
-        })
-    }
-
-    /// The whole attempt in one task.
-    pub(crate) fn spawn_whole(self, spawner: &Spawner) -> impl Future<Output = Report> + use<M> {
-        let lost = Self::new(&self.shared, self.index);
-        let task = async {
-            let attempt = self.counted(async |attempt: &mut Self| {
-                attempt.kick_if_down().await;
-                attempt.come_online().await;
-            });
-            attempt.await.concluded()
-        };
-        spawn(spawner, task, |reason| {
-            lost.without_task(reason).concluded()
-        })
-    }
-
-    /// Counts the polls of a part of the attempt.
-    async fn counted(mut self, part: impl AsyncFnOnce(&mut Self)) -> Self {
-        let polls = Rc::clone(&self.polls);
-        polls.count(part(&mut self)).await;
-        self
-    }
-
-    fn without_task(mut self, reason: &'static str) -> Self {
-        self.report.reason = Some(reason);
-        self.outcome = Some(Outcome::NeverStarted);
-        self
-    }
-
-    fn concluded(self) -> Report {
-        self.shared.precedence.conclude(self.index);
-        let outcome = self.outcome.unwrap_or(Outcome::NeverStarted);
-        let slot = &self.shared.bring_up.aps[self.index].slot;
-        Report {
-            polls: self.polls.total(),
-            spurious_polls: self.polls.spurious(),
-            ..self.report.conclude(outcome, slot)
-        }
-    }
-
-    // ---- the way ----
-
-    async fn kick_if_down(&mut self) {
+    pub(super) async fn kick_if_down(&mut self) {
         if self.stage().is_down()
             && let Err(failure) = self.kick().await
         {
@@ -128,7 +60,7 @@ impl<M: Machine> Attempt<M> {
         }
     }
 
-    async fn come_alive(&mut self) {
+    pub(super) async fn come_alive(&mut self) {
         if let Some(kicked) = self.kicked
             && !self.is_over()
             && let Err(failure) = self.await_alive(kicked).await
@@ -137,7 +69,7 @@ impl<M: Machine> Attempt<M> {
         }
     }
 
-    async fn come_online(&mut self) {
+    pub(super) async fn come_online(&mut self) {
         if !self.is_over() {
             let outcome = self.try_online().await.unwrap_or_else(|failure| failure);
             self.conclude(outcome);
@@ -370,22 +302,5 @@ impl<M: Machine> Attempt<M> {
     /// Whether the AP has left no trace at all.
     fn is_unseen(&self) -> bool {
         self.evidence() == Evidence::None && self.stage() == Stage::Kicked
-    }
-}
-
-/// Runs `work` as a task; `lost` stands in for one that could not be run to its end.
-fn spawn<T: 'static, W: Future<Output = T> + 'static, L: FnOnce(&'static str) -> T>(
-    spawner: &Spawner,
-    work: W,
-    lost: L,
-) -> impl Future<Output = T> + use<T, W, L> {
-    let task = spawner.spawn(work);
-    async move {
-        match task {
-            Ok(handle) => handle
-                .await
-                .unwrap_or_else(|_| lost("its task was aborted")),
-            Err(_) => lost("the executor has no task left for it"),
-        }
     }
 }

@@ -16,6 +16,7 @@ mod down;
 mod online;
 mod polls;
 mod report;
+mod tasks;
 
 use core::time::Duration;
 

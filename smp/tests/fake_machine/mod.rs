@@ -179,7 +179,17 @@ impl Fake {
     }
 
     fn on_bsp<T>(&self, timing: Timing, job: impl AsyncFnOnce(BringUp<Self>, Spawner) -> T) -> T {
-        let mut executor = self.executor(self.0.cpus.len());
+        self.on_bsp_with_tasks(self.0.cpus.len(), timing, job)
+    }
+
+    /// The same on an executor that has room for so many tasks.
+    pub(crate) fn on_bsp_with_tasks<T>(
+        &self,
+        tasks: usize,
+        timing: Timing,
+        job: impl AsyncFnOnce(BringUp<Self>, Spawner) -> T,
+    ) -> T {
+        let mut executor = self.executor(tasks);
         let (timer, spawner) = (executor.timer(), executor.spawner());
         let bring_up = BringUp {
             machine: *self,

@@ -248,7 +248,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         guard: "a CPU whose outcome is known keeps nobody waiting",
-        file: "bringup/attempt.rs",
+        file: "bringup/tasks.rs",
         from: "        self.shared.precedence.conclude(self.index);
 ",
         to: "",
@@ -283,6 +283,14 @@ const MUTATIONS: &[Mutation] = &[
         from: "let is_awaited = step.mode() == Mode::Concurrent && next == Some(Mode::Serialised);",
         to: "let is_awaited = false;",
         noticed_by: "bring_up::whatever_the_pattern_of_steps_no_deadline_is_needed_to_come_online",
+    },
+    Mutation {
+        guard: "an AP that nobody attends to any more is given up",
+        file: "bringup/tasks.rs",
+        from: "        let _ = self.slot().state().give_up();
+",
+        to: "",
+        noticed_by: "bring_up::an_ap_for_which_there_is_no_task_is_said_so_and_the_next_attempt_finds_it_down",
     },
     Mutation {
         guard: "an AP that takes too long is abandoned",
