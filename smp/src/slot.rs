@@ -164,9 +164,10 @@ impl Slot {
             .store(CALLED | HELD | turns | steps as u32, Ordering::Release);
     }
 
-    /// Whether the AP has yet to be granted the turn for what it is permitted.
+    /// Whether the AP has yet to be granted the turn for what it is permitted. It starts a deadline
+    /// and no more: nothing is read behind it.
     pub(crate) fn is_held(&self) -> bool {
-        self.line.permission.load(Ordering::Acquire) & HELD != 0
+        self.line.permission.load(Ordering::Relaxed) & HELD != 0
     }
 
     fn turns(&self) -> u32 {
