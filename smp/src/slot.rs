@@ -2,6 +2,10 @@
 //! progress through them, the baton by which the turn goes from AP to AP, and a waker for each
 //! side, all in one cache line; behind it what the AP notes for the report.
 //!
+//! Three words for one matter: the *turn* is the right to run serialised steps, the *permission* tells
+//! the AP how many steps it may run and whether it has to wait for its turn, and the *baton* names the
+//! AP that the turn goes to next.
+//!
 //! The words are the truth and the wakers only a hint: whoever is woken looks at the words again,
 //! and whoever changes a word wakes the other side afterwards. A waiter registers its waker first
 //! and looks second, so a change that it does not see wakes it.
