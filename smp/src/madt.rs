@@ -24,6 +24,8 @@ pub struct Madt {
     /// What is wrong with the table, though it could be read: the first thing, and a wrong
     /// checksum only when nothing else is.
     pub defect: Option<Defect>,
+    /// The first thing wrong with it by which CPUs may be lost; see [`Defect::may_lose_cpus`].
+    pub lossy: Option<Defect>,
 }
 
 /// One entry of type 0 or 9.
@@ -65,6 +67,8 @@ pub enum Defect {
         stated: u32,
         /// How many bytes there are.
         present: usize,
+        /// What they add up to.
+        sum: u8,
     },
     /// An entry whose length is less than its own two-byte header, or than its type needs.
     EntryTooShort {
@@ -121,43 +125,50 @@ impl Madt {
             return Err(NotAMadt::Signature(signature));
         }
         let stated = u32_at(bytes, LENGTH).unwrap_or_default();
-        let (table, mut defect) = match bytes.get(..stated as usize) {
-            Some(table) if table.len() >= ENTRIES => (table, None),
-            _ => (
-                bytes,
-                Some(Defect::Length {
-                    stated,
-                    present: bytes.len(),
-                }),
-            ),
-        };
+        let is_right = |table: &&[u8]| table.len() >= ENTRIES;
+        let right = bytes.get(..stated as usize).filter(is_right);
+        let table = right.unwrap_or(bytes);
+        let sum = table.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
         let mut madt = Self {
             oem: oem(table),
             local_apic_address: u64::from(u32_at(table, LOCAL_APIC_ADDRESS).unwrap_or_default()),
             processors: Vec::new(),
             defect: None,
+            lossy: None,
         };
+        if right.is_none() {
+            madt.note(Defect::Length {
+                stated,
+                present: bytes.len(),
+                sum,
+            });
+        }
         let mut offset = ENTRIES;
         while offset < table.len() {
             match entry(table, offset) {
                 Ok(bytes) => {
                     if let Err(found) = madt.take(bytes, offset) {
-                        defect.get_or_insert(found);
+                        madt.note(found);
                     }
                     offset += bytes.len();
                 }
                 Err(found) => {
-                    defect.get_or_insert(found);
+                    madt.note(found);
                     break;
                 }
             }
         }
-        let sum = table.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
         if sum != 0 {
-            defect.get_or_insert(Defect::Checksum { sum });
+            madt.note(Defect::Checksum { sum });
         }
-        madt.defect = defect;
         Ok(madt)
+    }
+
+    fn note(&mut self, found: Defect) {
+        self.defect.get_or_insert(found);
+        if found.may_lose_cpus() {
+            self.lossy.get_or_insert(found);
+        }
     }
 
     fn take(&mut self, entry: &[u8], offset: usize) -> Result<(), Defect> {
@@ -241,6 +252,27 @@ fn oem(table: &[u8]) -> String {
     String::from(alloc::format!("{id} {table_id}").trim())
 }
 
+impl Defect {
+    /// Whether there may be CPUs that the table was to list and that are not read.
+    ///
+    /// A header that says more bytes than there are is wrong itself, or the table was cut, perhaps
+    /// between two entries. What was cut off no longer adds up to 0; what does is whole.
+    pub const fn may_lose_cpus(self) -> bool {
+        match self {
+            Self::Checksum { .. } => false,
+            Self::Length {
+                stated,
+                present,
+                sum,
+            } => stated as usize > present && sum != 0,
+            Self::EntryTooShort { kind, len, .. } => {
+                (len as usize) < ENTRY_HEADER || matches!(kind, LOCAL_APIC | LOCAL_X2APIC)
+            }
+            Self::EntryBeyondEnd { .. } => true,
+        }
+    }
+}
+
 impl fmt::Display for NotAMadt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -263,7 +295,9 @@ impl fmt::Display for Defect {
                     "the MADT's bytes add up to {sum:#x} and not to 0; its CPUs are tried all the same"
                 )
             }
-            Self::Length { stated, present } => {
+            Self::Length {
+                stated, present, ..
+            } => {
                 write!(
                     f,
                     "the MADT's header says {stated} bytes, and there are {present}; what is there is read"
@@ -328,6 +362,10 @@ mod tests {
     fn x2apic(id: u32, flags: u8) -> [u8; 16] {
         let [a, b, c, d] = id.to_le_bytes();
         [9, 16, 0, 0, a, b, c, d, flags, 0, 0, 0, 0, 0, 0, 0]
+    }
+
+    fn sum(bytes: &[u8]) -> u8 {
+        bytes.iter().fold(0, |sum, &byte| sum.wrapping_add(byte))
     }
 
     fn ids(madt: &Madt) -> Vec<u32> {
@@ -428,9 +466,44 @@ mod tests {
             madt.defect,
             Some(Defect::Length {
                 stated: ENTRIES as u32 + 16,
-                present: ENTRIES + 12
+                present: ENTRIES + 12,
+                sum: sum(&bytes),
             })
         );
+        assert_eq!(madt.lossy, madt.defect);
+    }
+
+    #[test]
+    fn a_cut_between_two_entries_may_lose_cpus_and_a_length_that_overstates_a_whole_table_not() {
+        let whole = table(&[&local_apic(1, 1), &local_apic(2, 1)]);
+        let cut = Madt::parse(&whole[..ENTRIES + 8]).unwrap();
+        assert_eq!(ids(&cut), [1]);
+        assert!(cut.lossy.is_some(), "{cut:?}");
+        let mut overstated = whole;
+        overstated[LENGTH] += 5;
+        overstated[9] = overstated[9].wrapping_sub(5);
+        let overstated = Madt::parse(&overstated).unwrap();
+        assert_eq!(ids(&overstated), [1, 2]);
+        assert!(matches!(overstated.defect, Some(Defect::Length { .. })));
+        assert_eq!(overstated.lossy, None);
+    }
+
+    #[test]
+    fn a_defect_may_lose_cpus_where_it_hides_one_and_else_not() {
+        let lossy = |entries: &[&[u8]]| Madt::parse(&table(entries)).unwrap().lossy.is_some();
+        assert!(lossy(&[&[0x42, 0]]));
+        assert!(lossy(&[&[0, 4, 0, 7]]));
+        assert!(lossy(&[&[9, 8, 0, 0, 1, 0, 0, 0]]));
+        assert!(lossy(&[&[0x42, 9]]));
+        assert!(!lossy(&[&[5, 4, 0, 0]]), "the APIC's address is no CPU");
+        let mut flawed = table(&[&[5, 4, 0, 0], &[0, 4, 0, 7]]);
+        flawed[9] ^= 1;
+        let madt = Madt::parse(&flawed).unwrap();
+        let kind = |defect| match defect {
+            Some(Defect::EntryTooShort { kind, .. }) => Some(kind),
+            _ => None,
+        };
+        assert_eq!((kind(madt.defect), kind(madt.lossy)), (Some(5), Some(0)));
     }
 
     #[test]
@@ -461,6 +534,7 @@ mod tests {
         let madt = Madt::parse(&wrong).unwrap();
         assert_eq!(ids(&madt), [1, 2]);
         assert_eq!(madt.defect, Some(Defect::Checksum { sum: 1 }));
+        assert_eq!(madt.lossy, None);
     }
 
     #[test]
