@@ -43,9 +43,14 @@ impl CpuList {
             .map_or_else(|_| "unknown".to_owned(), |madt| madt.oem.clone())
     }
 
-    /// Why there is no list.
-    pub fn unlisted(&self) -> Option<&str> {
-        self.0.as_ref().err().map(String::as_str)
+    /// Why the list may lack CPUs, if it may.
+    pub fn gap(&self) -> Option<String> {
+        let madt = match &self.0 {
+            Ok(madt) => madt,
+            Err(why) => return Some(format!("only CPU 0 is known: {why}")),
+        };
+        madt.lossy
+            .map(|defect| format!("CPUs may be lost, so nobody can say that all came up: {defect}"))
     }
 
     /// What is wrong with the list, for people.
@@ -86,7 +91,7 @@ mod tests {
         let list = parse(table(3));
         assert_eq!(list.processors().len(), 1);
         assert_eq!(list.oem(), "REVEIL TESTTABL");
-        assert_eq!(list.unlisted(), None);
+        assert_eq!(list.gap(), None);
         assert_eq!(list.flaws(BSP), [""; 0]);
     }
 
@@ -104,12 +109,26 @@ mod tests {
     }
 
     #[test]
+    fn a_list_has_a_gap_where_it_breaks_off_and_none_where_only_its_checksum_is_wrong() {
+        let mut wrong = table(3);
+        wrong[9] ^= 1;
+        assert_eq!(parse(wrong.clone()).gap(), None);
+        wrong.pop();
+        let gap = parse(wrong).gap().unwrap();
+        assert!(
+            gap.starts_with("CPUs may be lost, so nobody can say that all came up: the MADT's "),
+            "{gap}"
+        );
+    }
+
+    #[test]
     fn without_a_list_there_are_no_cpus_and_a_reason() {
         let missing = CpuList::parse(Err(MadtError::Missing));
         for list in [missing, parse(Vec::new())] {
             assert_eq!(list.processors(), []);
             assert_eq!(list.oem(), "unknown");
-            let why = list.unlisted().unwrap();
+            let gap = list.gap().unwrap();
+            let why = gap.strip_prefix("only CPU 0 is known: ").unwrap();
             assert_eq!(
                 list.flaws(BSP),
                 [format!("{why}; only the CPU that booted is known")]

@@ -5,6 +5,7 @@ use alloc::{string::String, vec::Vec};
 use reveille_smp::{
     bringup::Round,
     cpu::{ApicId, CpuIndex},
+    outcome::Outcome,
     plan::{Planned, Role},
     record::{self, ExitStatus, Record},
     strategy::Strategy,
@@ -61,4 +62,11 @@ pub fn cpus(plan: &[Planned], round: &Round, topology: Topology) -> Vec<record::
         })
         .chain(stranger.filter(|stranger| !is_left_out(stranger.apic_id)))
         .collect()
+}
+
+/// How many CPUs came with unknown ids, of which the records `cpus` show the last: none where they
+/// show none.
+pub fn strangers(cpus: &[record::Cpu], round: &Round) -> u32 {
+    let is_shown = cpus.iter().any(|cpu| cpu.outcome == Outcome::UnknownId);
+    if is_shown { round.strangers.count } else { 0 }
 }

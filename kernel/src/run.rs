@@ -14,6 +14,7 @@ use reveille_smp::{
     cpu::CpuIndex,
     plan::{Role, plan},
     record::{self, Record, exit_code},
+    require::Enough,
     table::{Headline, Table},
 };
 use x86_64::instructions::interrupts;
@@ -55,15 +56,19 @@ pub unsafe fn run(start_info: u64, entry_tsc: u64) -> ! {
 }
 
 /// Says how the run ended, on both channels, and gives the status to exit with.
-fn conclude(result: Result<(), Failure>) -> u8 {
-    let failure = result.err().map(|error| error.to_string());
-    report::write_exit(failure.clone());
-    match failure {
-        None => {
+fn conclude(result: Result<Option<Enough>, Failure>) -> u8 {
+    let verdict = result.map_err(|error| error.to_string());
+    report::write_exit(verdict.as_ref().err().cloned());
+    match verdict {
+        Ok(None) => {
             println!("reveille: ok");
             exit_code::OK
         }
-        Some(reason) => {
+        Ok(Some(enough)) => {
+            println!("reveille: ok: {enough}");
+            exit_code::OK
+        }
+        Err(reason) => {
             println!("reveille: failed: {reason}");
             exit_code::FAILED
         }
@@ -187,7 +192,7 @@ impl Run {
         }
     }
 
-    async fn work(&self) -> Result<(), Failure> {
+    async fn work(&self) -> Result<Option<Enough>, Failure> {
         if self.options.tests.contains(&TestHook::NoWake) {
             self.cpus.aps.iter().for_each(|ap| ap.slot.mute());
         }
@@ -227,9 +232,15 @@ impl Run {
         }
         stacks?;
         let cpus = reports.last().map_or(&[][..], Vec::as_slice);
-        self.options.require.judge(cpus, self.cpu_list.unlisted())?;
+        let strangers = report::strangers(cpus, &attempts.last().round);
+        let gap = self.cpu_list.gap();
+        let enough = self
+            .options
+            .require
+            .judge(cpus, strangers, gap.as_deref())?;
         called?;
-        benched
+        benched?;
+        Ok(enough)
     }
 
     fn cpu_records(&self, attempt: &Attempt) -> Vec<record::Cpu> {
@@ -271,8 +282,12 @@ impl Run {
             self.calibration,
             host(&boot.accel_hint),
         );
+        let source = match self.options.madt {
+            MadtSource::Firmware => "firmware",
+            MadtSource::Module => "madt=module",
+        };
         for flaw in self.cpu_list.flaws(self.cpus.machine.apic.id()) {
-            println!("firmware: {flaw}");
+            println!("{source}: {flaw}");
         }
         if let Some(errors) = apic_errors() {
             println!("{errors}");

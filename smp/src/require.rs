@@ -24,35 +24,52 @@ pub enum Require {
 }
 
 impl Require {
-    /// Judges a bring-up by the records of its CPUs. `unlisted` says why the CPUs are not known,
-    /// where they are not: then nobody can say that all came up.
+    /// Judges a bring-up by the records of its CPUs. `strangers` is how many came with ids that no
+    /// CPU of the list has: of them, only the last has a record. `gap` says why the list of CPUs
+    /// may lack some, where it may: then nobody can say that all came up.
+    ///
+    /// It is enough without more to say, or although CPUs failed.
     ///
     /// # Errors
     ///
     /// What is missing, in words for people.
-    pub fn judge(self, cpus: &[record::Cpu], unlisted: Option<&str>) -> Result<(), Shortfall> {
-        let running = cpus
-            .iter()
-            .filter(|cpu| matches!(cpu.outcome, Outcome::Bsp | Outcome::Online))
-            .count();
-        let failed = cpus.iter().filter(|cpu| cpu.outcome.is_failure());
-        let shortfall = Shortfall {
+    pub fn judge(
+        self,
+        cpus: &[record::Cpu],
+        strangers: u32,
+        gap: Option<&str>,
+    ) -> Result<Option<Enough>, Shortfall> {
+        let count = |is_counted: fn(Outcome) -> bool| {
+            let counted = cpus.iter().filter(|cpu| is_counted(cpu.outcome));
+            counted.count() as u32
+        };
+        let running = count(|outcome| matches!(outcome, Outcome::Bsp | Outcome::Online));
+        let failed = count(|outcome| outcome.is_failure() && outcome != Outcome::UnknownId);
+        let is_enough = match self {
+            Self::All => failed == 0 && strangers == 0 && gap.is_none(),
+            Self::AtLeast(count) => running >= count.get(),
+            Self::Any => true,
+        };
+        if is_enough {
+            return Ok((failed > 0).then_some(Enough {
+                require: self,
+                running,
+                failed,
+            }));
+        }
+        let first = cpus.iter().find(|cpu| cpu.outcome.is_failure());
+        Err(Shortfall {
             require: self,
-            running: running as u32,
-            failed: failed.clone().count() as u32,
-            first: failed.clone().next().map(|cpu| Missing {
+            running,
+            failed,
+            strangers,
+            first: first.map(|cpu| Missing {
                 cpu: cpu.cpu,
                 apic_id: cpu.apic_id,
                 outcome: cpu.outcome,
             }),
-            unlisted: unlisted.map(String::from),
-        };
-        let is_enough = match self {
-            Self::All => shortfall.failed == 0 && unlisted.is_none(),
-            Self::AtLeast(count) => shortfall.running >= count.get(),
-            Self::Any => true,
-        };
-        if is_enough { Ok(()) } else { Err(shortfall) }
+            gap: gap.map(String::from),
+        })
     }
 }
 
@@ -86,14 +103,39 @@ impl fmt::Display for Require {
     }
 }
 
+/// As many CPUs run as are required, and others failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enough {
+    require: Require,
+    running: u32,
+    failed: u32,
+}
+
+impl fmt::Display for Enough {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            require,
+            running,
+            failed,
+        } = self;
+        let all = running + failed;
+        let verb = if *running == 1 { "runs" } else { "run" };
+        write!(
+            f,
+            "{running} of {all} CPUs {verb}, enough for require={require}"
+        )
+    }
+}
+
 /// Fewer CPUs run than are required.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortfall {
     require: Require,
     running: u32,
     failed: u32,
+    strangers: u32,
     first: Option<Missing>,
-    unlisted: Option<String>,
+    gap: Option<String>,
 }
 
 /// The first CPU that was to come up and did not.
@@ -110,21 +152,36 @@ impl fmt::Display for Shortfall {
             require,
             running,
             failed,
+            strangers,
             ..
         } = self;
-        if let Some(why) = &self.unlisted {
-            write!(f, "only CPU 0 is known: {why}")?;
-        } else if let Require::AtLeast(count) = require {
+        let mut separator = "";
+        if let Require::AtLeast(count) = require {
             let verb = if *running == 1 {
                 "CPU runs"
             } else {
                 "CPUs run"
             };
             write!(f, "{running} {verb} of the {count} that are required")?;
+            separator = "; ";
         } else {
-            // The BSP is running and is no AP.
-            let aps = failed + running.saturating_sub(1);
-            write!(f, "{failed} of {aps} APs did not come online")?;
+            if *failed > 0 {
+                // The BSP is running and is no AP.
+                let aps = failed + running.saturating_sub(1);
+                write!(f, "{failed} of {aps} APs did not come online")?;
+                separator = ", and ";
+            }
+            match strangers {
+                0 => {}
+                1 => write!(f, "{separator}1 CPU came with an unknown id")?,
+                count => write!(f, "{separator}{count} CPUs came with unknown ids")?,
+            }
+            if failed + strangers > 0 {
+                separator = "; ";
+            }
+        }
+        if let Some(gap) = &self.gap {
+            write!(f, "{separator}{gap}")?;
         }
         if let Some(first) = self.first {
             write!(f, "; first ")?;
@@ -162,10 +219,16 @@ mod tests {
         Outcome::Disabled,
     ];
 
-    fn verdict(require: &str, outcomes: &[Outcome], unlisted: Option<&str>) -> Option<String> {
+    fn verdict(require: &str, outcomes: &[Outcome], gap: Option<&str>) -> Option<String> {
         let require: Require = require.parse().unwrap();
-        let judged = require.judge(&cpus(outcomes), unlisted);
+        let judged = require.judge(&cpus(outcomes), 0, gap);
         judged.err().map(|shortfall| shortfall.to_string())
+    }
+
+    fn enough(require: &str, outcomes: &[Outcome]) -> Option<String> {
+        let require: Require = require.parse().unwrap();
+        let judged = require.judge(&cpus(outcomes), 0, None).unwrap();
+        judged.map(|enough| enough.to_string())
     }
 
     #[test]
@@ -201,28 +264,62 @@ mod tests {
     #[test]
     fn any_is_content_with_the_bsp() {
         assert_eq!(verdict("any", &[Outcome::Bsp, Outcome::Late], None), None);
-        assert_eq!(verdict("any", &[Outcome::Bsp], Some("no MADT")), None);
     }
 
     #[test]
-    fn without_a_list_nobody_can_say_that_all_came_up() {
-        let alone = [Outcome::Bsp];
+    fn enough_is_told_with_what_it_did_without_and_nothing_where_it_did_without_nobody() {
         assert_eq!(
-            verdict("all", &alone, Some("no MADT")).unwrap(),
+            enough("2", TWO_OF_FOUR).unwrap(),
+            "2 of 4 CPUs run, enough for require=2"
+        );
+        assert_eq!(
+            enough("any", &[Outcome::Bsp, Outcome::Late]).unwrap(),
+            "1 of 2 CPUs runs, enough for require=any"
+        );
+        for require in ["all", "1", "any"] {
+            let whole = [Outcome::Bsp, Outcome::Online, Outcome::Skipped];
+            assert_eq!(enough(require, &whole), None);
+        }
+    }
+
+    #[test]
+    fn where_the_list_may_lack_cpus_nobody_can_say_that_all_came_up() {
+        let alone = [Outcome::Bsp];
+        let gap = Some("only CPU 0 is known: no MADT");
+        assert_eq!(
+            verdict("all", &alone, gap).unwrap(),
             "only CPU 0 is known: no MADT; require=all"
         );
-        assert_eq!(verdict("1", &alone, Some("no MADT")), None);
-        assert!(verdict("2", &alone, Some("no MADT")).is_some());
+        assert_eq!(
+            verdict("all", &[Outcome::Bsp, Outcome::NeverStarted], Some("cut")).unwrap(),
+            "1 of 1 APs did not come online; cut; first CPU 1 (APIC 3): never-started; require=all"
+        );
+        assert_eq!(
+            verdict("2", &alone, gap).unwrap(),
+            "1 CPU runs of the 2 that are required; only CPU 0 is known: no MADT; require=2"
+        );
+        assert_eq!(verdict("1", &alone, gap), None);
+        assert_eq!(verdict("any", &alone, gap), None);
     }
 
     #[test]
-    fn a_stranger_is_a_failure_without_a_number() {
-        let mut cpus = cpus(&[Outcome::Bsp]);
-        cpus.push(record::Cpu::unwoken(None, ApicId(9), Outcome::UnknownId));
+    fn strangers_are_failures_and_no_aps() {
+        let verdict = |outcomes: &[Outcome], strangers| {
+            let mut cpus = cpus(outcomes);
+            cpus.push(record::Cpu::unwoken(None, ApicId(99), Outcome::UnknownId));
+            let judged = Require::All.judge(&cpus, strangers, None);
+            judged.unwrap_err().to_string()
+        };
         assert_eq!(
-            Require::All.judge(&cpus, None).unwrap_err().to_string(),
-            "1 of 1 APs did not come online; first (APIC 9): unknown-id; require=all"
+            verdict(&[Outcome::Bsp], 1),
+            "1 CPU came with an unknown id; first (APIC 99): unknown-id; require=all"
         );
+        assert_eq!(
+            verdict(TWO_OF_FOUR, 1),
+            "2 of 3 APs did not come online, and 1 CPU came with an unknown id; \
+             first CPU 2 (APIC 6): never-started; require=all"
+        );
+        assert!(verdict(&[Outcome::Bsp], 2).starts_with("2 CPUs came with unknown ids; first "));
     }
 
     #[test]

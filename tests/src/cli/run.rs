@@ -56,7 +56,7 @@ impl Run {
             Outcome::Died { status, .. } if ended.console.is_empty() => {
                 eprintln!("xtask: QEMU did not start ({status})");
             }
-            Outcome::Hung(limit) if ended.console.lines().any(|line| line == "reveille: ok") => {
+            Outcome::Hung(limit) if ended.console.lines().any(is_success) => {
                 let limit = limit.as_secs_f64();
                 eprintln!("xtask: stopped after {limit} s; the kernel idles, as asked");
             }
@@ -70,6 +70,11 @@ impl Run {
         }
         Ok(ExitCode::from(ended.outcome.exit_code()))
     }
+}
+
+/// Whether this line of the console is the kernel's verdict that all is well.
+fn is_success(line: &str) -> bool {
+    line == "reveille: ok" || line.starts_with("reveille: ok: ")
 }
 
 fn show(bytes: &[u8]) -> io::Result<()> {

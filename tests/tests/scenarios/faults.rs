@@ -104,7 +104,8 @@ fn an_ap_that_fails_in_a_step_is_named_with_the_step() {
 #[test]
 fn an_ap_that_takes_itself_for_another_is_parked_as_a_stranger() {
     let ended = boot(&machine(4, "fault=2:wrong-id"));
-    reason(&ended);
+    let start = "1 of 3 APs did not come online, and 1 CPU came with an unknown id; first CPU 2 ";
+    assert!(reason(&ended).starts_with(start), "{}", reason(&ended));
     let cpus = ended.records.cpus().expect("all records are whole");
     is_online_before_the_deadline(&cpus[1]);
     is_online_before_the_deadline(&cpus[3]);

@@ -8,7 +8,10 @@ use reveille_tests::{
     qemu::machine::{Accel, Machine},
 };
 
-use crate::{boot::boot, hostile_madt::boot_with};
+use crate::{
+    boot::{boot, last_line},
+    hostile_madt::boot_with,
+};
 
 fn machine() -> Machine {
     Machine::new(6).accel(Accel::Icount)
@@ -108,6 +111,10 @@ fn require_decides_whether_those_that_run_are_enough() {
         let ended = boot_with(&madt, machine().append(&keys));
         let line = "CPU 6 (APIC 6): never-started; ";
         assert!(ended.console.lines().any(|told| told.starts_with(line)));
+        if ended.outcome == Outcome::Ok {
+            let verdict = format!("reveille: ok: 6 of 7 CPUs run, enough for require={require}");
+            assert_eq!(last_line(&ended), verdict);
+        }
         ended.outcome
     };
     for enough in ["any", "1", "6"] {
