@@ -9,7 +9,7 @@
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::{fmt, str::FromStr, time::Duration};
 
-use reveille_smp::{cpu::CpuIndex, ranges::Ranges, step::Steps};
+use reveille_smp::{cpu::CpuIndex, outcome::Outcome, ranges::Ranges, record, step::Steps};
 use reveille_trampoline as trampoline;
 
 use crate::command_line::number;
@@ -121,6 +121,23 @@ impl fmt::Display for FaultKind {
 }
 
 impl FaultKind {
+    /// Whether the AP may end like this in the attempt of this number, the first of which is 0.
+    fn leads_to(&self, outcome: Outcome, attempt: u32) -> bool {
+        match self {
+            Self::Silent => outcome == Outcome::NeverStarted,
+            Self::RealMode => outcome == Outcome::StuckRealMode,
+            Self::LongMode | Self::WrongId | Self::Twice | Self::Claimed => {
+                outcome == Outcome::StuckLongMode
+            }
+            Self::Late(_) => {
+                attempt == 0 && matches!(outcome, Outcome::Late | Outcome::StuckLongMode)
+            }
+            // The run ends.
+            Self::Panic => false,
+            Self::Step(_) => outcome == Outcome::Failed,
+        }
+    }
+
     /// What the trampoline is told, on a machine with this TSC; `None` when the fault lies behind
     /// the claim.
     pub fn on_the_trampoline(&self, tsc_hz: u64) -> Option<trampoline::Fault> {
@@ -136,6 +153,12 @@ impl FaultKind {
             Self::Claimed | Self::Panic | Self::Step(_) => return None,
         })
     }
+}
+
+/// Whether a fault that was asked for explains how the bring-up of this CPU ended.
+pub fn explain(faults: &[Fault], cpu: &record::Cpu) -> bool {
+    let mut faults = faults.iter();
+    faults.any(|fault| Some(fault.cpu) == cpu.cpu && fault.kind.leads_to(cpu.outcome, cpu.attempt))
 }
 
 fn counts(delay: Duration, tsc_hz: u64) -> u64 {
@@ -220,7 +243,10 @@ impl core::error::Error for FaultError {}
 
 #[cfg(test)]
 mod tests {
-    use reveille_smp::step::{Mode, Step, StepError};
+    use reveille_smp::{
+        cpu::ApicId,
+        step::{Mode, Step, StepError},
+    };
 
     use super::*;
 
@@ -318,6 +344,36 @@ mod tests {
         for behind in ["1:claimed", "1:panic", "1:step=join"] {
             assert_eq!(told(behind), None);
         }
+    }
+
+    #[test]
+    fn a_fault_explains_the_outcome_that_it_leads_to_on_its_own_cpu() {
+        let explains = |text: &str, cpu, outcome, attempt| {
+            let cpu = record::Cpu {
+                attempt,
+                ..record::Cpu::unwoken(Some(CpuIndex(cpu)), ApicId(9), outcome)
+            };
+            explain(&faults(&[text]), &cpu)
+        };
+        use Outcome::{Failed, Late, NeverStarted, Online, StuckLongMode, StuckRealMode};
+        for (kind, outcome) in [
+            ("silent", NeverStarted),
+            ("real-mode", StuckRealMode),
+            ("long-mode", StuckLongMode),
+            ("wrong-id", StuckLongMode),
+            ("twice", StuckLongMode),
+            ("claimed", StuckLongMode),
+            ("late=5", Late),
+            ("late=5", StuckLongMode),
+            ("step=join", Failed),
+        ] {
+            let text = alloc::format!("2:{kind}");
+            assert!(explains(&text, 2, outcome, 0), "{text}");
+            assert!(!explains(&text, 1, outcome, 0), "{text} of another CPU");
+            assert!(!explains(&text, 2, Online, 0), "{text}");
+        }
+        assert!(!explains("2:twice", 2, NeverStarted, 0));
+        assert!(!explains("2:late=5", 2, Late, 1), "it is late once");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use reveille_smp::{
     plan::{Role, plan},
     record::{self, Record, exit_code},
     require::Enough,
+    step::StepError,
     table::{Headline, Table},
 };
 use x86_64::instructions::interrupts;
@@ -30,7 +31,7 @@ use crate::{
     cpuid::{Cpuid, ThisCpu},
     cpus::{self, Cpus, machine, roll_call::roll_call},
     exit::exit,
-    hooks,
+    faults, hooks,
     interrupts::apic_errors::apic_errors,
     memory::{self, image, paging::MapError, physical::BootMapping},
     percpu::StackBounds,
@@ -246,8 +247,12 @@ impl Run {
     fn cpu_records(&self, attempt: &Attempt) -> Vec<record::Cpu> {
         let topology = Topology::of(&ThisCpu);
         let mut cpus = report::cpus(&self.cpus.plan, &attempt.round, topology);
-        cpus.iter_mut()
-            .for_each(|cpu| cpu.attempt = attempt.record.attempt);
+        for cpu in &mut cpus {
+            cpu.attempt = attempt.record.attempt;
+            if cpu.reason.is_none() && faults::explain(&self.options.faults, cpu) {
+                cpu.reason = Some(StepError::Injected.reason().to_string());
+            }
+        }
         cpus
     }
 
@@ -310,6 +315,7 @@ impl Run {
         let is_short = attempts.last().is_some_and(|last| last.record.failed > 0);
         match self.options.bench_rounds {
             0 => {}
+            _ if self.cpus.aps.is_empty() => println!("{:10}no APs, nothing to compare", ""),
             _ if is_short && self.options.faults.is_empty() => {
                 println!("{:10}no rounds: not all APs are online", "");
             }

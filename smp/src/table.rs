@@ -177,11 +177,17 @@ impl fmt::Display for Headline<'_> {
             online_ns,
             ..
         } = self.0;
-        // Without an AP online there is no headline figure; then the whole attempt's time stands.
-        let nanos = online_ns.unwrap_or(*total_ns);
+        if *aps == 0 {
+            return write!(f, "bring-up: no APs to wake ({strategy})");
+        }
+        // Where no AP came online there is no headline figure; then the whole attempt's time stands.
+        let (word, nanos) = match *online_ns {
+            Some(nanos) => ("in", nanos),
+            None => ("after", *total_ns),
+        };
         write!(
             f,
-            "bring-up: {online} of {aps} APs online in {} ms ({strategy})",
+            "bring-up: {online} of {aps} APs online {word} {} ms ({strategy})",
             Millis { nanos }
         )
     }
@@ -226,7 +232,8 @@ impl Comparison {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = alloc::format!("{:10}{} rounds: ", "", self.rounds);
+        let word = if self.rounds == 1 { "round" } else { "rounds" };
+        let head = alloc::format!("{:10}{} {word}: ", "", self.rounds);
         let Some(((name, ours), others)) = self.strategies.split_first() else {
             return write!(f, "{head}nothing came online");
         };
@@ -384,6 +391,47 @@ mod tests {
         parted[4_000] = silent(4_001);
         parted[4_000].outcome = Outcome::Late;
         assert_eq!(rows(&parted).len(), 7);
+    }
+
+    #[test]
+    fn the_headline_has_the_last_online_time_or_how_long_it_was_tried_or_nobody_to_wake() {
+        let headline = |aps, online, online_ns| {
+            let bringup = Bringup {
+                strategy: "parallel".into(),
+                round: 0,
+                aps,
+                online,
+                failed: aps - online,
+                kick_ns: None,
+                alive_ns: None,
+                online_ns,
+                total_ns: 2_015_000_000,
+                polls: 0,
+                spurious_polls: 0,
+                doorbells: 0,
+                attempt: 0,
+            };
+            Headline(&bringup).to_string()
+        };
+        assert_eq!(
+            headline(7, 6, Some(1_240_000)),
+            "bring-up: 6 of 7 APs online in 1.24 ms (parallel)"
+        );
+        assert_eq!(
+            headline(7, 0, None),
+            "bring-up: 0 of 7 APs online after 2015 ms (parallel)"
+        );
+        assert_eq!(headline(0, 0, None), "bring-up: no APs to wake (parallel)");
+    }
+
+    #[test]
+    fn one_round_is_in_the_singular() {
+        let mut comparison = Comparison::new(1);
+        comparison.strategy("parallel", &mut [1_310_000]);
+        assert_eq!(
+            comparison.to_string(),
+            "          1 round: parallel 1.31 ms"
+        );
     }
 
     #[test]

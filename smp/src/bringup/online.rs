@@ -57,12 +57,12 @@ impl<M: Machine> Attempt<M> {
                 return Ok(());
             }
         }
-        let reason = if is_abandoned {
-            Some("it did not finish the step in time")
-        } else {
-            self.slot().error().map(|error| error.reason())
-        };
         let step = shared.bring_up.steps.get(self.slot().passed());
+        let reason = match step {
+            _ if !is_abandoned => self.slot().error().map(|error| error.reason()),
+            Some(_) => Some("it did not finish the step in time: raise online-timeout="),
+            None => Some("it ran its steps and did not report in time: raise online-timeout="),
+        };
         self.fail_at(step.map(|step| step.name()), reason);
         Err(Outcome::Failed)
     }

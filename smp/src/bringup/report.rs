@@ -79,7 +79,11 @@ impl Report {
             real: slot.notes.real.get(),
             long: slot.notes.long.get(),
             alive: slot.notes.alive.get(),
-            online: slot.notes.online.get(),
+            // An AP that is abandoned at its last act has noted the time, and is not online.
+            online: match outcome {
+                Outcome::Online => slot.notes.online.get(),
+                _ => None,
+            },
             ..self
         }
     }
@@ -221,4 +225,27 @@ impl Round {
 
 fn first_init(reports: &[Report]) -> Option<Instant> {
     reports.iter().filter_map(|report| report.init).min()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ap_that_is_not_online_has_no_online_time() {
+        let slot = Slot::new();
+        let at = Instant::from_nanos(7);
+        slot.notes.alive.set(at);
+        slot.notes.online.set(at);
+        let conclude = |outcome| {
+            let kicked = Report {
+                sipi: Some(at),
+                ..Report::new(CpuIndex(1), ApicId(1))
+            };
+            let report = kicked.conclude(outcome, &slot);
+            (report.alive, report.online)
+        };
+        assert_eq!(conclude(Outcome::Failed), (Some(at), None));
+        assert_eq!(conclude(Outcome::Online), (Some(at), Some(at)));
+    }
 }

@@ -56,7 +56,10 @@ pub(crate) fn is_whole(machine: &Machine, ended: &Ended) {
     let aps = machine.smp.cpus() - 1;
     let bringup = ended.records.bringup().expect("round 0");
     assert_eq!((bringup.aps, bringup.online, bringup.failed), (aps, aps, 0));
-    let summary = format!("bring-up: {aps} of {aps} APs online");
+    let summary = match aps {
+        0 => "bring-up: no APs to wake (".to_owned(),
+        _ => format!("bring-up: {aps} of {aps} APs online in "),
+    };
     assert!(ended.console.contains(&summary), "no line `{summary}`");
     assert_eq!(last_line(ended), "reveille: ok");
 

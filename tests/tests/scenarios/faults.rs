@@ -57,8 +57,9 @@ fn one_fails(kind: &str, outcome: CpuOutcome) -> Cpu {
     let bringup = ended.records.bringup().expect("round 0");
     assert_eq!((bringup.online, bringup.failed), (2, 1));
     let advice = outcome.advice().expect("it calls for one");
-    let sentence = |line: &str| line.starts_with("CPU 2 (APIC 2): ") && line.contains(advice);
-    assert!(ended.console.lines().any(sentence), "no advice");
+    let asked_for = format!("; fault= asked for it; {advice}");
+    let sentence = |line: &str| line.starts_with("CPU 2 (APIC 2): ") && line.contains(&asked_for);
+    assert!(ended.console.lines().any(sentence), "no reason and advice");
     cpus[2].clone()
 }
 
@@ -99,6 +100,26 @@ fn an_ap_that_fails_in_a_step_is_named_with_the_step() {
     let cpu = one_fails("step=inbox", CpuOutcome::Failed);
     assert_eq!(cpu.step.as_deref(), Some("inbox"));
     assert_eq!(cpu.reason.as_deref(), Some("fault= asked for it"));
+}
+
+#[test]
+fn aps_that_have_no_time_for_their_steps_are_not_online_and_the_key_to_more_is_named() {
+    let ended = boot(&machine(4, "online-timeout=0"));
+    let cpus = ended.records.cpus().expect("all records are whole");
+    let abandoned = |cpu: &&Cpu| cpu.outcome == CpuOutcome::Failed;
+    assert!(cpus.iter().any(|cpu| abandoned(&cpu)), "{cpus:?}");
+    for cpu in cpus.iter().filter(abandoned) {
+        assert_eq!(cpu.online_ns, None, "{cpu:?}");
+        let reason = cpu.reason.as_deref().unwrap_or_default();
+        assert!(reason.contains("raise online-timeout="), "{cpu:?}");
+    }
+}
+
+#[test]
+fn where_no_ap_comes_online_the_headline_says_how_long_it_was_tried() {
+    let ended = boot(&machine(2, "fault=1:silent"));
+    let start = "bring-up: 0 of 1 APs online after ";
+    assert!(ended.console.lines().any(|line| line.starts_with(start)));
 }
 
 #[test]

@@ -37,6 +37,12 @@ fn strict_order_brings_all_cpus_up_too() {
 }
 
 #[test]
+fn without_aps_there_is_nothing_to_compare() {
+    let ended = comes_up_whole(&Machine::new(1).append("bench=3"));
+    assert!(ended.console.contains("no APs, nothing to compare"));
+}
+
+#[test]
 fn a_benchmark_has_rounds_of_every_strategy_with_everybody_online() {
     let ended = comes_up_whole(&Machine::new(3).append("bench=2"));
     let rounds = ended.records.bringups().expect("all records are whole");
