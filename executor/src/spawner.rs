@@ -48,7 +48,7 @@ impl Spawner {
     }
 
     /// Spawns the task that lies in `cell`: for owners without a heap. Else as
-    /// [`spawn`](Self::spawn).
+    /// `spawn`.
     ///
     /// A cell that is refused is spent: like any other future that is refused, its own is dropped.
     /// [`Executor::in_storage`](crate::Executor::in_storage) has an example.

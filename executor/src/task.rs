@@ -37,7 +37,7 @@ const ABORTED: *const Waiter = ptr::without_provenance(3);
 /// Storage for one task, for an owner that has no heap.
 ///
 /// Give it to [`Spawner::spawn_in`](crate::Spawner::spawn_in); it serves one task, once. With a
-/// heap, [`Spawner::spawn`](crate::Spawner::spawn) makes one by itself. In a static:
+/// heap, `Spawner::spawn` makes one by itself. In a static:
 /// [`Executor::in_storage`](crate::Executor::in_storage).
 #[repr(C)]
 pub struct TaskCell<F: Future> {
