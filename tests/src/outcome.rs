@@ -96,7 +96,11 @@ impl fmt::Display for Outcome {
                 "triple fault: a CPU met an exception that it could not begin to handle",
             ),
             Self::Hung(limit) => {
-                write!(f, "no end after {} s: the guest hangs", limit.as_secs_f64())
+                write!(
+                    f,
+                    "no end after {} s: the guest hangs, or needs more than --timeout",
+                    limit.as_secs_f64()
+                )
             }
             Self::Stopped(state) => write!(f, "the accelerator gave up on the guest ({state})"),
             Self::Died { status, words } => {

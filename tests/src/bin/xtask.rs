@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use reveille_tests::cli::Cli;
 
 fn main() -> ExitCode {
-    Cli::parse().execute().unwrap_or_else(|error| {
+    let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    cli.execute().unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");
         ExitCode::FAILURE
     })

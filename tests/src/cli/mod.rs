@@ -5,10 +5,15 @@ mod run;
 mod soak;
 mod test;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{ffi::OsString, fs::File, path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::{Result, ensure};
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use anyhow::{Context, Result, ensure};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PathBufValueParser, StyledStr, TypedValueParser},
+    error::{ContextKind, ContextValue},
+    value_parser,
+};
 
 use crate::{
     kernel::Kernel,
@@ -178,7 +183,7 @@ struct MachineOptions {
     append: Vec<String>,
 
     /// Load FILE beside the kernel; with `madt=module` the kernel takes its list of CPUs from it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(readable))]
     module: Option<PathBuf>,
 
     /// A further argument for QEMU; may be given several times
@@ -266,7 +271,34 @@ fn seconds(text: &str) -> Result<Duration> {
     Ok(limit)
 }
 
+/// The path of a file that QEMU can read: else it would end with words of its own.
+fn readable(path: PathBuf) -> Result<PathBuf> {
+    let file = File::open(&path).context("it cannot be read")?;
+    ensure!(!file.metadata()?.is_dir(), "it is a folder");
+    Ok(path)
+}
+
 impl Cli {
+    /// Reads a command line, the program's name first. A key of the kernel's that stands by itself
+    /// is an error that says where it belongs.
+    pub fn read(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        Self::try_parse_from(words).map_err(|mut error| {
+            let is_key = |word: &str| {
+                let key = word.split_once('=').map(|(key, _)| key);
+                KERNEL_KEYS.iter().any(|(known, _)| key == Some(*known))
+            };
+            if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
+                && is_key(word)
+            {
+                let tip = StyledStr::from(format!("to give it to the kernel: --append '{word}'"));
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+            }
+            error
+        })
+    }
+
     /// Does what the command line says.
     pub fn execute(self) -> Result<ExitCode> {
         match self.command {
@@ -305,13 +337,17 @@ impl MachineOptions {
             self.machine,
             self.smp.cpus()
         );
+        let command_line = self.append.join(" ");
+        if self.module.is_some() && !command_line.split(' ').any(|word| word == "madt=module") {
+            eprintln!("xtask: without --append madt=module the kernel leaves the module alone");
+        }
         let machine = Machine {
             chipset: self.machine,
             accel,
             cpu: self.cpu,
             smp: self.smp,
             memory: self.memory,
-            command_line: self.append.join(" "),
+            command_line,
             module: self.module,
             further: self.qemu_arg,
         };
@@ -329,7 +365,7 @@ mod tests {
         let words = ["xtask", "run"]
             .into_iter()
             .chain(line.split(' ').filter(|w| !w.is_empty()));
-        match Cli::try_parse_from(words)?.command {
+        match Cli::read(words)?.command {
             Command::Run(run) => Ok(run),
             other => panic!("{other:?} is not a run"),
         }
@@ -356,6 +392,14 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_the_kernels_by_itself_is_an_error_that_names_the_option_for_it() {
+        let error = |line| run(line).expect_err("it was taken").to_string();
+        let stray = error("bringup=serial --smp 2");
+        assert!(stray.contains("--append 'bringup=serial'"), "{stray}");
+        assert!(!error("nonsense=1").contains("--append '"));
+    }
+
+    #[test]
     fn wrong_values_are_refused() {
         let wrong = [
             "--smp 0",
@@ -365,6 +409,8 @@ mod tests {
             "--timeout -1",
             "--timeout 0",
             "--timeout soon",
+            "--module /dev/null/none",
+            "--module /",
         ];
         for line in wrong {
             assert!(run(line).is_err(), "`{line}` was taken");

@@ -81,7 +81,8 @@ fn probe_once(kernel: &Kernel, machine: &Machine, folder: &Path) -> Result<Optio
     let trouble = match Guest::start(kernel, machine)?.run(PROBE_LIMIT)?.outcome {
         Outcome::Ok => None,
         Outcome::Hung(limit) => Some(format!(
-            "this host's KVM is slower: no end after {} s; --accel kvm takes it all the same",
+            "on this host's KVM our kernel did not come to its end within {} s: TCG is faster; \
+             --accel kvm takes it all the same",
             limit.as_secs_f64()
         )),
         other => Some(format!("our kernel does not run on KVM: {other}")),

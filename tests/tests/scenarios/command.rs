@@ -78,6 +78,19 @@ fn a_file_that_cannot_be_written_is_an_error_before_anything_boots() {
 }
 
 #[test]
+fn a_module_that_is_not_there_is_an_error_and_one_that_is_not_asked_for_is_told() {
+    let missing = xtask(&["run", "--module", "/dev/null/madt"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(stderr(&missing).contains("/dev/null/madt"));
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(&file, [0; 44]).expect("it can be written");
+    let path = file.path().to_str().expect("UTF-8");
+    let unused = xtask(&["run", "--module", path]);
+    assert!(stderr(&unused).contains("xtask: without --append madt=module "));
+    assert_eq!(unused.status.code(), Some(0));
+}
+
+#[test]
 fn soak_counts_the_boots_that_came_up_whole() {
     let whole = xtask(&["soak", "--boots", "3"]);
     assert_eq!(whole.status.code(), Some(0));
