@@ -65,6 +65,13 @@
 //! platform of a host's thread. Without a heap (`default-features = false`):
 //! [`Executor::in_storage`] and [`Spawner::spawn_in`].
 //!
+//! Work for another CPU goes through a queue that both can reach, such as `ArrayQueue` of
+//! `crossbeam-queue`, with an `AtomicWaker` beside it: the sender pushes and wakes; a task on the
+//! receiver registers its waker, and then takes what is there. `kernel/src/cpus/inbox.rs` of this
+//! repository does that.
+//!
+//! The target must have 64-bit atomics (`target_has_atomic = "64"`).
+//!
 //! A [`Platform`] for real hardware (`hlt`, local APIC timer, an IPI as doorbell) is
 //! `kernel/src/platform.rs` of this repository.
 #![no_std]
