@@ -367,7 +367,7 @@ fn a_broadcast_never_resets_a_cpu_that_runs() {
 }
 
 #[test]
-fn a_cpu_that_is_not_there_is_left_alone_until_it_appears() {
+fn a_cpu_that_is_not_there_is_left_alone_and_counts_for_nothing_until_it_appears() {
     let ap = |n: u32| {
         let id = ApicId(3 * n);
         match n {
@@ -381,7 +381,12 @@ fn a_cpu_that_is_not_there_is_left_alone_until_it_appears() {
         let expected = [Outcome::Online, Outcome::Disabled];
         assert_eq!(outcomes(&round), expected, "{strategy}");
         assert_eq!((round.reports[1].sipis, round.reports[1].init), (0, None));
-        fake.aps()[1].slot.state().appear().unwrap();
+        let record = round.record(0, 0);
+        assert_eq!((record.aps, record.online, record.failed), (1, 1, 0));
+        fake.take_down().unwrap();
+        let absent = fake.aps()[1].slot.state();
+        assert_eq!(absent.load().stage(), Stage::NotPresent);
+        absent.appear().unwrap();
         let round = fake.bring_up(strategy, timing());
         assert_eq!(outcomes(&round), [Outcome::Online; 2], "{strategy}");
     }
@@ -654,23 +659,4 @@ fn an_attempt_that_kicked_nobody_reports_no_times_of_an_earlier_one() {
             .iter()
             .all(|report| report.online.is_none() && report.init.is_none())
     );
-}
-
-#[test]
-fn a_cpu_that_is_not_present_is_left_alone_and_counts_neither_as_planned_nor_as_failed() {
-    let natures = [Nature::Healthy, Nature::Silent];
-    let ap = |n| {
-        let ap = if n == 2 { Ap::not_present } else { Ap::new };
-        ap(CpuIndex(n), ApicId(3 * n), Place::default())
-    };
-    let fake = Fake::with_aps(natures.map(|nature| (nature, MS)), STEPS, ap);
-    for strategy in Strategy::ALL {
-        let round = fake.bring_up(strategy, timing());
-        assert_eq!(outcomes(&round), [Outcome::Online, Outcome::Disabled]);
-        assert_eq!((round.reports[1].init, round.reports[1].sipis), (None, 0));
-        let record = round.record(0, 0);
-        assert_eq!((record.aps, record.online, record.failed), (1, 1, 0));
-        fake.take_down().unwrap();
-        assert_eq!(fake.aps()[1].slot.state().load().stage(), Stage::NotPresent);
-    }
 }

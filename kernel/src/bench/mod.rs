@@ -76,9 +76,7 @@ impl Bench<'_> {
             results.bares.push(bare.run(round)?);
             self.cpus.open_landings();
             for strategy in ORDER {
-                self.take_down().await?;
-                let (outcome, doorbells) = self.bring_up(strategy).await;
-                let record = outcome.record(round, doorbells);
+                let record = self.measure(round, strategy).await?;
                 if record.failed > 0 {
                     return Err(Incomplete {
                         round,
@@ -107,12 +105,17 @@ impl Bench<'_> {
     ) -> Result<(), Box<dyn Error>> {
         for round in 1..=rounds {
             for strategy in ORDER {
-                self.take_down().await?;
-                let (outcome, doorbells) = self.bring_up(strategy).await;
-                results.bringups.push(outcome.record(round, doorbells));
+                results.bringups.push(self.measure(round, strategy).await?);
             }
         }
         Ok(())
+    }
+
+    /// One round of one strategy, from all APs online to all APs online.
+    async fn measure(&self, round: u32, strategy: Strategy) -> Result<record::Bringup, NotParked> {
+        self.take_down().await?;
+        let (outcome, doorbells) = self.bring_up(strategy).await;
+        Ok(outcome.record(round, doorbells))
     }
 
     async fn take_down(&self) -> Result<(), NotParked> {

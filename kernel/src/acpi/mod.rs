@@ -5,24 +5,26 @@
 //! a header whose length cannot be true loses its signature in the copy, so the crate passes it
 //! over. The MADT leaves here as bytes: `reveille_smp::madt` walks its entries.
 
-use alloc::boxed::Box;
+mod copies;
+mod error;
+
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
-use core::fmt;
 use core::iter;
 use core::ops::Range;
-use core::ptr::NonNull;
 
+use acpi::AcpiTables;
 use acpi::address::AddressSpace;
 use acpi::fadt::Fadt;
 use acpi::hpet::HpetTable;
 use acpi::madt::Madt;
 use acpi::sdt::SdtHeader;
-use acpi::{AcpiHandler, AcpiTable, AcpiTables, PhysicalMapping};
 
-use crate::memory::heap::FIRST_ARENA_SIZE;
-use crate::memory::physical::{OutOfReach, PhysicalMemory};
+pub use self::copies::LONGEST_TABLE;
+use self::copies::{Copies, bytes};
+pub use self::error::{AcpiError, MadtError};
+use crate::memory::physical::PhysicalMemory;
 
 /// What the kernel wants from ACPI.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,183 +183,6 @@ fn bios_areas(memory: &impl PhysicalMemory) -> impl Iterator<Item = Range<u64>> 
 fn checksum(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
 }
-
-/// The copy of a table that the crate has found and checked.
-fn bytes<H: AcpiHandler, T: AcpiTable>(table: &PhysicalMapping<H, T>) -> &[u8] {
-    // SAFETY: a mapping made by `Copies` holds at least the bytes that were asked for.
-    unsafe {
-        core::slice::from_raw_parts(
-            table.virtual_start().as_ptr().cast::<u8>(),
-            table.region_length(),
-        )
-    }
-}
-
-/// Gives the crate copies in place of mappings.
-struct Copies<'a, M> {
-    memory: &'a M,
-    /// Address of the first table with the MADT's signature, whatever else is wrong with it.
-    madt_seen: &'a Cell<Option<usize>>,
-}
-
-/// Longest table that is copied: a MADT with 12,000 entries of type 9, 16 bytes each, has less.
-pub const LONGEST_TABLE: usize = 192 << 10;
-
-/// Three such copies are there at once: the root table's, the MADT's, and the one that leaves here;
-/// or two, when a module takes the MADT's place.
-/// They come out of the first arena, with what the loader told, which is less than one.
-const _: () = assert!(4 * LONGEST_TABLE <= FIRST_ARENA_SIZE);
-
-impl<M: PhysicalMemory> Copies<'_, M> {
-    /// `length` bytes from `address` on, zeroes if they cannot be read; `None` if there is no room
-    /// for them. Never shorter than `least`, with zeroes behind.
-    fn copy(&self, address: usize, length: usize, least: usize) -> Option<Vec<u8>> {
-        let mut copy = Vec::new();
-        copy.try_reserve_exact(length.max(least)).ok()?;
-        copy.resize(length, 0);
-        if self.memory.read(address as u64, &mut copy).is_err() {
-            copy.fill(0);
-        }
-        copy.resize(length.max(least), 0);
-        Some(copy)
-    }
-
-    /// A header at the start of a copy keeps its signature if its length can be true. A table must
-    /// be longer than its header also because the crate takes the header's mapping for that of the
-    /// table otherwise, which its type for the table may outrun.
-    fn check_header(&self, address: usize, header: &mut [u8]) {
-        let (signature, rest) = header.split_at_mut(4);
-        if signature == b"APIC" && self.madt_seen.get().is_none() {
-            self.madt_seen.set(Some(address));
-        }
-        let length = u32::from_le_bytes(rest[..4].try_into().expect("four bytes")) as usize;
-        if length <= size_of::<SdtHeader>() || length > LONGEST_TABLE {
-            signature.fill(0);
-        }
-    }
-}
-
-impl<M> Clone for Copies<'_, M> {
-    fn clone(&self) -> Self {
-        Self {
-            memory: self.memory,
-            madt_seen: self.madt_seen,
-        }
-    }
-}
-
-impl<M: PhysicalMemory> AcpiHandler for Copies<'_, M> {
-    unsafe fn map_physical_region<T>(
-        &self,
-        physical_address: usize,
-        size: usize,
-    ) -> PhysicalMapping<Self, T> {
-        const { assert!(align_of::<T>() == 1, "a copy of bytes is not aligned") };
-        // Never less than a whole `T`: tables of old revisions are shorter than the crate's type.
-        let (mut copy, size) = match self.copy(physical_address, size, size_of::<T>()) {
-            Some(copy) => (copy, size),
-            // Without a signature it is not read any further.
-            None => (vec![0; size_of::<T>()], size_of::<T>()),
-        };
-        if size >= size_of::<SdtHeader>() {
-            self.check_header(physical_address, &mut copy);
-        }
-        let mapped = copy.len();
-        let start = NonNull::from(Box::leak(copy.into_boxed_slice())).cast();
-        // SAFETY: the copy has `mapped` bytes, enough for a `T`, and lives until
-        // `unmap_physical_region` takes it back.
-        unsafe { PhysicalMapping::new(physical_address, start, size, mapped, self.clone()) }
-    }
-
-    fn unmap_physical_region<T>(region: &PhysicalMapping<Self, T>) {
-        let start = region.virtual_start().as_ptr().cast::<u8>();
-        let copy = core::ptr::slice_from_raw_parts_mut(start, region.mapped_length());
-        // SAFETY: `map_physical_region` leaked a box of so many bytes, and the crate drops each
-        // mapping once.
-        drop(unsafe { Box::from_raw(copy) });
-    }
-}
-
-/// Why ACPI did not say who the CPUs are.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum AcpiError {
-    /// The loader names no RSDP, and none is where a BIOS leaves it.
-    NoRsdp,
-    /// The loader's RSDP lies where no memory can be read.
-    UnreadableRsdp {
-        /// Where.
-        cause: OutOfReach,
-    },
-    /// The loader's RSDP has a wrong signature, length or checksum.
-    BadRsdp {
-        /// Its physical address.
-        address: u64,
-    },
-    /// The XSDT or RSDT is damaged.
-    RootTable {
-        /// Its physical address.
-        address: u64,
-        /// What is wrong with it.
-        cause: acpi::AcpiError,
-    },
-}
-
-impl fmt::Display for AcpiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ACPI: ")?;
-        match self {
-            Self::NoRsdp => write!(f, "no RSDP; is ACPI switched off?"),
-            Self::UnreadableRsdp { cause } => write!(f, "RSDP: {cause}"),
-            Self::BadRsdp { address } => {
-                write!(
-                    f,
-                    "RSDP at {address:#x} has a wrong signature, length or checksum"
-                )
-            }
-            Self::RootTable { address, cause } => {
-                write!(f, "XSDT or RSDT at {address:#x}: {cause:?}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for AcpiError {}
-
-/// Why there is no MADT to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MadtError {
-    /// No table is one.
-    Missing,
-    /// Its header says a length that cannot be true.
-    Length {
-        /// Its physical address.
-        address: u64,
-        /// What the header says.
-        length: u32,
-    },
-    /// It cannot be read to its end.
-    Unreadable {
-        /// Where.
-        cause: OutOfReach,
-    },
-}
-
-impl fmt::Display for MadtError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => write!(f, "there is no MADT, so no list of CPUs"),
-            Self::Length { address, length } => write!(
-                f,
-                "the MADT at {address:#x} says that it has {length} bytes, which cannot be"
-            ),
-            Self::Unreadable { cause } => write!(f, "the MADT: {cause}"),
-        }
-    }
-}
-
-impl core::error::Error for MadtError {}
 
 #[cfg(test)]
 mod tests {
