@@ -9,7 +9,7 @@
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::{fmt, str::FromStr, time::Duration};
 
-use reveille_smp::{cpu::CpuIndex, outcome::Outcome, ranges::Ranges, record, step::Steps};
+use reveille_smp::{cpu::CpuIndex, ladder::Ladder, outcome::Outcome, ranges::Ranges, record};
 use reveille_trampoline as trampoline;
 
 use crate::command_line::number;
@@ -42,7 +42,7 @@ pub enum FaultKind {
     Claimed,
     /// It panics in Rust before it is alive.
     Panic,
-    /// Its online step of this name fails.
+    /// The step of this name fails for it, on the way up.
     Step(String),
 }
 
@@ -167,12 +167,12 @@ fn counts(delay: Duration, tsc_hz: u64) -> u64 {
     u64::try_from(counts).unwrap_or(u64::MAX)
 }
 
-/// Checks that each of the faults can happen on a machine with these APs and online steps, and
+/// Checks that each of the faults can happen on a machine with these APs and steps, and
 /// that no AP is to fail in two ways.
 pub fn check(
     faults: &[Fault],
     aps: impl Iterator<Item = CpuIndex> + Clone,
-    steps: Steps,
+    ladder: &Ladder,
 ) -> Result<(), FaultError> {
     for (index, fault) in faults.iter().enumerate() {
         let wrong = |problem| FaultError {
@@ -186,9 +186,9 @@ pub fn check(
             return Err(wrong(Problem::SecondOfItsAp));
         }
         if let FaultKind::Step(name) = &fault.kind
-            && !steps.iter().any(|step| step.name() == name)
+            && !ladder.steps().iter().any(|step| step.name() == name)
         {
-            let names = steps.iter().map(|step| step.name()).collect();
+            let names = ladder.steps().iter().map(|step| step.name()).collect();
             return Err(wrong(Problem::NoSuchStep(names)));
         }
     }
@@ -212,7 +212,7 @@ pub enum Problem {
     NoSuchAp(Ranges),
     /// Its AP has a fault already.
     SecondOfItsAp,
-    /// No online step has this name; these are the names.
+    /// No step has this name; these are the names.
     NoSuchStep(Vec<&'static str>),
     /// The trampoline cannot bring it about.
     Trampoline(trampoline::FaultError),
@@ -233,7 +233,7 @@ impl fmt::Display for FaultError {
                 write!(f, "the CPUs to wake are {aps}")
             }
             Problem::SecondOfItsAp => write!(f, "CPU {} has a fault already", fault.cpu),
-            Problem::NoSuchStep(names) => write!(f, "the online steps are {}", names.join(", ")),
+            Problem::NoSuchStep(names) => write!(f, "the steps are {}", names.join(", ")),
             Problem::Trampoline(error) => write!(f, "{error}"),
         }
     }
@@ -245,26 +245,26 @@ impl core::error::Error for FaultError {}
 mod tests {
     use reveille_smp::{
         cpu::ApicId,
-        step::{Mode, Step, StepError},
+        step::{Run, Step},
     };
 
     use super::*;
 
-    struct Named(&'static str);
+    struct Named(&'static str, u16);
 
     impl Step for Named {
         fn name(&self) -> &'static str {
             self.0
         }
-        fn mode(&self) -> Mode {
-            Mode::Concurrent
+        fn rank(&self) -> u16 {
+            self.1
         }
-        fn up(&self, _: CpuIndex) -> Result<(), StepError> {
-            Ok(())
+        fn up(&self, _: CpuIndex) -> Run<'_> {
+            Run::Now(Ok(()))
         }
     }
 
-    const STEPS: Steps = &[&Named("join"), &Named("inbox")];
+    const STEPS: [&dyn Step; 2] = [&Named("join", 1), &Named("inbox", 2)];
 
     fn faults(texts: &[&str]) -> Vec<Fault> {
         let parsed = texts.iter().map(|text| text.parse());
@@ -273,7 +273,8 @@ mod tests {
 
     fn refusal(texts: &[&str], aps: &[u32]) -> String {
         let aps = aps.iter().copied().map(CpuIndex);
-        check(&faults(texts), aps, STEPS).unwrap_err().to_string()
+        let ladder = Ladder::new(STEPS).unwrap();
+        check(&faults(texts), aps, &ladder).unwrap_err().to_string()
     }
 
     const ALL: [&str; 9] = [
@@ -384,8 +385,9 @@ mod tests {
     #[test]
     fn faults_that_can_happen_are_taken() {
         let aps = || (1..=8).chain([4095]).map(CpuIndex);
-        assert_eq!(check(&faults(&ALL), aps(), STEPS), Ok(()));
-        assert_eq!(check(&[], core::iter::empty(), STEPS), Ok(()));
+        let ladder = Ladder::new(STEPS).unwrap();
+        assert_eq!(check(&faults(&ALL), aps(), &ladder), Ok(()));
+        assert_eq!(check(&[], core::iter::empty(), &ladder), Ok(()));
     }
 
     #[test]
@@ -408,7 +410,7 @@ mod tests {
     fn a_fault_at_no_step_is_refused_and_the_steps_are_listed() {
         assert_eq!(
             refusal(&["1:step=joyn"], &[1]),
-            "`fault=1:step=joyn` cannot happen: the online steps are join, inbox"
+            "`fault=1:step=joyn` cannot happen: the steps are kick, join, inbox"
         );
     }
 

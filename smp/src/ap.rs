@@ -1,13 +1,20 @@
 //! The AP's side: what it does in Rust from its arrival until it leaves, as one future on its own
 //! executor.
+//!
+//! It looks where it may go, moves there rung by rung, up or down, rests, and waits to be called
+//! again. What it is told may change at any time; it looks before each step.
 
-use reveille_executor::{Clock, Instant};
+use core::pin::pin;
+
+use futures_util::future::{Either, select};
+use reveille_executor::{Clock, Instant, Timer};
 
 use crate::{
     bringup::Ap,
+    ladder::{Ladder, Rung},
     round::next_round,
-    state::{Refused, Stage, State},
-    step::{Mode, Step, StepError},
+    state::{Refused, State},
+    step::{Direction, Run, Section, StepError},
 };
 
 /// When the AP passed the stages that lie before Rust.
@@ -19,13 +26,14 @@ pub struct Arrival {
     pub long: Instant,
 }
 
-/// Lives on the AP with this index in the list of all: reports alive, waits to be called, runs the
-/// online steps as they are permitted, reports online, and ends when the AP is asked to leave, a
-/// step failed, or the BSP has abandoned it. The caller has set up the CPU, and parks it
-/// afterwards, writing the returned state's [`parked`](State::parked) form as its very last act.
+/// Lives on the AP with this index in the list of all: goes through the starting steps, reports
+/// alive, moves along the ladder as it is called to, and ends when it has gone down below them. The
+/// caller parks it afterwards, writing the returned state's [`parked`](State::parked) form as its
+/// very last act.
 ///
-/// While it waits, the executor below it halts; the BSP wakes it by its doorbell, or the AP does
-/// that had the turn before it.
+/// It begins with interrupts off and expects them to stay so until a step turns them on. While it
+/// waits, the executor below it halts, in which interrupts are on in any case; it is woken by the
+/// doorbell, which the BSP rings, or the AP that had the turn before it.
 ///
 /// # Errors
 ///
@@ -37,56 +45,139 @@ pub struct Arrival {
 pub async fn reside(
     aps: &[Ap],
     index: usize,
-    steps: &[&dyn Step],
+    ladder: &Ladder,
     clock: &impl Clock,
+    timer: &Timer,
     arrival: Arrival,
 ) -> Result<State, Refused> {
     let slot = &aps[index].slot;
     slot.arrived(arrival.real, arrival.long);
-    slot.report_alive(clock.now())?;
-    // From here on the word may be refused for one reason only: the BSP has abandoned the AP.
-    if slot.start().await.is_ok() {
-        let end = match run_steps(aps, index, steps).await {
-            Err(error) => slot.report_failed(error),
-            Ok(()) => {
-                // Through the AP's own waker: who is online has polled its executor.
-                next_round().await;
-                slot.report_online(clock.now())
-            }
-        };
-        if end.is_ok_and(|state| state.stage() == Stage::Online) {
-            slot.until_sent_down().await;
+    let mut resident = Resident {
+        aps,
+        index,
+        ladder,
+        timer,
+        at: ladder.kicked(),
+    };
+    slot.report_passed(resident.at);
+    let goal = slot.permission().direction();
+    resident.go(|| Some(goal)).await;
+    if !resident.is_leaving() {
+        slot.report_alive(clock.now())?;
+    }
+    while !resident.is_leaving() {
+        slot.until_called(resident.at, ladder.top()).await;
+        if slot.state().start().is_err() {
+            // Abandoned at this very moment, and permitted nothing any more.
+            continue;
         }
+        resident.go(|| slot.permission().goal()).await;
+        // If one of these is refused, the AP was abandoned, and comes back as it waits.
+        let _ = if resident.is_leaving() {
+            break;
+        } else if resident.at == ladder.top() {
+            // Through the AP's own waker: who is online has polled its executor.
+            next_round().await;
+            slot.report_online(clock.now())
+        } else {
+            slot.report_rest()
+        };
     }
     slot.announce_parking();
     Ok(slot.state().load())
 }
 
-/// Runs the steps one after the other, each when it is permitted. An abandoned AP stops early.
-async fn run_steps(aps: &[Ap], index: usize, steps: &[&dyn Step]) -> Result<(), StepError> {
-    let Ap { cpu, slot, .. } = &aps[index];
-    for (number, step) in steps.iter().enumerate() {
-        if !slot.until_permitted(number).await {
-            return Ok(());
+/// An AP on the ladder.
+struct Resident<'a> {
+    aps: &'a [Ap],
+    index: usize,
+    ladder: &'a Ladder,
+    timer: &'a Timer,
+    at: Rung,
+}
+
+impl Resident<'_> {
+    /// Moves towards the goal until it is there, has none any more, or a step fails.
+    async fn go(&mut self, goal: impl Fn() -> Option<Rung>) {
+        while let Some(goal) = goal()
+            && let Some(direction) = self.at.direction_to(goal)
+        {
+            let step = self.at.step_towards(direction);
+            let result = self.run(step, direction).await;
+            let before = self.at;
+            if result.is_ok() {
+                self.at = before.next(direction);
+            }
+            if self.ends_turn(step, direction, goal, result) {
+                pass_on(self.aps, self.index);
+            }
+            let slot = &self.aps[self.index].slot;
+            if let Err(error) = result {
+                self.retreat();
+                return slot.report_failed(self.at, step, error);
+            }
+            slot.report_passed(self.at);
         }
-        let result = step.up(*cpu);
-        let next = steps.get(number + 1).map(|next| next.mode());
-        let ends_turn = result.is_err() || next != Some(Mode::Serialised);
-        if step.mode() == Mode::Serialised && ends_turn {
-            pass_on(aps, index);
-        }
-        result?;
-        // The BSP waits where another turn is needed, to queue the AP for it. Behind the last step
-        // it waits for ONLINE, which follows at once.
-        let is_awaited = step.mode() == Mode::Concurrent && next == Some(Mode::Serialised);
-        slot.report_passed(number + 1, is_awaited);
     }
-    Ok(())
+
+    async fn run(&self, number: usize, direction: Direction) -> Result<(), StepError> {
+        let Ap { cpu, slot, .. } = &self.aps[self.index];
+        slot.strike(number, direction)?;
+        let step = self.ladder.steps()[number];
+        let future = match step.run(direction, *cpu) {
+            Run::Now(result) => return result,
+            Run::Later(_) if step.section() == Section::Starting => {
+                return Err(StepError::CannotWait);
+            }
+            Run::Later(future) => future,
+        };
+        let in_time = async {
+            match step.deadline() {
+                None => Some(future.await),
+                Some(deadline) => self.timer.timeout(deadline, future).await.ok(),
+            }
+        };
+        // An AP that nobody waits for any more cancels its step.
+        let withdrawn = pin!(slot.until_withdrawn());
+        match select(pin!(in_time), withdrawn).await {
+            Either::Left((Some(result), _)) => result,
+            _ => Err(StepError::TimedOut),
+        }
+    }
+
+    /// Whether the AP is done with the serialised steps for which it has the turn.
+    fn ends_turn(
+        &self,
+        step: usize,
+        direction: Direction,
+        goal: Rung,
+        result: Result<(), StepError>,
+    ) -> bool {
+        let is_serialised = |step: usize| self.ladder.steps()[step].is_serialised();
+        let goes_on = || self.at != goal && is_serialised(self.at.step_towards(direction));
+        is_serialised(step) && (result.is_err() || !goes_on())
+    }
+
+    /// Goes down from where it cannot be woken; at the worst to where it parks. That it fails there
+    /// once more is of no weight: a CPU that parks is reset before it comes again.
+    fn retreat(&mut self) {
+        let Ap { cpu, .. } = &self.aps[self.index];
+        while !self.ladder.can_rest(self.at) {
+            let step = self.at.step_towards(Direction::Down);
+            let _ = self.ladder.steps()[step].down(*cpu);
+            self.at = self.at.next(Direction::Down);
+        }
+    }
+
+    /// Whether it has gone down so far that all that is left is to park.
+    fn is_leaving(&self) -> bool {
+        self.at == self.ladder.prepared()
+    }
 }
 
 /// Passes the turn on to whoever queues behind this AP, if anybody does.
 pub(crate) fn pass_on(aps: &[Ap], index: usize) {
-    let look = |next: usize| aps[next].slot.awaited();
+    let look = |next: usize| aps[next].slot.permission().awaited();
     if let Some((next, awaited)) = aps[index].slot.baton().pass_on(look) {
         aps[next].slot.grant(awaited);
     }

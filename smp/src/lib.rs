@@ -6,7 +6,8 @@
 //!
 //! The crate knows no hardware: it sees the machine through [`Machine`](machine::Machine), which a kernel
 //! implements over its APICs and a test over a model. The order of reading is [`madt`] (who is
-//! listed), [`selection`] and [`plan`] (who is woken), [`state`] and [`slot`] (what the BSP and an AP share),
+//! listed), [`selection`] and [`plan`] (who is woken), [`step`] and [`ladder`] (what is
+//! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`record`] and [`table`] (what a person
 //! or a program gets to see).
 #![no_std]
@@ -19,13 +20,17 @@ mod baton;
 pub mod bringup;
 pub mod cpu;
 mod explain;
+pub mod injection;
+pub mod ladder;
 #[cfg(all(test, loom))]
 mod loom_models;
 pub mod machine;
 pub mod madt;
 pub mod order;
 pub mod outcome;
+mod permission;
 pub mod plan;
+pub mod progress;
 pub mod ranges;
 pub mod record;
 pub mod require;

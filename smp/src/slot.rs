@@ -1,22 +1,17 @@
-//! What the BSP and one AP share: the state word, the permission to run online steps and the
-//! progress through them, the baton by which the turn goes from AP to AP, and a waker for each
-//! side, all in one cache line; behind it what the AP notes for the report.
+//! What the BSP and one AP share: the state word, the permission to move along the ladder and the
+//! progress on it, the baton by which the turn goes from AP to AP, and a waker for each side, all
+//! in one cache line; behind it what the AP notes for the report.
 //!
-//! Three words for one matter: the *turn* is the right to run serialised steps, the *permission* tells
-//! the AP how many steps it may run and whether it has to wait for its turn, and the *baton* names the
-//! AP that the turn goes to next.
+//! Three words for one matter: the *turn* is the right to run serialised steps, the *permission*
+//! tells the AP where to go and whether it has to wait for its turn, and the *baton* names the AP
+//! that the turn goes to next.
 //!
 //! The words are the truth and the wakers only a hint: whoever is woken looks at the words again,
 //! and whoever changes a word wakes the other side afterwards. A waiter registers its waker first
 //! and looks second, so a change that it does not see wakes it.
 //!
-//! # Memory ordering
-//!
-//! `permission` is stored by the BSP with release ordering while the AP has nothing to run, and
-//! changed once more by whoever grants the turn, in one compare-and-swap that releases. `progress`
-//! is stored by the AP with release ordering. Readers load with acquire ordering, and so see what
-//! was written before: the AP what was prepared for its steps, and what was done in the turns
-//! before its own; the BSP what the AP did.
+//! What orders the words is said where each is: `state.rs`, `permission.rs`, `progress.rs`,
+//! `baton.rs`.
 
 use core::{future::poll_fn, task::Poll};
 
@@ -24,10 +19,14 @@ use reveille_executor::Instant;
 
 use crate::{
     baton::Baton,
+    injection::Injection,
+    ladder::Rung,
+    permission::{Awaited, Permission},
+    progress::{Progress, ProgressWord},
     stamp::Notes,
     state::{Refused, Stage, State, StateWord},
-    step::StepError,
-    sync::{AtomicU32, AtomicWaker, Ordering},
+    step::{Direction, StepError},
+    sync::AtomicWaker,
 };
 
 /// What the BSP and one AP share. Processors fetch lines in pairs, so a slot has a pair of its own.
@@ -43,10 +42,10 @@ pub struct Slot {
 #[derive(Debug)]
 struct Line {
     state: StateWord,
-    /// How many online steps the AP may run, and when: see [`CALLED`] and [`HELD`].
-    permission: AtomicU32,
-    /// How many it has run, and above that why the next one failed: see [`ERROR_SHIFT`].
-    progress: AtomicU32,
+    /// Where the AP may go, and when.
+    permission: Permission,
+    /// How far it has come.
+    progress: ProgressWord,
     /// Who has the turn after this AP.
     baton: Baton,
     /// The AP's task on the BSP.
@@ -57,24 +56,6 @@ struct Line {
 
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Line>() == 64);
-
-/// The AP has been called: it may run as many steps as the lower bits say.
-const CALLED: u32 = 1 << 30;
-/// But not before it is granted the turn.
-const HELD: u32 = 1 << 31;
-const STEPS: u32 = (1 << ERROR_SHIFT) - 1;
-/// Between the two, the turns that the AP has ever waited for are counted, so that a grant which
-/// comes when the AP waits for another one is known. Whoever grants so late has missed as many turns
-/// as there are of these to be mistaken.
-const ONE_TURN: u32 = 1 << ERROR_SHIFT;
-const TURNS: u32 = CALLED - ONE_TURN;
-
-/// A turn that an AP waits for, told from all others that it waits for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Awaited(u32);
-
-/// Above the number of steps that were run, the progress holds a [`StepError`], or 0.
-const ERROR_SHIFT: u32 = 16;
 
 impl Slot {
     /// A slot that nobody has kicked.
@@ -91,8 +72,8 @@ impl Slot {
         Self {
             line: Line {
                 state,
-                permission: AtomicU32::new(0),
-                progress: AtomicU32::new(0),
+                permission: Permission::new(),
+                progress: ProgressWord::new(),
                 baton: Baton::new(),
                 control: AtomicWaker::new(),
                 resident: AtomicWaker::new(),
@@ -106,6 +87,22 @@ impl Slot {
         &self.line.state
     }
 
+    /// How far the CPU has come.
+    pub fn progress(&self) -> Progress {
+        self.line.progress.load()
+    }
+
+    /// Tells a step to fail on this CPU, in the place of what it was told before.
+    pub fn inject(&self, injection: Option<Injection>) {
+        self.notes.injection.set(injection);
+    }
+
+    /// A fault for tests: the AP goes on writing its flags but fires no waker. What then still
+    /// moves the AP's task is a deadline.
+    pub fn mute(&self) {
+        self.notes.mute();
+    }
+
     /// The stage that the state word tells now.
     pub(crate) fn stage(&self) -> Stage {
         self.line.state.load().stage()
@@ -116,91 +113,62 @@ impl Slot {
         &self.line.baton
     }
 
-    /// A fault for tests: the AP goes on writing its flags but fires no waker. What then still
-    /// moves the AP's task is a deadline.
-    pub fn mute(&self) {
-        self.notes.mute();
-    }
-
-    /// What the AP waits for. To be looked at while it is sure to wait, by whoever will grant it.
-    pub(crate) fn awaited(&self) -> Awaited {
-        Awaited(self.line.permission.load(Ordering::Relaxed))
+    /// Where the AP may go, and when.
+    pub(crate) fn permission(&self) -> &Permission {
+        &self.line.permission
     }
 
     /// Grants the AP the turn that it waits for, by the BSP or by the AP that had the turn before. If
     /// it has been granted already, by the other of the two, it is only woken.
-    pub(crate) fn grant(&self, Awaited(permission): Awaited) {
-        let _ = self.line.permission.compare_exchange(
-            permission,
-            permission & !HELD,
-            Ordering::Release,
-            Ordering::Relaxed,
-        );
+    pub(crate) fn grant(&self, awaited: Awaited) {
+        self.line.permission.grant(awaited);
         self.line.resident.wake();
     }
 
-    // ---- the BSP's side ----
+    /// Fails if this step is to fail on this CPU.
+    pub(crate) fn strike(&self, step: usize, direction: Direction) -> Result<(), StepError> {
+        self.notes.injection.strike(step, direction)
+    }
 
-    /// Wipes what an earlier attempt left, and kicks. Called between INIT and SIPI.
-    pub(crate) fn kick(&self) -> Result<State, Refused> {
+    // ---- whoever drives the CPU ----
+
+    /// Wipes what an earlier attempt left, and kicks: the AP is to go as far as `goal` before it is
+    /// alive. Called between INIT and SIPI.
+    pub(crate) fn kick(&self, goal: Rung) -> Result<State, Refused> {
         if self.stage().is_down() {
-            self.line.permission.store(self.turns(), Ordering::Relaxed);
-            self.line.progress.store(0, Ordering::Relaxed);
+            self.line.permission.direct(goal);
+            self.set_rung(self.progress().rung);
             self.line.baton.clear();
             self.notes.clear();
         }
         self.line.state.kick()
     }
 
-    /// Lets the AP run up to its first `steps` steps.
-    pub(crate) fn permit(&self, steps: usize) {
-        self.line
-            .permission
-            .store(CALLED | self.turns() | steps as u32, Ordering::Release);
+    /// The CPU, which is down, is on this rung now.
+    pub(crate) fn set_rung(&self, rung: Rung) {
+        self.line.progress.pass(rung);
+    }
+
+    /// Calls the AP, which rests, to go to a rung.
+    pub(crate) fn call(&self, goal: Rung) {
+        self.set_rung(self.progress().rung);
+        self.line.permission.call(goal);
         self.line.resident.wake();
     }
 
     /// The same for the moment at which it is granted the turn.
-    pub(crate) fn permit_with_the_turn(&self, steps: usize) {
-        let turns = self.turns().wrapping_add(ONE_TURN) & TURNS;
-        self.line
-            .permission
-            .store(CALLED | HELD | turns | steps as u32, Ordering::Release);
+    pub(crate) fn call_with_the_turn(&self, goal: Rung) {
+        self.set_rung(self.progress().rung);
+        self.line.permission.call_with_the_turn(goal);
     }
 
-    /// Whether the AP has yet to be granted the turn for what it is permitted. It starts a deadline
-    /// and no more: nothing is read behind it.
-    pub(crate) fn is_held(&self) -> bool {
-        self.line.permission.load(Ordering::Relaxed) & HELD != 0
-    }
-
-    fn turns(&self) -> u32 {
-        self.line.permission.load(Ordering::Relaxed) & TURNS
-    }
-
-    /// Waits no longer for the AP to come out of its step.
-    pub(crate) fn abandon(&self) -> Result<State, Refused> {
-        let state = self.line.state.abandon()?;
+    /// Waits no longer for the AP to come to its end, unless it has.
+    pub(crate) fn abandon(&self, has_ended: impl Fn(&Self) -> bool) -> Result<State, Refused> {
+        // In this order: an AP that sees itself abandoned sees that it has nothing to do.
+        self.line.permission.withdraw();
+        let state = self.line.state.abandon(|| has_ended(self))?;
         self.line.resident.wake();
         Ok(state)
-    }
-
-    /// Asks the AP to leave.
-    pub(crate) fn go_down(&self) -> Result<State, Refused> {
-        let state = self.line.state.go_down()?;
-        self.line.resident.wake();
-        Ok(state)
-    }
-
-    /// How many steps the AP has run.
-    pub(crate) fn passed(&self) -> usize {
-        let progress = self.line.progress.load(Ordering::Acquire);
-        (progress & ((1 << ERROR_SHIFT) - 1)) as usize
-    }
-
-    /// Why the AP failed, once its stage says that it did.
-    pub(crate) fn error(&self) -> Option<StepError> {
-        StepError::from_word(self.line.progress.load(Ordering::Acquire) >> ERROR_SHIFT)
     }
 
     /// Waits on the BSP until the condition holds. One task at a time.
@@ -224,47 +192,42 @@ impl Slot {
         Ok(state)
     }
 
-    /// Waits on the AP until it is called, and answers. It may have been abandoned since: then the
-    /// answer is refused.
-    pub(crate) async fn start(&self) -> Result<State, Refused> {
+    /// Waits on the AP, which rests on the rung `at`, until it has somewhere to go; on the highest
+    /// rung that may be the last word, that it is online. If it was abandoned, it comes back.
+    pub(crate) async fn until_called(&self, at: Rung, top: Rung) {
         wait(&self.line.resident, || {
-            self.stage() != Stage::Alive || self.permitted().is_some()
+            let stage = self.stage();
+            if stage == Stage::Abandoned {
+                let _ = self.line.state.come_back();
+            }
+            let is_new = |goal| goal != at || (goal == top && stage == Stage::Alive);
+            self.line.permission.goal().is_some_and(is_new)
         })
         .await;
-        self.line.state.start()
     }
 
-    /// Waits on the AP until it may run the step with this index; `false` when it was abandoned.
-    pub(crate) async fn until_permitted(&self, step: usize) -> bool {
-        let is_starting = || self.stage() == Stage::Starting;
+    /// Waits on the AP until nothing is permitted to it any more.
+    pub(crate) async fn until_withdrawn(&self) {
         wait(&self.line.resident, || {
-            !is_starting() || self.permitted().is_some_and(|steps| steps > step)
+            self.line.permission.goal().is_none()
         })
         .await;
-        is_starting()
     }
 
-    /// How many steps the AP may run now; `None` before it is called, and while it has to wait for
-    /// its turn.
-    pub(crate) fn permitted(&self) -> Option<usize> {
-        let permission = self.line.permission.load(Ordering::Acquire);
-        (permission & (CALLED | HELD) == CALLED).then_some((permission & STEPS) as usize)
+    /// The AP is on this rung.
+    pub(crate) fn report_passed(&self, rung: Rung) {
+        self.line.progress.pass(rung);
     }
 
-    /// Counts a step as run; the BSP hears of it now if it waits for this one.
-    pub(crate) fn report_passed(&self, steps: usize, is_awaited: bool) {
-        self.line.progress.store(steps as u32, Ordering::Release);
-        if is_awaited {
-            self.wake_control();
-        }
+    /// The AP is on this rung and goes no further, because a step failed.
+    pub(crate) fn report_failed(&self, rung: Rung, step: usize, error: StepError) {
+        self.line.permission.decline();
+        self.line.progress.fail(rung, step, error);
     }
 
-    /// Announces that the step behind the passed ones failed.
-    pub(crate) fn report_failed(&self, error: StepError) -> Result<State, Refused> {
-        self.line
-            .progress
-            .fetch_or((error as u32) << ERROR_SHIFT, Ordering::Release);
-        let state = self.line.state.fail()?;
+    /// Announces that the AP has come as far as it may, or could.
+    pub(crate) fn report_rest(&self) -> Result<State, Refused> {
+        let state = self.line.state.rest()?;
         self.wake_control();
         Ok(state)
     }
@@ -275,11 +238,6 @@ impl Slot {
         let state = self.line.state.online()?;
         self.wake_control();
         Ok(state)
-    }
-
-    /// Waits on the AP until it is asked to leave.
-    pub(crate) async fn until_sent_down(&self) {
-        wait(&self.line.resident, || self.stage() == Stage::GoingDown).await;
     }
 
     /// Tells the BSP that the AP is about to park. The parking itself wakes nobody, because

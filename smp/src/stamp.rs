@@ -2,7 +2,10 @@
 
 use reveille_executor::Instant;
 
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::{
+    injection::InjectionWord,
+    sync::{AtomicU32, AtomicU64, Ordering},
+};
 
 /// A point in time that may not have come yet.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub(crate) struct Notes {
     pub(crate) online: Stamp,
     /// Not zero while the AP's changes wake nobody; see [`mute`](crate::slot::Slot::mute).
     muted: AtomicU32,
+    /// The step that is to fail on this CPU.
+    pub(crate) injection: InjectionWord,
 }
 
 impl Notes {
@@ -61,6 +66,7 @@ impl Notes {
             alive: Stamp::new(),
             online: Stamp::new(),
             muted: AtomicU32::new(0),
+            injection: InjectionWord::new(),
         }
     }
 

@@ -1,32 +1,32 @@
 //! The state word of an AP: who may do what next, with the generation that a SIPI cannot carry.
 //!
 //! ```text
-//!  NOT PRESENT
-//!    │ 0 appear
-//!    ▼     1 kick         2 claim          3 alive        5 start           6 online
-//!  READY ─────────▶ KICKED ────────▶ CLAIMED ──────▶ ALIVE ──────▶ STARTING ────────▶ ONLINE
-//!                     │ 4 give up                      │           │      │              │
-//!                     ▼                                └─────┬─────┘      │ 8 fail       │ 9 go down
-//!                  GIVEN UP                        7 abandon ▼            ▼              ▼
-//!                     │ 10 come late                    ABANDONED      FAILED      GOING DOWN
-//!                     ▼                                      │            │ 11 park      │
-//!                   LATE                                     └────────────┴──────┬───────┘
-//!                                                                                ▼
-//!  1 kick leads from GIVEN UP, LATE and PARKED, too,                           PARKED
-//!  to KICKED in the next generation
+//!  NOT PRESENT                                       9 rest
+//!    │ 0 appear                                  ┌───────────────┐
+//!    ▼     1 kick         2 claim          3 alive▼    5 start    │     6 online
+//!  READY ─────────▶ KICKED ────────▶ CLAIMED ──────▶ ALIVE ──────▶ MOVING ────────▶ ONLINE
+//!                     │ 4 give up       │            ▲ │ 7          │ ▲ │ 7 abandon     │ │ 7
+//!                     ▼                 │   8 return │ ▼            │ └─┼── 5 start ────┘ │
+//!                  GIVEN UP             │        ABANDONED ◀────────┼───┴─────────────────┘
+//!                     │ 10 come late    │            │              │
+//!                     ▼                 │ 11 park    ▼ 11 park      │ 11 park
+//!                   LATE                └───────▶ PARKED ◀──────────┘
+//!
+//!  1 kick leads from GIVEN UP, LATE and PARKED, too, to KICKED in the next generation
 //! ```
 //!
-//! The BSP makes the transitions 0, 1, 4, 7 and 9, the AP the others. Where both may move, at
-//! KICKED, GIVEN UP, ALIVE and STARTING, the compare-and-swap lets exactly one win: an AP that claims is
-//! never given up, an AP that is given up never claims and so never touches its stack, and an AP
-//! that is abandoned never becomes online. An AP is sent INIT only from READY, GIVEN UP, LATE or
-//! PARKED: it has not run yet, or it halts on the trampoline's page, or it is on its way there.
+//! The BSP makes the transitions 0, 1, 4 and 7, the AP the others. Where both may move, at KICKED,
+//! GIVEN UP, ALIVE, MOVING and ONLINE, the compare-and-swap lets exactly one win: an AP that claims
+//! is never given up, an AP that is given up never claims and so never touches its stack, and an AP
+//! that is abandoned never becomes online before it is called again. An AP is sent INIT only from
+//! READY, GIVEN UP, LATE or PARKED: it has not run yet, or it halts on the trampoline's page, or it
+//! is on its way there.
 //!
 //! # Memory ordering
 //!
 //! Every transition is one compare-and-swap with acquire-release ordering, and every look is an
 //! acquire load. What the BSP prepared before KICKED is seen by the AP that claims; what the AP
-//! wrote before ALIVE, ONLINE, FAILED or PARKED is seen by the BSP that reads it. The claim in
+//! wrote before ALIVE, ONLINE or PARKED is seen by the BSP that reads it. The claim in
 //! the trampoline is a locked CMPXCHG, which on x86 orders at least as strongly. Two words are
 //! never compared with each other, so nothing stronger is needed.
 
@@ -44,42 +44,36 @@ pub enum Stage {
     Kicked = 1,
     /// The AP owns its stack and slot.
     Claimed = 2,
-    /// The AP runs in Rust and waits to be called.
+    /// The AP runs in Rust, rests on a rung of the ladder, and waits to be called.
     Alive = 3,
-    /// The AP runs its online steps, or waits to be permitted the next.
-    Starting = 4,
-    /// The AP has run its steps and polls its own executor.
+    /// The AP moves along the ladder, or waits for its turn to.
+    Moving = 4,
+    /// The AP is on the highest rung and polls its own executor.
     Online = 5,
-    /// The AP was asked to leave.
-    GoingDown = 6,
     /// The AP halts on the trampoline's page and uses nothing else.
-    Parked = 7,
+    Parked = 6,
     /// The BSP gave up waiting before anybody claimed the slot.
-    GivenUp = 8,
+    GivenUp = 7,
     /// The AP came after that, and halts on the trampoline's page.
-    Late = 9,
-    /// A step failed; the AP is on its way to the parking place.
-    Failed = 10,
-    /// The AP took too long to start or to run a step, and the BSP does not wait for it any more.
-    /// Should it ever come out of that, it parks.
-    Abandoned = 11,
+    Late = 8,
+    /// The AP took too long to answer or to run a step, and the BSP does not wait for it any more.
+    /// Should it ever come out of that, it rests where it is.
+    Abandoned = 9,
     /// The slot waits for a CPU that may be added. Nobody kicks it, and nobody claims it.
-    NotPresent = 12,
+    NotPresent = 10,
 }
 
 impl Stage {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 11] = [
         Self::Ready,
         Self::Kicked,
         Self::Claimed,
         Self::Alive,
-        Self::Starting,
+        Self::Moving,
         Self::Online,
-        Self::GoingDown,
         Self::Parked,
         Self::GivenUp,
         Self::Late,
-        Self::Failed,
         Self::Abandoned,
         Self::NotPresent,
     ];
@@ -224,43 +218,44 @@ impl StateWord {
         self.advance(&[Stage::Kicked], Stage::GivenUp)
     }
 
-    /// 5, AP: has been called, and goes on to its online steps. Refused when it was abandoned first.
+    /// 5, AP: has been called, and sets out. Refused when it was abandoned first.
     pub fn start(&self) -> Result<State, Refused> {
-        self.advance(&[Stage::Alive], Stage::Starting)
+        self.advance(&[Stage::Alive, Stage::Online], Stage::Moving)
     }
 
-    /// 6, AP: has run its steps on its own CPU and polled its executor. Refused when it was
-    /// abandoned first.
+    /// 6, AP: is on the highest rung and has polled its executor. Refused when it was abandoned
+    /// first.
     pub fn online(&self) -> Result<State, Refused> {
-        self.advance(&[Stage::Starting], Stage::Online)
+        self.advance(&[Stage::Moving], Stage::Online)
     }
 
-    /// 7, BSP: does not wait any longer for an AP that it has called to start, or to come out of a
-    /// step. Refused when the AP was first.
-    pub fn abandon(&self) -> Result<State, Refused> {
-        let now = self.load();
-        match self.abandon_at(now) {
-            // It has started at this very moment, and can be abandoned all the same.
-            Err(Refused(changed)) if changed.stage() == Stage::Starting => self.abandon_at(changed),
-            result => result,
+    /// 7, BSP: does not wait any longer for an AP that it has called, unless that has come to its end
+    /// at the last moment. Refused then, and when there is no AP that could have been called.
+    pub fn abandon(&self, has_ended: impl Fn() -> bool) -> Result<State, Refused> {
+        let mut now = self.load();
+        loop {
+            let can_be_called = matches!(now.stage(), Stage::Alive | Stage::Moving | Stage::Online);
+            if !can_be_called || has_ended() {
+                return Err(Refused(now));
+            }
+            match self.exchange(now, now.at(Stage::Abandoned)) {
+                // It has started or come to its end at this very moment. An AP to which nothing is
+                // permitted any more does so twice at most.
+                Err(Refused(changed)) => now = changed,
+                abandoned => return abandoned,
+            }
         }
     }
 
-    fn abandon_at(&self, now: State) -> Result<State, Refused> {
-        if !matches!(now.stage(), Stage::Alive | Stage::Starting) {
-            return Err(Refused(now));
-        }
-        self.exchange(now, now.at(Stage::Abandoned))
+    /// 8, AP: has been abandoned, comes back, and waits to be called.
+    pub fn come_back(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::Abandoned], Stage::Alive)
     }
 
-    /// 8, AP: a step failed. Refused when it was abandoned first.
-    pub fn fail(&self) -> Result<State, Refused> {
-        self.advance(&[Stage::Starting], Stage::Failed)
-    }
-
-    /// 9, BSP: asks the AP to leave.
-    pub fn go_down(&self) -> Result<State, Refused> {
-        self.advance(&[Stage::Online], Stage::GoingDown)
+    /// 9, AP: has come as far as it may, or failed, and waits to be called. Refused when it was
+    /// abandoned first.
+    pub fn rest(&self) -> Result<State, Refused> {
+        self.advance(&[Stage::Moving], Stage::Alive)
     }
 
     /// 10, AP: found its slot given up. A real AP does this in assembly, as the claim.
@@ -272,7 +267,7 @@ impl StateWord {
     /// where nothing uses the stack behind it (see [`State::parked`]).
     pub fn park(&self) -> Result<State, Refused> {
         self.advance(
-            &[Stage::GoingDown, Stage::Failed, Stage::Abandoned],
+            &[Stage::Claimed, Stage::Moving, Stage::Abandoned],
             Stage::Parked,
         )
     }
@@ -314,9 +309,11 @@ mod tests {
                 (StateWord::kick as fn(&StateWord) -> _, Stage::Kicked),
                 (StateWord::claim, Stage::Claimed),
                 (StateWord::alive, Stage::Alive),
-                (StateWord::start, Stage::Starting),
+                (StateWord::start, Stage::Moving),
+                (StateWord::rest, Stage::Alive),
+                (StateWord::start, Stage::Moving),
                 (StateWord::online, Stage::Online),
-                (StateWord::go_down, Stage::GoingDown),
+                (StateWord::start, Stage::Moving),
                 (StateWord::park, Stage::Parked),
             ] {
                 let state = step(&word).unwrap();
@@ -363,36 +360,39 @@ mod tests {
         assert_eq!(word.kick().unwrap().generation(), 2);
     }
 
-    #[test]
-    fn an_abandoned_ap_can_only_park() {
+    fn abandoned() -> StateWord {
         let word = StateWord::new();
         for step in [
             StateWord::kick,
             StateWord::claim,
             StateWord::alive,
             StateWord::start,
-            StateWord::abandon,
         ] {
             step(&word).unwrap();
         }
-        assert!(word.online().is_err() && word.fail().is_err() && word.kick().is_err());
+        word.abandon(|| false).unwrap();
+        word
+    }
+
+    #[test]
+    fn an_abandoned_ap_can_only_come_back_or_park() {
+        let word = abandoned();
+        assert!(word.online().is_err() && word.rest().is_err() && word.kick().is_err());
+        assert!(word.start().is_err() && word.abandon(|| false).is_err());
+        word.come_back().unwrap();
+        assert!(word.kick().is_err());
+        word.start().unwrap();
+        let word = abandoned();
         word.park().unwrap();
         assert!(word.kick().is_ok());
     }
 
     #[test]
-    fn a_failed_ap_is_not_kicked_before_it_has_parked() {
+    fn an_ap_that_fails_on_its_way_in_is_not_kicked_before_it_has_parked() {
         let word = StateWord::new();
-        for step in [
-            StateWord::kick,
-            StateWord::claim,
-            StateWord::alive,
-            StateWord::start,
-            StateWord::fail,
-        ] {
-            step(&word).unwrap();
-        }
-        assert!(word.kick().is_err());
+        word.kick().unwrap();
+        word.claim().unwrap();
+        assert!(word.kick().is_err() && word.abandon(|| false).is_err());
         word.park().unwrap();
         assert!(word.kick().is_ok());
     }

@@ -1,41 +1,155 @@
-//! The online steps: what an AP does on its own CPU between ALIVE and ONLINE.
+//! A step: one thing that a subsystem does for a CPU on its way up, and undoes on its way down.
 //!
-//! A step says whether it must be serialised. A CPU takes its turn before the first of neighbouring
-//! serialised steps and passes it on behind the last; concurrent ones run on all CPUs at once.
+//! A step says in which section it runs, and whether it must be serialised. A CPU takes its turn
+//! before the first of neighbouring serialised steps and passes it on behind the last; concurrent
+//! ones run on all CPUs at once. The steps of a kernel stand in a [`Ladder`](crate::ladder::Ladder).
 
-use core::fmt;
+use core::{fmt, pin::Pin, time::Duration};
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 
 use crate::cpu::CpuIndex;
+
+/// Where and when a step runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// On the CPU that drives the bring-up: upwards before the kick, downwards when the AP has
+    /// parked.
+    Prepare,
+    /// On the AP, with interrupts off: upwards between its claim and ALIVE, downwards before it
+    /// parks. Such a step neither waits nor takes turns, so that no AP holds up another on its way
+    /// in.
+    Starting,
+    /// On the AP, in a task of its own executor, with interrupts on.
+    Online,
+}
+
+impl Section {
+    /// The name used in lists.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Starting => "starting",
+            Self::Online => "online",
+        }
+    }
+}
 
 /// Whether a step may run on several CPUs at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// One CPU at a time, the lowest living one first.
+    /// One CPU at a time, the lowest waiting one first.
     Serialised,
     /// All CPUs at once.
     Concurrent,
 }
 
-/// One step of the online phase.
-pub trait Step: Sync {
-    /// Its name in reports.
-    fn name(&self) -> &'static str;
-
-    /// Whether it must be serialised.
-    fn mode(&self) -> Mode;
-
-    /// Runs on the AP itself, with interrupts on, in a task of the AP's own executor.
-    fn up(&self, cpu: CpuIndex) -> Result<(), StepError>;
+impl Mode {
+    /// The name used in lists.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Serialised => "serialised",
+            Self::Concurrent => "concurrent",
+        }
+    }
 }
 
-/// The steps of a kernel, in their order.
-pub type Steps = &'static [&'static dyn Step];
-
-/// Why a step failed. It crosses from the AP to the BSP as one word.
+/// Whether a step is done or undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
+pub enum Direction {
+    /// The CPU comes up.
+    Up,
+    /// The CPU goes down.
+    Down,
+}
+
+/// What a step gives back.
+pub enum Run<'a> {
+    /// It has run.
+    Now(Result<(), StepError>),
+    /// It runs as this future is polled, on the CPU that called the step. Dropped, it ends where it
+    /// is: a step that is cancelled has failed, and leaves behind what its failure would.
+    Later(Pin<Box<dyn Future<Output = Result<(), StepError>> + 'a>>),
+}
+
+impl<'a> Run<'a> {
+    /// Runs as a future.
+    pub fn later(future: impl Future<Output = Result<(), StepError>> + 'a) -> Self {
+        Self::Later(Box::pin(future))
+    }
+}
+
+impl From<Result<(), StepError>> for Run<'_> {
+    fn from(result: Result<(), StepError>) -> Self {
+        Self::Now(result)
+    }
+}
+
+/// One thing that a subsystem does for each CPU.
+///
+/// A step that fails has changed nothing: what has been passed is undone by the `down` of the steps
+/// before it, and its own is not called.
+pub trait Step: Sync {
+    /// Its name in reports; no two steps of a ladder share one.
+    fn name(&self) -> &'static str;
+
+    /// Where it runs.
+    fn section(&self) -> Section {
+        Section::Online
+    }
+
+    /// Its place among the steps of its section, lowest first.
+    fn rank(&self) -> u16;
+
+    /// Whether it must be serialised.
+    fn mode(&self) -> Mode {
+        Mode::Concurrent
+    }
+
+    /// How long it may take as a future; then it is dropped and has failed. Without a deadline of
+    /// its own, and where it does not wait, the deadline of the operation bounds it.
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether a CPU can wait behind it, before the next step: there must be a way to wake the CPU.
+    fn can_rest(&self) -> bool {
+        true
+    }
+
+    /// Whether the first thread of a core must have passed it before the core's other threads are
+    /// kicked.
+    fn primaries_first(&self) -> bool {
+        false
+    }
+
+    /// Does it.
+    fn up(&self, cpu: CpuIndex) -> Run<'_>;
+
+    /// Undoes it.
+    fn down(&self, cpu: CpuIndex) -> Run<'_> {
+        let _ = cpu;
+        Run::Now(Ok(()))
+    }
+}
+
+impl dyn Step {
+    /// Does or undoes it.
+    pub(crate) fn run(&self, direction: Direction, cpu: CpuIndex) -> Run<'_> {
+        match direction {
+            Direction::Up => self.up(cpu),
+            Direction::Down => self.down(cpu),
+        }
+    }
+
+    pub(crate) fn is_serialised(&self) -> bool {
+        self.mode() == Mode::Serialised
+    }
+}
+
+/// Why a step failed. It crosses from the AP to the BSP as a part of one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 #[non_exhaustive]
 pub enum StepError {
     /// The step runs on another CPU than the one it was meant for.
@@ -46,18 +160,30 @@ pub enum StepError {
     Unsupported = 3,
     /// The step was told to fail.
     Injected = 4,
+    /// The step took longer than its deadline, and was cancelled.
+    TimedOut = 5,
+    /// The step would wait where a CPU cannot.
+    CannotWait = 6,
+    /// What the step looks after was found damaged.
+    Corrupted = 7,
+    /// What the step is to end is still in use.
+    Busy = 8,
 }
 
 impl StepError {
-    pub(crate) fn from_word(word: u32) -> Option<Self> {
-        [
-            Self::WrongCpu,
-            Self::Exhausted,
-            Self::Unsupported,
-            Self::Injected,
-        ]
-        .into_iter()
-        .find(|&error| error as u32 == word)
+    const ALL: [Self; 8] = [
+        Self::WrongCpu,
+        Self::Exhausted,
+        Self::Unsupported,
+        Self::Injected,
+        Self::TimedOut,
+        Self::CannotWait,
+        Self::Corrupted,
+        Self::Busy,
+    ];
+
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|&error| error as u8 == number)
     }
 
     /// A sentence for reports.
@@ -66,7 +192,11 @@ impl StepError {
             Self::WrongCpu => "it ran on another CPU than it was meant for",
             Self::Exhausted => "what it hands out is used up",
             Self::Unsupported => "the CPU does not support what it needs",
-            Self::Injected => "fault= asked for it",
+            Self::Injected => "it was told to fail",
+            Self::TimedOut => "it took longer than its deadline",
+            Self::CannotWait => "it would wait where a CPU cannot",
+            Self::Corrupted => "what it looks after is damaged",
+            Self::Busy => "what it is to end is still in use",
         }
     }
 }
@@ -79,81 +209,15 @@ impl fmt::Display for StepError {
 
 impl core::error::Error for StepError {}
 
-/// A part of the way through the steps that an AP runs without another word from the BSP:
-/// serialised steps, for which it takes its turn, and the concurrent ones behind them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leg {
-    /// Whether it begins with serialised steps.
-    pub needs_turn: bool,
-    /// How many steps have been run at its end.
-    pub end: usize,
-}
-
-/// The steps cut into legs, at least one.
-pub fn legs(steps: &[&dyn Step]) -> Vec<Leg> {
-    let is_serialised = |index: usize| {
-        steps
-            .get(index)
-            .is_some_and(|step| step.mode() == Mode::Serialised)
-    };
-    let begins = |&index: &usize| index == 0 || is_serialised(index) && !is_serialised(index - 1);
-    let mut starts: Vec<_> = (0..steps.len().max(1)).filter(begins).collect();
-    starts.push(steps.len());
-    starts
-        .windows(2)
-        .map(|leg| Leg {
-            needs_turn: is_serialised(leg[0]),
-            end: leg[1],
-        })
-        .collect()
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use alloc::vec;
-
     use super::*;
 
-    struct Dummy(Mode);
-
-    impl Step for Dummy {
-        fn name(&self) -> &'static str {
-            "dummy"
-        }
-        fn mode(&self) -> Mode {
-            self.0
-        }
-        fn up(&self, _: CpuIndex) -> Result<(), StepError> {
-            Ok(())
-        }
-    }
-
     #[test]
-    fn a_leg_ends_where_another_turn_is_needed() {
-        let (s, c) = (Dummy(Mode::Serialised), Dummy(Mode::Concurrent));
-        let legs_of = |steps: &[&dyn Step]| -> Vec<_> {
-            let legs = legs(steps).into_iter();
-            legs.map(|leg| (leg.needs_turn, leg.end)).collect()
-        };
-        assert_eq!(
-            legs_of(&[&c, &s, &s, &c, &c, &s]),
-            vec![(false, 1), (true, 5), (true, 6)]
-        );
-        assert_eq!(legs_of(&[&s, &c]), vec![(true, 2)]);
-        assert_eq!(legs_of(&[&c]), vec![(false, 1)]);
-        assert_eq!(legs_of(&[]), vec![(false, 0)]);
-    }
-
-    #[test]
-    fn an_error_survives_its_way_through_a_word() {
-        for error in [
-            StepError::WrongCpu,
-            StepError::Exhausted,
-            StepError::Unsupported,
-            StepError::Injected,
-        ] {
-            assert_eq!(StepError::from_word(error as u32), Some(error));
+    fn an_error_survives_its_way_through_a_number() {
+        for error in StepError::ALL {
+            assert_eq!(StepError::from_number(error as u8), Some(error));
         }
-        assert_eq!(StepError::from_word(0), None);
+        assert_eq!(StepError::from_number(0), None);
     }
 }

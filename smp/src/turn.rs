@@ -74,7 +74,7 @@ impl Turns {
         poll_fn(|context| {
             let queue = &mut *self.queue.borrow_mut();
             queue.follow(&self.aps);
-            if self.aps[index].slot.is_held() {
+            if self.aps[index].slot.permission().is_held() {
                 queue.watchers.insert(index, context.waker().clone());
                 Poll::Pending
             } else {
@@ -103,7 +103,7 @@ impl Turns {
 
     fn grant(&self, index: usize) {
         let slot = &self.aps[index].slot;
-        slot.grant(slot.awaited());
+        slot.grant(slot.permission().awaited());
     }
 }
 
@@ -112,7 +112,7 @@ impl Queue {
         while let Some(&first) = self.chain.front() {
             // It may have come to this one without our notice. Who passes it on and has not granted
             // it yet does so before its own task is done and looks here again.
-            if !aps[first].slot.is_held()
+            if !aps[first].slot.permission().is_held()
                 && let Some(watcher) = self.watchers.remove(&first)
             {
                 watcher.wake();

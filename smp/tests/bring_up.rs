@@ -8,10 +8,11 @@ use fake_machine::{Fake, Nature};
 use reveille_smp::{
     bringup::{Ap, Report, Round, SecondSipi, Timing},
     cpu::{ApicId, CpuIndex, Place},
+    ladder::Ladder,
     order::Order,
     outcome::Outcome,
     state::Stage,
-    step::{Mode, Step, StepError, Steps},
+    step::{Mode, Run, Step, StepError},
     strategy::Strategy,
 };
 
@@ -31,9 +32,11 @@ thread_local! {
     static LOG: RefCell<Vec<(u32, &'static str)>> = const { RefCell::new(Vec::new()) };
 }
 
+#[derive(Clone, Copy)]
 struct Logged {
     name: &'static str,
     mode: Mode,
+    rank: u16,
     fails_on: Option<u32>,
 }
 
@@ -41,37 +44,52 @@ impl Step for Logged {
     fn name(&self) -> &'static str {
         self.name
     }
+    fn rank(&self) -> u16 {
+        self.rank
+    }
     fn mode(&self) -> Mode {
         self.mode
     }
-    fn up(&self, cpu: CpuIndex) -> Result<(), StepError> {
+    fn up(&self, cpu: CpuIndex) -> Run<'_> {
         LOG.with_borrow_mut(|log| log.push((cpu.0, self.name)));
-        if self.fails_on == Some(cpu.0) {
+        Run::Now(if self.fails_on == Some(cpu.0) {
             Err(StepError::Exhausted)
         } else {
             Ok(())
-        }
+        })
+    }
+}
+
+const fn step(name: &'static str, mode: Mode) -> Logged {
+    Logged {
+        name,
+        mode,
+        rank: 0,
+        fails_on: None,
     }
 }
 
 const fn serialised(name: &'static str) -> Logged {
-    Logged {
-        name,
-        mode: Mode::Serialised,
-        fails_on: None,
-    }
+    step(name, Mode::Serialised)
 }
 
 const fn concurrent(name: &'static str) -> Logged {
-    Logged {
-        name,
-        mode: Mode::Concurrent,
-        fails_on: None,
-    }
+    step(name, Mode::Concurrent)
 }
 
-static STEPS: Steps = &[&serialised("first"), &concurrent("second")];
-static NO_STEPS: Steps = &[];
+/// The steps in this order, for good.
+fn ladder(steps: &[Logged]) -> &'static Ladder {
+    let ranked = steps
+        .iter()
+        .zip(0..)
+        .map(|(&step, rank)| Logged { rank, ..step });
+    let leaked = ranked.map(|step| -> &'static dyn Step { Box::leak(Box::new(step)) });
+    Box::leak(Box::new(Ladder::new(leaked).unwrap()))
+}
+
+fn steps() -> &'static Ladder {
+    ladder(&[serialised("first"), concurrent("second")])
+}
 
 fn outcomes(round: &Round) -> Vec<Outcome> {
     round.reports.iter().map(|report| report.outcome).collect()
@@ -96,7 +114,7 @@ fn nanos(
 
 #[test]
 fn all_aps_come_online_in_every_strategy() {
-    for steps in [STEPS, NO_STEPS] {
+    for steps in [steps(), ladder(&[])] {
         for strategy in Strategy::ALL {
             let fake = Fake::healthy(9, MS, steps);
             let round = fake.bring_up(strategy, timing());
@@ -110,7 +128,7 @@ fn all_aps_come_online_in_every_strategy() {
 
 #[test]
 fn an_ap_costs_at_most_six_polls_and_none_of_them_is_spurious() {
-    let round = Fake::healthy(64, MS, STEPS).bring_up(Strategy::Parallel, timing());
+    let round = Fake::healthy(64, MS, steps()).bring_up(Strategy::Parallel, timing());
     for report in &round.reports {
         assert!(
             report.polls <= 6,
@@ -125,7 +143,7 @@ fn an_ap_costs_at_most_six_polls_and_none_of_them_is_spurious() {
 #[test]
 fn no_strategy_polls_for_nothing() {
     for strategy in Strategy::ALL {
-        let round = Fake::healthy(8, MS, STEPS).bring_up(strategy, timing());
+        let round = Fake::healthy(8, MS, steps()).bring_up(strategy, timing());
         let spurious = round.reports.iter().map(|report| report.spurious_polls);
         assert!(spurious.eq([0; 8]), "{strategy}");
     }
@@ -138,7 +156,7 @@ fn parallel_overlaps_all_delays_and_serial_adds_them_up() {
         ..timing()
     };
     let nanos = |strategy| {
-        let round = Fake::healthy(8, MS, STEPS).bring_up(strategy, timing);
+        let round = Fake::healthy(8, MS, steps()).bring_up(strategy, timing);
         Duration::from_nanos(round.last(|report| report.online).unwrap())
     };
     let (parallel, serial) = (nanos(Strategy::Parallel), nanos(Strategy::Serial));
@@ -149,7 +167,7 @@ fn parallel_overlaps_all_delays_and_serial_adds_them_up() {
 #[test]
 fn serialised_steps_run_one_cpu_at_a_time_from_the_lowest() {
     LOG.take();
-    Fake::healthy(16, MS, STEPS).bring_up(Strategy::Parallel, timing());
+    Fake::healthy(16, MS, steps()).bring_up(Strategy::Parallel, timing());
     assert_eq!(order_of("first"), (1..=16).collect::<Vec<_>>());
     assert_eq!(order_of("second").len(), 16);
 }
@@ -158,7 +176,7 @@ fn serialised_steps_run_one_cpu_at_a_time_from_the_lowest() {
 fn a_slow_cpu_is_passed_over_and_taken_when_it_comes() {
     LOG.take();
     let latency = |n| if n == 1 { 50 * MS } else { MS };
-    let fake = Fake::new((1..=4).map(|n| (Nature::Healthy, latency(n))), STEPS);
+    let fake = Fake::new((1..=4).map(|n| (Nature::Healthy, latency(n))), steps());
     let timing = Timing {
         second_sipi: SecondSipi::IfUnseen(90 * MS),
         ..timing()
@@ -177,7 +195,7 @@ fn silent_cpus_cost_one_deadline_together_and_hold_up_nobody() {
             Nature::Healthy
         }
     };
-    let fake = Fake::new((1..=9).map(|n| (nature(n), MS)), STEPS);
+    let fake = Fake::new((1..=9).map(|n| (nature(n), MS)), steps());
     let round = fake.bring_up(Strategy::Parallel, timing());
     for (report, n) in round.reports.iter().zip(1..) {
         let expected = if n % 3 == 1 {
@@ -200,7 +218,7 @@ fn a_second_sipi_is_sent_to_a_cpu_without_evidence_and_only_to_it() {
         Nature::Healthy,
         Nature::Silent,
     ];
-    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), steps());
     let round = fake.bring_up(Strategy::Parallel, timing());
     let found: Vec<_> = round
         .reports
@@ -231,7 +249,7 @@ fn a_cpu_of_which_nothing_is_seen_is_sent_init_again_with_the_long_delays() {
         ..timing()
     };
     for strategy in Strategy::ALL {
-        let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+        let fake = Fake::new(natures.map(|nature| (nature, MS)), steps());
         let round = fake.bring_up(strategy, patient);
         let expected = [
             Outcome::Online,
@@ -263,7 +281,7 @@ fn in_strict_order_everybody_waits_for_the_lower_ones_until_their_deadline() {
             Nature::Healthy
         }
     };
-    let fake = Fake::new((1..=4).map(|n| (nature(n), MS)), STEPS);
+    let fake = Fake::new((1..=4).map(|n| (nature(n), MS)), steps());
     let round = fake.bring_up_in_order(Strategy::Parallel, timing(), Order::Strict);
     assert_eq!(
         outcomes(&round),
@@ -281,7 +299,7 @@ fn in_strict_order_everybody_waits_for_the_lower_ones_until_their_deadline() {
 
     LOG.take();
     let latency = |n| if n == 1 { 10 * MS } else { MS };
-    let fake = Fake::new((1..=4).map(|n| (Nature::Healthy, latency(n))), STEPS);
+    let fake = Fake::new((1..=4).map(|n| (Nature::Healthy, latency(n))), steps());
     fake.bring_up_in_order(Strategy::Parallel, timing(), Order::Strict);
     assert_eq!(order_of("first"), [1, 2, 3, 4]);
 }
@@ -297,7 +315,7 @@ fn two_pass_brings_sibling_threads_up_in_a_second_wave() {
         };
         Ap::new(CpuIndex(n), ApicId(3 * n), place)
     };
-    let fake = Fake::with_aps((1..=5).map(|_| (Nature::Healthy, MS)), STEPS, ap);
+    let fake = Fake::with_aps((1..=5).map(|_| (Nature::Healthy, MS)), steps(), ap);
     let round = fake.bring_up(Strategy::TwoPass, timing());
     assert_eq!(outcomes(&round), [Outcome::Online; 5]);
     assert_eq!(order_of("first"), [2, 4, 1, 3, 5]);
@@ -323,7 +341,7 @@ fn strict_order_holds_up_no_strategy_whatever_waves_it_kicks_in() {
             2 => (Nature::Silent, MS),
             _ => (Nature::Healthy, MS),
         });
-        let fake = Fake::with_aps(natures, STEPS, ap);
+        let fake = Fake::with_aps(natures, steps(), ap);
         let round = fake.bring_up_in_order(strategy, timing(), Order::Strict);
         let (online, silent) = (Outcome::Online, Outcome::NeverStarted);
         assert_eq!(
@@ -337,7 +355,7 @@ fn strict_order_holds_up_no_strategy_whatever_waves_it_kicks_in() {
 #[test]
 fn in_two_pass_silent_cpus_cost_one_deadline_together_and_no_other_its_second_sipi() {
     let natures = [Nature::Silent, Nature::Silent, Nature::LosesFirstSipi];
-    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), steps());
     let patient = Timing {
         init_repeat: 50 * MS,
         ..timing()
@@ -356,7 +374,7 @@ fn a_broadcast_never_resets_a_cpu_that_runs() {
         Nature::LateAtFirst(150 * MS),
         Nature::StopsClaimed,
     ];
-    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), steps());
     let first = fake.bring_up(Strategy::Broadcast, timing());
     let stuck = Outcome::StuckLongMode;
     assert_eq!(outcomes(&first), [Outcome::Online, stuck, stuck]);
@@ -376,7 +394,7 @@ fn a_cpu_that_is_not_there_is_left_alone_and_counts_for_nothing_until_it_appears
         }
     };
     for strategy in Strategy::ALL {
-        let fake = Fake::with_aps((1..=2).map(|_| (Nature::Healthy, MS)), STEPS, ap);
+        let fake = Fake::with_aps((1..=2).map(|_| (Nature::Healthy, MS)), steps(), ap);
         let round = fake.bring_up(strategy, timing());
         let expected = [Outcome::Online, Outcome::Disabled];
         assert_eq!(outcomes(&round), expected, "{strategy}");
@@ -403,7 +421,7 @@ fn every_place_to_stop_has_its_outcome() {
         (Nature::Healthy, Outcome::Online),
     ];
     for strategy in Strategy::ALL {
-        let fake = Fake::new(natures.map(|(nature, _)| (nature, MS)), STEPS);
+        let fake = Fake::new(natures.map(|(nature, _)| (nature, MS)), steps());
         let round = fake.bring_up(strategy, timing());
         let mut expected = natures.map(|(_, outcome)| outcome);
         if strategy == Strategy::Broadcast {
@@ -420,7 +438,7 @@ fn every_place_to_stop_has_its_outcome() {
 fn a_late_ap_parks_without_touching_its_slot_and_comes_online_at_the_next_attempt() {
     let fake = Fake::new(
         [(Nature::LateAtFirst(150 * MS), MS), (Nature::Silent, MS)],
-        STEPS,
+        steps(),
     );
     let mut first = fake.bring_up(Strategy::Serial, timing());
     // It arrived while the BSP waited for the silent one.
@@ -442,7 +460,7 @@ fn a_late_ap_parks_without_touching_its_slot_and_comes_online_at_the_next_attemp
 
 #[test]
 fn a_claimed_slot_is_never_reset_by_a_later_attempt() {
-    let fake = Fake::new([(Nature::StopsClaimed, MS)], STEPS);
+    let fake = Fake::new([(Nature::StopsClaimed, MS)], steps());
     fake.bring_up(Strategy::Parallel, timing());
     let again = fake.bring_up(Strategy::Parallel, timing());
     assert_eq!(fake.wrongful_inits(), 0);
@@ -454,16 +472,15 @@ fn a_claimed_slot_is_never_reset_by_a_later_attempt() {
 
 #[test]
 fn a_failing_step_is_named_and_passes_the_turn_on() {
-    static FAILING: Steps = &[
-        &concurrent("zeroth"),
-        &Logged {
-            name: "breaks",
-            mode: Mode::Serialised,
+    let failing = ladder(&[
+        concurrent("zeroth"),
+        Logged {
             fails_on: Some(2),
+            ..serialised("breaks")
         },
-        &concurrent("last"),
-    ];
-    let round = Fake::healthy(3, MS, FAILING).bring_up(Strategy::Parallel, timing());
+        concurrent("last"),
+    ]);
+    let round = Fake::healthy(3, MS, failing).bring_up(Strategy::Parallel, timing());
     assert_eq!(
         outcomes(&round),
         [Outcome::Online, Outcome::Failed, Outcome::Online]
@@ -478,7 +495,7 @@ fn a_failing_step_is_named_and_passes_the_turn_on() {
 
 #[test]
 fn the_wake_moves_the_task_and_without_it_only_a_deadline_does() {
-    let fake = Fake::healthy(2, MS, STEPS);
+    let fake = Fake::healthy(2, MS, steps());
     fake.aps()[0].slot.mute();
     let round = fake.bring_up(Strategy::Parallel, timing());
     // The flag is set after a millisecond, and nobody looks before the next deadline.
@@ -490,7 +507,7 @@ fn the_wake_moves_the_task_and_without_it_only_a_deadline_does() {
 
 #[test]
 fn taken_down_and_up_again_every_ap_parks_and_returns() {
-    let fake = Fake::healthy(7, MS, STEPS);
+    let fake = Fake::healthy(7, MS, steps());
     for generation in 1..=5 {
         let strategy = Strategy::ALL[generation as usize % Strategy::ALL.len()];
         let round = fake.bring_up(strategy, timing());
@@ -513,7 +530,7 @@ fn taken_down_and_up_again_every_ap_parks_and_returns() {
 #[test]
 fn an_ap_that_is_stuck_behind_its_claim_is_left_when_the_others_are_taken_down() {
     let natures = [Nature::StopsClaimed, Nature::Healthy, Nature::Silent];
-    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), steps());
     let stuck_healthy_silent = [
         Outcome::StuckLongMode,
         Outcome::Online,
@@ -531,7 +548,7 @@ fn an_ap_that_is_stuck_behind_its_claim_is_left_when_the_others_are_taken_down()
 
 #[test]
 fn a_machine_without_aps_is_up_at_once() {
-    let round = Fake::healthy(0, MS, STEPS).bring_up(Strategy::Parallel, timing());
+    let round = Fake::healthy(0, MS, steps()).bring_up(Strategy::Parallel, timing());
     assert_eq!((round.reports.len(), round.nanos(round.end)), (0, 0));
 }
 
@@ -540,17 +557,10 @@ fn whatever_the_pattern_of_steps_no_deadline_is_needed_to_come_online() {
     let modes = [Mode::Serialised, Mode::Concurrent];
     for len in 0..=4 {
         for pattern in 0..1usize << len {
-            let steps: Vec<&'static dyn Step> = (0..len)
-                .map(|bit| -> &'static dyn Step {
-                    let mode = modes[pattern >> bit & 1];
-                    Box::leak(Box::new(Logged {
-                        name: "step",
-                        mode,
-                        fails_on: None,
-                    }))
-                })
-                .collect();
-            let round = Fake::healthy(3, MS, steps.leak()).bring_up(Strategy::Parallel, timing());
+            let names = ["one", "two", "three", "four"];
+            let step = |bit: usize| step(names[bit], modes[pattern >> bit & 1]);
+            let steps: Vec<_> = (0..len).map(step).collect();
+            let round = Fake::healthy(3, MS, ladder(&steps)).bring_up(Strategy::Parallel, timing());
             assert_eq!(outcomes(&round), [Outcome::Online; 3]);
             let online = Duration::from_nanos(round.last(|report| report.online).unwrap());
             assert!(online < 2 * MS, "{len} steps, {pattern:b}: {online:?}");
@@ -566,7 +576,7 @@ fn an_ap_that_outlives_the_deadline_of_its_step_never_comes_online_behind_the_bs
         Nature::Healthy,
         Nature::Silent,
     ];
-    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), steps());
     let slow = Timing {
         alive_timeout: 500 * MS,
         ..timing()
@@ -575,14 +585,20 @@ fn an_ap_that_outlives_the_deadline_of_its_step_never_comes_online_behind_the_bs
     let expected = [Outcome::Failed, Outcome::Online, Outcome::NeverStarted];
     assert_eq!(outcomes(&round), expected);
     assert_eq!(round.reports[0].step, Some("first"));
-    // It thawed while the BSP waited for the silent one: it ran nothing, and parked.
-    assert_eq!(fake.aps()[0].slot.state().load().stage(), Stage::Parked);
+    // It thawed while the BSP waited for the silent one: it ran nothing, and waits to be called.
+    assert_eq!(fake.aps()[0].slot.state().load().stage(), Stage::Alive);
     assert_eq!(order_of("first"), [2]);
+    let again = fake.bring_up(Strategy::Parallel, slow);
+    let expected = [Outcome::Online, Outcome::Online, Outcome::NeverStarted];
+    assert_eq!(
+        (outcomes(&again), again.reports[0].sipis),
+        (expected.into(), 0)
+    );
 }
 
 #[test]
 fn an_ap_that_is_alive_only_after_its_attempt_is_led_online_by_the_next() {
-    let fake = Fake::healthy(1, 10 * MS, STEPS);
+    let fake = Fake::healthy(1, 10 * MS, steps());
     // It claims at the very moment of the deadline, and has no time left to be alive.
     let tight = Timing {
         alive_timeout: 10 * MS + Duration::from_micros(20),
@@ -598,7 +614,7 @@ fn an_ap_that_is_alive_only_after_its_attempt_is_led_online_by_the_next() {
 
 #[test]
 fn a_sipi_that_was_refused_and_went_out_all_the_same_leaves_nobody_behind() {
-    let fake = Fake::new([(Nature::SipiRefused, MS)], STEPS);
+    let fake = Fake::new([(Nature::SipiRefused, MS)], steps());
     let round = fake.bring_up(Strategy::Parallel, timing());
     let report = &round.reports[0];
     assert_eq!(report.outcome, Outcome::NeverStarted);
@@ -612,12 +628,12 @@ fn a_sipi_that_was_refused_and_went_out_all_the_same_leaves_nobody_behind() {
 #[test]
 fn a_cpu_with_an_unknown_id_is_reported_beside_the_slot_that_nobody_took() {
     let natures = [Nature::HasUnknownId, Nature::Healthy];
-    let fake = Fake::new(natures.map(|nature| (nature, MS)), STEPS);
+    let fake = Fake::new(natures.map(|nature| (nature, MS)), steps());
     let round = fake.bring_up(Strategy::Parallel, timing());
     assert_eq!(outcomes(&round), [Outcome::StuckLongMode, Outcome::Online]);
     let stranger = round.stranger_record().unwrap();
     assert_eq!((stranger.cpu, stranger.outcome), (None, Outcome::UnknownId));
-    let whole = Fake::healthy(1, MS, STEPS).bring_up(Strategy::Parallel, timing());
+    let whole = Fake::healthy(1, MS, steps()).bring_up(Strategy::Parallel, timing());
     assert_eq!(whole.stranger_record(), None);
 }
 
@@ -627,7 +643,7 @@ fn an_ap_for_which_there_is_no_task_is_said_so_and_the_next_attempt_finds_it_dow
         // Two are still on their way when the first one's task is done.
         let fake = Fake::new(
             [MS, 20 * MS, 20 * MS].map(|far| (Nature::Healthy, far)),
-            STEPS,
+            steps(),
         );
         let round = fake.on_bsp_with_tasks(1, timing(), async |bring_up, spawner| {
             bring_up.run(&spawner, strategy).await
@@ -649,7 +665,7 @@ fn an_ap_for_which_there_is_no_task_is_said_so_and_the_next_attempt_finds_it_dow
 
 #[test]
 fn an_attempt_that_kicked_nobody_reports_no_times_of_an_earlier_one() {
-    let fake = Fake::new([(Nature::StopsClaimed, MS), (Nature::Healthy, MS)], STEPS);
+    let fake = Fake::new([(Nature::StopsClaimed, MS), (Nature::Healthy, MS)], steps());
     fake.bring_up(Strategy::Parallel, timing());
     let again = fake.bring_up(Strategy::Parallel, timing());
     assert_eq!(outcomes(&again), [Outcome::StuckLongMode, Outcome::Online]);

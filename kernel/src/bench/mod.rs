@@ -9,7 +9,7 @@ use core::{error::Error, fmt};
 
 use reveille_executor::{Counters, Spawner, Timer};
 use reveille_smp::{
-    bringup::{BringUp, NotParked, Round, Timing, take_down},
+    bringup::{BringUp, NotDown, Round, Timing},
     order::Order,
     record::{self, Record},
     strategy::Strategy,
@@ -112,14 +112,14 @@ impl Bench<'_> {
     }
 
     /// One round of one strategy, from all APs online to all APs online.
-    async fn measure(&self, round: u32, strategy: Strategy) -> Result<record::Bringup, NotParked> {
+    async fn measure(&self, round: u32, strategy: Strategy) -> Result<record::Bringup, NotDown> {
         self.take_down().await?;
         let (outcome, doorbells) = self.bring_up(strategy).await;
         Ok(outcome.record(round, doorbells))
     }
 
-    async fn take_down(&self) -> Result<(), NotParked> {
-        take_down(&self.all_aps()).await?;
+    async fn take_down(&self) -> Result<(), NotDown> {
+        self.all_aps().take_down(&self.spawner).await?;
         self.cpus.online.clear();
         Ok(())
     }

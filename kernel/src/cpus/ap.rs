@@ -7,11 +7,11 @@ use reveille_executor::{Counters, Executor, Storage};
 use reveille_smp::{
     ap::{Arrival, reside},
     bringup::Ap,
-    step::Steps,
+    ladder::Ladder,
 };
 use x86_64::instructions::{hlt, interrupts};
 
-use super::{inbox::Inbox, machine::Hardware, online::OnlineList};
+use super::{inbox::Inbox, machine::Hardware};
 use crate::{faults::FaultKind, percpu::PerCpu, platform::CpuPlatform};
 
 /// All that an AP needs to live, prepared by the BSP before the AP is kicked and never freed.
@@ -24,10 +24,8 @@ pub struct ApContext {
     pub(super) index: usize,
     /// Work that others send it.
     pub(super) inbox: &'static Inbox,
-    /// The list that it joins and leaves.
-    pub(super) online: &'static OnlineList,
-    /// What it runs before it is online.
-    pub(super) steps: Steps,
+    /// What is done for it on its way.
+    pub(super) ladder: &'static Ladder,
     /// What its executor runs on.
     pub(super) platform: CpuPlatform,
     /// The machine.
@@ -117,9 +115,11 @@ impl ApContext {
             real: clock.instant_of(real_tsc),
             long: clock.instant_of(long_tsc),
         };
-        let Ap { cpu, slot, .. } = self.ap();
+        let slot = &self.ap().slot;
+        let timer = executor.timer();
         let end = executor.block_on(async {
-            let life = pin!(reside(self.aps, self.index, self.steps, clock, arrival));
+            let life = reside(self.aps, self.index, self.ladder, clock, &timer, arrival);
+            let life = pin!(life);
             match select(life, pin!(self.inbox.serve())).await {
                 Either::Left((end, _)) => end,
                 Either::Right((never, _)) => match never {},
@@ -127,8 +127,6 @@ impl ApContext {
         });
 
         interrupts::disable();
-        self.inbox.close();
-        self.online.leave(*cpu);
         self.home.move_out(executor);
         self.area.leave();
         match end {

@@ -9,10 +9,12 @@ use reveille_executor::{Counters, Storage, Timer};
 use reveille_smp::{
     bringup::{Ap, BringUp, Timing},
     cpu::{ApicId, CpuIndex},
+    injection::Injection,
+    ladder::{Ladder, LadderError},
     order::Order,
     plan::{Planned, Role},
     state::{Stage, claim},
-    step::Steps,
+    step::Direction,
 };
 use reveille_trampoline::{Claim, Config, Directory, DirectoryError, Landing, Trampoline};
 
@@ -65,7 +67,7 @@ pub struct Cpus {
     /// The APs that are to fail.
     pub faulty: Faulty,
     contexts: &'static [ApContext],
-    steps: Steps,
+    ladder: &'static Ladder,
     directory: Directory,
 }
 
@@ -104,26 +106,26 @@ impl Cpus {
 
         let inboxes: &'static [Inbox] = Box::leak(aps.iter().map(|_| Inbox::new()).collect());
         let online: &'static OnlineList = Box::leak(Box::new(OnlineList::with_capacity(aps.len())));
-        let steps = steps::all(apic, online, shared, inboxes);
+        let ladder = Ladder::new(steps::all(apic, online, shared, inboxes))?;
+        let ladder: &'static Ladder = Box::leak(Box::new(ladder));
 
         let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
         let to_wake = aps.iter().filter(is_there).map(|ap| ap.cpu);
-        faults::check(faults, to_wake, steps)?;
+        faults::check(faults, to_wake, ladder)?;
         let mut contexts = Vec::with_capacity(aps.len());
         let each = shared.iter().zip(areas).zip(inboxes).enumerate();
         for (index, ((ap, area), inbox)) in each {
             let fault = faults.iter().find(|fault| fault.cpu == ap.cpu);
             let fault = fault.map(|fault| fault.kind.clone());
+            if let Some(FaultKind::Step(name)) = &fault {
+                ap.slot.inject(always_failing(ladder, name));
+            }
             contexts.push(ApContext {
                 area,
                 aps: shared,
                 index,
                 inbox,
-                online,
-                steps: match &fault {
-                    Some(FaultKind::Step(name)) => steps::with_failing(steps, name),
-                    _ => steps,
-                },
+                ladder,
                 platform: CpuPlatform::new(ap.apic_id, clock, apic, timer)?,
                 machine,
                 fault,
@@ -160,7 +162,7 @@ impl Cpus {
             online,
             faulty: Faulty::set_up(contexts, machine, directory)?,
             contexts,
-            steps,
+            ladder,
             directory,
         };
         cpus.open_landings();
@@ -173,7 +175,7 @@ impl Cpus {
             machine: self.machine,
             timer,
             aps: Arc::clone(&self.aps),
-            steps: self.steps,
+            ladder: self.ladder,
             timing,
             order,
         }
@@ -263,6 +265,16 @@ fn stack(cpu: CpuIndex, purpose: StackPurpose) -> Result<StackBounds, MapError> 
     })
 }
 
+/// The step of this name is to fail each time on the way up.
+fn always_failing(ladder: &Ladder, name: &str) -> Option<Injection> {
+    let step = ladder.steps().iter().position(|step| step.name() == name)?;
+    Some(Injection {
+        step,
+        direction: Direction::Up,
+        is_sticky: true,
+    })
+}
+
 fn install_trampoline(mode: ApicMode) -> Result<Trampoline, PrepareError> {
     let pages = memory::low_pages();
     let config = Config {
@@ -299,6 +311,8 @@ pub enum PrepareError {
     Directory(DirectoryError),
     /// A fault that was asked for cannot happen.
     Fault(FaultError),
+    /// The steps make no ladder.
+    Ladder(LadderError),
     /// With the trampoline's page in place, the page tables break W^X.
     WritableAndExecutable {
         /// The page that can be written and executed.
@@ -330,6 +344,12 @@ impl From<FaultError> for PrepareError {
     }
 }
 
+impl From<LadderError> for PrepareError {
+    fn from(error: LadderError) -> Self {
+        Self::Ladder(error)
+    }
+}
+
 impl fmt::Display for PrepareError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the APs could not be prepared: ")?;
@@ -338,6 +358,7 @@ impl fmt::Display for PrepareError {
             Self::Apic(error) => write!(f, "{error}"),
             Self::Directory(error) => write!(f, "{error}"),
             Self::Fault(error) => write!(f, "{error}"),
+            Self::Ladder(error) => write!(f, "{error}"),
             Self::WritableAndExecutable { page } => {
                 write!(f, "page {page:#x} can be both written and executed")
             }

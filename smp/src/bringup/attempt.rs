@@ -12,16 +12,23 @@ use reveille_executor::Instant;
 use super::{Ap, Report, SecondSipi, Shared, Timing, polls::Polls};
 use crate::{
     cpu::ApicId,
+    ladder::Rung,
     machine::{Evidence, Machine, SendError},
     outcome::Outcome,
     slot::Slot,
     state::Stage,
+    step::Direction,
 };
 
 /// The attempt for one AP, and what is known of it so far.
 pub(crate) struct Attempt<M> {
     pub(super) shared: Rc<Shared<M>>,
-    pub(super) index: usize,
+    /// Which of the operation's CPUs it is for.
+    position: usize,
+    /// Where the AP was.
+    origin: Rung,
+    /// Where it is to go; after a failure, where it was.
+    goal: Rung,
     pub(super) report: Report,
     pub(super) polls: Rc<Polls>,
     /// When the first SIPI was sent; the deadline counts from there.
@@ -40,11 +47,14 @@ pub(crate) const LONG_INIT_DELAY: Duration = Duration::from_millis(10);
 pub(crate) const LONG_SIPI_DELAY: Duration = Duration::from_micros(200);
 
 impl<M: Machine> Attempt<M> {
-    pub(super) fn new(shared: &Rc<Shared<M>>, index: usize) -> Self {
+    pub(super) fn new(shared: &Rc<Shared<M>>, position: usize) -> Self {
+        let (index, goal) = shared.targets[position];
         let ap = &shared.bring_up.aps[index];
         Self {
             shared: Rc::clone(shared),
-            index,
+            position,
+            origin: ap.rung(),
+            goal,
             report: Report::new(ap.cpu, ap.apic_id),
             polls: Rc::default(),
             kicked: None,
@@ -54,7 +64,7 @@ impl<M: Machine> Attempt<M> {
 
     pub(super) async fn kick_if_down(&mut self) {
         if self.stage().is_down()
-            && let Err(failure) = self.kick().await
+            && let Err(failure) = self.set_out().await
         {
             self.conclude(failure);
         }
@@ -71,33 +81,26 @@ impl<M: Machine> Attempt<M> {
 
     pub(super) async fn come_online(&mut self) {
         if !self.is_over() {
-            let outcome = self.try_online().await.unwrap_or_else(|failure| failure);
+            let outcome = match self.ascend().await {
+                Ok(()) => Outcome::Online,
+                Err(failure) => failure,
+            };
             self.conclude(outcome);
         }
-    }
-
-    /// Both sides of the result are outcomes: the error leaves early by `?`.
-    async fn try_online(&mut self) -> Result<Outcome, Outcome> {
-        match (self.kicked, self.stage()) {
-            (Some(kicked), _) => self.await_alive(kicked).await?,
-            // It claimed in time and was alive only after an earlier attempt had ended.
-            (None, Stage::Alive) => {}
-            (None, Stage::Online) => return Ok(Outcome::Online),
-            (None, Stage::NotPresent) => return Err(Outcome::Disabled),
-            (None, Stage::Claimed) => {
-                self.report.reason = Some("an earlier attempt started it, and it is not alive yet");
-                return Err(Outcome::StuckLongMode);
-            }
-            (None, _) => {
-                self.report.reason = Some("it has not yet left an earlier attempt's steps");
-                return Err(Outcome::Failed);
-            }
+        if self.has_failed() {
+            self.go_back().await;
         }
-        self.go_online().await?;
-        Ok(Outcome::Online)
     }
 
-    async fn kick(&mut self) -> Result<(), Outcome> {
+    /// The way to the target, wherever the AP is.
+    pub(super) async fn go_all_the_way(&mut self) {
+        if let Err(failure) = self.go().await {
+            self.conclude(failure);
+            self.go_back().await;
+        }
+    }
+
+    pub(super) async fn kick(&mut self) -> Result<(), Outcome> {
         let at = self.machine().now();
         let sent = self.machine().send_init(self.apic_id());
         self.note_init(at, sent)?;
@@ -109,7 +112,7 @@ impl<M: Machine> Attempt<M> {
 
     /// Waits for ALIVE and does what can be done for an AP of which nothing is seen: one more SIPI,
     /// then all from the beginning. Gives up at the deadline, which counts from the first SIPI.
-    async fn await_alive(&mut self, kicked: Instant) -> Result<(), Outcome> {
+    pub(super) async fn await_alive(&mut self, kicked: Instant) -> Result<(), Outcome> {
         let timing = self.timing();
         let deadline = kicked.saturating_add(timing.alive_timeout);
         let (repeat_after, is_unconditional) = match timing.second_sipi {
@@ -117,8 +120,8 @@ impl<M: Machine> Attempt<M> {
             SecondSipi::Always(after) => (after, true),
         };
         if repeat_after < timing.alive_timeout {
-            if self.is_alive_by(kicked.saturating_add(repeat_after)).await {
-                return Ok(());
+            if self.has_come_by(kicked.saturating_add(repeat_after)).await {
+                return self.arrival();
             }
             if is_unconditional || self.is_unseen() {
                 self.repeat_sipi();
@@ -126,15 +129,15 @@ impl<M: Machine> Attempt<M> {
         }
         if timing.init_repeat < timing.alive_timeout {
             let repeat_at = kicked.saturating_add(timing.init_repeat);
-            if self.is_alive_by(repeat_at).await {
-                return Ok(());
+            if self.has_come_by(repeat_at).await {
+                return self.arrival();
             }
             if self.is_unseen() {
                 self.start_over().await?;
             }
         }
-        if self.is_alive_by(deadline).await {
-            return Ok(());
+        if self.has_come_by(deadline).await {
+            return self.arrival();
         }
         match self.slot().state().give_up() {
             Ok(_) => Err(match self.evidence() {
@@ -143,8 +146,16 @@ impl<M: Machine> Attempt<M> {
                 Evidence::LongMode => Outcome::StuckLongMode,
             }),
             // It came at the last moment: the word is the truth.
-            Err(_) if self.stage() == Stage::Alive => Ok(()),
-            Err(_) => Err(Outcome::StuckLongMode),
+            Err(_) if self.has_come() => self.arrival(),
+            Err(_) => {
+                // Who is in Rust is on its way through the first steps.
+                let ladder = self.shared().bring_up.ladder;
+                if self.rung() >= ladder.kicked() {
+                    let step = self.rung().step_towards(Direction::Up);
+                    self.fail_at(step, "it never came out of the step");
+                }
+                Err(Outcome::StuckLongMode)
+            }
         }
     }
 
@@ -161,7 +172,7 @@ impl<M: Machine> Attempt<M> {
         self.open_slot()?;
         self.repeat_sipi();
         let repeat_at = self.machine().now().saturating_add(LONG_SIPI_DELAY);
-        if !self.is_alive_by(repeat_at).await && self.is_unseen() {
+        if !self.has_come_by(repeat_at).await && self.is_unseen() {
             self.repeat_sipi();
         }
         Ok(())
@@ -173,13 +184,25 @@ impl<M: Machine> Attempt<M> {
         let _ = self.machine().send_sipi(self.apic_id());
     }
 
-    async fn is_alive_by(&mut self, deadline: Instant) -> bool {
-        let alive = self.slot().until(|slot| slot.stage() == Stage::Alive);
-        let _ = self.shared.bring_up.timer.timeout_at(deadline, alive).await;
+    async fn has_come_by(&mut self, deadline: Instant) -> bool {
+        let come = self.slot().until(has_come);
+        let _ = self.shared.bring_up.timer.timeout_at(deadline, come).await;
         self.progress();
-        // Not the time-out's result but the word decides: the deadline may fire though the flag is
+        // Not the time-out's result but the words decide: the deadline may fire though they are
         // set, when the wake was lost.
-        self.stage() == Stage::Alive
+        self.has_come()
+    }
+
+    fn has_come(&self) -> bool {
+        has_come(self.slot())
+    }
+
+    /// Whether the AP that has come passed its first steps.
+    fn arrival(&mut self) -> Result<(), Outcome> {
+        match self.slot().progress().failure {
+            None => Ok(()),
+            Some((step, error)) => Err(self.fail_at(step, error.reason())),
+        }
     }
 
     async fn pause(&self, span: Duration) {
@@ -218,7 +241,7 @@ impl<M: Machine> Attempt<M> {
     /// else claims the generation.
     pub(crate) fn open_slot(&mut self) -> Result<(), Outcome> {
         self.machine().forget_evidence(self.apic_id());
-        self.slot().kick().map(drop).map_err(|_| {
+        self.slot().kick(self.first_goal()).map(drop).map_err(|_| {
             self.report.reason = Some("its slot is in use");
             Outcome::Failed
         })?;
@@ -241,6 +264,11 @@ impl<M: Machine> Attempt<M> {
         Ok(())
     }
 
+    /// How far the AP is to go by itself.
+    fn first_goal(&self) -> Rung {
+        self.goal.min(self.shared.bring_up.ladder.started())
+    }
+
     /// Whether the outcome is known.
     pub(crate) fn is_over(&self) -> bool {
         self.outcome.is_some()
@@ -248,15 +276,34 @@ impl<M: Machine> Attempt<M> {
 
     /// The outcome is known.
     pub(crate) fn conclude(&mut self, outcome: Outcome) {
+        self.report.outcome = outcome;
         self.outcome = Some(outcome);
     }
 
-    // ---- short names ----
-
-    pub(super) fn fail_at(&mut self, step: Option<&'static str>, reason: Option<&'static str>) {
-        self.report.step = step;
-        self.report.reason = reason;
+    pub(super) fn has_failed(&self) -> bool {
+        self.outcome.is_some_and(Outcome::is_failure)
     }
+
+    /// It fails for this reason.
+    pub(super) fn fail(&mut self, reason: &'static str) -> Outcome {
+        self.report.reason = Some(reason);
+        Outcome::Failed
+    }
+
+    /// It fails for this reason in the step with this place in the ladder.
+    pub(super) fn fail_at(&mut self, step: usize, reason: &'static str) -> Outcome {
+        let step = self.shared.bring_up.ladder.steps().get(step);
+        self.report.step = step.map(|step| step.name());
+        self.fail(reason)
+    }
+
+    /// From here on it is to go back to where it was.
+    pub(super) fn turn_back(&mut self) {
+        self.goal = self.origin;
+        self.kicked = None;
+    }
+
+    // ---- short names ----
 
     pub(super) fn progress(&self) {
         self.polls.progress();
@@ -266,13 +313,38 @@ impl<M: Machine> Attempt<M> {
         Rc::clone(&self.shared)
     }
 
+    /// Which of the operation's CPUs the AP is.
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Which of all APs it is.
     pub(super) fn index(&self) -> usize {
-        self.index
+        self.shared.targets[self.position].0
     }
 
     /// The AP that it is for.
     pub(crate) fn ap(&self) -> &Ap {
-        &self.shared.bring_up.aps[self.index]
+        &self.shared.bring_up.aps[self.index()]
+    }
+
+    /// Where the AP was.
+    pub(super) fn origin(&self) -> Rung {
+        self.origin
+    }
+
+    /// Where it is to go.
+    pub(super) fn goal(&self) -> Rung {
+        self.goal
+    }
+
+    /// Where it is.
+    pub(super) fn rung(&self) -> Rung {
+        self.ap().rung()
+    }
+
+    pub(super) fn kicked(&self) -> Option<Instant> {
+        self.kicked
     }
 
     pub(super) fn slot(&self) -> &Slot {
@@ -291,7 +363,7 @@ impl<M: Machine> Attempt<M> {
         self.report.apic_id
     }
 
-    fn machine(&self) -> &M {
+    pub(super) fn machine(&self) -> &M {
         &self.shared.bring_up.machine
     }
 
@@ -303,4 +375,9 @@ impl<M: Machine> Attempt<M> {
     fn is_unseen(&self) -> bool {
         self.evidence() == Evidence::None && self.stage() == Stage::Kicked
     }
+}
+
+/// Whether the AP is alive, or has failed on its way to that.
+fn has_come(slot: &Slot) -> bool {
+    slot.stage() == Stage::Alive || slot.progress().failure.is_some()
 }

@@ -6,17 +6,21 @@
 //! INIT ─▶ delay ─▶ KICKED, SIPI ─▶ alive? ──no trace──▶ SIPI, later INIT again ─▶ alive? ──deadline──▶ outcome
 //!                                    │ woken by the AP                              │
 //!                                    ▼                                              ▼
-//!                        permission, and the turn where needed ─▶ steps on the AP ─▶ online, or outcome
+//!                             call, and the turn where needed ─▶ steps on the AP ─▶ online, or outcome
 //! ```
 //!
 //! Every wait for the AP has a deadline, and every end has an [`Outcome`](crate::outcome::Outcome).
 
 mod attempt;
-mod down;
-mod online;
+mod climb;
+mod gate;
+mod moved;
 mod polls;
+mod prepare;
+mod primaries;
 mod report;
 mod tasks;
+mod way;
 
 use core::time::Duration;
 
@@ -25,15 +29,18 @@ use alloc::{rc::Rc, sync::Arc, vec::Vec};
 use reveille_executor::{Spawner, Timer};
 
 pub(crate) use attempt::{Attempt, LONG_INIT_DELAY, LONG_SIPI_DELAY};
-pub use down::{NotParked, take_down};
+pub use moved::{Failure, Moved, NotDown};
 pub use report::{Report, Round};
+
+use gate::Gate;
+use primaries::Primaries;
 
 use crate::{
     cpu::{ApicId, CpuIndex, Place},
+    ladder::{Ladder, Rung},
     machine::{Machine, Strangers},
     order::{Order, Precedence},
     slot::Slot,
-    step::{Leg, Steps, legs},
     strategy::Strategy,
     turn::Turns,
 };
@@ -68,6 +75,11 @@ impl Ap {
             slot: Slot::not_present(),
             ..Self::new(cpu, apic_id, place)
         }
+    }
+
+    /// Where it is on the ladder.
+    pub fn rung(&self) -> Rung {
+        self.slot.progress().rung
     }
 }
 
@@ -137,8 +149,8 @@ pub struct BringUp<M> {
     pub timer: Timer,
     /// The APs, lowest number first.
     pub aps: Arc<[Ap]>,
-    /// What each AP runs before it is online.
-    pub steps: Steps,
+    /// What is done for each AP on its way.
+    pub ladder: &'static Ladder,
     /// How long to wait.
     pub timing: Timing,
     /// Who may go through the serialised steps when.
@@ -146,16 +158,19 @@ pub struct BringUp<M> {
 }
 
 impl<M: Machine> BringUp<M> {
-    /// Brings up all APs that are down and tells how each of them ended. It ends when every
-    /// outcome is known, which the deadlines bound.
+    /// Brings up all APs and tells how each of them ended; one that fails is taken back to where it
+    /// was. It ends when every outcome is known, which the deadlines bound.
     ///
     /// # Cancellation
     ///
     /// The APs' tasks live on and finish on their own; their reports are lost.
     pub async fn run(&self, spawner: &Spawner, strategy: Strategy) -> Round {
-        let shared = Rc::new(Shared::new(self, strategy));
+        let top = self.ladder.top();
+        let everybody = (0..self.aps.len()).map(|index| (index, top));
+        let shared = Rc::new(Shared::new(self, strategy, everybody));
         let before = self.machine.strangers().count;
-        let reports = strategy.drive(&shared, spawner).await;
+        let mut reports = strategy.drive(&shared, spawner).await;
+        reports.sort_unstable_by_key(|report| report.cpu);
         let mut round = Round::new(strategy, reports, self.machine.now());
         let strangers = self.machine.strangers();
         round.strangers = Strangers {
@@ -166,33 +181,54 @@ impl<M: Machine> BringUp<M> {
     }
 }
 
-/// What the tasks of one round share.
+/// What the tasks of one operation share.
 pub(crate) struct Shared<M> {
     pub(crate) bring_up: BringUp<M>,
     /// As the strategy wants it.
     timing: Timing,
-    legs: Vec<Leg>,
+    /// Which APs are to go where, those that go first before the others.
+    targets: Vec<(usize, Rung)>,
     precedence: Precedence,
+    primaries: Primaries,
+    gate: Gate,
     turns: Turns,
 }
 
 impl<M: Machine> Shared<M> {
-    fn new(bring_up: &BringUp<M>, strategy: Strategy) -> Self {
-        let legs = legs(bring_up.steps);
-        let turns = legs.iter().filter(|leg| leg.needs_turn).count();
+    /// Nobody has begun. `targets` has each AP once, by its index.
+    fn new(
+        bring_up: &BringUp<M>,
+        strategy: Strategy,
+        targets: impl IntoIterator<Item = (usize, Rung)>,
+    ) -> Self {
+        let ladder = bring_up.ladder;
+        let mut targets: Vec<_> = targets.into_iter().collect();
+        let place = |&(index, _): &(usize, Rung)| bring_up.aps[index].place;
+        let primaries = Primaries::new(ladder.primaries(), targets.iter().map(place));
+        targets.sort_by_key(|target| {
+            let is_behind = primaries.come_first() && place(target).thread > 0;
+            (is_behind, target.0)
+        });
         let order = strategy.order(bring_up.order);
         Self {
             bring_up: bring_up.clone(),
             timing: strategy.timing(bring_up.timing),
-            legs,
-            precedence: Precedence::new(order, bring_up.aps.len(), turns),
+            precedence: Precedence::new(order, targets.len(), ladder.turns()),
+            targets,
+            primaries,
+            gate: Gate::default(),
             turns: Turns::new(Arc::clone(&bring_up.aps)),
         }
     }
 
-    /// Attempts for all APs, lowest number first; none of them has begun.
+    /// Whether the first threads of cores are to come before the others.
+    pub(crate) fn primaries_come_first(&self) -> bool {
+        self.primaries.come_first()
+    }
+
+    /// An attempt for each AP; none of them has begun.
     pub(crate) fn attempts(self: &Rc<Self>) -> impl Iterator<Item = Attempt<M>> + use<M> {
         let shared = Rc::clone(self);
-        (0..self.bring_up.aps.len()).map(move |index| Attempt::new(&shared, index))
+        (0..self.targets.len()).map(move |position| Attempt::new(&shared, position))
     }
 }

@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use reveille_executor::Instant;
 
-use super::Ap;
+use super::{Ap, Failure};
 use crate::{
     cpu::{ApicId, CpuIndex},
     machine::Strangers,
@@ -28,6 +28,8 @@ pub struct Report {
     pub step: Option<&'static str>,
     /// Why it failed.
     pub reason: Option<&'static str>,
+    /// Why it could not be taken back to where it was.
+    pub rollback: Option<&'static str>,
     /// SIPIs sent to it.
     pub sipis: u32,
     /// INIT sent.
@@ -56,6 +58,7 @@ impl Report {
             outcome: Outcome::NeverStarted,
             step: None,
             reason: None,
+            rollback: None,
             sipis: 0,
             init: None,
             sipi: None,
@@ -66,6 +69,16 @@ impl Report {
             polls: 0,
             spurious_polls: 0,
         }
+    }
+
+    /// Why the AP did not come to where it was to go, if it did not.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        (self.outcome != Outcome::Online).then_some(Failure {
+            outcome: self.outcome,
+            step: self.step,
+            reason: self.reason,
+            rollback: self.rollback,
+        })
     }
 
     /// Adds the outcome and what the AP itself wrote down, if this attempt kicked it: else the
@@ -123,8 +136,8 @@ impl Round {
     /// answered since: they are parked, or wait to be called by another attempt.
     pub fn notice_late(&mut self, aps: &[Ap]) {
         for (report, ap) in self.reports.iter_mut().zip(aps) {
-            let has_answered = matches!(ap.slot.state().load().stage(), Stage::Late | Stage::Alive);
-            if has_answered && report.outcome.is_failure() {
+            let has_answered = matches!(ap.slot.stage(), Stage::Late | Stage::Alive);
+            if has_answered && report.outcome.is_failure() && report.outcome != Outcome::Failed {
                 report.outcome = Outcome::Late;
             }
         }

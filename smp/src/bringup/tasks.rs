@@ -32,6 +32,11 @@ impl<M: Machine> Attempt<M> {
         self.spawn(spawner, whole, Self::concluded)
     }
 
+    /// The way to wherever the AP is to go, from wherever it is.
+    pub(crate) fn spawn_way(self, spawner: &Spawner) -> impl Future<Output = Report> + use<M> {
+        self.spawn(spawner, Self::go_all_the_way, Self::concluded)
+    }
+
     /// Runs a part of the attempt as a task of its own, and counts its polls.
     fn spawn<P: AsyncFnOnce(&mut Self) + 'static, T: 'static>(
         mut self,
@@ -39,7 +44,7 @@ impl<M: Machine> Attempt<M> {
         part: P,
         end: fn(Self) -> T,
     ) -> impl Future<Output = T> + use<M, P, T> {
-        let lost = Self::new(&self.shared, self.index);
+        let lost = Self::new(&self.shared, self.position());
         let task = spawner.spawn(async move {
             let polls = Rc::clone(&self.polls);
             polls.count(part(&mut self)).await;
@@ -65,11 +70,12 @@ impl<M: Machine> Attempt<M> {
     }
 
     fn concluded(self) -> Report {
-        self.shared.precedence.conclude(self.index);
-        let outcome = self.outcome.unwrap_or(Outcome::NeverStarted);
-        let report = self
-            .report
-            .conclude(outcome, &self.shared.bring_up.aps[self.index].slot);
+        self.shared.precedence.conclude(self.position());
+        self.shared.primaries.conclude(self.ap().place);
+        let shared = Rc::clone(&self.shared);
+        let slot = &shared.bring_up.aps[self.index()].slot;
+        let outcome = self.outcome.unwrap_or(Outcome::Online);
+        let report = self.report.conclude(outcome, slot);
         Report {
             polls: self.polls.total(),
             spurious_polls: self.polls.spurious(),

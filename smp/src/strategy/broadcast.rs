@@ -1,6 +1,7 @@
 //! One INIT and one SIPI to all CPUs but this one; from there on as in parallel.
 //!
-//! INIT must not reach an AP that runs. So while one of them is not down, each is kicked by itself.
+//! INIT must not reach an AP that runs. So while one of them is not down, each is kicked by itself;
+//! and so it is where the first threads of cores are to come before the others.
 
 use core::time::Duration;
 
@@ -19,13 +20,16 @@ use crate::{
 
 pub(super) async fn drive<M: Machine>(shared: &Rc<Shared<M>>, spawner: &Spawner) -> Vec<Report> {
     let mut stages = shared.bring_up.aps.iter().map(|ap| ap.slot.stage());
-    if !stages.all(|stage| stage.is_down() || stage == Stage::NotPresent) {
+    let are_down = stages.all(|stage| stage.is_down() || stage == Stage::NotPresent);
+    if !are_down || shared.primaries_come_first() {
         return parallel::drive(shared, spawner).await;
     }
     let mut attempts: Vec<_> = shared.attempts().collect();
     for attempt in &mut attempts {
         if attempt.stage() == Stage::NotPresent {
             attempt.conclude(Outcome::Disabled);
+        } else if let Err(failure) = attempt.make_ready().await {
+            attempt.conclude(failure);
         }
     }
     kick(shared, &mut attempts).await;

@@ -31,6 +31,5 @@ pub(super) async fn drive<M: Machine>(shared: &Rc<Shared<M>>, spawner: &Spawner)
             reports.push(waiting.await.spawn_rest(spawner).await);
         }
     }
-    reports.sort_unstable_by_key(|report| report.cpu);
     reports
 }

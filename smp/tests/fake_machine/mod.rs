@@ -15,11 +15,11 @@ use std::{
 use reveille_executor::{Clock, Counters, Doorbell, Executor, Idle, Instant, SleepGate, Spawner};
 use reveille_smp::{
     ap::{self, Arrival},
-    bringup::{Ap, BringUp, NotParked, Round, Timing, take_down},
+    bringup::{Ap, BringUp, Moved, NotDown, Round, Timing},
     cpu::{ApicId, CpuIndex, Place},
+    ladder::{Ladder, Rung},
     machine::{Evidence, Machine, SendError, Strangers},
     order::Order,
-    step::Steps,
     strategy::Strategy,
 };
 
@@ -59,7 +59,7 @@ pub(crate) struct Fake(&'static World);
 struct World {
     now: AtomicU64,
     aps: Arc<[Ap]>,
-    steps: Steps,
+    ladder: &'static Ladder,
     cpus: Vec<FakeCpu>,
     /// INITs that reached a CPU while it was neither waiting nor parked: what must never happen.
     wrongful_inits: AtomicU64,
@@ -97,16 +97,19 @@ thread_local! {
 
 impl Fake {
     /// A machine with an AP for each nature, each so far away.
-    pub(crate) fn new(natures: impl IntoIterator<Item = (Nature, Duration)>, steps: Steps) -> Self {
+    pub(crate) fn new(
+        natures: impl IntoIterator<Item = (Nature, Duration)>,
+        ladder: &'static Ladder,
+    ) -> Self {
         let ap = |n| Ap::new(CpuIndex(n), ApicId(3 * n), Place::default());
-        Self::with_aps(natures, steps, ap)
+        Self::with_aps(natures, ladder, ap)
     }
 
     /// The same with APs made by `ap` from their numbers. Ids must be three times the number: ids
     /// with holes, so that nobody takes them for indices.
     pub(crate) fn with_aps(
         natures: impl IntoIterator<Item = (Nature, Duration)>,
-        steps: Steps,
+        ladder: &'static Ladder,
         ap: impl Fn(u32) -> Ap,
     ) -> Self {
         let cpus: Vec<_> = natures
@@ -126,7 +129,7 @@ impl Fake {
         Self(Box::leak(Box::new(World {
             now: AtomicU64::new(1_000_000_000),
             aps: aps.collect(),
-            steps,
+            ladder,
             cpus,
             wrongful_inits: AtomicU64::new(0),
             strangers: AtomicU64::new(0),
@@ -134,8 +137,8 @@ impl Fake {
     }
 
     /// Healthy APs, each `latency` away.
-    pub(crate) fn healthy(aps: usize, latency: Duration, steps: Steps) -> Self {
-        Self::new((0..aps).map(|_| (Nature::Healthy, latency)), steps)
+    pub(crate) fn healthy(aps: usize, latency: Duration, ladder: &'static Ladder) -> Self {
+        Self::new((0..aps).map(|_| (Nature::Healthy, latency)), ladder)
     }
 
     /// The APs' shared side.
@@ -162,9 +165,20 @@ impl Fake {
     }
 
     /// Takes all APs down.
-    pub(crate) fn take_down(&self) -> Result<(), NotParked> {
-        self.on_bsp(Timing::default(), async |bring_up, _| {
-            take_down(&bring_up).await
+    pub(crate) fn take_down(&self) -> Result<(), NotDown> {
+        self.on_bsp(Timing::default(), async |bring_up, spawner| {
+            bring_up.take_down(&spawner).await
+        })
+    }
+
+    /// Drives CPUs to rungs.
+    pub(crate) fn drive(&self, timing: Timing, targets: &[(u32, Rung)]) -> Vec<Moved> {
+        let targets: Vec<_> = targets
+            .iter()
+            .map(|&(cpu, rung)| (CpuIndex(cpu), rung))
+            .collect();
+        self.on_bsp(timing, async |bring_up, spawner| {
+            bring_up.drive(&spawner, &targets).await
         })
     }
 
@@ -195,7 +209,7 @@ impl Fake {
             machine: *self,
             timer,
             aps: Arc::clone(&self.0.aps),
-            steps: self.0.steps,
+            ladder: self.0.ladder,
             timing,
             order: Order::default(),
         };
@@ -296,8 +310,10 @@ impl Fake {
             real: self.now(),
             long: self.now(),
         };
+        let mut executor = self.executor(1);
+        let timer = executor.timer();
         let life = async move {
-            ap::reside(&fake.0.aps, index, fake.0.steps, &fake, arrival)
+            ap::reside(&fake.0.aps, index, fake.0.ladder, &fake, &timer, arrival)
                 .await
                 .expect("the slot was claimed");
             fake.0.aps[index]
@@ -306,7 +322,6 @@ impl Fake {
                 .park()
                 .expect("its life ended with a request or a failure");
         };
-        let mut executor = self.executor(1);
         executor
             .spawner()
             .spawn(life)

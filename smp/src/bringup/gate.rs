@@ -1,0 +1,113 @@
+//! Serialised steps of the first section: they run on the CPU that drives, one AP's at a time.
+
+use core::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    task::{Poll, Waker},
+};
+
+use alloc::collections::BTreeMap;
+
+/// Lets one AP in at a time, the lowest waiting one first. APs are named by their index.
+#[derive(Default)]
+pub(super) struct Gate {
+    is_taken: Cell<bool>,
+    waiting: RefCell<BTreeMap<usize, Waker>>,
+}
+
+/// An AP has the gate to itself until this is dropped.
+pub(super) struct Passage<'a>(&'a Gate);
+
+impl Gate {
+    /// Waits until the gate is free, and takes it.
+    ///
+    /// # Cancellation
+    ///
+    /// The gate is left to others.
+    pub(super) async fn enter(&self, index: usize) -> Passage<'_> {
+        let _queue = Queue { gate: self, index };
+        poll_fn(|context| {
+            let mut waiting = self.waiting.borrow_mut();
+            let is_next = waiting.keys().next().is_none_or(|&lowest| lowest >= index);
+            if self.is_taken.get() || !is_next {
+                waiting.insert(index, context.waker().clone());
+                return Poll::Pending;
+            }
+            self.is_taken.set(true);
+            Poll::Ready(Passage(self))
+        })
+        .await
+    }
+
+    fn wake_next(&self) {
+        if !self.is_taken.get()
+            && let Some(next) = self.waiting.borrow().values().next()
+        {
+            next.wake_by_ref();
+        }
+    }
+}
+
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        self.0.is_taken.set(false);
+        self.0.wake_next();
+    }
+}
+
+/// A place among those who wait, given up when the future is dropped.
+struct Queue<'a> {
+    gate: &'a Gate,
+    index: usize,
+}
+
+impl Drop for Queue<'_> {
+    fn drop(&mut self) {
+        self.gate.waiting.borrow_mut().remove(&self.index);
+        self.gate.wake_next();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::{
+        pin::{Pin, pin},
+        task::Context,
+    };
+
+    use super::*;
+
+    fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        match future.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn one_is_in_at_a_time_and_the_lowest_that_waits_is_next() {
+        let gate = Gate::default();
+        let first = poll(pin!(gate.enter(1))).unwrap();
+        let (mut three, mut two) = (pin!(gate.enter(3)), pin!(gate.enter(2)));
+        assert!(poll(three.as_mut()).is_none() && poll(two.as_mut()).is_none());
+        drop(first);
+        assert!(poll(three.as_mut()).is_none());
+        let second = poll(two.as_mut()).unwrap();
+        assert!(poll(three.as_mut()).is_none());
+        drop(second);
+        assert!(poll(three.as_mut()).is_some());
+    }
+
+    #[test]
+    fn one_that_gives_up_waiting_keeps_nobody_out() {
+        let gate = Gate::default();
+        let first = poll(pin!(gate.enter(1))).unwrap();
+        let mut three = pin!(gate.enter(3));
+        {
+            let mut two = pin!(gate.enter(2));
+            assert!(poll(two.as_mut()).is_none() && poll(three.as_mut()).is_none());
+        }
+        drop(first);
+        assert!(poll(three.as_mut()).is_some());
+    }
+}
