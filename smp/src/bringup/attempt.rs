@@ -200,9 +200,18 @@ impl<M: Machine> Attempt<M> {
     /// Whether the AP that has come passed its first steps.
     fn arrival(&mut self) -> Result<(), Outcome> {
         match self.slot().progress().failure {
-            None => Ok(()),
+            None => {
+                self.tell_siblings();
+                Ok(())
+            }
             Some((step, error)) => Err(self.fail_at(step, error.reason())),
         }
+    }
+
+    /// Those that are to come behind this AP on its core may learn how far it has come.
+    pub(super) fn tell_siblings(&self) {
+        let primaries = &self.shared.primaries;
+        primaries.reached(self.ap().place, self.rung());
     }
 
     async fn pause(&self, span: Duration) {

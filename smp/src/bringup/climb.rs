@@ -40,7 +40,7 @@ impl<M: Machine> Attempt<M> {
             }
             self.progress();
             self.await_end(&leg, direction).await?;
-            shared.primaries.reached(self.ap().place, self.rung());
+            self.tell_siblings();
         }
         Ok(())
     }
@@ -62,8 +62,8 @@ impl<M: Machine> Attempt<M> {
         };
         let has_failed = |slot: &Slot| {
             let progress = slot.progress();
-            let is_over = slot.stage() == Stage::Alive || progress.rung == ladder.prepared();
-            is_over && progress.failure.is_some()
+            let rests = matches!(slot.stage(), Stage::Alive | Stage::Online);
+            progress.failure.is_some() && (rests || progress.rung == ladder.prepared())
         };
         let has_ended = |slot: &Slot| is_at_end(slot) || has_failed(slot);
         if leg.needs_turn {

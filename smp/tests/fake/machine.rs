@@ -3,12 +3,14 @@
 //! ends at a deadline, or in a panic where there is none, and never flickers.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeMap,
+    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Poll, Waker},
     time::Duration,
 };
 
@@ -82,7 +84,10 @@ enum Event {
     RealMode,
     LongMode,
     Claim,
+    /// It moves again.
     Thaw,
+    /// Whoever waits on it looks at the clock.
+    Wake,
 }
 
 /// From one stage of an AP's start to the next.
@@ -91,6 +96,10 @@ const STAGE: Duration = Duration::from_micros(10);
 thread_local! {
     /// What happens to which AP, by time and order.
     static AGENDA: RefCell<BTreeMap<(Instant, u64), (usize, Event)>> = const { RefCell::new(BTreeMap::new()) };
+    /// The machine.
+    static MACHINE: Cell<Option<Fake>> = const { Cell::new(None) };
+    /// Who waits on which CPU for time to pass.
+    static WAITING: RefCell<Vec<(usize, Waker)>> = const { RefCell::new(Vec::new()) };
     /// The executors of the APs that reached Rust.
     static RESIDENTS: RefCell<BTreeMap<usize, Executor<Counters>>> = const { RefCell::new(BTreeMap::new()) };
 }
@@ -125,15 +134,40 @@ impl Fake {
             .collect();
         AGENDA.take();
         RESIDENTS.take();
+        WAITING.take();
         let aps = (1..=cpus.len() as u32).map(ap);
-        Self(Box::leak(Box::new(World {
+        let fake = Self(Box::leak(Box::new(World {
             now: AtomicU64::new(1_000_000_000),
             aps: aps.collect(),
             ladder,
             cpus,
             wrongful_inits: AtomicU64::new(0),
             strangers: AtomicU64::new(0),
-        })))
+        })));
+        MACHINE.set(Some(fake));
+        fake
+    }
+
+    /// Lets the clock stop where the span is over, for a timer on a CPU's own executor.
+    pub(crate) fn nudge(cpu: CpuIndex, span: Duration) {
+        let fake = MACHINE.get().expect("there is a machine");
+        fake.schedule(cpu.0 as usize - 1, span, Event::Wake);
+    }
+
+    /// Waits on a CPU, or for it, without a timer.
+    pub(crate) async fn wait(cpu: CpuIndex, span: Duration) {
+        let fake = MACHINE.get().expect("there is a machine");
+        let until = fake.now().saturating_add(span);
+        Self::nudge(cpu, span);
+        poll_fn(|context| {
+            if fake.now() >= until {
+                return Poll::Ready(());
+            }
+            let waiting = (cpu.0 as usize - 1, context.waker().clone());
+            WAITING.with_borrow_mut(|all| all.push(waiting));
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Healthy APs, each `latency` away.
@@ -185,6 +219,30 @@ impl Fake {
     /// Lets the APs run while the BSP does something else.
     pub(crate) fn settle(&self) {
         while self.run_residents() {}
+    }
+
+    /// The steps that its CPUs go through.
+    pub(crate) fn ladder(&self) -> &'static Ladder {
+        self.0.ladder
+    }
+
+    /// How long the machine has been there.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.now() - Instant::from_nanos(0)
+    }
+
+    /// From now on nothing moves this CPU for so long.
+    pub(crate) fn freeze(&self, cpu: u32, span: Duration) {
+        let thaw = self.now().saturating_add(span).as_nanos();
+        let frozen = &self.0.cpus[cpu as usize - 1].frozen_until;
+        frozen.store(thaw, Ordering::Relaxed);
+    }
+
+    /// The CPU moves again, and does what it can.
+    pub(crate) fn thaw(&self, cpu: u32) {
+        let frozen = &self.0.cpus[cpu as usize - 1].frozen_until;
+        frozen.store(0, Ordering::Relaxed);
+        self.settle();
     }
 
     /// INITs that hit a CPU which was running.
@@ -301,6 +359,13 @@ impl Fake {
                 }
             }
             (Event::Thaw, _) => {}
+            (Event::Wake, _) => {
+                let all = WAITING.take();
+                let (woken, others) = all.into_iter().partition(|&(cpu, _)| cpu == index);
+                WAITING.set(others);
+                let woken: Vec<(usize, Waker)> = woken;
+                woken.into_iter().for_each(|(_, waker)| waker.wake());
+            }
         }
     }
 

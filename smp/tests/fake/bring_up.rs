@@ -1,10 +1,7 @@
 //! The bring-up's own future, the one that boots, against a small fake machine.
 
-mod fake_machine;
+use std::time::Duration;
 
-use std::{cell::RefCell, time::Duration};
-
-use fake_machine::{Fake, Nature};
 use reveille_smp::{
     bringup::{Ap, Report, Round, SecondSipi, Timing},
     cpu::{ApicId, CpuIndex, Place},
@@ -12,8 +9,13 @@ use reveille_smp::{
     order::Order,
     outcome::Outcome,
     state::Stage,
-    step::{Mode, Run, Step, StepError},
+    step::StepError,
     strategy::Strategy,
+};
+
+use crate::{
+    machine::{Fake, Nature},
+    steps::{concurrent, ladder, order_of, serialised, take_log},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -27,81 +29,12 @@ fn timing() -> Timing {
     }
 }
 
-thread_local! {
-    /// Which CPU ran which step, in order.
-    static LOG: RefCell<Vec<(u32, &'static str)>> = const { RefCell::new(Vec::new()) };
-}
-
-#[derive(Clone, Copy)]
-struct Logged {
-    name: &'static str,
-    mode: Mode,
-    rank: u16,
-    fails_on: Option<u32>,
-}
-
-impl Step for Logged {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-    fn rank(&self) -> u16 {
-        self.rank
-    }
-    fn mode(&self) -> Mode {
-        self.mode
-    }
-    fn up(&self, cpu: CpuIndex) -> Run<'_> {
-        LOG.with_borrow_mut(|log| log.push((cpu.0, self.name)));
-        Run::Now(if self.fails_on == Some(cpu.0) {
-            Err(StepError::Exhausted)
-        } else {
-            Ok(())
-        })
-    }
-}
-
-const fn step(name: &'static str, mode: Mode) -> Logged {
-    Logged {
-        name,
-        mode,
-        rank: 0,
-        fails_on: None,
-    }
-}
-
-const fn serialised(name: &'static str) -> Logged {
-    step(name, Mode::Serialised)
-}
-
-const fn concurrent(name: &'static str) -> Logged {
-    step(name, Mode::Concurrent)
-}
-
-/// The steps in this order, for good.
-fn ladder(steps: &[Logged]) -> &'static Ladder {
-    let ranked = steps
-        .iter()
-        .zip(0..)
-        .map(|(&step, rank)| Logged { rank, ..step });
-    let leaked = ranked.map(|step| -> &'static dyn Step { Box::leak(Box::new(step)) });
-    Box::leak(Box::new(Ladder::new(leaked).unwrap()))
-}
-
 fn steps() -> &'static Ladder {
     ladder(&[serialised("first"), concurrent("second")])
 }
 
 fn outcomes(round: &Round) -> Vec<Outcome> {
     round.reports.iter().map(|report| report.outcome).collect()
-}
-
-fn order_of(step: &str) -> Vec<u32> {
-    LOG.with_borrow(|log| {
-        log.iter()
-            .filter(|(_, name)| *name == step)
-            .map(|&(cpu, _)| cpu)
-            .collect()
-    })
 }
 
 fn nanos(
@@ -166,7 +99,7 @@ fn parallel_overlaps_all_delays_and_serial_adds_them_up() {
 
 #[test]
 fn serialised_steps_run_one_cpu_at_a_time_from_the_lowest() {
-    LOG.take();
+    take_log();
     Fake::healthy(16, MS, steps()).bring_up(Strategy::Parallel, timing());
     assert_eq!(order_of("first"), (1..=16).collect::<Vec<_>>());
     assert_eq!(order_of("second").len(), 16);
@@ -174,7 +107,7 @@ fn serialised_steps_run_one_cpu_at_a_time_from_the_lowest() {
 
 #[test]
 fn a_slow_cpu_is_passed_over_and_taken_when_it_comes() {
-    LOG.take();
+    take_log();
     let latency = |n| if n == 1 { 50 * MS } else { MS };
     let fake = Fake::new((1..=4).map(|n| (Nature::Healthy, latency(n))), steps());
     let timing = Timing {
@@ -273,7 +206,7 @@ fn a_cpu_of_which_nothing_is_seen_is_sent_init_again_with_the_long_delays() {
 
 #[test]
 fn in_strict_order_everybody_waits_for_the_lower_ones_until_their_deadline() {
-    LOG.take();
+    take_log();
     let nature = |n| {
         if n == 2 {
             Nature::Silent
@@ -297,7 +230,7 @@ fn in_strict_order_everybody_waits_for_the_lower_ones_until_their_deadline() {
     assert!(online(0) < 2 * MS);
     assert!(online(2) >= 100 * MS, "{:?}", online(2));
 
-    LOG.take();
+    take_log();
     let latency = |n| if n == 1 { 10 * MS } else { MS };
     let fake = Fake::new((1..=4).map(|n| (Nature::Healthy, latency(n))), steps());
     fake.bring_up_in_order(Strategy::Parallel, timing(), Order::Strict);
@@ -306,7 +239,7 @@ fn in_strict_order_everybody_waits_for_the_lower_ones_until_their_deadline() {
 
 #[test]
 fn two_pass_brings_sibling_threads_up_in_a_second_wave() {
-    LOG.take();
+    take_log();
     let ap = |n: u32| {
         let place = Place {
             core: n / 2,
@@ -474,10 +407,7 @@ fn a_claimed_slot_is_never_reset_by_a_later_attempt() {
 fn a_failing_step_is_named_and_passes_the_turn_on() {
     let failing = ladder(&[
         concurrent("zeroth"),
-        Logged {
-            fails_on: Some(2),
-            ..serialised("breaks")
-        },
+        serialised("breaks").failing_on(2),
         concurrent("last"),
     ]);
     let round = Fake::healthy(3, MS, failing).bring_up(Strategy::Parallel, timing());
@@ -554,11 +484,11 @@ fn a_machine_without_aps_is_up_at_once() {
 
 #[test]
 fn whatever_the_pattern_of_steps_no_deadline_is_needed_to_come_online() {
-    let modes = [Mode::Serialised, Mode::Concurrent];
+    let kinds = [serialised, concurrent];
     for len in 0..=4 {
         for pattern in 0..1usize << len {
             let names = ["one", "two", "three", "four"];
-            let step = |bit: usize| step(names[bit], modes[pattern >> bit & 1]);
+            let step = |bit: usize| kinds[pattern >> bit & 1](names[bit]);
             let steps: Vec<_> = (0..len).map(step).collect();
             let round = Fake::healthy(3, MS, ladder(&steps)).bring_up(Strategy::Parallel, timing());
             assert_eq!(outcomes(&round), [Outcome::Online; 3]);
@@ -570,7 +500,7 @@ fn whatever_the_pattern_of_steps_no_deadline_is_needed_to_come_online() {
 
 #[test]
 fn an_ap_that_outlives_the_deadline_of_its_step_never_comes_online_behind_the_bsps_back() {
-    LOG.take();
+    take_log();
     let natures = [
         Nature::FreezesWhenAlive(300 * MS),
         Nature::Healthy,
