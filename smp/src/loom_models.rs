@@ -15,10 +15,17 @@ use crate::{
     ap::pass_on,
     bringup::Ap,
     cpu::{ApicId, CpuIndex, Place},
+    ladder::Rung,
     slot::Slot,
     state::Stage,
+    step::StepError,
     turn::Turns,
 };
+
+/// Where an AP is alive, a ladder of two steps above that, and the rung between them.
+const BOTTOM: Rung = Rung(1);
+const MIDDLE: Rung = Rung(2);
+const TOP: Rung = Rung(3);
 
 /// A slot with the stack that goes with it: loom reports two who touch it at once.
 struct Shared {
@@ -33,7 +40,7 @@ impl Shared {
             stack: UnsafeCell::new(0),
         });
         shared.write_stack();
-        shared.slot.kick().unwrap();
+        shared.slot.kick(BOTTOM).unwrap();
         shared
     }
 
@@ -44,12 +51,20 @@ impl Shared {
         shared
     }
 
-    /// The same, with the AP permitted so many steps and on its way through them.
-    fn starting(steps: usize) -> Arc<Self> {
+    /// The same, with the AP called to a rung and on its way there.
+    fn moving(goal: Rung) -> Arc<Self> {
         let shared = Self::alive();
-        shared.slot.permit(steps);
+        shared.slot.call(goal);
         shared.slot.state().start().unwrap();
         shared
+    }
+
+    /// What the AP does between two ways: waits to be called, and sets out. Where to, if it was not
+    /// abandoned at that moment.
+    fn set_out(&self, at: Rung) -> Option<Rung> {
+        block_on(self.slot.until_called(at, TOP));
+        let start = self.slot.state().start();
+        start.ok().and_then(|_| self.slot.permission().goal())
     }
 
     fn write_stack(&self) {
@@ -117,7 +132,7 @@ fn a_late_ap_that_meets_the_second_attempt_leaves_one_user_of_the_stack() {
         let late = on_ap(&shared, Shared::arrive);
         if shared.slot.state().give_up().is_ok() {
             shared.write_stack();
-            shared.slot.kick().unwrap();
+            shared.slot.kick(BOTTOM).unwrap();
         }
         // Whoever comes, by the old SIPI or by the new one, finds at most one open slot.
         let (mine, its) = (shared.arrive(), late.join().unwrap());
@@ -176,34 +191,77 @@ fn a_called_ap_always_hears_of_it_and_sees_what_the_bsp_prepared() {
     loom::model(|| {
         let shared = Shared::alive();
         let ap = on_ap(&shared, |shared| {
-            block_on(shared.slot.start()).unwrap();
-            assert!(block_on(shared.slot.until_permitted(0)));
+            assert_eq!(shared.set_out(BOTTOM), Some(MIDDLE));
             shared.write_stack();
         });
         shared.write_stack();
-        shared.slot.permit(1);
+        shared.slot.call(MIDDLE);
         ap.join().unwrap();
     });
 }
 
 #[test]
-fn the_bsp_always_hears_of_a_passed_section_and_of_online() {
+fn the_bsp_always_hears_of_a_rest_and_sees_how_far_the_ap_has_come() {
     loom::model(|| {
-        let shared = Shared::starting(2);
+        let shared = Shared::moving(MIDDLE);
         let ap = on_ap(&shared, |shared| {
             shared.write_stack();
-            shared.slot.report_passed(1, true);
-            shared.slot.report_online(Instant::from_nanos(2)).unwrap();
+            shared.slot.report_passed(MIDDLE);
+            shared.slot.report_rest().unwrap();
         });
-        block_on(shared.slot.until(|slot| slot.passed() >= 1));
+        block_on(shared.slot.until(|slot| slot.stage() == Stage::Alive));
+        assert_eq!(shared.slot.progress().rung, MIDDLE);
         // What the AP did in its steps must be seen.
         shared.write_stack();
-        block_on(
-            shared
-                .slot
-                .until(|slot| slot.state().load().stage() == Stage::Online),
-        );
+        ap.join().unwrap();
+    });
+}
+
+#[test]
+fn whoever_sees_a_rung_sees_what_was_done_below_it() {
+    loom::model(|| {
+        let shared = Shared::moving(TOP);
+        let ap = on_ap(&shared, |shared| {
+            shared.write_stack();
+            shared.slot.report_passed(MIDDLE);
+        });
+        if shared.slot.progress().rung == MIDDLE {
+            shared.write_stack();
+        }
+        ap.join().unwrap();
+    });
+}
+
+#[test]
+fn the_bsp_always_hears_of_online_and_sees_its_time_stamp() {
+    loom::model(|| {
+        let shared = Shared::moving(TOP);
+        let ap = on_ap(&shared, |shared| {
+            shared.slot.report_passed(TOP);
+            shared.slot.report_online(Instant::from_nanos(2)).unwrap();
+        });
+        block_on(shared.slot.until(|slot| slot.stage() == Stage::Online));
+        assert_eq!(shared.slot.progress().rung, TOP);
         assert_eq!(shared.slot.notes.online.get(), Some(Instant::from_nanos(2)));
+        ap.join().unwrap();
+    });
+}
+
+#[test]
+fn an_ap_whose_step_failed_goes_nowhere_until_it_is_called_again_and_both_see_why() {
+    loom::model(|| {
+        let shared = Shared::moving(TOP);
+        let ap = on_ap(&shared, |shared| {
+            let slot = &shared.slot;
+            slot.report_failed(MIDDLE, 1, StepError::Exhausted);
+            slot.report_rest().unwrap();
+            // The old call is over: only the new one moves it.
+            assert_eq!(shared.set_out(MIDDLE), Some(BOTTOM));
+        });
+        block_on(shared.slot.until(|slot| slot.stage() == Stage::Alive));
+        let failure = shared.slot.progress().failure;
+        assert_eq!(failure, Some((1, StepError::Exhausted)));
+        shared.slot.call(BOTTOM);
         ap.join().unwrap();
     });
 }
@@ -215,7 +273,7 @@ fn an_ap_that_comes_late_is_noticed_or_kicked_again_and_never_both_lost() {
         shared.slot.state().give_up().unwrap();
         let late = on_ap(&shared, Shared::arrive);
         // The kick succeeds whether the late one has left word or not.
-        let kicked = shared.slot.kick().unwrap();
+        let kicked = shared.slot.kick(BOTTOM).unwrap();
         let is_claimed = late.join().unwrap();
         let state = shared.slot.state().load();
         let expected = if is_claimed {
@@ -230,51 +288,70 @@ fn an_ap_that_comes_late_is_noticed_or_kicked_again_and_never_both_lost() {
     });
 }
 
+/// Whether an AP that was called to the top is there.
+fn is_online(slot: &Slot) -> bool {
+    slot.stage() == Stage::Online
+}
+
 #[test]
 fn an_ap_is_online_or_abandoned_and_both_sides_agree() {
     loom::model(|| {
-        let shared = Shared::starting(1);
+        let shared = Shared::moving(TOP);
         let ap = on_ap(&shared, |shared| {
-            let is_online = shared.slot.report_online(Instant::from_nanos(2)).is_ok();
-            // Abandoned, it never comes back to the steps.
-            is_online || !block_on(shared.slot.until_permitted(1))
+            shared.slot.report_online(Instant::from_nanos(2)).is_ok()
         });
-        let is_abandoned = shared.slot.abandon().is_ok();
-        assert!(ap.join().unwrap());
-        let expected = if is_abandoned {
-            Stage::Abandoned
-        } else {
-            Stage::Online
+        let is_abandoned = shared.slot.abandon(is_online).is_ok();
+        assert_ne!(ap.join().unwrap(), is_abandoned);
+        let expected = match is_abandoned {
+            true => Stage::Abandoned,
+            false => Stage::Online,
         };
         assert_eq!(shared.stage(), expected);
     });
 }
 
 #[test]
-fn a_second_permission_reaches_the_ap_with_what_the_bsp_did_before() {
+fn an_ap_that_rests_at_the_last_moment_is_not_abandoned() {
     loom::model(|| {
-        let shared = Shared::starting(1);
+        let shared = Shared::moving(MIDDLE);
         let ap = on_ap(&shared, |shared| {
-            assert!(block_on(shared.slot.until_permitted(1)));
+            shared.slot.report_passed(MIDDLE);
+            shared.slot.report_rest().is_ok()
+        });
+        let rests = |slot: &Slot| slot.stage() == Stage::Alive && slot.progress().rung == MIDDLE;
+        let is_abandoned = shared.slot.abandon(rests).is_ok();
+        assert_ne!(ap.join().unwrap(), is_abandoned);
+    });
+}
+
+#[test]
+fn a_second_call_reaches_the_ap_with_what_the_bsp_did_before() {
+    loom::model(|| {
+        let shared = Shared::moving(MIDDLE);
+        shared.slot.report_passed(MIDDLE);
+        shared.slot.report_rest().unwrap();
+        let ap = on_ap(&shared, |shared| {
+            assert_eq!(shared.set_out(MIDDLE), Some(TOP));
             shared.write_stack();
         });
         shared.write_stack();
-        shared.slot.permit(2);
+        shared.slot.call(TOP);
         ap.join().unwrap();
     });
 }
 
 #[test]
-fn an_ap_always_hears_that_it_is_sent_down_and_parks_with_its_work_seen() {
+fn an_ap_always_hears_that_it_is_to_leave_and_parks_with_its_work_seen() {
     loom::model(|| {
-        let shared = Shared::starting(0);
+        let shared = Shared::moving(TOP);
+        shared.slot.report_passed(TOP);
         shared.slot.report_online(Instant::from_nanos(2)).unwrap();
         let ap = on_ap(&shared, |shared| {
-            block_on(shared.slot.until_sent_down());
+            assert_eq!(shared.set_out(TOP), Some(BOTTOM));
             shared.write_stack();
             shared.slot.state().park().unwrap();
         });
-        shared.slot.go_down().unwrap();
+        shared.slot.call(BOTTOM);
         if shared.stage() == Stage::Parked {
             shared.write_stack();
         }
@@ -283,27 +360,50 @@ fn an_ap_always_hears_that_it_is_sent_down_and_parks_with_its_work_seen() {
 }
 
 #[test]
-fn an_ap_that_waits_for_its_next_section_hears_that_it_is_abandoned() {
+fn an_ap_that_is_abandoned_as_it_sets_out_comes_back_and_waits_to_be_called() {
     loom::model(|| {
-        let shared = Shared::starting(1);
+        let shared = Shared::alive();
+        shared.slot.call(MIDDLE);
         let ap = on_ap(&shared, |shared| {
-            assert!(!block_on(shared.slot.until_permitted(1)));
+            let called = pin!(shared.slot.until_called(BOTTOM, TOP));
+            if is_ready(called) && shared.slot.state().start().is_ok() {
+                let _ = shared.slot.report_rest();
+            }
         });
-        shared.slot.abandon().unwrap();
+        let never = |_: &Slot| false;
+        shared.slot.abandon(never).unwrap();
+        ap.join().unwrap();
+        assert!(!is_ready(pin!(shared.slot.until_called(BOTTOM, TOP))));
+        assert_eq!(shared.stage(), Stage::Alive);
+    });
+}
+
+#[test]
+fn an_ap_that_has_been_abandoned_comes_back_and_hears_of_the_next_call() {
+    loom::model(|| {
+        let shared = Shared::alive();
+        let ap = on_ap(&shared, |shared| {
+            assert_eq!(shared.set_out(BOTTOM), Some(TOP));
+        });
+        shared.slot.abandon(|_| false).unwrap();
+        while shared.stage() != Stage::Alive {
+            thread::yield_now();
+        }
+        shared.slot.call(TOP);
         ap.join().unwrap();
     });
 }
 
 #[test]
-fn an_ap_that_was_never_called_is_abandoned_or_starts_and_both_sides_agree() {
+fn an_ap_in_a_step_without_end_hears_that_it_is_abandoned() {
     loom::model(|| {
-        let shared = Shared::alive();
-        let ap = on_ap(&shared, |shared| block_on(shared.slot.start()).is_ok());
-        shared.slot.permit(1);
-        // The AP starts just before, just after or never: abandoned it is in any case.
-        shared.slot.abandon().unwrap();
+        let shared = Shared::moving(TOP);
+        let ap = on_ap(&shared, |shared| {
+            block_on(shared.slot.until_withdrawn());
+            assert!(shared.slot.permission().goal().is_none());
+        });
+        shared.slot.abandon(is_online).unwrap();
         ap.join().unwrap();
-        assert_eq!(shared.stage(), Stage::Abandoned);
     });
 }
 
@@ -325,9 +425,8 @@ impl Queue {
         let ap = |n| Ap::new(CpuIndex(n), ApicId(n), Place::default());
         let aps: Arc<[Ap]> = (0..aps).map(ap).collect();
         for ap in aps.iter() {
-            ap.slot.kick().unwrap();
+            ap.slot.kick(BOTTOM).unwrap();
             make_alive(&ap.slot);
-            ap.slot.state().start().unwrap();
         }
         Arc::new(Self {
             turns: Turns::new(Arc::clone(&aps)),
@@ -337,13 +436,13 @@ impl Queue {
     }
 
     fn queue(&self, index: usize) {
-        self.aps[index].slot.permit_with_the_turn(1);
+        self.aps[index].slot.call_with_the_turn(MIDDLE);
         self.turns.queue(index);
     }
 
     /// What the AP does: waits for its turn, runs its section, passes the turn on.
     fn run_section(&self, index: usize) {
-        assert!(block_on(self.aps[index].slot.until_permitted(0)));
+        block_on(self.aps[index].slot.until_called(BOTTOM, TOP));
         self.touch_list();
         pass_on(&self.aps, index);
     }
@@ -384,7 +483,7 @@ fn a_cpu_that_queues_between_two_others_gets_the_turn_and_keeps_nobody_from_it()
         queue.queue(1);
         first.join().unwrap();
         // The second has it before the newcomer if it had come to it already.
-        let order = match queue.aps[1].slot.permitted() {
+        let order = match queue.aps[1].slot.permission().goal() {
             Some(_) => [1, 2],
             None => [2, 1],
         };
@@ -405,7 +504,7 @@ fn the_turn_of_an_abandoned_cpu_goes_on_once_whoever_passes_it_on() {
             // It comes out of its step at the moment at which it is abandoned.
             thread::spawn(move || pass_on(&queue.aps, 0))
         };
-        queue.aps[0].slot.abandon().unwrap();
+        queue.aps[0].slot.abandon(is_online).unwrap();
         queue.turns.take_back(0);
         queue.run_section(1);
         slow.join().unwrap();
@@ -425,18 +524,17 @@ fn a_grant_that_comes_after_all_is_over_gives_nobody_a_later_turn() {
         };
         // Both are abandoned meanwhile, and the second is brought up again and waits for its turn.
         for index in [0, 1] {
-            queue.aps[index].slot.abandon().unwrap();
+            queue.aps[index].slot.abandon(is_online).unwrap();
             queue.turns.take_back(index);
         }
         let slot = &queue.aps[1].slot;
         slot.state().park().unwrap();
-        slot.kick().unwrap();
+        slot.kick(BOTTOM).unwrap();
         make_alive(slot);
-        slot.state().start().unwrap();
         queue.queue(2);
         queue.queue(1);
         slow.join().unwrap();
-        assert_eq!(slot.permitted(), None);
+        assert_eq!(slot.permission().goal(), None);
     });
 }
 
@@ -448,9 +546,9 @@ fn a_cpu_that_dies_before_it_says_whose_turn_it_is_keeps_the_turn_from_nobody() 
         queue.queue(1);
         // It passes on and is never seen again.
         queue.aps[0].slot.baton().pass_on(|_| ());
-        queue.aps[0].slot.abandon().unwrap();
+        queue.aps[0].slot.abandon(is_online).unwrap();
         queue.turns.take_back(0);
-        assert_eq!(queue.aps[1].slot.permitted(), Some(1));
+        assert_eq!(queue.aps[1].slot.permission().goal(), Some(MIDDLE));
         block_on(queue.turns.granted(1));
     });
 }
@@ -462,7 +560,7 @@ fn nobody_counts_as_granted_before_it_can_run() {
         queue.queue(0);
         queue.queue(1);
         // The first has passed on and not come to its grant.
-        let look = |next: usize| queue.aps[next].slot.awaited();
+        let look = |next: usize| queue.aps[next].slot.permission().awaited();
         let (next, awaited) = queue.aps[0].slot.baton().pass_on(look).unwrap();
         let mut granted = pin!(queue.turns.granted(1));
         assert!(!is_ready(granted.as_mut()));

@@ -32,7 +32,7 @@ fn timing() -> Timing {
 /// second of these the second thread has the lower number.
 fn ap(n: u32) -> Ap {
     let core = n / 2;
-    let is_turned_round = core % 2 == 0 && core > 0;
+    let is_turned_round = core > 0 && core.is_multiple_of(2);
     let place = Place {
         core,
         thread: (n % 2) ^ u32::from(is_turned_round),
