@@ -11,10 +11,11 @@ use reveille_executor::{Clock, Instant, Timer};
 
 use crate::{
     bringup::Ap,
+    errand::Errand,
     ladder::{Ladder, Rung},
     round::next_round,
     state::{Refused, State},
-    step::{Direction, Run, Section, StepError},
+    step::{Direction, Run, Section, Step, StepError},
 };
 
 /// When the AP passed the stages that lie before Rust.
@@ -66,7 +67,10 @@ pub async fn reside(
         slot.report_alive(clock.now())?;
     }
     while !resident.is_leaving() {
-        slot.until_called(resident.at, ladder.top()).await;
+        if let Some(errand) = slot.until_called(resident.at, ladder.top()).await {
+            slot.report_done(resident.run_one(errand).await);
+            continue;
+        }
         if slot.state().start().is_err() {
             // Abandoned at this very moment, and permitted nothing any more.
             continue;
@@ -124,7 +128,20 @@ impl Resident<'_> {
         let Ap { cpu, slot, .. } = &self.aps[self.index];
         slot.strike(number, direction)?;
         let step = self.ladder.steps()[number];
-        let future = match step.run(direction, *cpu) {
+        self.finish(step, step.run(direction, *cpu)).await
+    }
+
+    async fn run_one(&self, errand: Errand) -> Result<(), StepError> {
+        let step = self.ladder.steps()[errand.step];
+        let instances = step.instances().ok_or(StepError::Unsupported)?;
+        let Ap { cpu, .. } = &self.aps[self.index];
+        let run = instances.run_one(*cpu, errand.instance, errand.direction);
+        self.finish(step, run).await
+    }
+
+    /// Waits for a step, but not longer than anybody waits for this AP.
+    async fn finish(&self, step: &dyn Step, run: Run<'_>) -> Result<(), StepError> {
+        let future = match run {
             Run::Now(result) => return result,
             Run::Later(_) if step.section() == Section::Starting => {
                 return Err(StepError::CannotWait);
@@ -137,9 +154,8 @@ impl Resident<'_> {
                 Some(deadline) => self.timer.timeout(deadline, future).await.ok(),
             }
         };
-        // An AP that nobody waits for any more cancels its step.
-        let withdrawn = pin!(slot.until_withdrawn());
-        match select(pin!(in_time), withdrawn).await {
+        let abandoned = pin!(self.aps[self.index].slot.until_abandoned());
+        match select(pin!(in_time), abandoned).await {
             Either::Left((Some(result), _)) => result,
             _ => Err(StepError::TimedOut),
         }

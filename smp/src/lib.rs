@@ -19,8 +19,10 @@ pub mod ap;
 mod baton;
 pub mod bringup;
 pub mod cpu;
+mod errand;
 mod explain;
 pub mod injection;
+pub mod instances;
 pub mod ladder;
 #[cfg(all(test, loom))]
 mod loom_models;

@@ -15,10 +15,12 @@ use crate::{
     ap::pass_on,
     bringup::Ap,
     cpu::{ApicId, CpuIndex, Place},
+    errand::Errand,
+    instances::Instance,
     ladder::Rung,
     slot::Slot,
     state::Stage,
-    step::StepError,
+    step::{Direction, StepError},
     turn::Turns,
 };
 
@@ -399,10 +401,32 @@ fn an_ap_in_a_step_without_end_hears_that_it_is_abandoned() {
     loom::model(|| {
         let shared = Shared::moving(TOP);
         let ap = on_ap(&shared, |shared| {
-            block_on(shared.slot.until_withdrawn());
+            block_on(shared.slot.until_abandoned());
             assert!(shared.slot.permission().goal().is_none());
         });
         shared.slot.abandon(is_online).unwrap();
+        ap.join().unwrap();
+    });
+}
+
+#[test]
+fn an_ap_that_is_asked_to_do_something_where_it_is_hears_of_it_and_its_answer_is_heard() {
+    loom::model(|| {
+        let shared = Shared::alive();
+        let ap = on_ap(&shared, |shared| {
+            let errand = block_on(shared.slot.until_called(BOTTOM, TOP));
+            assert_eq!(errand.map(|errand| errand.step), Some(1));
+            shared.write_stack();
+            shared.slot.report_done(Ok(()));
+        });
+        shared.write_stack();
+        shared.slot.send(Errand {
+            step: 1,
+            instance: Instance::new(0).unwrap(),
+            direction: Direction::Up,
+        });
+        block_on(shared.slot.until(|slot| slot.answer().is_some()));
+        shared.write_stack();
         ap.join().unwrap();
     });
 }

@@ -19,6 +19,7 @@ use reveille_executor::Instant;
 
 use crate::{
     baton::Baton,
+    errand::Errand,
     injection::Injection,
     ladder::Rung,
     permission::{Awaited, Permission},
@@ -162,6 +163,17 @@ impl Slot {
         self.line.permission.call_with_the_turn(goal);
     }
 
+    /// Asks the AP, which rests, to do something where it is.
+    pub(crate) fn send(&self, errand: Errand) {
+        self.notes.errand.ask(errand);
+        self.line.resident.wake();
+    }
+
+    /// How that went, when it is done.
+    pub(crate) fn answer(&self) -> Option<Result<(), StepError>> {
+        self.notes.errand.answered()
+    }
+
     /// Waits no longer for the AP to come to its end, unless it has.
     pub(crate) fn abandon(&self, has_ended: impl Fn(&Self) -> bool) -> Result<State, Refused> {
         // In this order: an AP that sees itself abandoned sees that it has nothing to do.
@@ -192,26 +204,32 @@ impl Slot {
         Ok(state)
     }
 
-    /// Waits on the AP, which rests on the rung `at`, until it has somewhere to go; on the highest
-    /// rung that may be the last word, that it is online. If it was abandoned, it comes back.
-    pub(crate) async fn until_called(&self, at: Rung, top: Rung) {
+    /// Waits on the AP, which rests on the rung `at`, until it has somewhere to go or something to do
+    /// where it is. On the highest rung the way may be as short as to say that it is there. If the AP
+    /// was abandoned, it comes back.
+    pub(crate) async fn until_called(&self, at: Rung, top: Rung) -> Option<Errand> {
         wait(&self.line.resident, || {
             let stage = self.stage();
             if stage == Stage::Abandoned {
                 let _ = self.line.state.come_back();
             }
             let is_new = |goal| goal != at || (goal == top && stage == Stage::Alive);
-            self.line.permission.goal().is_some_and(is_new)
+            let goal = self.line.permission.goal();
+            goal.is_some_and(is_new) || self.notes.errand.asked().is_some()
         })
         .await;
+        self.notes.errand.asked()
     }
 
-    /// Waits on the AP until nothing is permitted to it any more.
-    pub(crate) async fn until_withdrawn(&self) {
-        wait(&self.line.resident, || {
-            self.line.permission.goal().is_none()
-        })
-        .await;
+    /// Waits on the AP until it has been abandoned.
+    pub(crate) async fn until_abandoned(&self) {
+        wait(&self.line.resident, || self.stage() == Stage::Abandoned).await;
+    }
+
+    /// The AP has done what it was asked to do where it is.
+    pub(crate) fn report_done(&self, result: Result<(), StepError>) {
+        self.notes.errand.answer(result);
+        self.wake_control();
     }
 
     /// The AP is on this rung.

@@ -3,6 +3,7 @@
 use reveille_executor::Instant;
 
 use crate::{
+    errand::ErrandWord,
     injection::InjectionWord,
     sync::{AtomicU32, AtomicU64, Ordering},
 };
@@ -56,6 +57,8 @@ pub(crate) struct Notes {
     muted: AtomicU32,
     /// The step that is to fail on this CPU.
     pub(crate) injection: InjectionWord,
+    /// What the AP is asked to do where it is.
+    pub(crate) errand: ErrandWord,
 }
 
 impl Notes {
@@ -67,6 +70,7 @@ impl Notes {
             online: Stamp::new(),
             muted: AtomicU32::new(0),
             injection: InjectionWord::new(),
+            errand: ErrandWord::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use core::{fmt, pin::Pin, time::Duration};
 
 use alloc::boxed::Box;
 
-use crate::cpu::CpuIndex;
+use crate::{cpu::CpuIndex, instances::Instances};
 
 /// Where and when a step runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +61,17 @@ pub enum Direction {
     Up,
     /// The CPU goes down.
     Down,
+}
+
+impl Direction {
+    /// The other one.
+    #[must_use]
+    pub const fn reverse(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
 }
 
 /// What a step gives back.
@@ -131,9 +142,14 @@ pub trait Step: Sync {
         let _ = cpu;
         Run::Now(Ok(()))
     }
+
+    /// Its instances, if it is a [`MultiStep`](crate::instances::MultiStep).
+    fn instances(&self) -> Option<&dyn Instances> {
+        None
+    }
 }
 
-impl dyn Step {
+impl dyn Step + '_ {
     /// Does or undoes it.
     pub(crate) fn run(&self, direction: Direction, cpu: CpuIndex) -> Run<'_> {
         match direction {

@@ -14,6 +14,7 @@
 mod attempt;
 mod climb;
 mod gate;
+mod instances;
 mod moved;
 mod polls;
 mod prepare;
@@ -29,6 +30,7 @@ use alloc::{rc::Rc, sync::Arc, vec::Vec};
 use reveille_executor::{Spawner, Timer};
 
 pub(crate) use attempt::{Attempt, LONG_INIT_DELAY, LONG_SIPI_DELAY};
+pub use instances::InstanceError;
 pub use moved::{Failure, Moved, NotDown};
 pub use report::{Report, Round};
 

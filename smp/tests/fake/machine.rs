@@ -192,7 +192,7 @@ impl Fake {
         timing: Timing,
         order: Order,
     ) -> Round {
-        self.on_bsp(timing, async move |bring_up, spawner| {
+        self.with(timing, async move |bring_up, spawner| {
             let bring_up = BringUp { order, ..bring_up };
             bring_up.run(&spawner, strategy).await
         })
@@ -200,7 +200,7 @@ impl Fake {
 
     /// Takes all APs down.
     pub(crate) fn take_down(&self) -> Result<(), NotDown> {
-        self.on_bsp(Timing::default(), async |bring_up, spawner| {
+        self.with(Timing::default(), async |bring_up, spawner| {
             bring_up.take_down(&spawner).await
         })
     }
@@ -211,7 +211,7 @@ impl Fake {
             .iter()
             .map(|&(cpu, rung)| (CpuIndex(cpu), rung))
             .collect();
-        self.on_bsp(timing, async |bring_up, spawner| {
+        self.with(timing, async |bring_up, spawner| {
             bring_up.drive(&spawner, &targets).await
         })
     }
@@ -250,7 +250,12 @@ impl Fake {
         self.0.wrongful_inits.load(Ordering::Relaxed)
     }
 
-    fn on_bsp<T>(&self, timing: Timing, job: impl AsyncFnOnce(BringUp<Self>, Spawner) -> T) -> T {
+    /// Does something with what a bring-up needs to know, on a fresh executor for the BSP.
+    pub(crate) fn with<T>(
+        &self,
+        timing: Timing,
+        job: impl AsyncFnOnce(BringUp<Self>, Spawner) -> T,
+    ) -> T {
         self.on_bsp_with_tasks(self.0.cpus.len(), timing, job)
     }
 

@@ -1,6 +1,7 @@
 //! The code that boots, against a small fake machine: bring-up, and the ladder of steps.
 
 mod bring_up;
+mod instances;
 mod ladder;
 mod machine;
 mod primaries;

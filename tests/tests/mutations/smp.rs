@@ -49,7 +49,7 @@ const MUTATIONS: &[Mutation] = &[
         file: "state.rs",
         from: "State(self.0.load(Ordering::Acquire))",
         to: "State(self.0.load(Ordering::Relaxed))",
-        noticed_by: "an_ap_always_hears_that_it_is_sent_down_and_parks_with_its_work_seen",
+        noticed_by: "an_ap_always_hears_that_it_is_to_leave_and_parks_with_its_work_seen",
     },
     Mutation {
         guard: "a kick survives an AP that comes late at that moment",
@@ -62,8 +62,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "an abandoned AP does not come online",
         file: "state.rs",
-        from: "        self.advance(&[Stage::Starting], Stage::Online)",
-        to: "        self.advance(&[Stage::Starting, Stage::Abandoned], Stage::Online)",
+        from: "        self.advance(&[Stage::Moving], Stage::Online)",
+        to: "        self.advance(&[Stage::Moving, Stage::Abandoned], Stage::Online)",
         noticed_by: "an_ap_is_online_or_abandoned_and_both_sides_agree",
     },
     // The slot: slot.rs
@@ -93,50 +93,121 @@ const MUTATIONS: &[Mutation] = &[
         self.wake_control();",
         to: "        self.wake_control();
         let state = self.line.state.online()?;",
-        noticed_by: "the_bsp_always_hears_of_a_passed_section_and_of_online",
+        noticed_by: "the_bsp_always_hears_of_online_and_sees_its_time_stamp",
+    },
+    Mutation {
+        guard: "the AP rests before it wakes the BSP",
+        file: "slot.rs",
+        from: "        let state = self.line.state.rest()?;
+        self.wake_control();",
+        to: "        self.wake_control();
+        let state = self.line.state.rest()?;",
+        noticed_by: "the_bsp_always_hears_of_a_rest_and_sees_how_far_the_ap_has_come",
     },
     Mutation {
         guard: "the progress releases what the AP did in its steps",
-        file: "slot.rs",
-        from: "self.line.progress.store(steps as u32, Ordering::Release)",
-        to: "self.line.progress.store(steps as u32, Ordering::Relaxed)",
-        noticed_by: "the_bsp_always_hears_of_a_passed_section_and_of_online",
+        file: "progress.rs",
+        from: "self.0.store(u32::from(rung.0), Ordering::Release)",
+        to: "self.0.store(u32::from(rung.0), Ordering::Relaxed)",
+        noticed_by: "whoever_sees_a_rung_sees_what_was_done_below_it",
     },
     Mutation {
         guard: "the BSP acquires it",
-        file: "slot.rs",
-        from: "let progress = self.line.progress.load(Ordering::Acquire)",
-        to: "let progress = self.line.progress.load(Ordering::Relaxed)",
-        noticed_by: "the_bsp_always_hears_of_a_passed_section_and_of_online",
+        file: "progress.rs",
+        from: "let word = self.0.load(Ordering::Acquire)",
+        to: "let word = self.0.load(Ordering::Relaxed)",
+        noticed_by: "whoever_sees_a_rung_sees_what_was_done_below_it",
     },
     Mutation {
-        guard: "a permission releases what the BSP did before",
-        file: "slot.rs",
-        from: ".store(CALLED | self.turns() | steps as u32, Ordering::Release)",
-        to: ".store(CALLED | self.turns() | steps as u32, Ordering::Relaxed)",
-        noticed_by: "a_second_permission_reaches_the_ap_with_what_the_bsp_did_before",
+        guard: "a call releases what the BSP did before",
+        file: "permission.rs",
+        from: "(CALLED | self.turns() | u32::from(goal.0), Ordering::Release)",
+        to: "(CALLED | self.turns() | u32::from(goal.0), Ordering::Relaxed)",
+        noticed_by: "a_second_call_reaches_the_ap_with_what_the_bsp_did_before",
     },
     Mutation {
         guard: "the AP acquires it",
+        file: "permission.rs",
+        from: "self.0.load(Ordering::Acquire)",
+        to: "self.0.load(Ordering::Relaxed)",
+        noticed_by: "a_second_call_reaches_the_ap_with_what_the_bsp_did_before",
+    },
+    Mutation {
+        guard: "a call wakes the AP",
         file: "slot.rs",
-        from: "self.line.permission.load(Ordering::Acquire)",
-        to: "self.line.permission.load(Ordering::Relaxed)",
-        noticed_by: "a_second_permission_reaches_the_ap_with_what_the_bsp_did_before",
+        from: "        self.line.permission.call(goal);
+        self.line.resident.wake();",
+        to: "        self.line.permission.call(goal);",
+        noticed_by: "a_called_ap_always_hears_of_it_and_sees_what_the_bsp_prepared",
+    },
+    Mutation {
+        guard: "an AP whose step failed is not moved by the call that it failed in",
+        file: "slot.rs",
+        from: "        self.line.permission.decline();
+",
+        to: "",
+        noticed_by: "an_ap_whose_step_failed_goes_nowhere_until_it_is_called_again_and_both_see_why",
     },
     Mutation {
         guard: "an AP hears that it was abandoned",
         file: "slot.rs",
-        from: "        let state = self.line.state.abandon()?;
+        from: "        let state = self.line.state.abandon(|| has_ended(self))?;
         self.line.resident.wake();",
-        to: "        let state = self.line.state.abandon()?;",
-        noticed_by: "an_ap_that_waits_for_its_next_section_hears_that_it_is_abandoned",
+        to: "        let state = self.line.state.abandon(|| has_ended(self))?;",
+        noticed_by: "an_ap_in_a_step_without_end_hears_that_it_is_abandoned",
+    },
+    Mutation {
+        guard: "an abandoned AP is permitted nothing",
+        file: "slot.rs",
+        from: "        self.line.permission.withdraw();
+",
+        to: "",
+        noticed_by: "an_ap_that_is_abandoned_as_it_sets_out_comes_back_and_waits_to_be_called",
+    },
+    Mutation {
+        guard: "an abandoned AP comes back",
+        file: "slot.rs",
+        from: "                let _ = self.line.state.come_back();
+",
+        to: "",
+        noticed_by: "an_ap_that_is_abandoned_as_it_sets_out_comes_back_and_waits_to_be_called",
     },
     Mutation {
         guard: "an AP that starts as it is abandoned is abandoned all the same",
         file: "state.rs",
-        from: "if changed.stage() == Stage::Starting",
-        to: "if false",
-        noticed_by: "an_ap_that_was_never_called_is_abandoned_or_starts_and_both_sides_agree",
+        from: "                Err(Refused(changed)) => now = changed,
+                abandoned => return abandoned,",
+        to: "                result => return result,",
+        noticed_by: "an_ap_that_is_abandoned_as_it_sets_out_comes_back_and_waits_to_be_called",
+    },
+    Mutation {
+        guard: "an AP that comes to its end at the last moment is not abandoned",
+        file: "state.rs",
+        from: "if !can_be_called || has_ended() {",
+        to: "if !can_be_called {",
+        noticed_by: "an_ap_that_rests_at_the_last_moment_is_not_abandoned",
+    },
+    Mutation {
+        guard: "an errand wakes the AP",
+        file: "slot.rs",
+        from: "        self.notes.errand.ask(errand);
+        self.line.resident.wake();",
+        to: "        self.notes.errand.ask(errand);",
+        noticed_by: "an_ap_that_is_asked_to_do_something_where_it_is_hears_of_it_and_its_answer_is_heard",
+    },
+    Mutation {
+        guard: "an errand releases what the BSP did before",
+        file: "errand.rs",
+        from: "self.0.store(question, Ordering::Release)",
+        to: "self.0.store(question, Ordering::Relaxed)",
+        noticed_by: "an_ap_that_is_asked_to_do_something_where_it_is_hears_of_it_and_its_answer_is_heard",
+    },
+    Mutation {
+        guard: "its answer releases what the AP did",
+        file: "errand.rs",
+        from: "self.0.store(ANSWERED | error << SHIFT, Ordering::Release)",
+        to: "self.0.store(ANSWERED | error << SHIFT, Ordering::Relaxed)",
+        noticed_by: "an_ap_that_is_asked_to_do_something_where_it_is_hears_of_it_and_its_answer_is_heard",
     },
     // The turn on its way from AP to AP: baton.rs, turn.rs
     Mutation {
@@ -171,7 +242,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         guard: "a grant releases what was done in the turns before",
-        file: "slot.rs",
+        file: "permission.rs",
         from: "            permission & !HELD,
             Ordering::Release,",
         to: "            permission & !HELD,
@@ -180,7 +251,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         guard: "turns are counted, so that no grant is for another one than was passed on",
-        file: "slot.rs",
+        file: "permission.rs",
         from: "wrapping_add(ONE_TURN)",
         to: "wrapping_add(0)",
         noticed_by: "a_grant_that_comes_after_all_is_over_gives_nobody_a_later_turn",
@@ -196,7 +267,7 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "the deadline of a turn counts from the grant",
         file: "turn.rs",
-        from: "if self.aps[index].slot.is_held() {",
+        from: "if self.aps[index].slot.permission().is_held() {",
         to: "if queue.waiting().contains(&index) {",
         noticed_by: "nobody_counts_as_granted_before_it_can_run",
     },
@@ -212,54 +283,54 @@ const MUTATIONS: &[Mutation] = &[
     // The futures: against the fake machine
     Mutation {
         guard: "serialised steps wait for their turn",
-        file: "bringup/online.rs",
-        from: "self.slot().permit_with_the_turn(leg.end);",
-        to: "self.slot().permit(leg.end);",
-        noticed_by: "bring_up::serialised_steps_run_one_cpu_at_a_time_from_the_lowest",
+        file: "bringup/climb.rs",
+        from: "self.slot().call_with_the_turn(leg.end);",
+        to: "self.slot().call(leg.end);",
+        noticed_by: "fake::bring_up::serialised_steps_run_one_cpu_at_a_time_from_the_lowest",
     },
     Mutation {
         guard: "the turn goes to the lowest waiting CPU",
         file: "turn.rs",
         from: "partition_point(|&other| other < index)",
         to: "partition_point(|&other| other > index)",
-        noticed_by: "bring_up::serialised_steps_run_one_cpu_at_a_time_from_the_lowest",
+        noticed_by: "fake::bring_up::serialised_steps_run_one_cpu_at_a_time_from_the_lowest",
     },
     Mutation {
         guard: "the turn of a CPU that fell silent is passed on in its place",
-        file: "bringup/online.rs",
+        file: "bringup/climb.rs",
         from: "            shared.turns.take_back(self.index());
 ",
         to: "",
-        noticed_by: "bring_up::an_ap_that_outlives_the_deadline_of_its_step_never_comes_online_behind_the_bsps_back",
+        noticed_by: "fake::bring_up::an_ap_that_outlives_the_deadline_of_its_step_never_comes_online_behind_the_bsps_back",
     },
     Mutation {
         guard: "a failed step passes the turn on",
         file: "ap.rs",
-        from: "let ends_turn = result.is_err() || next",
-        to: "let ends_turn = result.is_ok() && next",
-        noticed_by: "bring_up::a_failing_step_is_named_and_passes_the_turn_on",
+        from: "is_serialised(step) && (result.is_err() || !goes_on())",
+        to: "is_serialised(step) && !(result.is_err() || goes_on())",
+        noticed_by: "fake::bring_up::a_failing_step_is_named_and_passes_the_turn_on",
     },
     Mutation {
         guard: "in strict order nobody overtakes",
         file: "order.rs",
         from: "if roll.lowest[turn] < index {",
         to: "if false {",
-        noticed_by: "bring_up::in_strict_order_everybody_waits_for_the_lower_ones_until_their_deadline",
+        noticed_by: "fake::bring_up::in_strict_order_everybody_waits_for_the_lower_ones_until_their_deadline",
     },
     Mutation {
         guard: "a CPU whose outcome is known keeps nobody waiting",
         file: "bringup/tasks.rs",
-        from: "        self.shared.precedence.conclude(self.index);
+        from: "        self.shared.precedence.conclude(self.position());
 ",
         to: "",
-        noticed_by: "bring_up::in_strict_order_everybody_waits_for_the_lower_ones_until_their_deadline",
+        noticed_by: "fake::bring_up::in_strict_order_everybody_waits_for_the_lower_ones_until_their_deadline",
     },
     Mutation {
         guard: "a broadcast is not sent while an AP runs",
         file: "strategy/broadcast.rs",
-        from: "if !stages.all(",
-        to: "if !stages.any(",
-        noticed_by: "bring_up::a_broadcast_never_resets_a_cpu_that_runs",
+        from: "let are_down = stages.all(",
+        to: "let are_down = stages.any(",
+        noticed_by: "fake::bring_up::a_broadcast_never_resets_a_cpu_that_runs",
     },
     Mutation {
         guard: "INIT is sent again to a CPU of which nothing is seen, and only to it",
@@ -268,21 +339,22 @@ const MUTATIONS: &[Mutation] = &[
                 self.start_over().await?;",
         to: "            if true {
                 self.start_over().await?;",
-        noticed_by: "bring_up::a_cpu_of_which_nothing_is_seen_is_sent_init_again_with_the_long_delays",
+        noticed_by: "fake::bring_up::a_cpu_of_which_nothing_is_seen_is_sent_init_again_with_the_long_delays",
     },
     Mutation {
         guard: "a second SIPI needs a reason",
         file: "bringup/attempt.rs",
         from: "if is_unconditional || self.is_unseen() {",
         to: "if true {",
-        noticed_by: "bring_up::a_second_sipi_is_sent_to_a_cpu_without_evidence_and_only_to_it",
+        noticed_by: "fake::bring_up::a_second_sipi_is_sent_to_a_cpu_without_evidence_and_only_to_it",
     },
     Mutation {
         guard: "the BSP hears of the end of each leg",
-        file: "ap.rs",
-        from: "let is_awaited = step.mode() == Mode::Concurrent && next == Some(Mode::Serialised);",
-        to: "let is_awaited = false;",
-        noticed_by: "bring_up::whatever_the_pattern_of_steps_no_deadline_is_needed_to_come_online",
+        file: "slot.rs",
+        from: "        let state = self.line.state.rest()?;
+        self.wake_control();",
+        to: "        let state = self.line.state.rest()?;",
+        noticed_by: "fake::bring_up::whatever_the_pattern_of_steps_no_deadline_is_needed_to_come_online",
     },
     Mutation {
         guard: "an AP that nobody attends to any more is given up",
@@ -290,20 +362,105 @@ const MUTATIONS: &[Mutation] = &[
         from: "        let _ = self.slot().state().give_up();
 ",
         to: "",
-        noticed_by: "bring_up::an_ap_for_which_there_is_no_task_is_said_so_and_the_next_attempt_finds_it_down",
+        noticed_by: "fake::bring_up::an_ap_for_which_there_is_no_task_is_said_so_and_the_next_attempt_finds_it_down",
     },
     Mutation {
         guard: "an AP that takes too long is abandoned",
-        file: "bringup/online.rs",
-        from: "let is_abandoned = !in_time && self.slot().abandon().is_ok();",
-        to: "let is_abandoned = !in_time;",
-        noticed_by: "bring_up::an_ap_that_outlives_the_deadline_of_its_step_never_comes_online_behind_the_bsps_back",
+        file: "bringup/climb.rs",
+        from: "if !has_ended(self.slot()) && self.slot().abandon(has_ended).is_ok() {",
+        to: "if !has_ended(self.slot()) {",
+        noticed_by: "fake::bring_up::an_ap_that_outlives_the_deadline_of_its_step_never_comes_online_behind_the_bsps_back",
     },
     Mutation {
         guard: "an AP on its way in is not reset",
         file: "state.rs",
         from: "            Self::Ready | Self::Parked | Self::GivenUp | Self::Late",
         to: "            Self::Ready | Self::Parked | Self::GivenUp | Self::Late | Self::Claimed",
-        noticed_by: "bring_up::a_claimed_slot_is_never_reset_by_a_later_attempt",
+        noticed_by: "fake::bring_up::a_claimed_slot_is_never_reset_by_a_later_attempt",
+    },
+    // The ladder: against the fake machine
+    Mutation {
+        guard: "an AP that fails where it cannot be woken goes down to where it can, or parks",
+        file: "ap.rs",
+        from: "                self.retreat();
+",
+        to: "",
+        noticed_by: "fake::ladder::a_starting_step_that_would_wait_fails_and_one_that_cannot_rest_parks",
+    },
+    Mutation {
+        guard: "a starting step does not wait",
+        file: "ap.rs",
+        from: "Run::Later(_) if step.section() == Section::Starting =>",
+        to: "Run::Later(_) if false =>",
+        noticed_by: "fake::ladder::a_starting_step_that_would_wait_fails_and_one_that_cannot_rest_parks",
+    },
+    Mutation {
+        guard: "an AP that nobody waits for cancels its step",
+        file: "ap.rs",
+        from: "let abandoned = pin!(self.aps[self.index].slot.until_abandoned());",
+        to: "let abandoned = pin!(core::future::pending::<()>());",
+        noticed_by: "fake::ladder::a_step_without_a_deadline_that_never_ends_is_cancelled_when_the_operation_is",
+    },
+    Mutation {
+        guard: "a step has its own deadline",
+        file: "ap.rs",
+        from: "            match step.deadline() {",
+        to: "            match None {",
+        noticed_by: "fake::ladder::a_step_that_outlasts_its_deadline_is_cancelled_and_undone",
+    },
+    Mutation {
+        guard: "a CPU that fails is taken back to where it was",
+        file: "bringup/attempt.rs",
+        from: "            self.conclude(failure);
+            self.go_back().await;",
+        to: "            self.conclude(failure);",
+        noticed_by: "fake::ladder::a_step_that_fails_takes_the_cpu_back_to_where_it_was_and_a_later_attempt_succeeds",
+    },
+    Mutation {
+        guard: "so is one that fails at boot",
+        file: "bringup/attempt.rs",
+        from: "        if self.has_failed() {
+            self.go_back().await;
+        }",
+        to: "        let _ = self.has_failed();",
+        noticed_by: "fake::ladder::at_boot_a_failing_step_leaves_one_cpu_offline_whatever_the_strategy",
+    },
+    Mutation {
+        guard: "an AP that fails in its first step down is looked for on the highest rung",
+        file: "bringup/climb.rs",
+        from: "matches!(slot.stage(), Stage::Alive | Stage::Online)",
+        to: "matches!(slot.stage(), Stage::Alive)",
+        noticed_by: "fake::ladder::a_step_that_fails_takes_the_cpu_back_to_where_it_was_and_a_later_attempt_succeeds",
+    },
+    Mutation {
+        guard: "serialised steps of the first section run one at a time",
+        file: "bringup/prepare.rs",
+        from: "            true => Some(shared.gate.enter(self.index()).await),",
+        to: "            true => None,",
+        noticed_by: "fake::ladder::many_go_up_while_many_go_down_and_serialised_steps_never_overlap",
+    },
+    Mutation {
+        guard: "siblings wait for the first thread of their core",
+        file: "bringup/way.rs",
+        from: "        shared.primaries.until_past(self.ap().place).await;
+",
+        to: "",
+        noticed_by: "fake::primaries::first_threads_pass_the_step_before_their_siblings_are_kicked_whatever_the_strategy",
+    },
+    Mutation {
+        guard: "a first thread whose outcome is known keeps nobody waiting",
+        file: "bringup/tasks.rs",
+        from: "        self.shared.primaries.conclude(self.ap().place);
+",
+        to: "",
+        noticed_by: "fake::primaries::a_first_thread_that_fails_or_is_silent_keeps_its_sibling_from_nothing",
+    },
+    Mutation {
+        guard: "an AP that parks is looked for until it has",
+        file: "bringup/way.rs",
+        from: "                self.until_parked().await?;
+            }",
+        to: "            }",
+        noticed_by: "fake::ladder::a_cpu_is_driven_from_every_rung_to_every_other_step_by_step",
     },
 ];
