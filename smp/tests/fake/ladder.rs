@@ -289,6 +289,8 @@ fn a_starting_step_that_would_wait_fails_and_one_that_cannot_rest_parks() {
         (Outcome::Failed, Some("waits"))
     );
     assert_eq!(report.reason, Some(StepError::CannotWait.reason()));
+    // It did not say that it waits to be called, where nobody could have.
+    assert!(report.alive.is_none());
     assert_eq!(fake.aps()[0].slot.state().load().stage(), Stage::Parked);
 }
 
