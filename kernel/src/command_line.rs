@@ -15,7 +15,7 @@ use core::time::Duration;
 use reveille_smp::{
     order::Order,
     require::Require,
-    selection::{CpuSet, Selection},
+    selection::{CpuSet, Selection, Smt},
     strategy::Strategy,
 };
 
@@ -36,7 +36,7 @@ pub struct Options {
     pub online_timeout: Option<Duration>,
     /// `init-delay=`: time between INIT and SIPI, if not the CPU family's.
     pub init_delay: Option<Duration>,
-    /// `maxcpus=`, `cpus=` and `possible=`: who is brought up, and who has a slot.
+    /// `maxcpus=`, `cpus=`, `possible=` and `smt=`: who is brought up, and who has a slot.
     pub selection: Selection,
     /// `require=`: how many CPUs are enough.
     pub require: Require,
@@ -106,6 +106,7 @@ const MADT_SOURCES: Words<MadtSource> = &[
     ("firmware", MadtSource::Firmware),
     ("module", MadtSource::Module),
 ];
+const SMT: Words<Smt> = &[("on", Smt::On), ("off", Smt::Off)];
 const TEST_HOOKS: Words<TestHook> = &[
     ("panic-bsp", TestHook::PanicBsp),
     ("panic-ap", TestHook::PanicAp),
@@ -138,6 +139,7 @@ enum Takes {
     CpuSet(fn(&mut Options, CpuSet)),
     Require(fn(&mut Options, Require)),
     MadtSource(fn(&mut Options, MadtSource)),
+    Smt(fn(&mut Options, Smt)),
     Milliseconds(fn(&mut Options, Duration)),
     Microseconds(fn(&mut Options, Duration)),
 }
@@ -184,6 +186,7 @@ const KEYS: &[Key] = &[
         "possible",
         Takes::Positive(|options, it| options.selection.possible = Some(it)),
     ),
+    once("smt", Takes::Smt(|options, it| options.selection.smt = it)),
     once(
         "require",
         Takes::Require(|options, it| options.require = it),
@@ -249,6 +252,7 @@ impl Takes {
             Self::CpuSet(set) => set(options, value.parse().ok()?),
             Self::Require(set) => set(options, value.parse().ok()?),
             Self::MadtSource(set) => set(options, one_of(MADT_SOURCES, value)?),
+            Self::Smt(set) => set(options, one_of(SMT, value)?),
             Self::Milliseconds(set) => set(options, Duration::from_millis(number(value)?.into())),
             Self::Microseconds(set) => set(options, Duration::from_micros(number(value)?.into())),
         }
@@ -343,6 +347,7 @@ impl fmt::Display for Takes {
             Self::After(_) => alternatives(f, AFTER.iter().map(|(word, _)| *word)),
             Self::TestHook(_) => alternatives(f, TEST_HOOKS.iter().map(|(word, _)| *word)),
             Self::MadtSource(_) => alternatives(f, MADT_SOURCES.iter().map(|(word, _)| *word)),
+            Self::Smt(_) => alternatives(f, SMT.iter().map(|(word, _)| *word)),
             Self::CpuSet(_) => f.write_str("LIST"),
             Self::Require(_) => f.write_str("all|N|any"),
             Self::Fault(_) => f.write_str(faults::SYNTAX),
@@ -362,7 +367,7 @@ mod tests {
     use crate::faults::{Fault, FaultKind};
 
     use super::{
-        After, KEYS, MadtSource, OptionError, Options, Order, Problem, Require, Selection,
+        After, KEYS, MadtSource, OptionError, Options, Order, Problem, Require, Selection, Smt,
         Strategy, TEST_HOOKS, TestHook,
     };
 
@@ -381,7 +386,7 @@ mod tests {
     #[test]
     fn every_key_reaches_its_option() {
         let line = "bringup=serial order=strict bench=9 alive-timeout=50  online-timeout=70 init-delay=10000 \
-                    maxcpus=5 cpus=1-3,5 possible=8 require=4 madt=module \
+                    maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module \
                     attempts=3 fault=2:silent fault=3:late=40 after=halt test=no-wake \
                     test=panic-ap";
         assert_eq!(
@@ -397,6 +402,7 @@ mod tests {
                     max_cpus: NonZero::new(5),
                     cpus: "1-3,5".parse().ok(),
                     possible: NonZero::new(8),
+                    smt: Smt::Off,
                 },
                 require: Require::AtLeast(NonZero::new(4).unwrap()),
                 madt: MadtSource::Module,
@@ -482,6 +488,8 @@ mod tests {
             "maxcpus=0",
             "maxcpus=all",
             "possible=0",
+            "smt=",
+            "smt=0",
             "cpus=",
             "cpus=3-1",
             "cpus=1,,2",
@@ -535,6 +543,7 @@ mod tests {
             " maxcpus=N",
             " cpus=LIST",
             " possible=N",
+            " smt=on|off",
             " require=all|N|any",
             " madt=firmware|module",
             " attempts=N",

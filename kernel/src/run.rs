@@ -108,10 +108,12 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     unsafe { bsp.enter() };
 
     let is_x2apic = apic.mode() == ApicMode::X2Apic;
+    let topology = Topology::of(&ThisCpu);
     let plan = plan(
         cpu_list.processors(),
         apic.id(),
         is_x2apic,
+        |id| topology.place(id),
         &options.selection,
     )?;
     let cpus = Cpus::prepare(plan, &options.faults, bsp, apic, clock, timer)?;

@@ -38,6 +38,7 @@ pub mod record;
 pub mod require;
 mod round;
 pub mod selection;
+pub mod siblings;
 pub mod slot;
 mod stamp;
 pub mod state;

@@ -1,6 +1,6 @@
 //! Who is woken: the CPUs of the MADT with the number and the role that each gets.
 
-use core::fmt;
+use core::{fmt, num::NonZeroU32};
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
@@ -10,7 +10,8 @@ use crate::{
     outcome::Outcome,
     ranges::Ranges,
     record,
-    selection::Selection,
+    selection::{Selection, Smt},
+    siblings::Siblings,
 };
 
 /// One CPU of the plan.
@@ -25,11 +26,10 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// Whether the CPU is to have a slot, with stacks and an area: it is woken, or may be added
-    /// later.
+    /// Whether the CPU is to have a slot, with stacks and an area: it is woken, or may be later.
     pub const fn has_slot(&self) -> bool {
         match self.role {
-            Role::Ap => true,
+            Role::Ap | Role::Skipped(Skip::SmtOff) => true,
             Role::Disabled { .. } => self.cpu.is_some(),
             Role::Bsp | Role::Skipped(_) => false,
         }
@@ -38,7 +38,7 @@ impl Planned {
     /// Takes the slot away, for want of memory.
     pub fn has_no_memory(&mut self) {
         match self.role {
-            Role::Ap => self.role = Role::Skipped(Skip::NoMemory),
+            Role::Ap | Role::Skipped(Skip::SmtOff) => self.role = Role::Skipped(Skip::NoMemory),
             Role::Disabled { .. } => self.cpu = None,
             Role::Bsp | Role::Skipped(_) => {}
         }
@@ -95,6 +95,9 @@ pub enum Skip {
     BeyondXapic,
     /// [`Selection::cpus`] does not name it.
     NotNamed,
+    /// [`Selection::smt`] is off, and it is a sibling of one that runs. It keeps its slot, so that
+    /// it can be woken once that changes.
+    SmtOff,
     /// [`Selection::max_cpus`] were found before it.
     MaxCpus,
     /// [`Selection::possible`] slots were given before it.
@@ -111,6 +114,7 @@ impl Skip {
                 "an APIC in xAPIC mode cannot address an id above 254: give the machine x2APIC"
             }
             Self::NotNamed => "cpus= does not name it",
+            Self::SmtOff => "smt=off, and another thread of its core runs",
             Self::MaxCpus => "maxcpus= allows no more CPUs",
             Self::NoSlot => "possible= leaves no slot for it",
             Self::NoMemory => "memory did not suffice for its stacks: give the machine more",
@@ -159,7 +163,8 @@ const XAPIC_LIMIT: ApicId = ApicId(254);
 
 /// Numbers the CPUs, and says which of them are woken. The BSP is found by its own id and not by
 /// its position, and stands in the plan even when the table does not list it; an id that is listed
-/// twice counts once, and is enabled if one of its entries is.
+/// twice counts once, and is enabled if one of its entries is. `place` tells where the CPU with an
+/// id sits.
 ///
 /// The plan's order is the BSP first, then the enabled CPUs and then the disabled ones, each in
 /// the table's order. So those with numbers stand in the order of their numbers.
@@ -171,10 +176,17 @@ pub fn plan(
     processors: &[Processor],
     bsp: ApicId,
     x2apic: bool,
+    place: impl Fn(ApicId) -> Place,
     selection: &Selection,
 ) -> Result<Vec<Planned>, NoSuchCpus> {
     let merged = merge(processors, bsp);
     let is_reachable = |processor: &Processor| x2apic || processor.apic_id <= XAPIC_LIMIT;
+    let is_named = |cpu| {
+        selection
+            .cpus
+            .as_ref()
+            .is_none_or(|cpus| cpus.contains(cpu))
+    };
     let mut plan = Vec::with_capacity(merged.len() + 1);
     plan.push(Planned {
         cpu: Some(CpuIndex::BSP),
@@ -182,16 +194,14 @@ pub fn plan(
         role: Role::Bsp,
     });
 
-    let mut chooser = Chooser {
-        selection,
-        running: 1,
-    };
     for processor in merged.iter().filter(|processor| processor.enabled) {
         let cpu = CpuIndex(plan.len() as u32);
-        let role = if is_reachable(processor) {
-            chooser.choose(cpu)
-        } else {
+        let role = if !is_reachable(processor) {
             Role::Skipped(Skip::BeyondXapic)
+        } else if !is_named(cpu) {
+            Role::Skipped(Skip::NotNamed)
+        } else {
+            Role::Ap
         };
         plan.push(Planned {
             cpu: Some(cpu),
@@ -199,6 +209,7 @@ pub fn plan(
             role,
         });
     }
+    choose(&mut plan, place, selection);
 
     let mut numbered = plan.len() as u32;
     let possible = selection.possible.map_or(0, |possible| possible.get());
@@ -222,6 +233,55 @@ pub fn plan(
     }
 }
 
+/// Chooses among the APs that can be reached and are named, lowest first. With `smt=off` siblings
+/// come behind all primaries, for a slot and no more.
+fn choose(plan: &mut [Planned], place: impl Fn(ApicId) -> Place, selection: &Selection) {
+    let aps = || plan.iter().filter(|planned| planned.role == Role::Ap);
+    let siblings = match selection.smt {
+        Smt::On => Siblings::default(),
+        Smt::Off => Siblings::new(place(plan[0].apic_id), aps().map(|ap| place(ap.apic_id))),
+    };
+    let (siblings, primaries): (Vec<_>, Vec<_>) = plan
+        .iter_mut()
+        .filter(|planned| planned.role == Role::Ap)
+        .partition(|ap| siblings.contains(place(ap.apic_id)));
+    let mut bounds = Bounds {
+        selection,
+        chosen: 1,
+    };
+    for ap in primaries {
+        if let Some(skip) = bounds.choose() {
+            ap.role = Role::Skipped(skip);
+        }
+    }
+    for ap in siblings {
+        ap.role = Role::Skipped(bounds.choose().unwrap_or(Skip::SmtOff));
+    }
+}
+
+/// How many CPUs a person allows, and how many are chosen.
+struct Bounds<'a> {
+    selection: &'a Selection,
+    /// CPUs that run or may later, the BSP among them.
+    chosen: u32,
+}
+
+impl Bounds<'_> {
+    /// Counts one more CPU as chosen, or says why not.
+    fn choose(&mut self) -> Option<Skip> {
+        let is_reached =
+            |most: Option<NonZeroU32>| most.is_some_and(|most| self.chosen >= most.get());
+        if is_reached(self.selection.max_cpus) {
+            return Some(Skip::MaxCpus);
+        }
+        if is_reached(self.selection.possible) {
+            return Some(Skip::NoSlot);
+        }
+        self.chosen += 1;
+        None
+    }
+}
+
 /// The APs in the table's order, each id once.
 fn merge(processors: &[Processor], bsp: ApicId) -> Vec<Processor> {
     let mut position = BTreeMap::new();
@@ -240,38 +300,8 @@ fn merge(processors: &[Processor], bsp: ApicId) -> Vec<Processor> {
     merged
 }
 
-/// Chooses among the CPUs that can be reached, lowest first.
-struct Chooser<'a> {
-    selection: &'a Selection,
-    /// CPUs chosen so far, the BSP among them.
-    running: u32,
-}
-
-impl Chooser<'_> {
-    fn choose(&mut self, cpu: CpuIndex) -> Role {
-        let Selection {
-            max_cpus,
-            cpus,
-            possible,
-        } = self.selection;
-        if cpus.as_ref().is_some_and(|cpus| !cpus.contains(cpu)) {
-            return Role::Skipped(Skip::NotNamed);
-        }
-        if max_cpus.is_some_and(|most| self.running >= most.get()) {
-            return Role::Skipped(Skip::MaxCpus);
-        }
-        if possible.is_some_and(|most| self.running >= most.get()) {
-            return Role::Skipped(Skip::NoSlot);
-        }
-        self.running += 1;
-        Role::Ap
-    }
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use core::num::NonZeroU32;
-
     use alloc::{string::ToString, vec};
 
     use proptest::prelude::*;
@@ -290,6 +320,15 @@ mod tests {
         online_capable: false,
     };
 
+    /// Two threads a core: bit 0 of the id.
+    fn place(id: ApicId) -> Place {
+        Place {
+            package: 0,
+            core: id.0 / 2,
+            thread: id.0 % 2,
+        }
+    }
+
     /// The plan of everybody, by x2APIC.
     fn all(listed: &[Processor], bsp: u32) -> Vec<(Option<u32>, u32, Role)> {
         selected(listed, bsp, &Selection::default())
@@ -300,7 +339,7 @@ mod tests {
         bsp: u32,
         selection: &Selection,
     ) -> Vec<(Option<u32>, u32, Role)> {
-        plan(listed, ApicId(bsp), true, selection)
+        plan(listed, ApicId(bsp), true, place, selection)
             .unwrap()
             .iter()
             .map(|p| (p.cpu.map(|cpu| cpu.0), p.apic_id.0, p.role))
@@ -315,6 +354,7 @@ mod tests {
             Role::Skipped(Skip::MaxCpus) => 'm',
             Role::Skipped(Skip::NotNamed) => 'n',
             Role::Skipped(Skip::NoSlot) => 's',
+            Role::Skipped(Skip::SmtOff) => 't',
             other => panic!("{other:?}"),
         };
         selected(&listed, 0, selection)
@@ -372,7 +412,7 @@ mod tests {
         let mut addable = processor(2, false);
         addable.online_capable = true;
         let listed = [processor(1, false), addable];
-        let plan = plan(&listed, ApicId(0), true, &Selection::default()).unwrap();
+        let plan = plan(&listed, ApicId(0), true, place, &Selection::default()).unwrap();
         let reason = |at: usize| plan[at].unwoken_record(Place::default()).reason.unwrap();
         assert!(reason(1).contains("does not say that it can be added"));
         assert!(reason(2).contains("says that it can be added"));
@@ -386,7 +426,7 @@ mod tests {
             processor(255, true),
         ];
         let role = |x2apic, at: usize| {
-            plan(&listed, ApicId(0), x2apic, &Selection::default()).unwrap()[at].role
+            plan(&listed, ApicId(0), x2apic, place, &Selection::default()).unwrap()[at].role
         };
         assert_eq!(role(false, 2), Role::Skipped(Skip::BeyondXapic));
         assert_eq!(role(true, 2), Role::Ap);
@@ -423,6 +463,7 @@ mod tests {
             max_cpus: some(3),
             cpus: Some("2,4-6".parse().unwrap()),
             possible: some(8),
+            ..Selection::default()
         };
         assert_eq!(of_eight(&both), "-n-n-mmn");
         let listed = [processor(300, true), processor(1, true)];
@@ -430,8 +471,105 @@ mod tests {
             max_cpus: some(2),
             ..Selection::default()
         };
-        let plan = plan(&listed, ApicId(0), false, &two).unwrap();
+        let plan = plan(&listed, ApicId(0), false, place, &two).unwrap();
         assert_eq!(plan[2].role, Role::Ap);
+    }
+
+    const SMT_OFF: Selection = Selection {
+        max_cpus: None,
+        cpus: None,
+        possible: None,
+        smt: Smt::Off,
+    };
+
+    #[test]
+    fn without_smt_one_thread_of_each_core_runs_and_its_siblings_keep_number_and_slot() {
+        assert_eq!(of_eight(&SMT_OFF), "-t-t-t-t");
+        let listed: Vec<_> = (0..4).map(|id| processor(id, true)).collect();
+        let plan = plan(&listed, ApicId(0), true, place, &SMT_OFF).unwrap();
+        let slots: Vec<_> = plan.iter().map(|it| (it.cpu, it.has_slot())).collect();
+        let numbered = |cpu| Some(CpuIndex(cpu));
+        let expected = [
+            (numbered(0), false),
+            (numbered(1), true),
+            (numbered(2), true),
+            (numbered(3), true),
+        ];
+        assert_eq!(slots, expected);
+    }
+
+    #[test]
+    fn without_smt_the_siblings_of_a_bsp_that_is_no_first_thread_are_the_ones_left_out() {
+        let listed: Vec<_> = (0..4).map(|id| processor(id, true)).collect();
+        let expected = [
+            (Some(0), 1, Role::Bsp),
+            (Some(1), 0, Role::Skipped(Skip::SmtOff)),
+            (Some(2), 2, Role::Ap),
+            (Some(3), 3, Role::Skipped(Skip::SmtOff)),
+        ];
+        assert_eq!(selected(&listed, 1, &SMT_OFF), expected);
+    }
+
+    #[test]
+    fn without_smt_a_core_runs_the_first_thread_that_is_enabled_and_named() {
+        let listed = [0, 2, 3, 5, 6, 7].map(|id| processor(id, id != 2));
+        let roles = |selection: &Selection| {
+            let plan = selected(&listed, 0, selection).into_iter();
+            plan.map(|(_, id, role)| (id, role)).collect::<Vec<_>>()
+        };
+        let off = Role::Skipped(Skip::SmtOff);
+        let expected = [
+            (0, Role::Bsp),
+            (3, Role::Ap),
+            (5, Role::Ap),
+            (6, Role::Ap),
+            (7, off),
+            (2, DISABLED),
+        ];
+        assert_eq!(roles(&SMT_OFF), expected);
+        let named = Selection {
+            cpus: Some("1,4".parse().unwrap()),
+            ..SMT_OFF
+        };
+        let not_named = Role::Skipped(Skip::NotNamed);
+        let expected = [
+            (0, Role::Bsp),
+            (3, Role::Ap),
+            (5, not_named),
+            (6, not_named),
+            (7, Role::Ap),
+            (2, DISABLED),
+        ];
+        assert_eq!(roles(&named), expected);
+    }
+
+    #[test]
+    fn bounds_are_used_up_by_primaries_first_and_then_by_siblings() {
+        let bounded = |max_cpus, possible| Selection {
+            max_cpus: some(max_cpus),
+            possible: some(possible),
+            ..SMT_OFF
+        };
+        assert_eq!(of_eight(&bounded(3, 0)), "-m-m-mmm");
+        assert_eq!(of_eight(&bounded(4, 0)), "-m-m-m-m");
+        assert_eq!(of_eight(&bounded(6, 0)), "-t-t-m-m");
+        assert_eq!(of_eight(&bounded(0, 5)), "-t-s-s-s");
+        assert_eq!(of_eight(&bounded(6, 5)), "-t-s-s-s");
+    }
+
+    #[test]
+    fn where_all_are_first_threads_nobody_is_a_sibling() {
+        let listed: Vec<_> = (0..4).map(|id| processor(id, true)).collect();
+        for place in [
+            |_| Place::default(),
+            |id: ApicId| Place {
+                package: id.0,
+                ..Place::default()
+            },
+        ] {
+            let plan = plan(&listed, ApicId(0), true, place, &SMT_OFF).unwrap();
+            assert!(plan[1..].iter().all(|planned| planned.role == Role::Ap));
+        }
     }
 
     #[test]
@@ -460,7 +598,7 @@ mod tests {
         assert_eq!(numbers(4), two);
         two[4].0 = Some(4);
         assert_eq!(numbers(400), two);
-        let plan = plan(&listed, ApicId(0), true, &possible(3)).unwrap();
+        let plan = plan(&listed, ApicId(0), true, place, &possible(3)).unwrap();
         let slots: Vec<_> = plan.iter().map(Planned::has_slot).collect();
         assert_eq!(slots, [false, true, true, false, false]);
     }
@@ -472,12 +610,19 @@ mod tests {
             possible: some(3),
             ..Selection::default()
         };
-        let mut plan = plan(&listed, ApicId(0), true, &possible).unwrap();
+        let mut plan = plan(&listed, ApicId(0), true, place, &possible).unwrap();
         plan.iter_mut().for_each(Planned::has_no_memory);
         assert!(!plan.iter().any(Planned::has_slot));
         assert_eq!(plan[0].role, Role::Bsp);
         assert_eq!(plan[1].role, Role::Skipped(Skip::NoMemory));
         assert_eq!((plan[2].cpu, plan[2].role), (None, DISABLED));
+        let mut sibling = Planned {
+            cpu: Some(CpuIndex(1)),
+            apic_id: ApicId(1),
+            role: Role::Skipped(Skip::SmtOff),
+        };
+        sibling.has_no_memory();
+        assert_eq!(sibling.role, Role::Skipped(Skip::NoMemory));
     }
 
     #[test]
@@ -488,7 +633,7 @@ mod tests {
                 cpus: Some(list.parse().unwrap()),
                 ..Selection::default()
             };
-            plan(&listed, ApicId(0), true, &selection).map_err(|error| error.to_string())
+            plan(&listed, ApicId(0), true, place, &selection).map_err(|error| error.to_string())
         };
         assert!(named("0-1").is_ok());
         assert_eq!(
@@ -529,9 +674,11 @@ mod tests {
             x2apic: bool,
             max_cpus in 0u32..20,
             possible in 0u32..80,
+            is_smt_off: bool,
         ) {
-            let selection = Selection { max_cpus: some(max_cpus), cpus: None, possible: some(possible) };
-            let plan = plan(&listed, ApicId(bsp), x2apic, &selection).unwrap();
+            let smt = if is_smt_off { Smt::Off } else { Smt::On };
+            let selection = Selection { max_cpus: some(max_cpus), cpus: None, possible: some(possible), smt };
+            let plan = plan(&listed, ApicId(bsp), x2apic, place, &selection).unwrap();
             let numbers = plan.iter().filter_map(|planned| planned.cpu);
             prop_assert!(numbers.eq((0..plan.len() as u32).map(CpuIndex).take(
                 plan.iter().filter(|planned| planned.cpu.is_some()).count()
@@ -541,6 +688,11 @@ mod tests {
             prop_assert!(possible == 0 || running <= possible);
             let slots = plan.iter().filter(|planned| planned.has_slot()).count() as u32;
             prop_assert!(possible == 0 || slots < possible);
+            let running = plan.iter().filter(|planned| matches!(planned.role, Role::Bsp | Role::Ap));
+            let mut cores: Vec<_> = running.map(|planned| place(planned.apic_id).core).collect();
+            cores.sort_unstable();
+            let is_twice = cores.chunk_by(PartialEq::eq).any(|threads| threads.len() > 1);
+            prop_assert!(!(is_smt_off && is_twice));
             let is_within_reach = |planned: &Planned| x2apic || planned.apic_id <= XAPIC_LIMIT;
             prop_assert!(plan.iter().filter(|planned| planned.has_slot()).all(is_within_reach));
             let mut ids: Vec<_> = plan.iter().map(|planned| planned.apic_id).collect();

@@ -1,5 +1,5 @@
-//! Which of the CPUs that the firmware lists a person wants: how many, which ones, and room for
-//! how many.
+//! Which of the CPUs that the firmware lists a person wants: how many, which ones, how many threads
+//! of a core, and room for how many.
 
 use alloc::{string::String, vec::Vec};
 use core::{fmt, num::NonZeroU32, ops::RangeInclusive, str::FromStr};
@@ -16,6 +16,18 @@ pub struct Selection {
     /// Slots for so many CPUs, the BSP among them, and no more. Beyond the CPUs that are enabled,
     /// the listed ones that are not get a slot each: they may be added later.
     pub possible: Option<NonZeroU32>,
+    /// How many threads of a core run.
+    pub smt: Smt,
+}
+
+/// Whether simultaneous multithreading is used: how many threads of a core run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Smt {
+    /// All of them.
+    #[default]
+    On,
+    /// One: the BSP where it is one of them, else the first.
+    Off,
 }
 
 /// A set of CPU numbers, written `1-3,5`.

@@ -94,6 +94,7 @@ impl Cpus {
         let aps: Arc<[Ap]> = with_slots
             .filter_map(|planned| {
                 let place = topology.place(planned.apic_id);
+                // For the bring-up, a sibling that smt=off leaves out is not there.
                 let ap = match planned.role {
                     Role::Ap => Ap::new,
                     _ => Ap::not_present,

@@ -2,7 +2,7 @@
 //!
 //! The bytes are the table. Fields of it that the walk has no use for choose what the plan is made
 //! for: the checksum the BSP, listed or not, and the APIC mode; the upper three bytes of the OEM's
-//! revision, which in real tables are 0, who is selected.
+//! revision, and of the creator's the uppermost, which in real tables are 0, who is selected.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use reveille_smp::{
     cpu::{ApicId, CpuIndex, Place},
     madt::{Madt, Processor},
     plan::{NoSuchCpus, Planned, Role, Skip, plan},
-    selection::Selection,
+    selection::{Selection, Smt},
 };
 
 /// Bytes before the first entry: the header (36), the APIC's address and the flags (ACPI 6.5,
@@ -21,9 +21,11 @@ use reveille_smp::{
 const FIXED: usize = 44;
 /// The shortest entry that stands for a CPU: type 0.
 const SHORTEST_CPU: usize = 8;
-/// Fields of the header: the checksum, and the OEM's revision without its lowest byte.
+/// Fields of the header: the checksum, the OEM's revision without its lowest byte, and of the
+/// creator's the highest.
 const CHECKSUM: usize = 9;
 const REVISION: std::ops::Range<usize> = 25..28;
+const CREATOR_REVISION: usize = 35;
 /// The greatest id that an APIC in xAPIC mode can address.
 const XAPIC_LIMIT: ApicId = ApicId(254);
 /// How many places a table is cut at.
@@ -44,8 +46,11 @@ pub fn check(bytes: &[u8]) -> bool {
     check_walk(bytes, &madt);
     check_cuts(bytes, &madt);
     let (bsp, x2apic) = choose_bsp(bytes[CHECKSUM], &madt.processors);
-    let selection = choose(bytes[REVISION].try_into().expect("three bytes"));
-    match plan(&madt.processors, bsp, x2apic, &selection) {
+    let selection = choose(
+        bytes[REVISION].try_into().expect("three bytes"),
+        bytes[CREATOR_REVISION],
+    );
+    match plan(&madt.processors, bsp, x2apic, place, &selection) {
         Ok(plan) => {
             check_plan(&madt.processors, bsp, x2apic, &plan);
             check_selection(&selection, &plan);
@@ -69,7 +74,7 @@ fn choose_bsp(by: u8, listed: &[Processor]) -> (ApicId, bool) {
 }
 
 /// Whom a person wants; zeros ask for everybody.
-fn choose([max_cpus, cpus, possible]: [u8; 3]) -> Selection {
+fn choose([max_cpus, cpus, possible]: [u8; 3], smt: u8) -> Selection {
     // Up to three numbers and a range of them.
     let (first, count) = (cpus >> 4, cpus & 0xf);
     let list = format!("{first},{}-{}", first + 2, first + 2 + count);
@@ -77,6 +82,16 @@ fn choose([max_cpus, cpus, possible]: [u8; 3]) -> Selection {
         max_cpus: NonZeroU32::new(max_cpus.into()),
         cpus: (cpus != 0).then(|| list.parse().expect("it is a list")),
         possible: NonZeroU32::new(possible.into()),
+        smt: if smt == 0 { Smt::On } else { Smt::Off },
+    }
+}
+
+/// Four cores a package, two threads a core.
+fn place(id: ApicId) -> Place {
+    Place {
+        package: id.0 >> 3,
+        core: id.0 >> 1 & 0b11,
+        thread: id.0 & 1,
     }
 }
 
@@ -137,6 +152,7 @@ fn check_plan(listed: &[Processor], bsp: ApicId, x2apic: bool, plan: &[Planned])
             Role::Skipped(skip) => {
                 assert!(enabled == Some(&true) && planned.cpu.is_some());
                 assert_eq!(skip == Skip::BeyondXapic, !reachable);
+                assert_eq!(planned.has_slot(), skip == Skip::SmtOff);
             }
             Role::Disabled { .. } => {
                 assert_eq!(enabled, Some(&false));
@@ -154,14 +170,23 @@ fn check_selection(selection: &Selection, plan: &[Planned]) {
         max_cpus,
         cpus,
         possible,
+        smt,
     } = selection;
-    let running = plan
-        .iter()
-        .filter(|it| matches!(it.role, Role::Bsp | Role::Ap));
-    let running = running.count() as u32;
-    let is_full = |most: &Option<NonZeroU32>| most.is_some_and(|most| running == most.get());
+    let runs = |it: &&Planned| matches!(it.role, Role::Bsp | Role::Ap);
+    let waits = |it: &&Planned| it.role == Role::Skipped(Skip::SmtOff);
+    // Those that run, and those that would if `smt` were on.
+    let chosen = plan.iter().filter(|it| runs(it) || waits(it)).count() as u32;
+    let is_full = |most: &Option<NonZeroU32>| most.is_some_and(|most| chosen == most.get());
     for most in [max_cpus, possible].into_iter().flatten() {
-        assert!(running <= most.get());
+        assert!(chosen <= most.get());
+    }
+    let core = |planned: &Planned| {
+        let Place { package, core, .. } = place(planned.apic_id);
+        (package, core)
+    };
+    let mut cores = BTreeSet::new();
+    for planned in plan.iter().filter(runs) {
+        assert!(cores.insert(core(planned)) || *smt == Smt::On);
     }
     for planned in plan {
         let is_named = |cpu| cpus.as_ref().is_none_or(|cpus| cpus.contains(cpu));
@@ -170,6 +195,9 @@ fn check_selection(selection: &Selection, plan: &[Planned]) {
             Role::Bsp => {}
             Role::Ap => assert!(named),
             Role::Skipped(Skip::NotNamed) => assert!(!named),
+            Role::Skipped(Skip::SmtOff) => {
+                assert!(named && *smt == Smt::Off && cores.contains(&core(planned)));
+            }
             Role::Skipped(Skip::MaxCpus) => assert!(is_full(max_cpus)),
             Role::Skipped(Skip::NoSlot) => assert!(is_full(possible)),
             Role::Skipped(skip) => assert_eq!(skip, Skip::BeyondXapic),

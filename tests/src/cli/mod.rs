@@ -118,6 +118,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "slots for so many CPUs, CPU 0 included; disabled ones get what is left",
     ),
     (
+        "smt",
+        "threads of a core that are woken: on for all of them, off for one",
+    ),
+    (
         "require",
         "CPUs that must run for success: all, a number with CPU 0, or any",
     ),

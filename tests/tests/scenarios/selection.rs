@@ -1,11 +1,14 @@
 //! Who is woken, who has a slot, and how many are enough, as the kernel's command line says.
 
-use reveille_smp::outcome::Outcome as CpuOutcome;
+use reveille_smp::{outcome::Outcome as CpuOutcome, strategy::Strategy};
 use reveille_tests::{
     guest::Ended,
     madt::Madt,
     outcome::Outcome,
-    qemu::machine::{Accel, Machine},
+    qemu::{
+        machine::{Accel, Machine},
+        smp::Smp,
+    },
 };
 
 use crate::{
@@ -25,8 +28,13 @@ fn numbers(ended: &Ended, outcome: CpuOutcome) -> Vec<u32> {
 }
 
 /// Boots six CPUs with these keys, of which these come online; the others have this line.
-fn selects(keys: &str, online: &[u32], skipped: &[u32], line: &str) {
-    let ended = boot(&machine().append(keys));
+fn selects(keys: &str, online: &[u32], skipped: &[u32], line: &str) -> Ended {
+    selects_on(machine(), keys, online, skipped, line)
+}
+
+/// The same on another machine.
+fn selects_on(machine: Machine, keys: &str, online: &[u32], skipped: &[u32], line: &str) -> Ended {
+    let ended = boot(&machine.append(keys));
     assert_eq!(ended.outcome, Outcome::Ok, "{keys}");
     assert_eq!(numbers(&ended, CpuOutcome::Online), online, "{keys}");
     assert_eq!(numbers(&ended, CpuOutcome::Skipped), skipped, "{keys}");
@@ -34,6 +42,7 @@ fn selects(keys: &str, online: &[u32], skipped: &[u32], line: &str) {
     assert!(lines.any(|told| told == line), "{keys}: no line `{line}`");
     let bringup = ended.records.bringup().expect("round 0");
     assert_eq!(bringup.aps as usize, online.len(), "{keys}");
+    ended
 }
 
 fn failure(machine: &Machine) -> String {
@@ -102,6 +111,86 @@ fn possible_beyond_the_enabled_cpus_gives_disabled_ones_a_number_and_wakes_nobod
     }
 }
 
+/// Two packages of two cores of two threads each. The threads of a core are neighbours.
+fn with_threads() -> Machine {
+    let smp: Smp = "8,sockets=2,cores=2,threads=2"
+        .parse()
+        .expect("a good value");
+    Machine::new(smp).accel(Accel::Icount)
+}
+
+const SIBLINGS: &str =
+    "CPUs 1,3,5,7 (APIC 1,3,5,7): skipped; smt=off, and another thread of its core runs";
+
+#[test]
+fn smt_off_leaves_out_the_second_thread_of_each_core_whatever_the_strategy() {
+    for strategy in Strategy::ALL {
+        let keys = format!("smt=off bringup={strategy}");
+        let ended = selects_on(with_threads(), &keys, &[2, 4, 6], &[1, 3, 5, 7], SIBLINGS);
+        assert_eq!(last_line(&ended), "reveille: ok", "{strategy}");
+        let cpus = ended.records.cpus().expect("all records are whole");
+        let siblings = cpus.iter().filter(|cpu| cpu.thread == Some(1));
+        for cpu in siblings {
+            assert_eq!(
+                (cpu.outcome, cpu.sipis),
+                (CpuOutcome::Skipped, 0),
+                "{cpu:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn smt_off_changes_nothing_where_every_core_has_one_thread() {
+    let ended = boot(&machine().append("smt=off"));
+    assert_eq!(ended.outcome, Outcome::Ok);
+    assert_eq!(numbers(&ended, CpuOutcome::Online), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn smt_off_is_measured_with_those_that_run() {
+    let keys = "smt=off bench=1";
+    let ended = selects_on(with_threads(), keys, &[2, 4, 6], &[1, 3, 5, 7], SIBLINGS);
+    assert!(ended.console.contains("1 round: "), "no comparison");
+}
+
+#[test]
+fn what_smt_off_leaves_out_is_neither_required_nor_counted() {
+    for (require, verdict) in [
+        ("all", Outcome::Ok),
+        ("4", Outcome::Ok),
+        (
+            "5",
+            Outcome::Failed("4 CPUs run of the 5 that are required; require=5".to_owned()),
+        ),
+    ] {
+        let keys = format!("smt=off require={require}");
+        assert_eq!(
+            boot(&with_threads().append(&keys)).outcome,
+            verdict,
+            "{keys}"
+        );
+    }
+}
+
+#[test]
+fn the_maximum_goes_to_first_threads_before_siblings() {
+    let line = "CPUs 3,5,7 (APIC 3,5,7): skipped; maxcpus= allows no more CPUs";
+    let keys = "smt=off maxcpus=5";
+    let ended = selects_on(with_threads(), keys, &[2, 4, 6], &[1, 3, 5, 7], line);
+    let line = "CPU 1 (APIC 1): skipped; smt=off, and another thread of its core runs";
+    assert!(ended.console.lines().any(|told| told == line));
+}
+
+#[test]
+fn a_second_thread_whose_first_is_not_named_runs_without_smt_too() {
+    let line = "CPU 5 (APIC 5): skipped; smt=off, and another thread of its core runs";
+    let keys = "smt=off cpus=3-5";
+    let ended = selects_on(with_threads(), keys, &[3, 4], &[1, 2, 5, 6, 7], line);
+    let line = "CPUs 1-2,6-7 (APIC 1-2,6-7): skipped; cpus= does not name it";
+    assert!(ended.console.lines().any(|told| told == line));
+}
+
 #[test]
 fn require_decides_whether_those_that_run_are_enough() {
     // Six CPUs run, and a seventh is listed and does not exist.
@@ -143,7 +232,13 @@ fn more_than_there_are_can_be_required_and_is_not_met() {
 
 #[test]
 fn a_selection_that_means_nothing_is_refused() {
-    for word in ["maxcpus=0", "cpus=3-1", "possible=0", "require=most"] {
+    for word in [
+        "maxcpus=0",
+        "cpus=3-1",
+        "possible=0",
+        "smt=0",
+        "require=most",
+    ] {
         let reason = failure(&machine().append(word));
         assert!(
             reason.contains(&format!("`{word}` has a value")),
