@@ -25,6 +25,7 @@ pub mod faults;
 pub mod hooks;
 pub mod interrupts;
 pub mod memory;
+pub mod most_attempts;
 pub mod panic;
 pub mod percpu;
 pub mod platform;

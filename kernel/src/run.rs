@@ -6,7 +6,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{convert::Infallible, error::Error, future::pending, num::NonZero};
+use core::{convert::Infallible, error::Error, future::pending};
 
 use reveille_executor::{Counters, Executor, Instant, Spawner, Timer};
 use reveille_smp::{
@@ -34,6 +34,7 @@ use crate::{
     faults, hooks,
     interrupts::apic_errors::apic_errors,
     memory::{self, image, paging::MapError, physical::BootMapping},
+    most_attempts,
     percpu::StackBounds,
     platform::CpuPlatform,
     println, report,
@@ -117,6 +118,8 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         &options.selection,
     )?;
     let cpus = Cpus::prepare(plan, &options.faults, bsp, apic, clock, timer)?;
+    let most_attempts =
+        most_attempts::check(options.attempts, cpus.heap_to_spare(), cpus.plan.len())?;
     let platform: &'static CpuPlatform =
         Box::leak(Box::new(CpuPlatform::new(apic.id(), clock, apic, timer)?));
     let counters: &'static Counters = Box::leak(Box::new(Counters::new()));
@@ -125,6 +128,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     interrupts::enable();
     let run = Run {
         options,
+        most_attempts,
         cpu_list,
         calibration,
         cpus,
@@ -176,6 +180,7 @@ fn map_page(physical: u64) -> Result<usize, MapError> {
 /// The run once the machine is taken over.
 struct Run {
     options: Options,
+    most_attempts: u32,
     cpu_list: CpuList,
     calibration: Calibration,
     cpus: Cpus,
@@ -208,7 +213,7 @@ impl Run {
             timing: self.timing(),
             order: self.options.order,
         };
-        let most = self.options.attempts.map_or(1, NonZero::get);
+        let most = self.most_attempts;
         let attempts = attempts::bring_up(&bench, self.options.bringup, most).await;
         let missing = attempts.last().record.failed;
         let called = roll_call(

@@ -182,6 +182,14 @@ impl Cpus {
         }
     }
 
+    /// Bytes of heap beyond what one bring-up of all APs, and the records of it, take at the most.
+    pub fn heap_to_spare(&self) -> usize {
+        let aps = self.aps.len() * HEAP_AN_AP;
+        let records = self.plan.len() * HEAP_A_RECORD;
+        HEAP.bytes_free()
+            .saturating_sub(HEAP_RESERVE + aps + records)
+    }
+
     /// Directs started APs to their own landings. To be called while all of them are down.
     pub fn open_landings(&self) {
         // SAFETY: no AP is on its way while all are down; `enter` takes contexts; the stacks are

@@ -11,6 +11,7 @@ use reveille_smp::{
 };
 use reveille_tests::{
     guest::{Ended, Guest},
+    madt::Madt,
     outcome::Outcome,
     qemu::{
         machine::{Accel, Machine},
@@ -18,7 +19,10 @@ use reveille_tests::{
     },
 };
 
-use crate::boot::{LIMIT, boot, kernel, slot};
+use crate::{
+    boot::{LIMIT, boot, kernel, slot},
+    hostile_madt::boot_with,
+};
 
 /// From the first SIPI until an AP is given up.
 const DEADLINE: Duration = Duration::from_millis(100);
@@ -196,6 +200,27 @@ fn there_is_no_further_attempt_when_all_are_online_or_none_can_be_helped() {
         assert!(ended.records.bringup().is_ok(), "{append}");
         assert!(ended.records.bringup_of_attempt(1).is_err(), "{append}");
     }
+}
+
+#[test]
+fn as_many_attempts_as_memory_holds_the_reports_of_are_made_and_more_are_refused() {
+    // The fifth CPU that is listed does not exist, so that no attempt is the last by itself.
+    let madt = Madt::of(0..5);
+    let boot = |attempts: u32| {
+        let keys = format!("require=any attempts={attempts}");
+        let mut machine = machine(4, &keys);
+        machine.memory = Some("16M".to_owned());
+        boot_with(&madt, machine)
+    };
+    let refused = boot(u32::MAX);
+    let start = "attempts=4294967295: memory holds the reports of ";
+    let rest = reason(&refused).strip_prefix(start);
+    let number = rest.and_then(|rest| rest.split(' ').next());
+    let most: u32 = number.expect("it says how many").parse().expect("a number");
+    assert!(refused.records.bringup().is_err(), "no CPU is woken");
+    let whole = boot(most);
+    assert_eq!(whole.outcome, Outcome::Ok);
+    assert!(whole.records.bringup_of_attempt(most - 1).is_ok());
 }
 
 #[test]
