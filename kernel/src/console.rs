@@ -8,12 +8,13 @@
 //! why the kernel drives the UART itself; the `uart_16550` crate waits for as long as it takes.
 
 use core::fmt::{self, Write};
-use core::hint;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use spin::Mutex;
 use x86_64::instructions::interrupts::without_interrupts;
 use x86_64::instructions::port::Port;
+
+use crate::patience::Patience;
 
 /// Prints to the console.
 #[macro_export]
@@ -83,10 +84,6 @@ impl Uart {
     const TRANSMIT_EMPTY: u8 = 1 << 5;
     /// Line status: the transmit FIFO is empty, and so is the shift register behind it.
     const TRANSMITTER_IDLE: u8 = 1 << 6;
-    /// How often the line status is read before the UART counts as stuck. A full FIFO drains in
-    /// 1.4 ms at 115200 baud; a host that is slow to read a virtual one takes a hundred times that.
-    /// One read takes 0.1 µs and more, so this is 0.1 s at the least.
-    const MOST_STATUS_READS: u32 = 1_000_000;
 
     const fn new() -> Self {
         Self { room: 0 }
@@ -122,22 +119,21 @@ impl Uart {
         self.write(0, byte);
     }
 
-    /// Waits until the line status has the bit `empty`; `false` if that takes too long.
+    /// Waits until the line status has the bit `empty`; `false` if that takes too long. A full FIFO
+    /// drains in 1.4 ms at 115200 baud; a host that is slow to read a virtual one takes a hundred
+    /// times that.
     ///
     /// The bound is waited out once: while the UART stays stuck, the text that follows is lost at
     /// once. An absent UART reads as all ones, which says empty.
     fn is_drained_in_time(&self, empty: u8) -> bool {
         // Relaxed: the flag guards nothing; a CPU that sees it late waits once more.
         static IS_STUCK: AtomicBool = AtomicBool::new(false);
-        let reads = if IS_STUCK.load(Ordering::Relaxed) {
-            1
+        let patience = if IS_STUCK.load(Ordering::Relaxed) {
+            Patience::none()
         } else {
-            Self::MOST_STATUS_READS
+            Patience::begin()
         };
-        let is_drained = (0..reads).any(|_| {
-            hint::spin_loop();
-            self.line_status() & empty != 0
-        });
+        let is_drained = patience.until(|| self.line_status() & empty != 0);
         IS_STUCK.store(!is_drained, Ordering::Relaxed);
         is_drained
     }

@@ -27,6 +27,7 @@ pub mod interrupts;
 pub mod memory;
 pub mod most_attempts;
 pub mod panic;
+mod patience;
 pub mod percpu;
 pub mod platform;
 pub mod records;

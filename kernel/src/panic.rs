@@ -11,7 +11,6 @@
 
 use core::{
     fmt::{self, Write},
-    hint,
     panic::PanicInfo,
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
@@ -28,21 +27,16 @@ use crate::{
     console,
     cpuid::{Cpuid, ThisCpu},
     exit::exit,
+    patience::Patience,
     percpu::{self, PerCpu},
     records::RecordChannel,
     stop::{Claim, Ending},
-    time::read_tsc,
 };
 
 static ENDING: Ending = Ending::in_word(AtomicU64::new(0));
 
 /// How often the CPU that ends the run has failed on its way.
 static FAILED_AGAIN: AtomicU32 = AtomicU32::new(0);
-
-/// How long the others are waited for, in counts of the TSC, whose frequency may not be known yet:
-/// about a second. A CPU takes an NMI within microseconds, but a hypervisor may have to find time
-/// for each of hundreds.
-const PATIENCE_COUNTS: u64 = 1 << 31;
 
 /// What the panic handler calls.
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
@@ -108,10 +102,9 @@ fn stop_others() {
         // One that cannot be reached goes on, and ends with the machine.
         let _ = apic.send_nmi(cpu.apic_id());
     }
-    let start = read_tsc();
-    while others().next().is_some() && read_tsc().wrapping_sub(start) < PATIENCE_COUNTS {
-        hint::spin_loop();
-    }
+    // A CPU takes an NMI within microseconds, but a hypervisor may have to find time for each of
+    // hundreds. Whoever does not stop goes on, and ends with the machine.
+    let _ = Patience::begin().until(|| others().next().is_none());
 }
 
 fn halt_for_good() -> ! {
