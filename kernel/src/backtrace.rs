@@ -1,19 +1,21 @@
 //! Back traces by frame pointers, for when something has gone wrong already.
 //!
-//! The walk reads only what lies on a known stack of this CPU, only upwards, and only so many
-//! frames: whatever the frame pointers have been overwritten with, it ends and never faults.
+//! The walk reads only what lies on a known stack of this CPU, and only upwards: whatever the frame
+//! pointers have been overwritten with, it ends and never faults. Frames with one return address
+//! behind each other are one line, so that a recursion that filled the stack does not hide who
+//! began it.
 
-use core::{arch::asm, fmt, ptr};
+use core::{arch::asm, fmt, iter, ptr};
 
 use crate::percpu::{PerCpu, StackBounds};
 
-/// No call of this kernel is that deep.
-const MOST_FRAMES: usize = 32;
+/// No chain of calls in this kernel has that many different links.
+const MOST_LINES: usize = 32;
 
 /// A frame: the caller's frame pointer, and the address that it goes on at.
 const FRAME_BYTES: u64 = 16;
 
-/// The return addresses up from a frame, printed one a line.
+/// The return addresses up from a frame, printed one a line, equal ones together.
 #[derive(Clone, Copy, Debug)]
 pub struct Backtrace {
     frame_pointer: u64,
@@ -41,11 +43,43 @@ impl fmt::Display for Backtrace {
         let stacks = PerCpu::try_current().map_or([None; 4], |cpu| {
             cpu.stacks().all().map(|(_, stack)| Some(stack))
         });
-        for address in walk(self.frame_pointer, &stacks).take(MOST_FRAMES) {
-            writeln!(f, "  called from {address:#018x}")?;
-        }
-        Ok(())
+        let lines = folded(walk(self.frame_pointer, &stacks));
+        lines
+            .take(MOST_LINES)
+            .try_for_each(|line| writeln!(f, "  {line}"))
     }
+}
+
+/// Frames behind each other that return to the same address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Line {
+    return_address: u64,
+    times: usize,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "called from {:#018x}", self.return_address)?;
+        match self.times {
+            1 => Ok(()),
+            times => write!(f, " ({times} times)"),
+        }
+    }
+}
+
+fn folded(return_addresses: impl Iterator<Item = u64>) -> impl Iterator<Item = Line> {
+    let mut return_addresses = return_addresses.peekable();
+    iter::from_fn(move || {
+        let return_address = return_addresses.next()?;
+        let mut times = 1;
+        while return_addresses.next_if_eq(&return_address).is_some() {
+            times += 1;
+        }
+        Some(Line {
+            return_address,
+            times,
+        })
+    })
 }
 
 fn walk(frame_pointer: u64, stacks: &[Option<StackBounds>]) -> impl Iterator<Item = u64> {
@@ -55,7 +89,7 @@ fn walk(frame_pointer: u64, stacks: &[Option<StackBounds>]) -> impl Iterator<Ite
         .copied()
         .find(|stack| stack.contains(frame_pointer, FRAME_BYTES));
     let mut frame_pointer = frame_pointer;
-    core::iter::from_fn(move || {
+    iter::from_fn(move || {
         let stack = stack?;
         if !frame_pointer.is_multiple_of(8) || !stack.contains(frame_pointer, FRAME_BYTES) {
             return None;
@@ -77,7 +111,7 @@ fn walk(frame_pointer: u64, stacks: &[Option<StackBounds>]) -> impl Iterator<Ite
 
 #[cfg(test)]
 mod tests {
-    use std::{vec, vec::Vec};
+    use std::{string::ToString, vec, vec::Vec};
 
     use super::*;
 
@@ -91,9 +125,7 @@ mod tests {
             bottom,
             top: bottom + words.len() as u64 * 8,
         };
-        walk(bottom + start as u64 * 8, &[None, Some(stack)])
-            .take(MOST_FRAMES)
-            .collect()
+        walk(bottom + start as u64 * 8, &[None, Some(stack)]).collect()
     }
 
     #[test]
@@ -123,6 +155,38 @@ mod tests {
         // Two frames that call each other.
         let mut words = vec![0xaaa; 16];
         assert_eq!(walk_over(&mut words, &[(2, 6), (6, 2)], 2).len(), 2);
+    }
+
+    #[test]
+    fn equal_return_addresses_behind_each_other_are_one_line_with_their_number() {
+        let lines = |addresses: &[u64]| -> Vec<_> {
+            let lines = folded(addresses.iter().copied());
+            lines
+                .map(|line| (line.return_address, line.times))
+                .collect()
+        };
+        assert_eq!(lines(&[]), []);
+        assert_eq!(
+            lines(&[0xa, 0xa, 0xa, 0xb, 0xa]),
+            [(0xa, 3), (0xb, 1), (0xa, 1)]
+        );
+        let mut deep = vec![0xa; 100_000];
+        deep.push(0xb);
+        assert_eq!(lines(&deep), [(0xa, 100_000), (0xb, 1)]);
+    }
+
+    #[test]
+    fn a_line_says_how_often_where_that_is_more_than_once() {
+        let line = |times| {
+            let return_address = 0x21_f5b1;
+            Line {
+                return_address,
+                times,
+            }
+            .to_string()
+        };
+        assert_eq!(line(1), "called from 0x000000000021f5b1");
+        assert_eq!(line(117), "called from 0x000000000021f5b1 (117 times)");
     }
 
     #[test]

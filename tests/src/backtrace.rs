@@ -1,7 +1,8 @@
 //! The kernel's last words about a crash, with the names of the code that its addresses are in.
 //!
 //! The kernel prints numbers, as it has no names: the RIP of an exception, and the return
-//! addresses up its stack, one a line. The names are in its image, and so on this side.
+//! addresses up its stack, one a line, with a count where there are several equal ones. The names
+//! are in its image, and so on this side.
 
 use crate::kernel::Kernel;
 
@@ -15,52 +16,47 @@ const CALLED_FROM: &str = "called from ";
 /// trampoline's.
 const LOW_MEMORY_END: u64 = 1 << 20;
 
-/// The frames that `console` shows, innermost first, named and with equal ones together.
+/// The frames that `console` shows, innermost first, named.
 pub fn named(console: &str, kernel: &Kernel) -> Vec<String> {
     let frames = console.lines().filter_map(|line| Frame::read(line.trim()));
-    let frames: Vec<Frame> = frames.collect();
-    frames
-        .chunk_by(PartialEq::eq)
-        .map(|equal| {
-            let text = equal[0].name(kernel);
-            match equal.len() {
-                1 => text,
-                times => format!("{text} ({times} times)"),
-            }
-        })
-        .collect()
+    frames.map(|frame| frame.name(kernel)).collect()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Frame {
     /// The instruction that raised the exception.
     At(u64),
-    /// The instruction after a call.
-    CalledFrom(u64),
+    /// The instruction after a call, in so many frames behind each other.
+    CalledFrom(u64, u32),
 }
 
 impl Frame {
     fn read(line: &str) -> Option<Self> {
-        let number = |text: &str| {
-            let word = text.split_whitespace().next()?;
-            u64::from_str_radix(word.trim_start_matches("0x"), 16).ok()
-        };
+        let address = |word: &str| u64::from_str_radix(word.trim_start_matches("0x"), 16).ok();
         if let Some(rest) = line.strip_prefix(RIP) {
-            Some(Self::At(number(rest)?))
-        } else {
-            Some(Self::CalledFrom(number(line.strip_prefix(CALLED_FROM)?)?))
+            return Some(Self::At(address(rest.split_whitespace().next()?)?));
         }
+        let rest = line.strip_prefix(CALLED_FROM)?;
+        let (word, times) = match rest.split_once(" (") {
+            Some((word, count)) => (word, count.strip_suffix(" times)")?.parse().ok()?),
+            None => (rest, 1),
+        };
+        Some(Self::CalledFrom(address(word)?, times))
     }
 
     fn name(self, kernel: &Kernel) -> String {
-        match self {
-            Self::At(address) => format!("at {}", kernel.place(address)),
-            Self::CalledFrom(address) if address < LOW_MEMORY_END => {
-                format!("{CALLED_FROM}{address:#x} in the trampoline")
-            }
-            Self::CalledFrom(address) => {
-                format!("{CALLED_FROM}{}", kernel.place_of_call(address))
-            }
+        let (address, times) = match self {
+            Self::At(address) => return format!("at {}", kernel.place(address)),
+            Self::CalledFrom(address, times) => (address, times),
+        };
+        let place = if address < LOW_MEMORY_END {
+            format!("{address:#x} in the trampoline")
+        } else {
+            kernel.place_of_call(address)
+        };
+        match times {
+            1 => format!("{CALLED_FROM}{place}"),
+            times => format!("{CALLED_FROM}{place} ({times} times)"),
         }
     }
 }
@@ -74,8 +70,16 @@ mod tests {
         let rip = "RIP 00000000002218d4  RSP ffff80000019fc70";
         assert_eq!(Frame::read(rip), Some(Frame::At(0x2218d4)));
         let call = "called from 0x000000000009d152";
-        assert_eq!(Frame::read(call), Some(Frame::CalledFrom(0x9d152)));
-        assert_eq!(Frame::read("RSI 0000000000000000"), None);
-        assert_eq!(Frame::read("called from nowhere"), None);
+        assert_eq!(Frame::read(call), Some(Frame::CalledFrom(0x9d152, 1)));
+        let calls = "called from 0x000000000021f5b1 (117 times)";
+        assert_eq!(Frame::read(calls), Some(Frame::CalledFrom(0x21f5b1, 117)));
+        for other in [
+            "RSI 0000000000000000",
+            "called from nowhere",
+            "called from 0x000000000021f5b1 (many times)",
+            "called from 0x000000000021f5b1 (117",
+        ] {
+            assert_eq!(Frame::read(other), None, "{other}");
+        }
     }
 }

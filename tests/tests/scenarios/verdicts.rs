@@ -82,10 +82,24 @@ fn the_frames_of_a_crash_have_names() {
     let text = ended.explain();
     assert!(text.contains("\nat 0x"), "no place of the fault in {text}");
     assert!(text.contains(" at kernel/src/hooks.rs:"), "{text}");
+    ends_in_the_trampoline(&ended);
+}
+
+#[test]
+fn a_recursion_is_one_frame_and_hides_nobody_who_led_to_it() {
+    let (_, ended) = crash("stack-overflow-ap");
+    let is_folded = |line: &&str| line.ends_with(" times)");
+    assert_eq!(ended.console.lines().filter(is_folded).count(), 1);
+    let text = ended.explain();
+    assert_eq!(text.lines().filter(is_folded).count(), 1, "{text}");
+    assert!(text.contains("::overflow_stack at "), "{text}");
+    ends_in_the_trampoline(&ended);
+}
+
+/// An AP's outermost frame is that from which it came into Rust.
+fn ends_in_the_trampoline(ended: &Ended) {
     let outermost = ended.whereabouts.last().expect("there are frames");
     assert!(outermost.ends_with(" in the trampoline"), "{outermost}");
-    let (_, ended) = crash("stack-overflow-ap");
-    assert!(ended.explain().contains(" times)"), "{}", ended.explain());
 }
 
 #[test]
