@@ -18,6 +18,7 @@ use reveille_smp::{
     selection::{CpuSet, Selection, Smt},
     strategy::Strategy,
 };
+use strum::{EnumString, VariantNames};
 
 use crate::faults::{self, Fault};
 
@@ -54,7 +55,8 @@ pub struct Options {
 }
 
 /// What follows the report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum After {
     /// End the run.
     #[default]
@@ -64,7 +66,8 @@ pub enum After {
 }
 
 /// Where the list of CPUs comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum MadtSource {
     /// The firmware's ACPI tables.
     #[default]
@@ -74,7 +77,8 @@ pub enum MadtSource {
 }
 
 /// A fault that a test asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum TestHook {
     /// The BSP panics.
     PanicBsp,
@@ -97,28 +101,6 @@ pub enum TestHook {
     /// APs say that they are alive, and wake nobody.
     NoWake,
 }
-
-/// A value that is one of a few words.
-type Words<T> = &'static [(&'static str, T)];
-
-const AFTER: Words<After> = &[("exit", After::Exit), ("halt", After::Halt)];
-const MADT_SOURCES: Words<MadtSource> = &[
-    ("firmware", MadtSource::Firmware),
-    ("module", MadtSource::Module),
-];
-const SMT: Words<Smt> = &[("on", Smt::On), ("off", Smt::Off)];
-const TEST_HOOKS: Words<TestHook> = &[
-    ("panic-bsp", TestHook::PanicBsp),
-    ("panic-ap", TestHook::PanicAp),
-    ("panic-ap-console", TestHook::PanicApConsole),
-    ("exception-bsp", TestHook::ExceptionBsp),
-    ("exception-ap", TestHook::ExceptionAp),
-    ("stack-overflow-bsp", TestHook::StackOverflowBsp),
-    ("stack-overflow-ap", TestHook::StackOverflowAp),
-    ("hang", TestHook::Hang),
-    ("triple-fault", TestHook::TripleFault),
-    ("no-wake", TestHook::NoWake),
-];
 
 /// A key, what it takes, and how it changes the options.
 struct Key {
@@ -244,27 +226,20 @@ impl Takes {
         match self {
             Self::Strategy(set) => set(options, value.parse().ok()?),
             Self::Order(set) => set(options, value.parse().ok()?),
-            Self::After(set) => set(options, one_of(AFTER, value)?),
-            Self::TestHook(set) => set(options, one_of(TEST_HOOKS, value)?),
+            Self::After(set) => set(options, value.parse().ok()?),
+            Self::TestHook(set) => set(options, value.parse().ok()?),
             Self::Fault(set) => set(options, value.parse().ok()?),
             Self::Positive(set) => set(options, NonZero::new(number(value)?)?),
             Self::Count(set) => set(options, number(value)?),
             Self::CpuSet(set) => set(options, value.parse().ok()?),
             Self::Require(set) => set(options, value.parse().ok()?),
-            Self::MadtSource(set) => set(options, one_of(MADT_SOURCES, value)?),
-            Self::Smt(set) => set(options, one_of(SMT, value)?),
+            Self::MadtSource(set) => set(options, value.parse().ok()?),
+            Self::Smt(set) => set(options, value.parse().ok()?),
             Self::Milliseconds(set) => set(options, Duration::from_millis(number(value)?.into())),
             Self::Microseconds(set) => set(options, Duration::from_micros(number(value)?.into())),
         }
         Some(())
     }
-}
-
-fn one_of<T: Copy>(words: Words<T>, value: &str) -> Option<T> {
-    words
-        .iter()
-        .find(|(word, _)| *word == value)
-        .map(|&(_, meaning)| meaning)
 }
 
 /// Digits only: `u32`'s own parser takes a plus sign too.
@@ -331,23 +306,14 @@ impl fmt::Display for Key {
 
 impl fmt::Display for Takes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fn alternatives(
-            f: &mut fmt::Formatter<'_>,
-            words: impl Iterator<Item = &'static str>,
-        ) -> fmt::Result {
-            for (index, word) in words.enumerate() {
-                let separator = if index == 0 { "" } else { "|" };
-                write!(f, "{separator}{word}")?;
-            }
-            Ok(())
-        }
+        let mut words = |words: &[&str]| f.write_str(&words.join("|"));
         match self {
-            Self::Strategy(_) => alternatives(f, Strategy::ALL.into_iter().map(Strategy::name)),
-            Self::Order(_) => alternatives(f, Order::ALL.into_iter().map(Order::name)),
-            Self::After(_) => alternatives(f, AFTER.iter().map(|(word, _)| *word)),
-            Self::TestHook(_) => alternatives(f, TEST_HOOKS.iter().map(|(word, _)| *word)),
-            Self::MadtSource(_) => alternatives(f, MADT_SOURCES.iter().map(|(word, _)| *word)),
-            Self::Smt(_) => alternatives(f, SMT.iter().map(|(word, _)| *word)),
+            Self::Strategy(_) => words(Strategy::VARIANTS),
+            Self::Order(_) => words(Order::VARIANTS),
+            Self::After(_) => words(After::VARIANTS),
+            Self::TestHook(_) => words(TestHook::VARIANTS),
+            Self::MadtSource(_) => words(MadtSource::VARIANTS),
+            Self::Smt(_) => words(Smt::VARIANTS),
             Self::CpuSet(_) => f.write_str("LIST"),
             Self::Require(_) => f.write_str("all|N|any"),
             Self::Fault(_) => f.write_str(faults::SYNTAX),
@@ -368,7 +334,7 @@ mod tests {
 
     use super::{
         After, KEYS, MadtSource, OptionError, Options, Order, Problem, Require, Selection, Smt,
-        Strategy, TEST_HOOKS, TestHook,
+        Strategy, TestHook, VariantNames,
     };
 
     fn problem(command_line: &str) -> (String, Problem) {
@@ -428,7 +394,7 @@ mod tests {
 
     #[test]
     fn every_strategy_is_taken_by_its_own_name() {
-        for strategy in Strategy::ALL {
+        for &strategy in Strategy::ALL {
             assert_eq!(
                 Options::parse(&format!("bringup={strategy}"))
                     .unwrap()
@@ -440,11 +406,9 @@ mod tests {
 
     #[test]
     fn every_test_hook_is_taken() {
-        for &(word, hook) in TEST_HOOKS {
-            assert_eq!(
-                Options::parse(&format!("test={word}")).unwrap().tests,
-                [hook]
-            );
+        for word in TestHook::VARIANTS {
+            let tests = Options::parse(&format!("test={word}")).unwrap().tests;
+            assert_eq!(tests.len(), 1, "{word}");
         }
     }
 

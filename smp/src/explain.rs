@@ -41,7 +41,7 @@ fn groups(cpus: &[Cpu]) -> Vec<Group<'_>> {
             continue;
         }
         let fate = Fate {
-            outcome: cpu.outcome.name(),
+            outcome: cpu.outcome.into(),
             is_numbered: cpu.cpu.is_some(),
             step: cpu.step.as_deref(),
             reason: cpu.reason.as_deref(),

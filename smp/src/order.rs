@@ -2,9 +2,7 @@
 
 use core::{
     cell::RefCell,
-    fmt,
     future::poll_fn,
-    str::FromStr,
     task::{Poll, Waker},
 };
 
@@ -14,8 +12,14 @@ use alloc::{
     vec::Vec,
 };
 
-/// In which order APs may go through the serialised steps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+use strum::{Display, EnumString, VariantArray, VariantNames};
+
+/// In which order APs may go through the serialised steps. Its text is the name used on the command
+/// line.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Display, EnumString, VariantArray, VariantNames,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Order {
     /// Always the lowest one that is alive. One that is not is passed over, and taken when it is.
     #[default]
@@ -27,36 +31,7 @@ pub enum Order {
 
 impl Order {
     /// All there are.
-    pub const ALL: [Self; 2] = [Self::Lowest, Self::Strict];
-
-    /// The name used on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Lowest => "lowest",
-            Self::Strict => "strict",
-        }
-    }
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// A name that no order has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownOrder;
-
-impl FromStr for Order {
-    type Err = UnknownOrder;
-
-    fn from_str(name: &str) -> Result<Self, UnknownOrder> {
-        Self::ALL
-            .into_iter()
-            .find(|order| order.name() == name)
-            .ok_or(UnknownOrder)
-    }
+    pub const ALL: &[Self] = <Self as VariantArray>::VARIANTS;
 }
 
 /// Keeps the strict order: lets a CPU queue for its turn when all lower ones have done so, or never

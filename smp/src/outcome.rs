@@ -1,9 +1,11 @@
 //! How the bring-up of one CPU ended.
 
-use core::fmt;
+use strum::{Display, IntoStaticStr};
 
-/// How the bring-up of one CPU ended. Every CPU that is listed gets exactly one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How the bring-up of one CPU ended. Every CPU that is listed gets exactly one. Its text is the name
+/// used in records and tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Outcome {
@@ -30,22 +32,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The name used in records and tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Bsp => "bsp",
-            Self::Online => "online",
-            Self::NeverStarted => "never-started",
-            Self::StuckRealMode => "stuck-real-mode",
-            Self::StuckLongMode => "stuck-long-mode",
-            Self::UnknownId => "unknown-id",
-            Self::Late => "late",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-            Self::Disabled => "disabled",
-        }
-    }
-
     /// Whether the CPU was to come up and did not.
     pub const fn is_failure(self) -> bool {
         !matches!(
@@ -75,11 +61,5 @@ impl Outcome {
             ),
             Self::Failed => Some("it was alive and did not finish its online steps"),
         }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }

@@ -4,6 +4,8 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, num::NonZeroU32, ops::RangeInclusive, str::FromStr};
 
+use strum::{EnumString, VariantNames};
+
 use crate::{cpu::CpuIndex, ranges::Ranges};
 
 /// What a person wants. The default is all that are enabled.
@@ -21,7 +23,8 @@ pub struct Selection {
 }
 
 /// Whether simultaneous multithreading is used: how many threads of a core run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Smt {
     /// All of them.
     #[default]

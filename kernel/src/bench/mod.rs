@@ -15,6 +15,7 @@ use reveille_smp::{
     strategy::Strategy,
     table::Comparison,
 };
+use strum::VariantNames;
 
 use self::bare::Bare;
 use crate::{
@@ -80,7 +81,7 @@ impl Bench<'_> {
                 if record.failed > 0 {
                     return Err(Incomplete {
                         round,
-                        what: strategy.name(),
+                        what: strategy.into(),
                         missing: record.failed,
                     }
                     .into());
@@ -152,13 +153,13 @@ impl Results {
     /// The medians side by side.
     pub fn comparison(&self, rounds: u32) -> Comparison {
         let mut comparison = Comparison::new(rounds);
-        for strategy in Strategy::ALL {
+        for name in Strategy::VARIANTS {
             let of_strategy = self
                 .bringups
                 .iter()
-                .filter(|record| record.strategy == strategy.name());
+                .filter(|record| record.strategy == *name);
             let mut online: Vec<u64> = of_strategy.filter_map(|record| record.online_ns).collect();
-            comparison.strategy(strategy.name(), &mut online);
+            comparison.strategy(name, &mut online);
         }
         let mut bare: Vec<u64> = self
             .bares

@@ -1,6 +1,9 @@
 //! What a bring-up leaves behind: a report for every AP, and the round as a whole.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use reveille_executor::Instant;
 
@@ -179,7 +182,7 @@ impl Round {
             .filter(|report| report.outcome != Outcome::Disabled);
         let aps = planned.count() as u32;
         record::Bringup {
-            strategy: String::from(self.strategy.name()),
+            strategy: self.strategy.to_string(),
             round,
             aps,
             online,

@@ -7,11 +7,10 @@ mod parallel;
 mod serial;
 mod two_pass;
 
-use core::{fmt, str::FromStr};
-
 use alloc::{rc::Rc, vec::Vec};
 
 use reveille_executor::Spawner;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 use crate::{
     bringup::{Report, Shared, Timing},
@@ -19,8 +18,21 @@ use crate::{
     order::Order,
 };
 
-/// The order of kicks and waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The order of kicks and waits. Its text is the name used on the command line and in records.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Strategy {
     /// All APs at once, each in a task of its own.
     #[default]
@@ -39,24 +51,7 @@ pub enum Strategy {
 
 impl Strategy {
     /// All there are.
-    pub const ALL: [Self; 5] = [
-        Self::Parallel,
-        Self::Broadcast,
-        Self::TwoPass,
-        Self::Serial,
-        Self::Legacy,
-    ];
-
-    /// The name used on the command line and in records.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Parallel => "parallel",
-            Self::Broadcast => "broadcast",
-            Self::TwoPass => "two-pass",
-            Self::Serial => "serial",
-            Self::Legacy => "legacy",
-        }
-    }
+    pub const ALL: &[Self] = <Self as VariantArray>::VARIANTS;
 
     /// How long this strategy waits where others would wait as in `timing`.
     pub(crate) fn timing(self, timing: Timing) -> Timing {
@@ -85,26 +80,5 @@ impl Strategy {
             Self::TwoPass => two_pass::drive(shared, spawner).await,
             Self::Serial | Self::Legacy => serial::drive(shared, spawner).await,
         }
-    }
-}
-
-impl fmt::Display for Strategy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// A name that no strategy has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownStrategy;
-
-impl FromStr for Strategy {
-    type Err = UnknownStrategy;
-
-    fn from_str(name: &str) -> Result<Self, UnknownStrategy> {
-        Self::ALL
-            .into_iter()
-            .find(|strategy| strategy.name() == name)
-            .ok_or(UnknownStrategy)
     }
 }

@@ -48,7 +48,7 @@ fn nanos(
 #[test]
 fn all_aps_come_online_in_every_strategy() {
     for steps in [steps(), ladder(&[])] {
-        for strategy in Strategy::ALL {
+        for &strategy in Strategy::ALL {
             let fake = Fake::healthy(9, MS, steps);
             let round = fake.bring_up(strategy, timing());
             assert_eq!(outcomes(&round), [Outcome::Online; 9], "{strategy}");
@@ -75,7 +75,7 @@ fn an_ap_costs_at_most_six_polls_and_none_of_them_is_spurious() {
 
 #[test]
 fn no_strategy_polls_for_nothing() {
-    for strategy in Strategy::ALL {
+    for &strategy in Strategy::ALL {
         let round = Fake::healthy(8, MS, steps()).bring_up(strategy, timing());
         let spurious = round.reports.iter().map(|report| report.spurious_polls);
         assert!(spurious.eq([0; 8]), "{strategy}");
@@ -181,7 +181,7 @@ fn a_cpu_of_which_nothing_is_seen_is_sent_init_again_with_the_long_delays() {
         init_repeat: 50 * MS,
         ..timing()
     };
-    for strategy in Strategy::ALL {
+    for &strategy in Strategy::ALL {
         let fake = Fake::new(natures.map(|nature| (nature, MS)), steps());
         let round = fake.bring_up(strategy, patient);
         let expected = [
@@ -269,7 +269,7 @@ fn strict_order_holds_up_no_strategy_whatever_waves_it_kicks_in() {
         };
         Ap::new(CpuIndex(n), ApicId(3 * n), place)
     };
-    for strategy in Strategy::ALL {
+    for &strategy in Strategy::ALL {
         let natures = (1..=4).map(|n| match n {
             2 => (Nature::Silent, MS),
             _ => (Nature::Healthy, MS),
@@ -326,7 +326,7 @@ fn a_cpu_that_is_not_there_is_left_alone_and_counts_for_nothing_until_it_appears
             _ => Ap::not_present(CpuIndex(n), id, Place::default()),
         }
     };
-    for strategy in Strategy::ALL {
+    for &strategy in Strategy::ALL {
         let fake = Fake::with_aps((1..=2).map(|_| (Nature::Healthy, MS)), steps(), ap);
         let round = fake.bring_up(strategy, timing());
         let expected = [Outcome::Online, Outcome::Disabled];
@@ -353,7 +353,7 @@ fn every_place_to_stop_has_its_outcome() {
         (Nature::Unreachable, Outcome::NeverStarted),
         (Nature::Healthy, Outcome::Online),
     ];
-    for strategy in Strategy::ALL {
+    for &strategy in Strategy::ALL {
         let fake = Fake::new(natures.map(|(nature, _)| (nature, MS)), steps());
         let round = fake.bring_up(strategy, timing());
         let mut expected = natures.map(|(_, outcome)| outcome);
@@ -569,7 +569,7 @@ fn a_cpu_with_an_unknown_id_is_reported_beside_the_slot_that_nobody_took() {
 
 #[test]
 fn an_ap_for_which_there_is_no_task_is_said_so_and_the_next_attempt_finds_it_down() {
-    for strategy in Strategy::ALL {
+    for &strategy in Strategy::ALL {
         // Two are still on their way when the first one's task is done.
         let fake = Fake::new(
             [MS, 20 * MS, 20 * MS].map(|far| (Nature::Healthy, far)),

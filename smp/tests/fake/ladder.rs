@@ -153,7 +153,7 @@ fn a_step_that_fails_takes_the_cpu_back_to_where_it_was_and_a_later_attempt_succ
 
 #[test]
 fn at_boot_a_failing_step_leaves_one_cpu_offline_whatever_the_strategy() {
-    for strategy in Strategy::ALL {
+    for &strategy in Strategy::ALL {
         for step in 0..ladder(&STEPS).steps().len() {
             let fake = Fake::healthy(3, MS, ladder(&STEPS));
             fake.aps()[1].slot.inject(Some(Injection {

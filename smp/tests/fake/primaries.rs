@@ -79,8 +79,8 @@ fn assert_in_order(fake: &Fake, round: &Round) {
 #[test]
 fn first_threads_pass_the_step_before_their_siblings_are_kicked_whatever_the_strategy() {
     for section in [Section::Starting, Section::Online] {
-        for strategy in Strategy::ALL {
-            for order in Order::ALL {
+        for &strategy in Strategy::ALL {
+            for &order in Order::ALL {
                 let fake = machine([Nature::Healthy; 7], with_microcode(section));
                 let round = fake.bring_up_in_order(strategy, timing(), order);
                 assert_eq!(round.online(), 7, "{strategy}, {order}");
