@@ -26,7 +26,8 @@ use crate::{
 };
 
 /// How the APICs are driven; it also says how wide an [`ApicId`] may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "lowercase")]
 pub enum ApicMode {
     /// Registers in memory, 8-bit ids.
     XApic,
@@ -44,15 +45,6 @@ impl ApicMode {
         } else {
             Self::XApic
         }
-    }
-}
-
-impl fmt::Display for ApicMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::XApic => "xapic",
-            Self::X2Apic => "x2apic",
-        })
     }
 }
 

@@ -37,13 +37,15 @@ pub use self::{
 use crate::cpuid::{Cpuid, Leaf};
 
 /// What a TSC frequency was taken from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ClockSource {
     /// CPUID leaf 0x15.
     Cpuid,
     /// The hypervisor's CPUID leaf 0x4000_0010.
     HypervisorCpuid,
     /// The page that KVM shares with each guest CPU.
+    #[strum(serialize = "kvmclock")]
     KvmClock,
     /// The high precision event timer.
     Hpet,
@@ -56,19 +58,6 @@ pub enum ClockSource {
 impl ClockSource {
     fn is_measured(self) -> bool {
         matches!(self, Self::Hpet | Self::PmTimer | Self::Pit)
-    }
-}
-
-impl fmt::Display for ClockSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Cpuid => "cpuid",
-            Self::HypervisorCpuid => "hypervisor-cpuid",
-            Self::KvmClock => "kvmclock",
-            Self::Hpet => "hpet",
-            Self::PmTimer => "pm-timer",
-            Self::Pit => "pit",
-        })
     }
 }
 
