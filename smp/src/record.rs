@@ -162,7 +162,7 @@ pub struct Bringup {
 pub struct Floor {
     /// The round.
     pub round: u32,
-    /// APs that counted.
+    /// CPUs that counted: the APs, and who else a broadcast starts.
     pub aps: u32,
     /// Until the last one had.
     pub total_ns: u64,

@@ -1,10 +1,16 @@
 //! The floor: what starting CPUs costs when nothing else is done. One broadcast INIT and SIPI; each
-//! AP adds one to a counter in real mode and halts.
+//! CPU adds one to a counter in real mode and halts.
+//!
+//! A broadcast starts every CPU of the machine, and the counter does not tell who counted: those
+//! that the plan leaves out, and those that the firmware lists as disabled or not at all, count as
+//! well, if they are there. So all that a broadcast starts are counted once without haste, and a
+//! round ends when as many have counted: with fewer, a slow AP might be missing behind a quick
+//! stranger.
 
 use alloc::boxed::Box;
 use core::{error::Error, hint, time::Duration};
 
-use reveille_executor::Clock;
+use reveille_executor::{Clock, Timer};
 use reveille_smp::{
     machine::{Machine, SendError},
     record,
@@ -14,48 +20,98 @@ use reveille_trampoline::Mode;
 use super::Incomplete;
 use crate::cpus::{Cpus, machine::Hardware};
 
-/// Until when all APs must have counted.
+/// Until when all CPUs must have counted.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// Runs one round, from all APs parked to all APs halted in real mode. It broadcasts, and so also
-/// starts CPUs that the firmware lists as disabled, if they are there: these count and halt too,
-/// and the round ends when as many have counted as were planned.
-///
-/// The BSP spins meanwhile: an AP in real mode has no way to wake it.
-///
-/// # Errors
-///
-/// When the broadcast is not accepted, or not all APs have counted in time.
-pub(super) fn run(cpus: &Cpus, round: u32) -> Result<record::Floor, Box<dyn Error>> {
-    let aps = cpus.areas().count() as u32;
-    let trampoline = &cpus.machine.trampoline;
-    trampoline.set_mode(Mode::Count);
-    let start = cpus.machine.now();
-    let result = broadcast(&cpus.machine);
-    let deadline = start.saturating_add(DEADLINE);
-    while result.is_ok() && trampoline.count() < aps && cpus.machine.now() < deadline {
-        hint::spin_loop();
-    }
-    let total = cpus.machine.now().saturating_duration_since(start);
-    let counted = trampoline.count();
-    trampoline.set_mode(Mode::BringUp);
-    result?;
-    if counted < aps {
-        return Err(Incomplete {
-            round,
-            what: "floor",
-            missing: aps - counted,
+/// Whoever has not counted this long after all others is not there.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// A machine of which is known how many CPUs a broadcast starts.
+pub(super) struct Floor {
+    machine: Hardware,
+    started: u32,
+}
+
+impl Floor {
+    /// Counts the CPUs that a broadcast starts, from all APs parked to all halted in real mode.
+    ///
+    /// # Errors
+    ///
+    /// When the broadcast is not accepted, or not all APs have counted in time.
+    pub(super) async fn prepare(cpus: &Cpus, timer: &Timer) -> Result<Self, Box<dyn Error>> {
+        let machine = cpus.machine;
+        let aps = cpus.areas().count() as u32;
+        let counting = Counting::begin(machine)?;
+        let deadline = machine.now().saturating_add(DEADLINE);
+        let mut started = 0;
+        loop {
+            timer.sleep(GRACE).await;
+            let now = counting.count();
+            if now == started && (now >= aps || machine.now() >= deadline) {
+                break;
+            }
+            started = now;
         }
-        .into());
+        if started < aps {
+            return Err(missing(0, aps - started));
+        }
+        Ok(Self { machine, started })
     }
-    Ok(record::Floor {
+
+    /// Runs one round, from all APs parked to all halted in real mode. The BSP spins meanwhile: a CPU
+    /// in real mode has no way to wake it.
+    ///
+    /// # Errors
+    ///
+    /// When the broadcast is not accepted, or not all CPUs have counted in time.
+    pub(super) fn run(&self, round: u32) -> Result<record::Floor, Box<dyn Error>> {
+        let start = self.machine.now();
+        let deadline = start.saturating_add(DEADLINE);
+        let counting = Counting::begin(self.machine)?;
+        while counting.count() < self.started && self.machine.now() < deadline {
+            hint::spin_loop();
+        }
+        let total = self.machine.now().saturating_duration_since(start);
+        let counted = counting.count();
+        if counted < self.started {
+            return Err(missing(round, self.started - counted));
+        }
+        Ok(record::Floor {
+            round,
+            aps: self.started,
+            total_ns: total.as_nanos() as u64,
+        })
+    }
+}
+
+fn missing(round: u32, missing: u32) -> Box<dyn Error> {
+    Box::new(Incomplete {
         round,
-        aps,
-        total_ns: total.as_nanos() as u64,
+        what: "floor",
+        missing,
     })
 }
 
-fn broadcast(machine: &Hardware) -> Result<(), SendError> {
-    machine.broadcast_init()?;
-    machine.broadcast_sipi()
+/// Started CPUs count, until this is dropped.
+struct Counting(Hardware);
+
+impl Counting {
+    /// Starts all CPUs but this one.
+    fn begin(machine: Hardware) -> Result<Self, SendError> {
+        machine.trampoline.set_mode(Mode::Count);
+        let counting = Self(machine);
+        machine.broadcast_init()?;
+        machine.broadcast_sipi()?;
+        Ok(counting)
+    }
+
+    fn count(&self) -> u32 {
+        self.0.trampoline.count()
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.0.trampoline.set_mode(Mode::BringUp);
+    }
 }

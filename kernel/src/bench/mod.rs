@@ -4,7 +4,7 @@
 mod bare;
 mod floor;
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{error::Error, fmt};
 
 use reveille_executor::{Counters, Spawner, Timer};
@@ -17,7 +17,7 @@ use reveille_smp::{
 };
 use strum::VariantNames;
 
-use self::bare::Bare;
+use self::{bare::Bare, floor::Floor};
 use crate::{
     cpus::{Cpus, machine::Hardware},
     platform::CpuPlatform,
@@ -69,11 +69,15 @@ impl Bench<'_> {
     /// In the first round that does not bring up everybody: figures of different numbers of APs
     /// are not to be compared. The rounds before it stand.
     pub async fn run(&self, rounds: u32, results: &mut Results) -> Result<(), Box<dyn Error>> {
+        if rounds == 0 {
+            return Ok(());
+        }
         let bare = Bare::prepare(self.cpus, self.platform)?;
+        self.take_down().await?;
+        let floor = Floor::prepare(self.cpus, &self.timer).await?;
         for round in 1..=rounds {
             self.take_down().await?;
-            let floor = floor::run(self.cpus, round)?;
-            results.floors.push(floor);
+            results.floors.push(floor.run(round)?);
             results.bares.push(bare.run(round)?);
             self.cpus.open_landings();
             for strategy in ORDER {
@@ -168,8 +172,18 @@ impl Results {
             .collect();
         comparison.yardstick("bare", &mut bare);
         let mut floor: Vec<u64> = self.floors.iter().map(|record| record.total_ns).collect();
-        comparison.yardstick("floor", &mut floor);
+        comparison.yardstick(&self.floor_name(), &mut floor);
         comparison
+    }
+
+    /// The floor has its number of CPUs in its name where that is not that of the APs.
+    fn floor_name(&self) -> String {
+        let counted = self.floors.first().map(|record| record.aps);
+        let aps = self.bringups.first().map(|record| record.aps);
+        match counted {
+            Some(counted) if aps != Some(counted) => format!("floor of {counted} CPUs"),
+            _ => String::from("floor"),
+        }
     }
 }
 

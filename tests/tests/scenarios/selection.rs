@@ -1,6 +1,6 @@
 //! Who is woken, who has a slot, and how many are enough, as the kernel's command line says.
 
-use reveille_smp::{outcome::Outcome as CpuOutcome, strategy::Strategy};
+use reveille_smp::{outcome::Outcome as CpuOutcome, record::Record, strategy::Strategy};
 use reveille_tests::{
     guest::Ended,
     madt::Madt,
@@ -81,6 +81,23 @@ fn cpus_that_are_named_are_measured_like_all() {
     let ended = boot(&machine().append("cpus=2-3,5 bench=2"));
     assert_eq!(ended.outcome, Outcome::Ok);
     assert!(ended.console.contains("2 rounds: "), "no comparison");
+}
+
+#[test]
+fn the_floor_counts_everybody_whom_a_broadcast_starts_and_says_how_many() {
+    // Of six CPUs one is listed as disabled, and two are not listed at all.
+    let madt = Madt::of([0, 1, 2]).local_apic(3, 0);
+    let ended = boot_with(&madt, machine().append("bench=2"));
+    assert_eq!(ended.outcome, Outcome::Ok);
+    let records = ended.records.parse().expect("all records are whole");
+    let counted = records.into_iter().filter_map(|record| match record {
+        Record::Floor(floor) => Some(floor.aps),
+        _ => None,
+    });
+    assert_eq!(counted.collect::<Vec<_>>(), [5, 5]);
+    assert!(ended.console.contains("floor of 5 CPUs "));
+    let ended = boot(&machine().append("bench=1"));
+    assert!(ended.console.contains("floor ") && !ended.console.contains("floor of"));
 }
 
 #[test]
