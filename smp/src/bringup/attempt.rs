@@ -169,6 +169,13 @@ impl<M: Machine> Attempt<M> {
         // Should it be refused, the SIPIs may still do.
         let _ = self.machine().send_init(self.apic_id());
         self.pause(LONG_INIT_DELAY).await;
+        if self.stage() == Stage::Late {
+            // It took both INITs for one, as a CPU does that was kept from running since the first,
+            // and came by the SIPI between them. Where it has parked now, it takes no SIPI before
+            // another INIT.
+            let _ = self.machine().send_init(self.apic_id());
+            self.pause(LONG_INIT_DELAY).await;
+        }
         self.open_slot()?;
         self.repeat_sipi();
         let repeat_at = self.machine().now().saturating_add(LONG_SIPI_DELAY);

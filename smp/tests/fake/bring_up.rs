@@ -205,6 +205,24 @@ fn a_cpu_of_which_nothing_is_seen_is_sent_init_again_with_the_long_delays() {
 }
 
 #[test]
+fn a_cpu_that_takes_two_inits_for_one_and_parks_late_is_sent_a_third() {
+    // INIT comes again after 50 ms, and the slot is opened 10 ms later: in between, the CPU comes by
+    // the first SIPI.
+    let held_up = Nature::HeldUp(55 * MS);
+    let patient = Timing {
+        init_repeat: 50 * MS,
+        ..timing()
+    };
+    for &strategy in Strategy::ALL {
+        let fake = Fake::new([(held_up, MS), (Nature::Healthy, MS)], steps());
+        let round = fake.bring_up(strategy, patient);
+        let expected = [Outcome::Online, Outcome::Online];
+        assert_eq!(outcomes(&round), expected, "{strategy}");
+        assert_eq!(fake.wrongful_inits(), 0, "{strategy}");
+    }
+}
+
+#[test]
 fn in_strict_order_everybody_waits_for_the_lower_ones_until_their_deadline() {
     take_log();
     let nature = |n| {

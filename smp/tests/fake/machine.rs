@@ -8,7 +8,7 @@ use std::{
     future::poll_fn,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Poll, Waker},
     time::Duration,
@@ -36,6 +36,9 @@ pub(crate) enum Nature {
     LosesFirstSipi,
     /// The first INIT is lost on the way, and with it all SIPIs up to the next one.
     LosesFirstInit,
+    /// For so long it runs nothing, as where its host has no time for it. Then it takes what it was
+    /// sent: all INITs as one, and all SIPIs behind that.
+    HeldUp(Duration),
     /// It stops in real mode.
     StopsInRealMode,
     /// It stops in long mode before it claims its slot.
@@ -77,6 +80,8 @@ struct FakeCpu {
     evidence: AtomicU64,
     /// Until when it does not move, in nanoseconds.
     frozen_until: AtomicU64,
+    /// Whether an INIT has come behind which no SIPI has.
+    waits_for_sipi: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
@@ -130,6 +135,7 @@ impl Fake {
                 sipis: AtomicU64::new(0),
                 evidence: AtomicU64::new(0),
                 frozen_until: AtomicU64::new(0),
+                waits_for_sipi: AtomicBool::new(false),
             })
             .collect();
         AGENDA.take();
@@ -236,6 +242,12 @@ impl Fake {
         let thaw = self.now().saturating_add(span).as_nanos();
         let frozen = &self.0.cpus[cpu as usize - 1].frozen_until;
         frozen.store(thaw, Ordering::Relaxed);
+    }
+
+    /// How long nothing moves this CPU from now on.
+    fn held_up(&self, cpu: &FakeCpu) -> Duration {
+        let thaw = Instant::from_nanos(cpu.frozen_until.load(Ordering::Relaxed));
+        thaw.saturating_duration_since(self.now())
     }
 
     /// The CPU moves again, and does what it can.
@@ -417,7 +429,16 @@ impl Machine for Fake {
         if !self.0.aps[index].slot.state().load().stage().is_down() {
             self.0.wrongful_inits.fetch_add(1, Ordering::Relaxed);
         }
-        self.0.cpus[index].inits.fetch_add(1, Ordering::Relaxed);
+        let cpu = self.cpu(target);
+        let earlier = cpu.inits.fetch_add(1, Ordering::Relaxed);
+        if let Nature::HeldUp(span) = cpu.nature {
+            match earlier {
+                0 => self.freeze(index as u32 + 1, span),
+                _ if self.held_up(cpu) > Duration::ZERO => return Ok(()),
+                _ => {}
+            }
+        }
+        cpu.waits_for_sipi.store(true, Ordering::Relaxed);
         // Reset: what was under way on it ends.
         AGENDA.with_borrow_mut(|agenda| agenda.retain(|_, &mut (cpu, _)| cpu != index));
         RESIDENTS.with_borrow_mut(|residents| residents.remove(&index));
@@ -431,6 +452,12 @@ impl Machine for Fake {
             Nature::Silent => {}
             Nature::LosesFirstSipi if earlier == 0 => {}
             Nature::LosesFirstInit if cpu.inits.load(Ordering::Relaxed) == 1 => {}
+            Nature::HeldUp(_) => {
+                if cpu.waits_for_sipi.swap(false, Ordering::Relaxed) {
+                    let after = cpu.latency.max(self.held_up(cpu));
+                    self.schedule(Self::index(target), after, Event::RealMode);
+                }
+            }
             _ => self.schedule(Self::index(target), cpu.latency, Event::RealMode),
         }
         match cpu.nature {
