@@ -66,6 +66,12 @@ impl Spawner {
         }
     }
 
+    /// Whether [`spawn_in`](Self::spawn_in) and `spawn` would take a task now. It stays so until
+    /// somebody on this CPU spawns one, or resets or drops the executor.
+    pub fn room(&self) -> Result<(), SpawnError> {
+        self.vacant().map(drop)
+    }
+
     fn vacant(&self) -> Result<Slot, SpawnError> {
         let slots = &self.local.slots;
         if !slots.is_open() {

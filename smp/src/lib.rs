@@ -8,8 +8,8 @@
 //! implements over its APICs and a test over a model. The order of reading is [`madt`] (who is
 //! listed), [`selection`] and [`plan`] (who is woken), [`step`] and [`ladder`] (what is
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
-//! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`record`] and [`table`] (what a person
-//! or a program gets to see).
+//! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
+//! CPUs send each other), [`record`] and [`table`] (what a person or a program gets to see).
 #![no_std]
 #![cfg_attr(not(loom), forbid(unsafe_code))]
 
@@ -21,9 +21,12 @@ pub mod bringup;
 pub mod cpu;
 mod errand;
 mod explain;
+pub mod inbox;
 pub mod injection;
 pub mod instances;
 pub mod ladder;
+#[cfg(all(test, loom))]
+mod loom_inbox;
 #[cfg(all(test, loom))]
 mod loom_models;
 pub mod machine;
@@ -31,10 +34,12 @@ pub mod madt;
 pub mod order;
 pub mod outcome;
 mod permission;
+mod places;
 pub mod plan;
 pub mod progress;
 pub mod ranges;
 pub mod record;
+pub mod remote;
 pub mod require;
 mod round;
 pub mod selection;

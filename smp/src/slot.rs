@@ -279,7 +279,7 @@ impl Default for Slot {
 
 /// Registers first and looks second: whoever changes the condition between the two finds the
 /// waker and fires it.
-async fn wait(waker: &AtomicWaker, condition: impl Fn() -> bool) {
+pub(crate) async fn wait(waker: &AtomicWaker, condition: impl Fn() -> bool) {
     poll_fn(|context| {
         register(waker, context.waker());
         if condition() {
@@ -292,11 +292,11 @@ async fn wait(waker: &AtomicWaker, condition: impl Fn() -> bool) {
 }
 
 #[cfg(not(loom))]
-fn register(slot: &AtomicWaker, waker: &core::task::Waker) {
+pub(crate) fn register(slot: &AtomicWaker, waker: &core::task::Waker) {
     slot.register(waker);
 }
 
 #[cfg(loom)]
-fn register(slot: &AtomicWaker, waker: &core::task::Waker) {
+pub(crate) fn register(slot: &AtomicWaker, waker: &core::task::Waker) {
     slot.register_by_ref(waker);
 }
