@@ -17,6 +17,7 @@ use core::{
     convert::Infallible,
     fmt,
     future::poll_fn,
+    ops::DerefMut,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
@@ -28,7 +29,7 @@ use crate::{
     places::{PLACES, Places, Refused},
     remote::{Job, RemoteHandle, pack},
     slot::{register, wait},
-    sync::{AtomicRefCell, AtomicWaker},
+    sync::{AtomicWaker, Mutex},
 };
 
 /// The most tasks of others that run on a CPU at once: one block of its executor's slots. An
@@ -38,8 +39,9 @@ pub const MAX_TASKS: usize = TASKS_PER_BLOCK;
 /// The inbox of one CPU, closed at first.
 pub struct Inbox {
     places: Places,
-    /// By the Cell Invariant of `places.rs` no borrow ever meets another one.
-    jobs: [AtomicRefCell<Option<Box<dyn Job>>>; PLACES],
+    /// By the Cell Invariant of `places.rs` each is free whenever somebody comes, so nobody waits:
+    /// these stand for cells that may be shared.
+    jobs: [Mutex<Option<Box<dyn Job>>>; PLACES],
     /// Who serves the inbox.
     server: AtomicWaker,
     /// Who waits until it is closed.
@@ -62,7 +64,7 @@ impl Inbox {
     pub fn new() -> Self {
         Self {
             places: Places::new(),
-            jobs: core::array::from_fn(|_| AtomicRefCell::new(None)),
+            jobs: core::array::from_fn(|_| Mutex::new(None)),
             server: AtomicWaker::new(),
             closer: AtomicWaker::new(),
         }
@@ -89,7 +91,7 @@ impl Inbox {
             Err(Refused::Full) => return Err(NotSent::Full(future)),
         };
         let (parcel, handle) = pack(future);
-        *self.jobs[place].borrow_mut() = Some(Box::new(parcel));
+        *self.cell(place) = Some(Box::new(parcel));
         if self.places.fill(place) {
             self.server.wake();
         } else {
@@ -100,7 +102,7 @@ impl Inbox {
     }
 
     /// Takes tasks from now on; they run when the inbox is [served](Self::serve). To be called by
-    /// the inbox's own CPU.
+    /// the inbox's own CPU. A [`close`](Self::close) that has not ended the tasks yet is taken back.
     pub fn open(&self) {
         self.places.open();
     }
@@ -154,9 +156,15 @@ impl Inbox {
 
     /// Takes the job out of a place that belongs to the caller, and frees the place.
     fn take(&self, place: usize) -> Option<Box<dyn Job>> {
-        let job = self.jobs[place].borrow_mut().take();
+        let job = self.cell(place).take();
         self.places.free(place);
         job
+    }
+
+    /// What lies in a place that belongs to the caller.
+    fn cell(&self, place: usize) -> impl DerefMut<Target = Option<Box<dyn Job>>> {
+        let cell = self.jobs[place].try_lock();
+        cell.expect("a place belongs to one CPU at a time")
     }
 }
 

@@ -100,16 +100,16 @@ impl Places {
         (0..PLACES).filter(move |place| word & FULL << place != 0)
     }
 
-    /// Own CPU: opens.
+    /// Own CPU: opens. If it was closing, it is not any more.
     pub(crate) fn open(&self) {
-        self.0.fetch_or(OPEN, Ordering::Release);
+        self.be((OPEN, CLOSING), Ordering::Release);
     }
 
     /// Own CPU: from now on no place is given, and none becomes full. What is full is to be emptied
     /// before [`conclude`](Self::conclude).
     pub(crate) fn begin_to_close(&self) {
         if self.0.load(Ordering::Relaxed) & OPEN != 0 {
-            self.0.fetch_xor(OPEN | CLOSING, Ordering::Relaxed);
+            self.be((CLOSING, OPEN), Ordering::Relaxed);
         }
     }
 
@@ -120,7 +120,13 @@ impl Places {
 
     /// Own CPU: all that there was has ended.
     pub(crate) fn conclude(&self) {
-        self.0.fetch_and(!CLOSING, Ordering::Relaxed);
+        self.be((0, CLOSING), Ordering::Relaxed);
+    }
+
+    /// Sets the bits of the one, clears those of the other.
+    fn be(&self, (set, clear): (u64, u64), ordering: Ordering) {
+        let change = |word| Some(word & !clear | set);
+        let _ = self.0.fetch_update(ordering, Ordering::Relaxed, change);
     }
 }
 
@@ -172,5 +178,16 @@ mod tests {
         // Nothing was opened, so there is nothing to close.
         places.begin_to_close();
         assert!(!places.is_closing());
+    }
+
+    #[test]
+    fn an_inbox_that_opens_while_it_closes_is_open() {
+        let places = Places::new();
+        places.open();
+        places.begin_to_close();
+        places.open();
+        assert!(!places.is_closing());
+        assert_eq!(places.reserve(), Ok(0));
+        assert!(places.fill(0));
     }
 }

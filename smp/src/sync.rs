@@ -4,44 +4,44 @@
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[cfg(not(loom))]
-pub(crate) use atomic_refcell::AtomicRefCell;
-#[cfg(not(loom))]
 pub(crate) use futures_util::task::AtomicWaker;
 #[cfg(loom)]
 pub(crate) use loom::{
     future::AtomicWaker,
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
+#[cfg(not(loom))]
+pub(crate) use spin::Mutex;
 
 #[cfg(loom)]
-pub(crate) use self::cell::AtomicRefCell;
+pub(crate) use self::mutex::Mutex;
 
-/// An `AtomicRefCell` without atomics: it orders nothing, and loom reports two who borrow at once
-/// or who see each other too late.
+/// A mutex for those who know that it is free: it orders nothing by itself, and loom reports two who
+/// have it at once, or of whom the later one does not see what the earlier one did.
 #[cfg(loom)]
-mod cell {
+mod mutex {
     use core::ops::{Deref, DerefMut};
 
     use loom::cell::{MutPtr, UnsafeCell};
 
-    pub(crate) struct AtomicRefCell<T>(UnsafeCell<T>);
+    pub(crate) struct Mutex<T>(UnsafeCell<T>);
 
     // SAFETY: loom checks each borrow against all others.
-    unsafe impl<T: Send> Sync for AtomicRefCell<T> {}
+    unsafe impl<T: Send> Sync for Mutex<T> {}
 
-    pub(crate) struct RefMut<T>(MutPtr<T>);
+    pub(crate) struct Guard<T>(MutPtr<T>);
 
-    impl<T> AtomicRefCell<T> {
+    impl<T> Mutex<T> {
         pub(crate) fn new(value: T) -> Self {
             Self(UnsafeCell::new(value))
         }
 
-        pub(crate) fn borrow_mut(&self) -> RefMut<T> {
-            RefMut(self.0.get_mut())
+        pub(crate) fn try_lock(&self) -> Option<Guard<T>> {
+            Some(Guard(self.0.get_mut()))
         }
     }
 
-    impl<T> Deref for RefMut<T> {
+    impl<T> Deref for Guard<T> {
         type Target = T;
 
         fn deref(&self) -> &T {
@@ -50,7 +50,7 @@ mod cell {
         }
     }
 
-    impl<T> DerefMut for RefMut<T> {
+    impl<T> DerefMut for Guard<T> {
         fn deref_mut(&mut self) -> &mut T {
             // SAFETY: as above.
             unsafe { self.0.deref() }
