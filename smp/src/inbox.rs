@@ -102,7 +102,7 @@ impl Inbox {
     }
 
     /// Takes tasks from now on; they run when the inbox is [served](Self::serve). To be called by
-    /// the inbox's own CPU. A [`close`](Self::close) that has not ended the tasks yet is taken back.
+    /// the inbox's own CPU, while it does not close it.
     pub fn open(&self) {
         self.places.open();
     }
@@ -114,9 +114,11 @@ impl Inbox {
     ///
     /// # Cancellation
     ///
-    /// Polled once, the inbox is closed, and the tasks end all the same.
+    /// Dropped before the tasks have been ended, it has not happened: they go on, and the inbox is
+    /// open again.
     pub async fn close(&self) {
         self.places.begin_to_close();
+        let _taken_back = TakenBack(self);
         self.server.wake();
         wait(&self.closer, || !self.places.is_closing()).await;
     }
@@ -165,6 +167,17 @@ impl Inbox {
     fn cell(&self, place: usize) -> impl DerefMut<Target = Option<Box<dyn Job>>> {
         let cell = self.jobs[place].try_lock();
         cell.expect("a place belongs to one CPU at a time")
+    }
+}
+
+/// Opens an inbox again if it has not been closed by then.
+struct TakenBack<'a>(&'a Inbox);
+
+impl Drop for TakenBack<'_> {
+    fn drop(&mut self) {
+        if self.0.places.is_closing() {
+            self.0.places.open();
+        }
     }
 }
 

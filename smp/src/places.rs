@@ -10,6 +10,7 @@
 //!
 //!   the inbox
 //!     CLOSED ──open──▶ OPEN ──begin_to_close──▶ CLOSING ──conclude──▶ CLOSED
+//!                       ◀─────────open──────────
 //! ```
 //!
 //! **Cell Invariant**: a place's cell is touched by nobody but the one to whom it belongs. So no
@@ -100,7 +101,7 @@ impl Places {
         (0..PLACES).filter(move |place| word & FULL << place != 0)
     }
 
-    /// Own CPU: opens. If it was closing, it is not any more.
+    /// Own CPU: opens, also an inbox that was about to be closed.
     pub(crate) fn open(&self) {
         self.be((OPEN, CLOSING), Ordering::Release);
     }

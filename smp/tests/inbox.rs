@@ -316,18 +316,24 @@ fn a_server_that_is_dropped_closes_the_inbox_even_if_it_was_never_polled() {
 }
 
 #[test]
-fn a_close_that_is_not_awaited_ends_the_tasks_all_the_same() {
+fn a_close_that_is_dropped_before_the_tasks_have_ended_has_not_happened() {
     let signal = Signal::default();
-    let mut cpu = Cpu::online(1);
-    let task = cpu.send(signal.given());
+    let mut cpu = Cpu::online(2);
+    let running = cpu.send(signal.given());
     cpu.run();
-    assert_eq!(cpu.inbox.close().now_or_never(), None);
+    let mut close = Box::pin(cpu.inbox.close());
+    assert_eq!(close.as_mut().now_or_never(), None);
     assert!(matches!(
         cpu.inbox.spawn(ready(())),
         Err(NotSent::Closed(_))
     ));
+    drop(close);
+    let waiting = cpu.send(signal.given());
     cpu.run();
-    assert_eq!(task.now_or_never(), Some(Err(RemoteError::WentDown)));
+    signal.give();
+    cpu.run();
+    assert_eq!(running.now_or_never(), Some(Ok(())));
+    assert_eq!(waiting.now_or_never(), Some(Ok(())));
 }
 
 #[test]
