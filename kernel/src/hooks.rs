@@ -13,7 +13,7 @@ use x86_64::{
 use crate::{
     command_line::TestHook,
     console,
-    cpus::{Cpus, inbox::Job},
+    cpus::{Cpus, spawn_on},
 };
 
 /// How long a fault on an AP may take to end the run.
@@ -44,12 +44,9 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
 }
 
 fn on_an_ap(cpus: &Cpus, fault: impl FnOnce() + Send + 'static) -> Result<(), Box<dyn Error>> {
-    let (_, inbox) = cpus
-        .online_inboxes()
-        .last()
-        .ok_or("no AP is online to bring about the fault on")?;
-    let job: Job = Box::new(fault);
-    inbox.send(job).map_err(|_| "the AP takes no work")?;
+    let ap = cpus.online_aps().last();
+    let ap = ap.ok_or("no AP is online to bring about the fault on")?;
+    spawn_on(ap, async { fault() })?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //! The BSP makes every area before it starts an AP, and [`publish`]es the list; a CPU makes an area
 //! its own by [`PerCpu::enter`]. From then on [`PerCpu::current`] costs one load, and the panic path
 //! can find and stop the CPU. Areas are never freed. What other CPUs touch of an area is its
-//! presence (`stop.rs`).
+//! presence (`stop.rs`) and its inbox.
 
 use alloc::boxed::Box;
 use core::{
@@ -14,7 +14,10 @@ use core::{
 };
 
 use conquer_once::spin::OnceCell;
-use reveille_smp::cpu::{ApicId, CpuIndex};
+use reveille_smp::{
+    cpu::{ApicId, CpuIndex},
+    inbox::Inbox,
+};
 use x86_64::{
     VirtAddr,
     registers::{
@@ -105,6 +108,7 @@ pub struct PerCpu {
     tables: Tables,
     alarm: Alarm,
     presence: Presence,
+    inbox: Inbox,
 }
 
 /// `current` reads the address from the start of the area.
@@ -135,7 +139,7 @@ pub fn all() -> &'static [&'static PerCpu] {
 
 impl PerCpu {
     /// The area of a CPU that has not come yet.
-    pub const fn new(index: CpuIndex, apic_id: ApicId, stacks: CpuStacks) -> Self {
+    pub fn new(index: CpuIndex, apic_id: ApicId, stacks: CpuStacks) -> Self {
         Self {
             this: AtomicPtr::new(ptr::null_mut()),
             index,
@@ -144,6 +148,7 @@ impl PerCpu {
             tables: Tables::new(),
             alarm: Alarm::new(),
             presence: Presence::in_word(AtomicU8::new(0)),
+            inbox: Inbox::new(),
         }
     }
 
@@ -200,6 +205,11 @@ impl PerCpu {
         (GsBase::read() != VirtAddr::zero()).then(Self::current)
     }
 
+    /// The area of a CPU, if it has one and the areas have been [published](publish).
+    pub fn of(cpu: CpuIndex) -> Option<&'static Self> {
+        find(all(), cpu)
+    }
+
     /// The CPU's number.
     pub fn index(&self) -> CpuIndex {
         self.index
@@ -219,6 +229,17 @@ impl PerCpu {
     pub fn stacks(&self) -> &CpuStacks {
         &self.stacks
     }
+
+    /// Where tasks for the CPU arrive.
+    pub fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+}
+
+/// The area of a CPU among those of a list, lowest [`CpuIndex`] first.
+fn find<'a>(areas: &[&'a PerCpu], cpu: CpuIndex) -> Option<&'a PerCpu> {
+    let at = areas.binary_search_by_key(&cpu, |area| area.index);
+    at.ok().map(|at| areas[at])
 }
 
 /// Lets a machine check raise #MC on this CPU. A CPU that does not take it shuts the machine down
@@ -245,5 +266,25 @@ mod tests {
         assert!(!stack.contains(u64::MAX, 8));
         assert!(stack.is_guard(0x5fff) && stack.is_guard(0x5000));
         assert!(!stack.is_guard(0x4fff) && !stack.is_guard(0x6000));
+    }
+
+    #[test]
+    fn a_cpu_is_found_by_its_number_where_others_were_skipped() {
+        let stack = StackBounds { bottom: 0, top: 0 };
+        let stacks = CpuStacks {
+            main: stack,
+            double_fault: stack,
+            nmi: stack,
+            machine_check: stack,
+        };
+        let areas = [0, 2, 3, 7].map(|cpu| PerCpu::new(CpuIndex(cpu), ApicId(2 * cpu), stacks));
+        let list = areas.each_ref();
+        for area in list {
+            assert!(find(&list, area.index).is_some_and(|found| ptr::eq(found, area)));
+        }
+        for cpu in [1, 4, 8] {
+            assert!(find(&list, CpuIndex(cpu)).is_none());
+        }
+        assert!(find(&[], CpuIndex::BSP).is_none());
     }
 }

@@ -12,6 +12,7 @@ use reveille_executor::{Counters, Executor, Instant, Spawner, Timer};
 use reveille_smp::{
     bringup::Timing,
     cpu::CpuIndex,
+    inbox::MAX_TASKS,
     plan::{Role, plan},
     record::{self, Record, exit_code},
     require::Enough,
@@ -123,8 +124,13 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let platform: &'static CpuPlatform =
         Box::leak(Box::new(CpuPlatform::new(apic.id(), clock, apic, timer)?));
     let counters: &'static Counters = Box::leak(Box::new(Counters::new()));
-    let mut executor = Executor::with_capacity(cpus.aps.len(), platform, counters);
+    // A task for each AP, those that CPUs send each other, and the one that takes these in.
+    let capacity = cpus.aps.len() + MAX_TASKS + 1;
+    let mut executor = Executor::with_capacity(capacity, platform, counters);
     let (timer, spawner) = (executor.timer(), executor.spawner());
+    bsp.inbox().open();
+    let server = spawner.clone();
+    spawner.spawn(async move { bsp.inbox().serve(&server).await })?;
     interrupts::enable();
     let run = Run {
         options,
@@ -216,12 +222,7 @@ impl Run {
         let most = self.most_attempts;
         let attempts = attempts::bring_up(&bench, self.options.bringup, most).await;
         let missing = attempts.last().record.failed;
-        let called = roll_call(
-            self.cpus.machine.apic,
-            self.cpus.online_inboxes(),
-            &self.timer,
-        )
-        .await;
+        let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
         let mut results = bench::Results::default();
         let rounds = self.options.bench_rounds;
         let benched = match missing {

@@ -11,7 +11,7 @@ use reveille_smp::{
 };
 use x86_64::instructions::{hlt, interrupts};
 
-use super::{inbox::Inbox, machine::Hardware};
+use super::machine::Hardware;
 use crate::{faults::FaultKind, percpu::PerCpu, platform::CpuPlatform};
 
 /// All that an AP needs to live, prepared by the BSP before the AP is kicked and never freed.
@@ -22,8 +22,6 @@ pub struct ApContext {
     pub(super) aps: &'static [Ap],
     /// Which of them it is.
     pub(super) index: usize,
-    /// Work that others send it.
-    pub(super) inbox: &'static Inbox,
     /// What is done for it on its way.
     pub(super) ladder: &'static Ladder,
     /// What its executor runs on.
@@ -37,6 +35,10 @@ pub struct ApContext {
 }
 
 /// The executor of an AP. It is built at the AP's first arrival and kept while the AP is parked.
+///
+/// Its slots are one block, all for tasks that others send: as many as an inbox lets run at once
+/// ([`MAX_TASKS`](reveille_smp::inbox::MAX_TASKS)). What the AP does itself runs in the future of
+/// `block_on`, which needs none.
 pub(super) struct Home {
     storage: Cell<Option<&'static mut Storage<1, Counters>>>,
     executor: Cell<Option<Executor<Counters>>>,
@@ -116,11 +118,11 @@ impl ApContext {
             long: clock.instant_of(long_tsc),
         };
         let slot = &self.ap().slot;
-        let timer = executor.timer();
+        let (timer, spawner) = (executor.timer(), executor.spawner());
         let end = executor.block_on(async {
             let life = reside(self.aps, self.index, self.ladder, clock, &timer, arrival);
             let life = pin!(life);
-            match select(life, pin!(self.inbox.serve())).await {
+            match select(life, pin!(self.area.inbox().serve(&spawner))).await {
                 Either::Left((end, _)) => end,
                 Either::Right((never, _)) => match never {},
             }

@@ -4,12 +4,12 @@
 pub mod ap;
 #[cfg(target_os = "none")]
 mod faulty;
-pub mod inbox;
 pub mod machine;
 pub mod online;
 #[cfg(target_os = "none")]
 mod prepare;
 pub mod roll_call;
+mod spawn_on;
 #[cfg(target_os = "none")]
 mod steps;
 pub mod untouched;
@@ -18,3 +18,4 @@ pub mod untouched;
 pub use faulty::{Faulty, StackTouched};
 #[cfg(target_os = "none")]
 pub use prepare::{Cpus, PrepareError, area};
+pub use spawn_on::spawn_on;

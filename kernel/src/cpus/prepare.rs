@@ -39,7 +39,6 @@ use crate::{
 use super::{
     ap::{self, ApContext, Home},
     faulty::Faulty,
-    inbox::Inbox,
     machine::Hardware,
     online::OnlineList,
     steps,
@@ -50,7 +49,7 @@ const HEAP_RESERVE: usize = 512 << 10;
 /// Heap for the record of a CPU of the plan, whether it is woken or not: 250 bytes with its reason
 /// (measured), and some to spare.
 const HEAP_A_RECORD: usize = 320;
-/// Heap for all that an AP takes behind its area: slot, context, executor, inbox, landing, its
+/// Heap for all that an AP takes behind its area: slot, context, executor, landing, its
 /// task on the BSP, and its report. Together less than 3 KiB (measured), and some to spare.
 const HEAP_AN_AP: usize = 4 << 10;
 
@@ -105,17 +104,15 @@ impl Cpus {
         // The APs' own way to their slots, for good.
         let shared: &'static Arc<[Ap]> = Box::leak(Box::new(Arc::clone(&aps)));
 
-        let inboxes: &'static [Inbox] = Box::leak(aps.iter().map(|_| Inbox::new()).collect());
         let online: &'static OnlineList = Box::leak(Box::new(OnlineList::with_capacity(aps.len())));
-        let ladder = Ladder::new(steps::all(apic, online, shared, inboxes))?;
+        let ladder = Ladder::new(steps::all(apic, online))?;
         let ladder: &'static Ladder = Box::leak(Box::new(ladder));
 
         let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
         let to_wake = aps.iter().filter(is_there).map(|ap| ap.cpu);
         faults::check(faults, to_wake, ladder)?;
         let mut contexts = Vec::with_capacity(aps.len());
-        let each = shared.iter().zip(areas).zip(inboxes).enumerate();
-        for (index, ((ap, area), inbox)) in each {
+        for (index, (ap, area)) in shared.iter().zip(areas).enumerate() {
             let fault = faults.iter().find(|fault| fault.cpu == ap.cpu);
             let fault = fault.map(|fault| fault.kind.clone());
             if let Some(FaultKind::Step(name)) = &fault {
@@ -125,7 +122,6 @@ impl Cpus {
                 area,
                 aps: shared,
                 index,
-                inbox,
                 ladder,
                 platform: CpuPlatform::new(ap.apic_id, clock, apic, timer)?,
                 machine,
@@ -211,16 +207,12 @@ impl Cpus {
             .map(|context| context.area)
     }
 
-    /// The CPUs that are online and where to send them work, in the order in which they came. One
-    /// that has joined the list and failed behind that takes no work, and may not have left it yet.
-    pub fn online_inboxes(&self) -> impl Iterator<Item = (CpuIndex, &'static Inbox)> {
-        self.online.iter().filter_map(|cpu| {
-            let at = self
-                .contexts
-                .binary_search_by_key(&cpu, |context| context.ap().cpu);
-            let context = &self.contexts[at.ok()?];
-            let is_online = context.ap().slot.state().load().stage() == Stage::Online;
-            is_online.then_some((cpu, context.inbox))
+    /// The APs that are online, in the order in which they came. One that has joined the list and
+    /// failed behind that takes no tasks, and may not have left it yet.
+    pub fn online_aps(&self) -> impl Iterator<Item = CpuIndex> {
+        self.online.iter().filter(|cpu| {
+            let at = self.aps.binary_search_by_key(cpu, |ap| ap.cpu);
+            at.is_ok_and(|at| self.aps[at].slot.state().load().stage() == Stage::Online)
         })
     }
 }

@@ -1,15 +1,27 @@
-//! The roll call: every CPU that is online runs a piece of code on its own CPU, says who it is,
-//! and shows that its per-CPU area is its own.
+//! The roll call: every CPU that is online, the BSP included, runs a task on its own CPU, says who
+//! it is, shows that its per-CPU area is its own, and asks the next CPU for the same.
+//!
+//! ```text
+//!   BSP ── a task ──▶ each CPU ── a task ──▶ the next one, behind the last one the BSP
+//!    ▲                  │  ▲                   │
+//!    └────── book ──────┘  └──── its answer ───┘
+//! ```
+//!
+//! So each boot sends tasks from the BSP to APs, between APs, and from an AP to the BSP, and joins
+//! them. What comes out stands in a book, so that those who are missing have a name.
 
-use alloc::{boxed::Box, collections::BTreeSet, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::{fmt, future::poll_fn, ptr, task::Poll, time::Duration};
 
 use crossbeam_queue::ArrayQueue;
 use futures_util::task::AtomicWaker;
 use reveille_executor::Timer;
-use reveille_smp::cpu::{ApicId, CpuIndex};
+use reveille_smp::{
+    cpu::{ApicId, CpuIndex},
+    remote::RemoteError,
+};
 
-use super::inbox::Inbox;
+use super::spawn_on;
 use crate::{apic::LocalApic, percpu::PerCpu};
 
 /// Until when all CPUs must have answered.
@@ -18,7 +30,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// Who answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Answer {
-    /// The number in the per-CPU area of the CPU that ran the job.
+    /// The number in the per-CPU area of the CPU that ran the task.
     cpu: CpuIndex,
     /// The id in the same area.
     area_id: ApicId,
@@ -41,25 +53,76 @@ impl Answer {
     }
 }
 
+/// What a CPU has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    own: Answer,
+    /// What the next CPU answered it, unless that took no task.
+    next: Option<Result<Answer, RemoteError>>,
+}
+
+impl Entry {
+    /// The entry of the CPU that calls, which asks `next`.
+    async fn here(apic: LocalApic, next: CpuIndex) -> Self {
+        let own = Answer::here(apic);
+        let next = match spawn_on(next, async move { Answer::here(apic) }) {
+            Ok(answer) => Some(answer.await),
+            Err(_) => None,
+        };
+        Self { own, next }
+    }
+}
+
 /// What the CPUs write and the BSP reads.
 struct Book {
-    answers: ArrayQueue<Answer>,
+    entries: ArrayQueue<Entry>,
     waker: AtomicWaker,
+}
+
+impl Book {
+    fn write(&self, entry: Entry) {
+        // There is room for everybody, so no entry is lost.
+        let _ = self.entries.push(entry);
+        self.waker.wake();
+    }
+
+    /// Adds the entries to the list as they come, until there are so many.
+    async fn read(&self, list: &mut Vec<Entry>, until: usize) {
+        poll_fn(|context| {
+            self.waker.register(context.waker());
+            while let Some(entry) = self.entries.pop() {
+                list.push(entry);
+            }
+            if list.len() >= until {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
 }
 
 /// What the roll call found wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RollCallError {
-    /// This CPU took no job, though it is online.
+    /// This CPU took no task, though it is online.
     Refused(CpuIndex),
     /// This CPU did not answer in time.
     Missing(CpuIndex),
     /// A CPU whose area says this runs on another CPU, or shares its area.
     NotItself(CpuIndex),
+    /// A CPU asked the next one and did not hear what that says of itself.
+    Misheard {
+        /// Who asked.
+        by: CpuIndex,
+        /// Who was asked.
+        of: CpuIndex,
+    },
 }
 
-/// Calls the BSP and every CPU that is online, and counts who answered as itself.
+/// Calls the BSP and every AP that is online, and counts who answered as itself.
 ///
 /// # Errors
 ///
@@ -67,70 +130,76 @@ pub enum RollCallError {
 ///
 /// # Cancellation
 ///
-/// Jobs that were sent run all the same.
+/// Tasks that were sent run all the same.
 pub async fn roll_call(
     apic: LocalApic,
-    online: impl Iterator<Item = (CpuIndex, &'static Inbox)>,
+    online: impl Iterator<Item = CpuIndex>,
     timer: &Timer,
 ) -> Result<usize, RollCallError> {
-    let online: Vec<_> = online.collect();
-    let called: Vec<CpuIndex> = online.iter().map(|&(cpu, _)| cpu).collect();
+    let called: Vec<CpuIndex> = [CpuIndex::BSP].into_iter().chain(online).collect();
     let book = Arc::new(Book {
-        answers: ArrayQueue::new(called.len().max(1)),
+        entries: ArrayQueue::new(called.len()),
         waker: AtomicWaker::new(),
     });
-    for (cpu, inbox) in online {
+    let mut tasks = Vec::with_capacity(called.len());
+    for (cpu, next) in ring(&called) {
         let book = Arc::clone(&book);
-        let job = Box::new(move || {
-            // There is room for everybody, so no answer is lost.
-            let _ = book.answers.push(Answer::here(apic));
-            book.waker.wake();
-        });
-        inbox.send(job).map_err(|_| RollCallError::Refused(cpu))?;
+        let task = async move { book.write(Entry::here(apic, next).await) };
+        tasks.push(spawn_on(cpu, task).map_err(|_| RollCallError::Refused(cpu))?);
     }
-    let mut answers = Vec::with_capacity(called.len() + 1);
-    answers.push(Answer::here(apic));
-    let all = poll_fn(|context| {
-        book.waker.register(context.waker());
-        while let Some(answer) = book.answers.pop() {
-            answers.push(answer);
-        }
-        if answers.len() > called.len() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    });
-    // Whoever is missing after the deadline is named by `judge`.
-    let _ = timer.timeout(DEADLINE, all).await;
-    judge(&called, &answers)
+    let mut entries = Vec::with_capacity(called.len());
+    let all = book.read(&mut entries, called.len());
+    if timer.timeout(DEADLINE, all).await.is_err() {
+        // Nobody waits for an answer any longer. Whoever is missing is named by `judge`.
+        tasks.iter().for_each(|task| task.abort());
+    }
+    judge(&called, &entries)
 }
 
-/// Whether everybody who was called, and the BSP, answered once and as itself.
-fn judge(called: &[CpuIndex], answers: &[Answer]) -> Result<usize, RollCallError> {
-    let mut areas = BTreeSet::new();
-    let mut cpus = BTreeSet::new();
-    for answer in answers {
-        if answer.apic_id != answer.area_id
-            || !areas.insert(answer.area)
-            || !cpus.insert(answer.cpu)
+/// Each CPU with the one behind it.
+fn ring(called: &[CpuIndex]) -> impl Iterator<Item = (CpuIndex, CpuIndex)> {
+    let next = called.iter().cycle().skip(1);
+    called.iter().copied().zip(next.copied())
+}
+
+/// Whether everybody who was called wrote once and as itself, and heard the same of the next one.
+fn judge(called: &[CpuIndex], entries: &[Entry]) -> Result<usize, RollCallError> {
+    let mut areas = BTreeMap::new();
+    let mut cpus = BTreeMap::new();
+    for entry in entries {
+        let Answer { cpu, area, .. } = entry.own;
+        if entry.own.apic_id != entry.own.area_id
+            || areas.insert(area, cpu).is_some()
+            || cpus.insert(cpu, entry).is_some()
         {
-            return Err(RollCallError::NotItself(answer.cpu));
+            return Err(RollCallError::NotItself(cpu));
         }
     }
-    let expected = called.iter().copied().chain([CpuIndex::BSP]);
-    match expected.clone().find(|cpu| !cpus.contains(cpu)) {
-        Some(missing) => Err(RollCallError::Missing(missing)),
-        None => Ok(cpus.len()),
+    for cpu in called {
+        if !cpus.contains_key(cpu) {
+            return Err(RollCallError::Missing(*cpu));
+        }
     }
+    for (by, of) in ring(called) {
+        if cpus[&by].next != Some(Ok(cpus[&of].own)) {
+            return Err(RollCallError::Misheard { by, of });
+        }
+    }
+    Ok(cpus.len())
 }
 
 impl fmt::Display for RollCallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(cpu) => write!(f, "CPU {cpu} is online and takes no work"),
+            Self::Refused(cpu) => write!(f, "CPU {cpu} is online and takes no tasks"),
             Self::Missing(cpu) => write!(f, "CPU {cpu} is online and did not run what it was sent"),
             Self::NotItself(cpu) => write!(f, "CPU {cpu} found itself in the area of another CPU"),
+            Self::Misheard { by, of } => {
+                write!(
+                    f,
+                    "CPU {by} sent CPU {of} a task and did not get its answer"
+                )
+            }
         }
     }
 }
@@ -151,36 +220,62 @@ mod tests {
         }
     }
 
+    /// The entry of a CPU behind which comes `next`.
+    fn entry(cpu: u32, next: u32) -> Entry {
+        Entry {
+            own: answer(cpu),
+            next: Some(Ok(answer(next))),
+        }
+    }
+
+    const CALLED: [CpuIndex; 3] = [CpuIndex(0), CpuIndex(2), CpuIndex(1)];
+
+    fn entries() -> [Entry; 3] {
+        [entry(0, 2), entry(2, 1), entry(1, 0)]
+    }
+
     #[test]
     fn everybody_who_was_called_must_answer_as_itself_and_once() {
-        let called = [CpuIndex(1), CpuIndex(2)];
-        let all = [answer(0), answer(2), answer(1)];
-        assert_eq!(judge(&called, &all), Ok(3));
+        assert_eq!(judge(&CALLED, &entries()), Ok(3));
         assert_eq!(
-            judge(&called, &all[..2]),
+            judge(&CALLED, &entries()[..2]),
             Err(RollCallError::Missing(CpuIndex(1)))
         );
-        let twice = [answer(0), answer(2), answer(2)];
+        let mut twice = entries();
+        twice[2] = twice[1];
         assert_eq!(
-            judge(&called, &twice),
+            judge(&CALLED, &twice),
+            Err(RollCallError::NotItself(CpuIndex(2)))
+        );
+        assert_eq!(judge(&[CpuIndex::BSP], &[entry(0, 0)]), Ok(1));
+    }
+
+    #[test]
+    fn a_cpu_in_anothers_area_is_found_out() {
+        let mut shared = entries();
+        shared[2].own.area = answer(2).area;
+        assert_eq!(
+            judge(&CALLED, &shared),
+            Err(RollCallError::NotItself(CpuIndex(1)))
+        );
+        let mut elsewhere = entries();
+        elsewhere[1].own.apic_id = ApicId(2);
+        assert_eq!(
+            judge(&CALLED, &elsewhere),
             Err(RollCallError::NotItself(CpuIndex(2)))
         );
     }
 
     #[test]
-    fn a_cpu_in_anothers_area_is_found_out() {
-        let mut shared = answer(2);
-        shared.area = answer(1).area;
-        let answers = [answer(0), answer(1), shared];
-        assert_eq!(
-            judge(&[CpuIndex(1), CpuIndex(2)], &answers),
-            Err(RollCallError::NotItself(CpuIndex(2)))
-        );
-        let mut elsewhere = answer(1);
-        elsewhere.apic_id = ApicId(4);
-        assert_eq!(
-            judge(&[CpuIndex(1)], &[answer(0), elsewhere]),
-            Err(RollCallError::NotItself(CpuIndex(1)))
-        );
+    fn everybody_must_hear_of_the_next_one_what_that_says_of_itself() {
+        for next in [None, Some(Err(RemoteError::WentDown)), Some(Ok(answer(2)))] {
+            let mut misheard = entries();
+            misheard[1].next = next;
+            let (by, of) = (CpuIndex(2), CpuIndex(1));
+            assert_eq!(
+                judge(&CALLED, &misheard),
+                Err(RollCallError::Misheard { by, of })
+            );
+        }
     }
 }

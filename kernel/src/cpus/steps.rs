@@ -3,24 +3,17 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use reveille_smp::{
-    bringup::Ap,
     cpu::CpuIndex,
     step::{Mode, Run, Step, StepError},
 };
 
-use super::{inbox::Inbox, online::OnlineList};
+use super::online::OnlineList;
 use crate::{apic::LocalApic, percpu::PerCpu};
 
-/// The kernel's steps, for these APs, lowest number first, and their inboxes in the same order.
-pub(super) fn all(
-    apic: LocalApic,
-    online: &'static OnlineList,
-    aps: &'static [Ap],
-    inboxes: &'static [Inbox],
-) -> Vec<&'static dyn Step> {
+/// The kernel's steps.
+pub(super) fn all(apic: LocalApic, online: &'static OnlineList) -> Vec<&'static dyn Step> {
     let join: &'static dyn Step = Box::leak(Box::new(Join { apic, online }));
-    let open: &'static dyn Step = Box::leak(Box::new(OpenInbox { aps, inboxes }));
-    Vec::from([join, open])
+    Vec::from([join, &TakeTasks])
 }
 
 /// The CPU checks that it is the one it is taken for, and joins the list of those online.
@@ -60,21 +53,10 @@ impl Step for Join {
     }
 }
 
-/// The CPU takes work from others.
-struct OpenInbox {
-    aps: &'static [Ap],
-    inboxes: &'static [Inbox],
-}
+/// The CPU takes tasks from others; on its way down it ends those that it has.
+struct TakeTasks;
 
-impl OpenInbox {
-    fn of(&self, cpu: CpuIndex) -> Result<&'static Inbox, StepError> {
-        let ap = self.aps.binary_search_by_key(&cpu, |ap| ap.cpu);
-        let inbox = ap.ok().and_then(|ap| self.inboxes.get(ap));
-        inbox.ok_or(StepError::WrongCpu)
-    }
-}
-
-impl Step for OpenInbox {
+impl Step for TakeTasks {
     fn name(&self) -> &'static str {
         "inbox"
     }
@@ -83,11 +65,15 @@ impl Step for OpenInbox {
         20
     }
 
-    fn up(&self, cpu: CpuIndex) -> Run<'_> {
-        self.of(cpu).map(Inbox::open).into()
+    fn up(&self, _: CpuIndex) -> Run<'_> {
+        PerCpu::current().inbox().open();
+        Run::Now(Ok(()))
     }
 
-    fn down(&self, cpu: CpuIndex) -> Run<'_> {
-        self.of(cpu).map(Inbox::close).into()
+    fn down(&self, _: CpuIndex) -> Run<'_> {
+        Run::later(async {
+            PerCpu::current().inbox().close().await;
+            Ok(())
+        })
     }
 }

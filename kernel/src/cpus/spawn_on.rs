@@ -1,0 +1,23 @@
+//! Tasks for a CPU, from any CPU.
+
+use reveille_smp::{cpu::CpuIndex, inbox::NotSent, remote::RemoteHandle};
+
+use crate::percpu::PerCpu;
+
+/// Sends a task to a CPU, which may be the one that calls. From task context. The task runs by
+/// itself on the executor of that CPU, and the handle, to be awaited on any CPU, gives what it came
+/// to: see [`Inbox::spawn`](reveille_smp::inbox::Inbox::spawn).
+///
+/// # Errors
+///
+/// [`NotSent`] gives the future back: the CPU is not there or not online, or too much is on its way
+/// to it.
+pub fn spawn_on<F>(cpu: CpuIndex, future: F) -> Result<RemoteHandle<F::Output>, NotSent<F>>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    match PerCpu::of(cpu) {
+        Some(area) => area.inbox().spawn(future),
+        None => Err(NotSent::Closed(future)),
+    }
+}
