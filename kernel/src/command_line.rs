@@ -76,7 +76,7 @@ pub enum MadtSource {
     Module,
 }
 
-/// A fault that a test asks for.
+/// A fault that a test asks for, or something else that a boot does not do by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
 #[strum(serialize_all = "kebab-case")]
 pub enum TestHook {
@@ -100,6 +100,8 @@ pub enum TestHook {
     TripleFault,
     /// APs say that they are alive, and wake nobody.
     NoWake,
+    /// A task goes over all CPUs, each of which sends it to the next one.
+    Relay,
 }
 
 /// A key, what it takes, and how it changes the options.

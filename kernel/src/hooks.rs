@@ -1,6 +1,7 @@
-//! Faults that a test asks for by `test=`, to see that the run ends with the right words.
+//! What a test asks for by `test=`: faults, to see that the run ends with the right words, and a
+//! relay of tasks over all CPUs.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::ToString, vec::Vec};
 use core::{arch::asm, error::Error, fmt, hint::black_box, time::Duration};
 
 use reveille_executor::Timer;
@@ -13,20 +14,22 @@ use x86_64::{
 use crate::{
     command_line::TestHook,
     console,
-    cpus::{Cpus, spawn_on},
+    cpus::{Cpus, relay::relay, spawn_on},
+    println,
 };
 
 /// How long a fault on an AP may take to end the run.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Brings about a fault. The one that concerns the bring-up itself was set before it.
+/// Brings about a fault, or the relay. The fault that concerns the bring-up itself was set before it.
 ///
 /// # Errors
 ///
-/// When the fault did not end the run: then the test would prove nothing.
+/// When the fault did not end the run: then the test would prove nothing. When the relay failed.
 pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(), Box<dyn Error>> {
     match hook {
         TestHook::NoWake => return Ok(()),
+        TestHook::Relay => return run_relay(cpus, timer).await,
         TestHook::PanicBsp => panic!("asked for by test=panic-bsp"),
         TestHook::ExceptionBsp => touch_page_zero(),
         TestHook::StackOverflowBsp => overflow_stack(),
@@ -41,6 +44,13 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
     }
     timer.sleep(DEADLINE).await;
     Err(Survived(hook).into())
+}
+
+async fn run_relay(cpus: &Cpus, timer: &Timer) -> Result<(), Box<dyn Error>> {
+    let ran = relay(cpus.online_aps(), timer).await?;
+    let ran: Vec<_> = ran.iter().map(ToString::to_string).collect();
+    println!("relay: CPU {}", ran.join(" > "));
+    Ok(())
 }
 
 fn on_an_ap(cpus: &Cpus, fault: impl FnOnce() + Send + 'static) -> Result<(), Box<dyn Error>> {

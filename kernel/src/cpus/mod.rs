@@ -8,6 +8,8 @@ pub mod machine;
 pub mod online;
 #[cfg(target_os = "none")]
 mod prepare;
+#[cfg(target_os = "none")]
+pub mod relay;
 pub mod roll_call;
 mod spawn_on;
 #[cfg(target_os = "none")]

@@ -22,6 +22,7 @@ mod outside;
 mod selection;
 mod silent;
 mod slow;
+mod spawn_on;
 mod strategies;
 mod verdicts;
 mod virtual_time;
