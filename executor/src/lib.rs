@@ -65,10 +65,10 @@
 //! platform of a host's thread. Without a heap (`default-features = false`):
 //! [`Executor::in_storage`] and [`Spawner::spawn_in`].
 //!
-//! Work for another CPU goes through a queue that both can reach, such as `ArrayQueue` of
-//! `crossbeam-queue`, with an `AtomicWaker` beside it: the sender pushes and wakes; a task on the
-//! receiver registers its waker, and then takes what is there. `kernel/src/cpus/inbox.rs` of this
-//! repository does that.
+//! Work for another CPU goes through something that both can reach, with an `AtomicWaker` beside it:
+//! the sender puts it there and wakes; a task on the receiver registers its waker, and then takes
+//! what is there. `smp/src/inbox.rs` of this repository does that, and gives a handle on what comes
+//! of the work.
 //!
 //! The target must have 64-bit atomics (`target_has_atomic = "64"`).
 //!

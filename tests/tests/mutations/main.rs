@@ -36,7 +36,8 @@ pub(crate) struct Mutation {
     file: &'static str,
     from: &'static str,
     to: &'static str,
-    /// What fails then: a model for loom, or as `file::test` a test of one of the test targets.
+    /// What fails then: a model for loom, with its module if that is another one than the subject's;
+    /// or as `file::test` a test of one of the test targets.
     noticed_by: &'static str,
 }
 
@@ -64,6 +65,7 @@ fn check(subject: &'static Subject) {
     let mut unnoticed = Vec::new();
     for mutation in subject.mutations {
         let (file, test) = match mutation.noticed_by.split_once("::") {
+            Some((module, _)) if module.starts_with(LOOM) => (LOOM, mutation.noticed_by.to_owned()),
             Some((file, test)) => (file, test.to_owned()),
             None => (LOOM, format!("{}{}", subject.module, mutation.noticed_by)),
         };
