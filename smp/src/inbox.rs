@@ -6,9 +6,9 @@
 //!          fill the place, wake ────────────▶ serve: takes the job, spawns it on the executor
 //! ```
 //!
-//! The word of the places is the truth and the wake only a hint. A job lies in a place or is with one CPU, never both; when it is
-//! dropped, wherever that is, its handle hears of it (`remote.rs`). So a job is run or reported,
-//! whoever closes the inbox at whatever moment.
+//! The word of the places is the truth and the wake only a hint. A job lies in a place or is with
+//! one CPU, never both; when it is dropped, wherever that is, its handle hears of it (`remote.rs`).
+//! So a job is run or reported, whoever closes the inbox at whatever moment.
 //!
 //! Sending allocates and so does taking: both happen in tasks. Waking does not.
 

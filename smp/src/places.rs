@@ -31,7 +31,8 @@
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// Places of an inbox: as many jobs may lie there until the CPU takes them.
+/// Places of an inbox. The CPU takes all jobs that lie there when it next looks, so this bounds how
+/// many may come at once, and not how many may run.
 pub(crate) const PLACES: usize = 16;
 
 /// The word.
