@@ -27,6 +27,19 @@ fn yield_once() -> impl Future<Output = ()> {
 }
 
 #[test]
+fn a_spawner_says_whether_it_would_take_a_task() {
+    let executor = executor(1);
+    let spawner = executor.spawner();
+    assert_eq!(spawner.room(), Ok(()));
+    let task = spawner.spawn(pending::<()>()).unwrap();
+    assert_eq!(spawner.room(), Err(SpawnError::Full));
+    task.abort();
+    assert_eq!(spawner.room(), Ok(()));
+    drop(executor);
+    assert_eq!(spawner.room(), Err(SpawnError::Closed));
+}
+
+#[test]
 fn a_join_handle_yields_the_output() {
     let mut executor = executor(4);
     let spawner = executor.spawner();
