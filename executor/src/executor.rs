@@ -2,13 +2,14 @@
 
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
+use core::time::Duration;
 
 use crate::ready::{BLOCKS_PER_SUMMARY, Leaf, ReadyWord};
 use crate::sleep::{SleepGate, Tops};
 use crate::slots::{Block, Slot};
 use crate::storage::{Core, Local, Storage};
 use crate::waker::waker;
-use crate::{Instant, Metrics, NoMetrics, Platform, Spawner, Timer};
+use crate::{Metrics, NoMetrics, Platform, Spawner, Timer};
 
 /// Runs tasks on the CPU that made it. A value: there may be one a CPU, or many on one.
 ///
@@ -117,6 +118,11 @@ impl<M: Metrics> Executor<M> {
     /// The metrics it was made with.
     pub fn metrics(&self) -> &M {
         &self.core.metrics
+    }
+
+    /// Whether no task is left.
+    pub fn is_empty(&self) -> bool {
+        self.core.local.slots.are_all_vacant()
     }
 
     /// Runs `future` and all tasks until `future` is done. Tasks that are not done then stay, and
@@ -245,13 +251,17 @@ impl<M: Metrics> Executor<M> {
             return;
         }
         let gate = SleepGate::new(local.shared, local.tops);
+        let asked = asked.filter(|_| M::MEASURES_SLEEP);
+        if let Some(asked) = asked {
+            self.core.metrics.falls_asleep(asked);
+        }
         platform.idle(&gate, until);
-        if let Some(asked) = asked
-            && M::MEASURES_SLEEP
-            && gate.was_open()
-        {
-            let woken: Instant = platform.now();
-            self.core.metrics.slept(woken - asked);
+        if let Some(asked) = asked {
+            let slept = match gate.was_open() {
+                true => platform.now() - asked,
+                false => Duration::ZERO,
+            };
+            self.core.metrics.slept(slept);
         }
     }
 }

@@ -3,12 +3,15 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 
+use crate::Instant;
+
 /// Hears of everything that can be counted. All methods do nothing by default.
 ///
 /// [`woken`](Self::woken) and [`doorbell`](Self::doorbell) are called by wakers, from any CPU,
 /// interrupt and NMI: they must not allocate, take a lock or wait.
 pub trait Metrics: Send + Sync + 'static {
-    /// Whether [`slept`](Self::slept) is wanted; the clock is read around each sleep if so.
+    /// Whether [`falls_asleep`](Self::falls_asleep) and [`slept`](Self::slept) are wanted; the clock
+    /// is read around each sleep if so.
     const MEASURES_SLEEP: bool = true;
 
     /// A future was polled.
@@ -27,7 +30,13 @@ pub trait Metrics: Send + Sync + 'static {
         let _ = sent;
     }
 
-    /// The executor slept for this long.
+    /// The executor has nothing to do and is about to sleep, at this moment.
+    fn falls_asleep(&self, at: Instant) {
+        let _ = at;
+    }
+
+    /// The executor goes on, having slept for this long; not at all where it found work at the last
+    /// look.
     fn slept(&self, time: Duration) {
         let _ = time;
     }
@@ -61,13 +70,17 @@ impl<M: Metrics> Metrics for &'static M {
         M::doorbell(self, sent);
     }
 
+    fn falls_asleep(&self, at: Instant) {
+        M::falls_asleep(self, at);
+    }
+
     fn slept(&self, time: Duration) {
         M::slept(self, time);
     }
 }
 
 /// Counts everything, in relaxed atomics.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
     polls: AtomicU64,
     spurious_polls: AtomicU64,
@@ -76,7 +89,12 @@ pub struct Counters {
     doorbells_sent: AtomicU64,
     doorbells_saved: AtomicU64,
     asleep_ns: AtomicU64,
+    /// Nanoseconds, or [`AWAKE`].
+    asleep_since: AtomicU64,
 }
+
+/// In the place of the instant since which the executor sleeps.
+const AWAKE: u64 = u64::MAX;
 
 /// What [`Counters`] had counted at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,6 +113,8 @@ pub struct Snapshot {
     pub doorbells_saved: u64,
     /// Time spent in [`Idle::idle`](crate::Idle::idle) behind the gate.
     pub asleep: Duration,
+    /// Since when the executor sleeps, which is not in `asleep` yet; `None` while it is awake.
+    pub asleep_since: Option<Instant>,
 }
 
 impl Counters {
@@ -108,11 +128,13 @@ impl Counters {
             doorbells_sent: AtomicU64::new(0),
             doorbells_saved: AtomicU64::new(0),
             asleep_ns: AtomicU64::new(0),
+            asleep_since: AtomicU64::new(AWAKE),
         }
     }
 
     /// The counts now. While other CPUs wake, the figures may be a few events apart.
     pub fn snapshot(&self) -> Snapshot {
+        let asleep_since = self.asleep_since.load(Relaxed);
         Snapshot {
             polls: self.polls.load(Relaxed),
             spurious_polls: self.spurious_polls.load(Relaxed),
@@ -121,7 +143,14 @@ impl Counters {
             doorbells_sent: self.doorbells_sent.load(Relaxed),
             doorbells_saved: self.doorbells_saved.load(Relaxed),
             asleep: Duration::from_nanos(self.asleep_ns.load(Relaxed)),
+            asleep_since: (asleep_since != AWAKE).then(|| Instant::from_nanos(asleep_since)),
         }
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -149,7 +178,12 @@ impl Metrics for Counters {
         }
     }
 
+    fn falls_asleep(&self, at: Instant) {
+        self.asleep_since.store(at.as_nanos(), Relaxed);
+    }
+
     fn slept(&self, time: Duration) {
+        self.asleep_since.store(AWAKE, Relaxed);
         let time_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.asleep_ns.fetch_add(time_ns, Relaxed);
     }

@@ -105,6 +105,15 @@ impl Slots {
         self.open.set(false);
     }
 
+    /// Whether no task is in any slot.
+    pub(crate) fn are_all_vacant(&self) -> bool {
+        let has_task = |cell: &Cell<Option<Task>>| cell.get().is_some();
+        !self
+            .blocks
+            .iter()
+            .any(|block| block.tasks.iter().any(has_task))
+    }
+
     /// The lowest vacant slot.
     pub(crate) fn vacant(&self) -> Option<Slot> {
         let first = self.first_vacant.get();

@@ -23,6 +23,9 @@ pub trait Timer {
     /// Sets the timer to `at`, or to as far as it reaches, whatever it was set to before. Returns
     /// the instant it is set to. One in the past rings at once.
     fn arm(&self, at: Instant) -> Instant;
+
+    /// Makes sure that the timer raises no interrupt before it is prepared again.
+    fn stop(&self);
 }
 
 /// What is known of one CPU's timer.
@@ -37,7 +40,7 @@ pub struct Alarm {
 /// The timer is not set: it has rung since, or never was.
 const SILENT: u64 = u64::MAX - 1;
 
-/// The timer has not been prepared since the CPU was reset. Most APs come online without.
+/// The timer has not been prepared since the CPU was reset, or since it was stopped.
 const UNPREPARED: u64 = u64::MAX;
 
 impl Alarm {
@@ -53,10 +56,24 @@ impl Alarm {
         self.set_to.store(UNPREPARED, Ordering::Relaxed);
     }
 
-    /// Makes sure that the timer rings at `until` or earlier.
+    /// Prepares the timer, unless that has been done since the CPU was reset.
+    pub fn prepare(&self, timer: &impl Timer) {
+        if self.set_to.load(Ordering::Relaxed) == UNPREPARED {
+            timer.prepare();
+            self.set_to.store(SILENT, Ordering::Relaxed);
+        }
+    }
+
+    /// Stops the timer. One interrupt may be pending.
+    pub fn stop(&self, timer: &impl Timer) {
+        timer.stop();
+        self.set_to.store(UNPREPARED, Ordering::Relaxed);
+    }
+
+    /// Makes sure that the timer rings at `until` or earlier. One that was not prepared is.
     pub fn set(&self, until: Instant, timer: &impl Timer) {
+        self.prepare(timer);
         match self.set_to.load(Ordering::Relaxed) {
-            UNPREPARED => timer.prepare(),
             SILENT => {}
             set_to if set_to <= until.as_nanos() => return,
             _ => {}
@@ -113,6 +130,10 @@ mod tests {
                 .set(Some(if is_ahead { early } else { set_to }));
             self.armed.borrow_mut().push(set_to.as_nanos());
             set_to
+        }
+
+        fn stop(&self) {
+            self.rings_at.set(None);
         }
     }
 
@@ -223,6 +244,22 @@ mod tests {
         cpu.alarm.rang();
         cpu.sleep_until(at(4_000));
         assert_eq!(cpu.prepared.get(), 2);
+    }
+
+    #[test]
+    fn a_timer_that_was_stopped_is_silent_until_it_is_prepared_and_set_again() {
+        let cpu = Cpu::new(u64::MAX / 2, 0);
+        cpu.alarm.prepare(&cpu);
+        cpu.alarm.prepare(&cpu);
+        assert_eq!(cpu.prepared.get(), 1);
+        cpu.alarm.set(at(5_000), &cpu);
+        cpu.alarm.stop(&cpu);
+        assert_eq!(cpu.rings_at.get(), None);
+        // The interrupt of the time before, which was pending.
+        cpu.alarm.rang();
+        cpu.sleep_until(at(6_000));
+        assert_eq!(cpu.prepared.get(), 2);
+        assert_eq!(cpu.armed(), [5_000, 6_000]);
     }
 
     #[test]

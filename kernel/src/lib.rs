@@ -24,6 +24,7 @@ pub mod faults;
 #[cfg(target_os = "none")]
 pub mod hooks;
 pub mod interrupts;
+pub mod ladder;
 pub mod memory;
 pub mod most_attempts;
 pub mod panic;

@@ -1,9 +1,10 @@
 //! What belongs to one CPU: its area, found through the GS base, and the list of all areas.
 //!
 //! The BSP makes every area before it starts an AP, and [`publish`]es the list; a CPU makes an area
-//! its own by [`PerCpu::enter`]. From then on [`PerCpu::current`] costs one load, and the panic path
-//! can find and stop the CPU. Areas are never freed. What other CPUs touch of an area is its
-//! presence (`stop.rs`) and its inbox.
+//! its own by [`PerCpu::enter`], as an AP does in the step `tables`. From then on
+//! [`PerCpu::current`] costs one load, and the panic path can find and stop the CPU. Areas are never
+//! freed. Subsystems keep here what they have for each CPU; what others than the CPU may touch of
+//! it, and when, each says for itself.
 
 use alloc::boxed::Box;
 use core::{
@@ -14,9 +15,12 @@ use core::{
 };
 
 use conquer_once::spin::OnceCell;
+use linkme::distributed_slice;
+use reveille_executor::{Clock, Counters};
 use reveille_smp::{
     cpu::{ApicId, CpuIndex},
     inbox::Inbox,
+    step::{Run, Section, Step, StepError},
 };
 use x86_64::{
     VirtAddr,
@@ -29,11 +33,63 @@ use x86_64::{
 use crate::{
     alarm::Alarm,
     cpuid::{Features, ThisCpu},
-    interrupts::{gdt::Tables, idt},
+    cpus::{
+        home::Home,
+        idle::{Account, IdleTime},
+        stack::StackUse,
+        trace::Trace,
+    },
+    interrupts::{gdt, idt},
+    ladder::STEPS,
     memory::stacks::StackPurpose,
     panic,
     stop::Presence,
+    time::TscClock,
 };
+
+#[distributed_slice(STEPS)]
+static TABLES: &dyn Step = &EnterArea;
+
+/// The AP makes its area its own, and with that its tables.
+struct EnterArea;
+
+impl EnterArea {
+    fn enter(cpu: CpuIndex) -> Result<(), StepError> {
+        let area = PerCpu::of(cpu).ok_or(StepError::WrongCpu)?;
+        // SAFETY: a ladder runs this step on the AP that it is called for, with interrupts off, and
+        // nobody else calls it. The claim of the AP's slot made area and stacks that CPU's alone.
+        unsafe { area.enter() };
+        Ok(())
+    }
+}
+
+impl Step for EnterArea {
+    fn name(&self) -> &'static str {
+        "tables"
+    }
+
+    fn section(&self) -> Section {
+        Section::Starting
+    }
+
+    fn rank(&self) -> u16 {
+        10
+    }
+
+    /// Nothing wakes a CPU whose APIC is off.
+    fn can_rest(&self) -> bool {
+        false
+    }
+
+    fn up(&self, cpu: CpuIndex) -> Run<'_> {
+        Self::enter(cpu).into()
+    }
+
+    fn down(&self, _: CpuIndex) -> Run<'_> {
+        PerCpu::current().leave();
+        Run::Now(Ok(()))
+    }
+}
 
 /// A stack, by its lowest address and the one behind its highest. The page below it is its guard,
 /// which is not mapped.
@@ -105,9 +161,14 @@ pub struct PerCpu {
     index: CpuIndex,
     apic_id: ApicId,
     stacks: CpuStacks,
-    tables: Tables,
+    tables: gdt::Tables,
     alarm: Alarm,
     presence: Presence,
+    home: Home,
+    trace: Trace,
+    stack_use: StackUse,
+    idle: Account,
+    counters: Counters,
     inbox: Inbox,
 }
 
@@ -138,16 +199,21 @@ pub fn all() -> &'static [&'static PerCpu] {
 }
 
 impl PerCpu {
-    /// The area of a CPU that has not come yet.
-    pub fn new(index: CpuIndex, apic_id: ApicId, stacks: CpuStacks) -> Self {
+    /// The area of a CPU that has not come yet, and whose executor will be at `home`.
+    pub fn new(index: CpuIndex, apic_id: ApicId, stacks: CpuStacks, home: Home) -> Self {
         Self {
             this: AtomicPtr::new(ptr::null_mut()),
             index,
             apic_id,
             stacks,
-            tables: Tables::new(),
+            tables: gdt::Tables::new(),
             alarm: Alarm::new(),
             presence: Presence::in_word(AtomicU8::new(0)),
+            home,
+            trace: Trace::new(),
+            stack_use: StackUse::new(),
+            idle: Account::new(),
+            counters: Counters::new(),
             inbox: Inbox::new(),
         }
     }
@@ -228,6 +294,38 @@ impl PerCpu {
     /// The CPU's stacks.
     pub fn stacks(&self) -> &CpuStacks {
         &self.stacks
+    }
+
+    /// Where its executor is while the CPU is down.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The steps that it has run.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// How deep it has used its main stack.
+    pub fn stack_use(&self) -> &StackUse {
+        &self.stack_use
+    }
+
+    /// What its executor counts.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The account of its time, which it keeps itself.
+    pub(crate) fn idle(&self) -> &Account {
+        &self.idle
+    }
+
+    /// How long it has been online, and slept; for any CPU to read.
+    pub fn idle_time(&self) -> IdleTime {
+        TscClock::get().map_or_else(IdleTime::default, |clock| {
+            self.idle.read(clock.now(), self.counters.snapshot())
+        })
     }
 
     /// Where tasks for the CPU arrive.

@@ -2,7 +2,7 @@
 
 use reveille_executor::{Clock, Doorbell, Idle, Instant, SleepGate};
 use reveille_smp::cpu::ApicId;
-use x86_64::instructions::interrupts;
+use x86_64::instructions::interrupts::{self, without_interrupts};
 
 use crate::{
     apic::{ApicError, LocalApic, timer::ApicTimer},
@@ -49,16 +49,17 @@ impl CpuPlatform {
     /// Halts this CPU until the condition holds, and looks again after each interrupt; `false` if
     /// it still does not hold at the deadline. For what runs below the executor.
     pub fn halt_until(&self, deadline: Instant, condition: impl Fn() -> bool) -> bool {
-        loop {
-            interrupts::disable();
-            let holds = condition();
-            if holds || self.now() >= deadline {
-                interrupts::enable();
-                return holds;
+        without_interrupts(|| {
+            loop {
+                let holds = condition();
+                if holds || self.now() >= deadline {
+                    return holds;
+                }
+                self.set_alarm(deadline);
+                interrupts::enable_and_hlt();
+                interrupts::disable();
             }
-            self.set_alarm(deadline);
-            interrupts::enable_and_hlt();
-        }
+        })
     }
 }
 
@@ -80,15 +81,16 @@ impl Idle for CpuPlatform {
     fn idle(&self, gate: &SleepGate<'_>, until: Option<Instant>) {
         // With interrupts off, a doorbell that rings after the gate was entered stays pending. It
         // ends the `hlt` that follows the `sti` at once, because `sti` lets no interrupt in before
-        // the next instruction is done (SDM volume 2, STI).
-        interrupts::disable();
-        if let Some(until) = until {
-            self.set_alarm(until);
-        }
-        if gate.enter() {
-            interrupts::enable_and_hlt();
-        } else {
-            interrupts::enable();
-        }
+        // the next instruction is done (SDM volume 2, STI). An AP that rests below the step
+        // `interrupts` has them off again behind that.
+        without_interrupts(|| {
+            if let Some(until) = until {
+                self.set_alarm(until);
+            }
+            if gate.enter() {
+                interrupts::enable_and_hlt();
+                interrupts::disable();
+            }
+        });
     }
 }

@@ -30,7 +30,7 @@ use crate::{
     command_line::{After, MadtSource, Options, TestHook},
     cpu_list::CpuList,
     cpuid::{Cpuid, ThisCpu},
-    cpus::{self, Cpus, machine, roll_call::roll_call},
+    cpus::{self, Cpus, home::Home, machine, roll_call::roll_call},
     exit::exit,
     faults, hooks,
     interrupts::apic_errors::apic_errors,
@@ -97,6 +97,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let cpu_list = CpuList::parse(madt);
     let calibration = calibrate(tables.ok().as_ref())?;
     let clock = TscClock::new(calibration.chosen.tsc_hz, entry_tsc);
+    clock.publish();
     let apic = LocalApic::set_up(map_page)?;
     let timer = ApicTimer::set_up(apic, clock)?;
 
@@ -105,7 +106,8 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         bottom: main_stack.start,
         top: main_stack.end,
     };
-    let bsp = cpus::area(CpuIndex::BSP, apic.id(), main_stack)?;
+    // Its executor is made below, for as many tasks as there are APs.
+    let bsp = cpus::area(CpuIndex::BSP, apic.id(), main_stack, || Home::new(None))?;
     // SAFETY: this is the BSP, interrupts are off, and the stacks are its own.
     unsafe { bsp.enter() };
 
@@ -123,7 +125,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         most_attempts::check(options.attempts, cpus.heap_to_spare(), cpus.plan.len())?;
     let platform: &'static CpuPlatform =
         Box::leak(Box::new(CpuPlatform::new(apic.id(), clock, apic, timer)?));
-    let counters: &'static Counters = Box::leak(Box::new(Counters::new()));
+    let counters = bsp.counters();
     // A task for each AP, those that CPUs send each other, and the one that takes these in.
     let capacity = cpus.aps.len() + MAX_TASKS + 1;
     let mut executor = Executor::with_capacity(capacity, platform, counters);

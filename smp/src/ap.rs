@@ -27,6 +27,23 @@ pub struct Arrival {
     pub long: Instant,
 }
 
+/// Hears of each step that an AP runs, on the AP, as it runs it. A step that is told to fail is
+/// heard of too.
+pub trait Observer {
+    /// The AP begins with the step that has this place in the ladder.
+    fn begins(&self, step: usize, direction: Direction);
+
+    /// It has ended.
+    fn ended(&self, step: usize, direction: Direction, result: Result<(), StepError>);
+}
+
+/// Nobody listens.
+impl Observer for () {
+    fn begins(&self, _: usize, _: Direction) {}
+
+    fn ended(&self, _: usize, _: Direction, _: Result<(), StepError>) {}
+}
+
 /// Lives on the AP with this index in the list of all: goes through the starting steps, reports
 /// alive, moves along the ladder as it is called to, and ends when it has gone down below them. The
 /// caller parks it afterwards, writing the returned state's [`parked`](State::parked) form as its
@@ -50,6 +67,7 @@ pub async fn reside(
     clock: &impl Clock,
     timer: &Timer,
     arrival: Arrival,
+    observer: &impl Observer,
 ) -> Result<State, Refused> {
     let slot = &aps[index].slot;
     slot.arrived(arrival.real, arrival.long);
@@ -58,6 +76,7 @@ pub async fn reside(
         index,
         ladder,
         timer,
+        observer,
         at: ladder.kicked(),
     };
     slot.report_passed(resident.at);
@@ -92,22 +111,25 @@ pub async fn reside(
 }
 
 /// An AP on the ladder.
-struct Resident<'a> {
+struct Resident<'a, O> {
     aps: &'a [Ap],
     index: usize,
     ladder: &'a Ladder,
     timer: &'a Timer,
+    observer: &'a O,
     at: Rung,
 }
 
-impl Resident<'_> {
+impl<O: Observer> Resident<'_, O> {
     /// Moves towards the goal until it is there, has none any more, or a step fails.
     async fn go(&mut self, goal: impl Fn() -> Option<Rung>) {
         while let Some(goal) = goal()
             && let Some(direction) = self.at.direction_to(goal)
         {
             let step = self.at.step_towards(direction);
+            self.observer.begins(step, direction);
             let result = self.run(step, direction).await;
+            self.observer.ended(step, direction, result);
             let before = self.at;
             if result.is_ok() {
                 self.at = before.next(direction);
@@ -180,7 +202,12 @@ impl Resident<'_> {
         let Ap { cpu, .. } = &self.aps[self.index];
         while !self.ladder.can_rest(self.at) {
             let step = self.at.step_towards(Direction::Down);
-            let _ = self.ladder.steps()[step].down(*cpu);
+            self.observer.begins(step, Direction::Down);
+            let result = match self.ladder.steps()[step].down(*cpu) {
+                Run::Now(result) => result,
+                Run::Later(_) => Err(StepError::CannotWait),
+            };
+            self.observer.ended(step, Direction::Down, result);
             self.at = self.at.next(Direction::Down);
         }
     }

@@ -15,15 +15,59 @@ mod xapic;
 use core::fmt;
 
 use conquer_once::spin::OnceCell;
-use reveille_smp::cpu::ApicId;
+use linkme::distributed_slice;
+use reveille_smp::{
+    cpu::{ApicId, CpuIndex},
+    step::{Run, Section, Step, StepError},
+};
 use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
 
 use self::register::Register;
 use crate::{
     cpuid::{Features, ThisCpu},
     interrupts::vectors::Vector,
+    ladder::STEPS,
     memory::paging::MapError,
 };
+
+#[distributed_slice(STEPS)]
+static APIC: &dyn Step = &EnableApic;
+
+/// The AP's APIC takes interrupts. From here on a doorbell ends a halt, and so the AP can rest; an
+/// alarm that it needs before the step `timer` is prepared when it is set.
+struct EnableApic;
+
+impl EnableApic {
+    fn enable() -> Result<(), StepError> {
+        let apic = LocalApic::get().ok_or(StepError::Unsupported)?;
+        apic.enable().map_err(|_| StepError::Unsupported)
+    }
+}
+
+impl Step for EnableApic {
+    fn name(&self) -> &'static str {
+        "apic"
+    }
+
+    fn section(&self) -> Section {
+        Section::Starting
+    }
+
+    fn rank(&self) -> u16 {
+        20
+    }
+
+    fn up(&self, _: CpuIndex) -> Run<'_> {
+        Self::enable().into()
+    }
+
+    fn down(&self, _: CpuIndex) -> Run<'_> {
+        if let Some(apic) = LocalApic::get() {
+            apic.disable();
+        }
+        Run::Now(Ok(()))
+    }
+}
 
 /// How the APICs are driven; it also says how wide an [`ApicId`] may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
@@ -207,13 +251,20 @@ impl LocalApic {
         }
 
         // Software-enable first: until then, the local vector table's mask bits cannot be cleared.
-        const APIC_SOFTWARE_ENABLE: u32 = 1 << 8;
         self.write(
             Register::SpuriousVector,
-            APIC_SOFTWARE_ENABLE | Vector::SPURIOUS.as_u32(),
+            register::SOFTWARE_ENABLE | Vector::SPURIOUS.as_u32(),
         );
         self.write(Register::LvtError, Vector::APIC_ERROR.as_u32());
         Ok(())
+    }
+
+    /// Lets the APIC of this CPU take no interrupt any more: what others still send it finds a CPU
+    /// that is about to park. All of the local vector table is masked by that. INIT, NMI and SIPI
+    /// come through, and the CPU can still send, as it does to say that it parks (SDM volume 3,
+    /// "Local APIC State After It Has Been Software Disabled").
+    fn disable(&self) {
+        self.write(Register::SpuriousVector, Vector::SPURIOUS.as_u32());
     }
 
     /// Clears what firmware, or a kernel before this one, left in the APIC of the CPU that boots.

@@ -20,3 +20,6 @@ pub(super) enum Register {
 
 /// Local vector table: the entry raises no interrupt.
 pub(super) const LVT_MASKED: u32 = 1 << 16;
+
+/// Spurious vector register: the APIC takes interrupts.
+pub(super) const SOFTWARE_ENABLE: u32 = 1 << 8;

@@ -10,7 +10,13 @@
 
 use core::{arch::asm, time::Duration};
 
+use conquer_once::spin::OnceCell;
+use linkme::distributed_slice;
 use reveille_executor::{Clock, Instant};
+use reveille_smp::{
+    cpu::CpuIndex,
+    step::{Run, Section, Step, StepError},
+};
 use x86_64::registers::model_specific::Msr;
 
 use super::{
@@ -21,8 +27,52 @@ use crate::{
     alarm::Timer,
     cpuid::{Cpuid, Features, ThisCpu},
     interrupts::vectors::Vector,
+    ladder::STEPS,
+    percpu::PerCpu,
     time::{Counter, TscClock, measure_tsc, read_tsc},
 };
+
+#[distributed_slice(STEPS)]
+static TIMER: &dyn Step = &PrepareTimer;
+
+/// The AP's timer is ready to be set.
+struct PrepareTimer;
+
+impl PrepareTimer {
+    fn prepare() -> Result<(), StepError> {
+        let timer = ApicTimer::get().ok_or(StepError::Unsupported)?;
+        PerCpu::current().alarm().prepare(&timer);
+        match timer.is_prepared() {
+            true => Ok(()),
+            false => Err(StepError::Unsupported),
+        }
+    }
+}
+
+impl Step for PrepareTimer {
+    fn name(&self) -> &'static str {
+        "timer"
+    }
+
+    fn section(&self) -> Section {
+        Section::Starting
+    }
+
+    fn rank(&self) -> u16 {
+        30
+    }
+
+    fn up(&self, _: CpuIndex) -> Run<'_> {
+        Self::prepare().into()
+    }
+
+    fn down(&self, _: CpuIndex) -> Run<'_> {
+        if let Some(timer) = ApicTimer::get() {
+            PerCpu::current().alarm().stop(&timer);
+        }
+        Run::Now(Ok(()))
+    }
+}
 
 /// An alarm clock; the same value serves the timers of all CPUs.
 #[derive(Clone, Copy, Debug)]
@@ -44,12 +94,23 @@ const TSC_DEADLINE: Msr = Msr::new(0x6e0);
 /// Local vector table, bits 17 and 18: the timer's mode. One-shot is 0.
 const LVT_TSC_DEADLINE: u32 = 0b10 << 17;
 
+/// Local vector table, bit 12: an interrupt has been raised and not been accepted yet.
+const LVT_DELIVERY_PENDING: u32 = 1 << 12;
+
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Divide configuration: the timer runs at the bus's full rate.
 const DIVIDE_BY_1: u32 = 0b1011;
 
+/// Set by the BSP before it starts an AP.
+static APIC_TIMER: OnceCell<ApicTimer> = OnceCell::uninit();
+
 impl ApicTimer {
+    /// The timer, once the BSP has set it up.
+    pub fn get() -> Option<Self> {
+        APIC_TIMER.try_get().ok().copied()
+    }
+
     /// Chooses the mode, and finds out the timer's rate if it is needed. To be called on the BSP.
     ///
     /// # Errors
@@ -63,7 +124,23 @@ impl ApicTimer {
                 ticks_per_second: rate(apic, clock)?,
             }
         };
-        Ok(Self { apic, clock, mode })
+        let timer = Self { apic, clock, mode };
+        APIC_TIMER.init_once(|| timer);
+        Ok(timer)
+    }
+
+    /// What the timer's entry of the local vector table is while it can ring.
+    fn entry(&self) -> u32 {
+        let vector = Vector::TIMER.as_u32();
+        match self.mode {
+            Mode::TscDeadline => vector | LVT_TSC_DEADLINE,
+            Mode::CountDown { .. } => vector,
+        }
+    }
+
+    /// Whether the timer of this CPU has taken what [`prepare`](Timer::prepare) wrote.
+    fn is_prepared(&self) -> bool {
+        self.apic.read(Register::LvtTimer) & !LVT_DELIVERY_PENDING == self.entry()
     }
 }
 
@@ -71,11 +148,9 @@ impl ApicTimer {
 impl Timer for ApicTimer {
     /// Makes the timer raise [`Vector::TIMER`].
     fn prepare(&self) {
-        let vector = Vector::TIMER.as_u32();
         match self.mode {
             Mode::TscDeadline => {
-                self.apic
-                    .write(Register::LvtTimer, vector | LVT_TSC_DEADLINE);
+                self.apic.write(Register::LvtTimer, self.entry());
                 // In xAPIC mode that was a write to memory, and WRMSR does not wait for it: the
                 // deadline might come before the mode in which it counts (SDM volume 3,
                 // "TSC-Deadline Mode").
@@ -84,9 +159,21 @@ impl Timer for ApicTimer {
             }
             Mode::CountDown { .. } => {
                 self.apic.write(Register::TimerDivide, DIVIDE_BY_1);
-                self.apic.write(Register::LvtTimer, vector);
+                self.apic.write(Register::LvtTimer, self.entry());
             }
         }
+    }
+
+    fn stop(&self) {
+        match self.mode {
+            Mode::TscDeadline => {
+                let mut register = TSC_DEADLINE;
+                // SAFETY: CPUID says that the MSR is there; 0 disarms the timer.
+                unsafe { register.write(0) };
+            }
+            Mode::CountDown { .. } => self.apic.write(Register::TimerInitialCount, 0),
+        }
+        self.apic.write(Register::LvtTimer, LVT_MASKED);
     }
 
     fn arm(&self, at: Instant) -> Instant {

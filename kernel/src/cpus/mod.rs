@@ -4,6 +4,8 @@
 pub mod ap;
 #[cfg(target_os = "none")]
 mod faulty;
+pub mod home;
+pub mod idle;
 pub mod machine;
 pub mod online;
 #[cfg(target_os = "none")]
@@ -12,8 +14,8 @@ mod prepare;
 pub mod relay;
 pub mod roll_call;
 mod spawn_on;
-#[cfg(target_os = "none")]
-mod steps;
+pub mod stack;
+pub mod trace;
 pub mod untouched;
 
 #[cfg(target_os = "none")]

@@ -5,7 +5,7 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
-use reveille_executor::{Counters, Storage, Timer};
+use reveille_executor::Timer;
 use reveille_smp::{
     bringup::{Ap, BringUp, Timing},
     cpu::{ApicId, CpuIndex},
@@ -24,6 +24,7 @@ use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
     cpuid::ThisCpu,
     faults::{self, Fault, FaultError, FaultKind},
+    ladder,
     memory::{
         self,
         heap::HEAP,
@@ -37,11 +38,11 @@ use crate::{
 };
 
 use super::{
-    ap::{self, ApContext, Home},
+    ap::{self, ApContext},
     faulty::Faulty,
+    home::{ApStorage, Home},
     machine::Hardware,
     online::OnlineList,
-    steps,
 };
 
 /// Heap that is kept for what does not depend on the number of CPUs.
@@ -49,9 +50,9 @@ const HEAP_RESERVE: usize = 512 << 10;
 /// Heap for the record of a CPU of the plan, whether it is woken or not: 250 bytes with its reason
 /// (measured), and some to spare.
 const HEAP_A_RECORD: usize = 320;
-/// Heap for all that an AP takes behind its area: slot, context, executor, landing, its
-/// task on the BSP, and its report. Together less than 3 KiB (measured), and some to spare.
-const HEAP_AN_AP: usize = 4 << 10;
+/// Heap for all that an AP takes: slot, context, area, executor, landing, the place of its trace, its
+/// task on the BSP, and its report. Together less than 4 KiB (measured), and some to spare.
+const HEAP_AN_AP: usize = 5 << 10;
 
 /// The CPUs, ready to be brought up.
 pub struct Cpus {
@@ -104,9 +105,8 @@ impl Cpus {
         // The APs' own way to their slots, for good.
         let shared: &'static Arc<[Ap]> = Box::leak(Box::new(Arc::clone(&aps)));
 
-        let online: &'static OnlineList = Box::leak(Box::new(OnlineList::with_capacity(aps.len())));
-        let ladder = Ladder::new(steps::all(apic, online))?;
-        let ladder: &'static Ladder = Box::leak(Box::new(ladder));
+        let online = OnlineList::set_up(aps.len());
+        let ladder: &'static Ladder = Box::leak(Box::new(ladder::of_all_steps()?));
 
         let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
         let to_wake = aps.iter().filter(is_there).map(|ap| ap.cpu);
@@ -126,7 +126,6 @@ impl Cpus {
                 platform: CpuPlatform::new(ap.apic_id, clock, apic, timer)?,
                 machine,
                 fault,
-                home: Home::new(Box::leak(Box::new(Storage::<1, Counters>::new()))),
             });
         }
         let contexts: &'static [ApContext] = contexts.leak();
@@ -229,7 +228,8 @@ fn areas(plan: &mut [Planned]) -> Result<Vec<&'static PerCpu>, MapError> {
         is_full |= HEAP.bytes_free() < heap_needed;
         if !is_full {
             let main = stack(cpu, StackPurpose::Main);
-            match main.and_then(|main| area(cpu, planned.apic_id, main)) {
+            let home = || Home::new(Some(Box::leak(Box::new(ApStorage::new()))));
+            match main.and_then(|main| area(cpu, planned.apic_id, main, home)) {
                 Ok(area) => areas.push(area),
                 Err(MapError::NoFrame) => is_full = true,
                 Err(error) => return Err(error),
@@ -242,12 +242,13 @@ fn areas(plan: &mut [Planned]) -> Result<Vec<&'static PerCpu>, MapError> {
     Ok(areas)
 }
 
-/// Makes the area of a CPU around its main stack, with the stacks of its exceptions. It is never
-/// freed.
+/// Makes the area of a CPU around its main stack, with the stacks of its exceptions and a home for
+/// its executor. It is never freed.
 pub fn area(
     cpu: CpuIndex,
     apic_id: ApicId,
     main: StackBounds,
+    home: impl FnOnce() -> Home,
 ) -> Result<&'static PerCpu, MapError> {
     let stacks = CpuStacks {
         main,
@@ -255,7 +256,12 @@ pub fn area(
         nmi: stack(cpu, StackPurpose::Nmi)?,
         machine_check: stack(cpu, StackPurpose::MachineCheck)?,
     };
-    Ok(Box::leak(Box::new(PerCpu::new(cpu, apic_id, stacks))))
+    Ok(Box::leak(Box::new(PerCpu::new(
+        cpu,
+        apic_id,
+        stacks,
+        home(),
+    ))))
 }
 
 fn stack(cpu: CpuIndex, purpose: StackPurpose) -> Result<StackBounds, MapError> {

@@ -1,8 +1,42 @@
-//! Tasks for a CPU, from any CPU.
+//! Tasks for a CPU, from any CPU, and the step `inbox`.
 
-use reveille_smp::{cpu::CpuIndex, inbox::NotSent, remote::RemoteHandle};
+use linkme::distributed_slice;
+use reveille_smp::{
+    cpu::CpuIndex,
+    inbox::NotSent,
+    remote::RemoteHandle,
+    step::{Run, Step},
+};
 
-use crate::percpu::PerCpu;
+use crate::{ladder::STEPS, percpu::PerCpu};
+
+#[distributed_slice(STEPS)]
+static INBOX: &dyn Step = &TakeTasks;
+
+/// The CPU takes tasks from others; on its way down it ends those that it has.
+struct TakeTasks;
+
+impl Step for TakeTasks {
+    fn name(&self) -> &'static str {
+        "inbox"
+    }
+
+    fn rank(&self) -> u16 {
+        30
+    }
+
+    fn up(&self, _: CpuIndex) -> Run<'_> {
+        PerCpu::current().inbox().open();
+        Run::Now(Ok(()))
+    }
+
+    fn down(&self, _: CpuIndex) -> Run<'_> {
+        Run::later(async {
+            PerCpu::current().inbox().close().await;
+            Ok(())
+        })
+    }
+}
 
 /// Sends a task to a CPU, which may be the one that calls. From task context. The task runs by
 /// itself on the executor of that CPU, and the handle, to be awaited on any CPU, gives what it came

@@ -8,7 +8,7 @@ use core::{
 use crate::percpu::StackBounds;
 
 /// What an untouched stack holds: no address, no small number.
-const PATTERN: u64 = 0x5eed_a5a5_5a5a_deed;
+pub(super) const PATTERN: u64 = 0x5eed_a5a5_5a5a_deed;
 
 /// A stack that nobody may use, full of a pattern.
 pub struct Untouched {
@@ -41,12 +41,23 @@ impl Untouched {
         let addresses = self.stack.bottom as usize..self.stack.top as usize;
         let addresses = addresses.step_by(size_of::<AtomicU64>());
         addresses.map(|address| {
-            let word = ptr::with_exposed_provenance_mut(address);
             // SAFETY: `fill`'s caller vouches for the memory; a stack's bounds are multiples of 16;
             // nobody but us may look at it otherwise.
-            unsafe { AtomicU64::from_ptr(word) }
+            unsafe { word(address as u64) }
         })
     }
+}
+
+/// The word at this address, as an atomic.
+///
+/// # Safety
+///
+/// It lies on a stack, which is mapped and writable for good, on a multiple of 8, and nobody uses it
+/// but by this function.
+pub(super) unsafe fn word(address: u64) -> &'static AtomicU64 {
+    let word = ptr::with_exposed_provenance_mut(address as usize);
+    // SAFETY: as promised to us.
+    unsafe { AtomicU64::from_ptr(word) }
 }
 
 #[cfg(test)]
@@ -69,9 +80,8 @@ mod tests {
         let untouched = unsafe { Untouched::fill(stack) };
         assert_eq!(untouched.first_touched(), None);
         for at in [stack.bottom, stack.bottom + 8 * 40, stack.top - 8] {
-            let word = ptr::with_exposed_provenance_mut::<u64>(at as usize);
             // SAFETY: a word of the stack, as above.
-            unsafe { word.write_volatile(1) };
+            unsafe { word(at) }.store(1, Ordering::Relaxed);
             assert_eq!(untouched.first_touched(), Some(at));
         }
     }

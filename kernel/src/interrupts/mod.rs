@@ -10,7 +10,45 @@ pub mod idt;
 pub mod pic;
 pub mod vectors;
 
-use x86_64::{VirtAddr, registers::model_specific::GsBase};
+use linkme::distributed_slice;
+use reveille_smp::{
+    cpu::CpuIndex,
+    step::{Run, Section, Step},
+};
+use x86_64::{VirtAddr, instructions::interrupts, registers::model_specific::GsBase};
+
+use crate::ladder::STEPS;
+
+#[distributed_slice(STEPS)]
+static INTERRUPTS: &dyn Step = &TakeInterrupts;
+
+/// The AP takes interrupts at any time, and not only when it halts.
+struct TakeInterrupts;
+
+impl Step for TakeInterrupts {
+    fn name(&self) -> &'static str {
+        "interrupts"
+    }
+
+    fn section(&self) -> Section {
+        Section::Starting
+    }
+
+    fn rank(&self) -> u16 {
+        // Whatever a subsystem has to do with interrupts off, it does before this.
+        u16::MAX
+    }
+
+    fn up(&self, _: CpuIndex) -> Run<'_> {
+        interrupts::enable();
+        Run::Now(Ok(()))
+    }
+
+    fn down(&self, _: CpuIndex) -> Run<'_> {
+        interrupts::disable();
+        Run::Now(Ok(()))
+    }
+}
 
 /// Makes the BSP report exceptions, and no device able to interrupt it. To be called first of all
 /// on the BSP, with interrupts off.

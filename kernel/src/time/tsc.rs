@@ -2,6 +2,7 @@
 
 use core::{arch::asm, ops::RangeInclusive};
 
+use conquer_once::spin::OnceCell;
 use reveille_executor::{Clock, Instant};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -37,7 +38,20 @@ pub struct TscClock {
     count_shift: u32,
 }
 
+/// Set by the BSP before it starts an AP.
+static CLOCK: OnceCell<TscClock> = OnceCell::uninit();
+
 impl TscClock {
+    /// Makes this the clock of the machine, unless there is one.
+    pub fn publish(self) {
+        CLOCK.init_once(|| self);
+    }
+
+    /// The clock of the machine, once it is known.
+    pub fn get() -> Option<Self> {
+        CLOCK.try_get().ok().copied()
+    }
+
     /// Keeps the factor's rounding error below 2^-33 for all plausible frequencies: 1 s in 270
     /// years.
     const NANOS_SHIFT: u32 = 40;

@@ -395,9 +395,17 @@ impl Fake {
         let mut executor = self.executor(1);
         let timer = executor.timer();
         let life = async move {
-            ap::reside(&fake.0.aps, index, fake.0.ladder, &fake, &timer, arrival)
-                .await
-                .expect("the slot was claimed");
+            ap::reside(
+                &fake.0.aps,
+                index,
+                fake.0.ladder,
+                &fake,
+                &timer,
+                arrival,
+                &(),
+            )
+            .await
+            .expect("the slot was claimed");
             fake.0.aps[index]
                 .slot
                 .state()
