@@ -59,7 +59,7 @@ impl Outcome {
             Self::Late => Some(
                 "it answered after its deadline: raise alive-timeout= on a slow or crowded host",
             ),
-            Self::Failed => Some("it was alive and did not finish its online steps"),
+            Self::Failed => Some("it did not pass all steps of its way up"),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use reveille_smp::{
     outcome::Outcome as CpuOutcome,
     record::{Cpu, Record},
+    step::StepError,
 };
 use reveille_tests::{
     guest::{Ended, Guest},
@@ -61,7 +62,7 @@ fn one_fails(kind: &str, outcome: CpuOutcome) -> Cpu {
     let bringup = ended.records.bringup().expect("round 0");
     assert_eq!((bringup.online, bringup.failed), (2, 1));
     let advice = outcome.advice().expect("it calls for one");
-    let asked_for = format!("; fault= asked for it; {advice}");
+    let asked_for = format!("; {}; {advice}", StepError::Injected);
     let sentence = |line: &str| line.starts_with("CPU 2 (APIC 2): ") && line.contains(&asked_for);
     assert!(ended.console.lines().any(sentence), "no reason and advice");
     cpus[2].clone()
@@ -103,7 +104,48 @@ fn an_ap_that_comes_behind_its_deadline_is_late() {
 fn an_ap_that_fails_in_a_step_is_named_with_the_step() {
     let cpu = one_fails("step=inbox", CpuOutcome::Failed);
     assert_eq!(cpu.step.as_deref(), Some("inbox"));
-    assert_eq!(cpu.reason.as_deref(), Some("fault= asked for it"));
+    assert_eq!(cpu.reason.as_deref(), Some(StepError::Injected.reason()));
+}
+
+/// All steps of the kernel, by what it says itself of a name that is none.
+fn names_of_steps() -> Vec<String> {
+    let reason = is_refused("fault=1:step=?");
+    let (_, names) = reason
+        .split_once("the steps are ")
+        .expect("it lists the steps");
+    names.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn each_step_that_there_is_can_fail_and_its_ap_can_be_tried_again_while_all_others_come_online() {
+    let steps = names_of_steps();
+    assert!(steps.len() > 3, "{steps:?}");
+    let faults: Vec<_> = steps
+        .iter()
+        .zip(1..)
+        .map(|(step, cpu)| format!("fault={cpu}:step={step}"))
+        .collect();
+    let failing = steps.len() as u32;
+    let ended = boot(&machine(
+        failing + 3,
+        &format!("attempts=2 {}", faults.join(" ")),
+    ));
+    let first = format!("{failing} of {} APs did not come online; ", failing + 2);
+    assert!(reason(&ended).starts_with(&first), "{}", reason(&ended));
+    for attempt in 0..2 {
+        let cpus = ended.records.cpus_of_attempt(attempt);
+        let cpus = cpus.expect("all records are whole");
+        for (cpu, step) in cpus[1..].iter().zip(&steps) {
+            assert_eq!(cpu.outcome, CpuOutcome::Failed, "{cpu:?}");
+            assert_eq!(cpu.step.as_ref(), Some(step), "{cpu:?}");
+            assert_eq!(cpu.reason.as_deref(), Some(StepError::Injected.reason()));
+        }
+        for other in &cpus[steps.len() + 1..] {
+            assert_eq!(other.outcome, CpuOutcome::Online, "{other:?}");
+        }
+    }
+    let bringup = ended.records.bringup().expect("round 0");
+    assert_eq!((bringup.online, bringup.failed), (2, failing));
 }
 
 #[test]
@@ -362,5 +404,5 @@ fn a_fault_of_a_cpu_that_is_not_to_be_woken_fails_the_run_and_those_to_wake_are_
 fn a_fault_in_a_step_that_there_is_not_fails_the_run_and_the_steps_are_listed() {
     let reason = is_refused("fault=1:step=joyn");
     assert!(reason.contains("fault=1:step=joyn"), "{reason}");
-    assert!(reason.contains("join, inbox"), "{reason}");
+    assert!(reason.contains("join, idle, inbox"), "{reason}");
 }
