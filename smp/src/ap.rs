@@ -30,6 +30,10 @@ pub struct Arrival {
 /// Hears of each step that an AP runs, on the AP, as it runs it. A step that is told to fail is
 /// heard of too.
 pub trait Observer {
+    /// The AP sets out: it begins with the first of some steps, between which it does not wait for
+    /// anybody.
+    fn sets_out(&self);
+
     /// The AP begins with the step that has this place in the ladder.
     fn begins(&self, step: usize, direction: Direction);
 
@@ -39,6 +43,8 @@ pub trait Observer {
 
 /// Nobody listens.
 impl Observer for () {
+    fn sets_out(&self) {}
+
     fn begins(&self, _: usize, _: Direction) {}
 
     fn ended(&self, _: usize, _: Direction, _: Result<(), StepError>) {}
@@ -123,6 +129,7 @@ struct Resident<'a, O> {
 impl<O: Observer> Resident<'_, O> {
     /// Moves towards the goal until it is there, has none any more, or a step fails.
     async fn go(&mut self, goal: impl Fn() -> Option<Rung>) {
+        self.observer.sets_out();
         while let Some(goal) = goal()
             && let Some(direction) = self.at.direction_to(goal)
         {

@@ -1,9 +1,9 @@
-//! The step `stack`: marks on the main stack of a CPU that is down, by which one can tell how deep
-//! the stack has been used, and whether it was too small.
+//! The step `stack`: whether the main stack of a CPU was large enough, and how deep it is used.
 //!
-//! Marks are written and checked while nobody is on the stack. They are few, for they are on the way
-//! of every bring-up: the lowest one is the canary that a stack which has run full must have killed,
-//! short of its guard page; the others divide the stack evenly.
+//! A canary at the low end tells of a stack that was full, short of its guard page. It is all that
+//! the way up has time for: each page that is touched for each CPU is felt where there are hundreds.
+//! When the CPU goes down, marks are left all along its stack, and the next time it goes down one
+//! sees which of them are gone.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,16 +19,16 @@ use crate::{
     percpu::{PerCpu, StackBounds},
 };
 
-/// How many marks a stack has.
-const MARKS: u64 = 8;
+/// How many marks a stack has, the canary among them: one a page.
+const MARKS: u64 = 16;
 
 #[distributed_slice(STEPS)]
-static STACK: &dyn Step = &MarkStack;
+static STACK: &dyn Step = &GuardStack;
 
-/// The stack is marked, and looked at when nobody is on it any more.
-struct MarkStack;
+/// The stack has its canary, and had it still when the CPU went.
+struct GuardStack;
 
-impl Step for MarkStack {
+impl Step for GuardStack {
     fn name(&self) -> &'static str {
         "stack"
     }
@@ -43,7 +43,7 @@ impl Step for MarkStack {
 
     fn up(&self, cpu: CpuIndex) -> Run<'_> {
         let area = PerCpu::of(cpu).ok_or(StepError::WrongCpu);
-        area.map(|area| mark(area.stacks().main)).into()
+        area.map(|area| put(area.stacks().main.bottom)).into()
     }
 
     fn down(&self, cpu: CpuIndex) -> Run<'_> {
@@ -55,49 +55,52 @@ impl Step for MarkStack {
 
 /// How deep a CPU has ever used its main stack.
 ///
-/// Relaxed: a statistic.
+/// Relaxed: a statistic of whoever drives the CPU.
 #[derive(Debug)]
 pub struct StackUse(AtomicU64);
 
+/// The stack has no marks yet.
+const NO_MARKS: u64 = u64::MAX;
+
 impl StackUse {
-    /// Not at all.
+    /// Not known.
     pub(crate) const fn new() -> Self {
-        Self(AtomicU64::new(0))
+        Self(AtomicU64::new(NO_MARKS))
     }
 
-    /// Bytes, rounded up to the next mark, up to the CPU's last way down; 0 before the first.
+    /// Bytes, rounded up to a whole number of marks, until the CPU last went down; `None` before it
+    /// has done so twice, or if it has not come up in between.
     ///
     /// A frame that leaves room for what it does not write may lie across a mark and spare it.
-    pub fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    pub fn bytes(&self) -> Option<u64> {
+        let bytes = self.0.load(Ordering::Relaxed);
+        (bytes != NO_MARKS && bytes > 0).then_some(bytes)
     }
 
+    /// To be called when nobody is on the stack any more.
     fn note(&self, stack: StackBounds) -> Result<(), StepError> {
-        self.0.fetch_max(depth(stack)?, Ordering::Relaxed);
+        if !is_whole(&stack.bottom) {
+            return Err(StepError::Corrupted);
+        }
+        let before = match self.0.load(Ordering::Relaxed) {
+            NO_MARKS => 0,
+            before => before.max(depth(stack)),
+        };
+        self.0.store(before, Ordering::Relaxed);
+        marks(stack).for_each(put);
         Ok(())
     }
 }
 
-/// To be called while nobody is on the stack.
-fn mark(stack: StackBounds) {
-    for mark in marks(stack) {
-        word(mark).store(PATTERN, Ordering::Relaxed);
-    }
-}
-
-/// How deep the stack was used since it was marked, when nobody is on it any more: as far as to the mark below the lowest one that
-/// is gone.
-fn depth(stack: StackBounds) -> Result<u64, StepError> {
-    let is_whole = |&mark: &u64| word(mark).load(Ordering::Relaxed) == PATTERN;
+/// How deep the stack was used since it was marked: as far as to the mark below the lowest one that
+/// is gone. None is gone of a stack that nobody was on.
+fn depth(stack: StackBounds) -> u64 {
     let untouched = marks(stack).take_while(is_whole).last();
-    let untouched = untouched.ok_or(StepError::Corrupted)?;
-    Ok(stack.top - untouched)
-}
-
-fn word(mark: u64) -> &'static AtomicU64 {
-    // SAFETY: stacks are whole pages, mapped and writable for good, and so are their marks; whoever
-    // is to be on the stack is down, for only then are steps of the first section run.
-    unsafe { untouched::word(mark) }
+    match untouched {
+        Some(highest) if Some(highest) == marks(stack).last() => 0,
+        Some(highest) => stack.top - highest,
+        None => stack.top - stack.bottom,
+    }
 }
 
 /// Where the marks are, lowest first.
@@ -106,19 +109,32 @@ fn marks(stack: StackBounds) -> impl Iterator<Item = u64> {
     (0..MARKS).map(move |number| stack.bottom + number * distance)
 }
 
+fn put(mark: u64) {
+    word(mark).store(PATTERN, Ordering::Relaxed);
+}
+
+fn is_whole(mark: &u64) -> bool {
+    word(*mark).load(Ordering::Relaxed) == PATTERN
+}
+
+fn word(mark: u64) -> &'static AtomicU64 {
+    // SAFETY: stacks are whole pages, mapped and writable for good, and so are their marks; whoever
+    // is to be on the stack is down, for only then are steps of the first section run.
+    unsafe { untouched::word(mark) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn marked() -> StackBounds {
+    /// 64 words, and so a mark each 32 bytes.
+    fn stack() -> StackBounds {
         let words: &mut [u64] = Box::leak(vec![0; 64].into_boxed_slice());
         let range = words.as_mut_ptr_range();
-        let stack = StackBounds {
+        StackBounds {
             bottom: range.start.expose_provenance() as u64,
             top: range.end.expose_provenance() as u64,
-        };
-        mark(stack);
-        stack
+        }
     }
 
     /// Uses the stack down to so many bytes.
@@ -129,26 +145,27 @@ mod tests {
     }
 
     #[test]
-    fn the_depth_is_told_to_the_next_mark() {
-        let stack = marked();
-        assert_eq!(depth(stack), Ok(64));
-        for (used, told) in [(56, 64), (64, 128), (120, 128), (448, 512)] {
+    fn the_depth_is_told_to_the_next_mark_from_the_second_way_down_on() {
+        let (stack, stack_use) = (stack(), StackUse::new());
+        put(stack.bottom);
+        push(stack, 200);
+        stack_use.note(stack).unwrap();
+        assert_eq!(stack_use.bytes(), None);
+        for (used, told) in [(0, None), (40, Some(64)), (8, Some(64)), (480, Some(512))] {
+            put(stack.bottom);
             push(stack, used);
-            assert_eq!(depth(stack), Ok(told), "{used} bytes used");
+            stack_use.note(stack).unwrap();
+            assert_eq!(stack_use.bytes(), told, "{used} bytes used");
         }
     }
 
     #[test]
-    fn a_stack_that_was_used_to_its_end_is_found_damaged_and_its_use_is_kept() {
-        let stack = marked();
-        let stack_use = StackUse::new();
-        push(stack, 200);
-        stack_use.note(stack).unwrap();
-        assert_eq!(stack_use.bytes(), 256);
+    fn a_stack_that_was_used_to_its_end_is_found_damaged_until_it_has_its_canary_again() {
+        let (stack, stack_use) = (stack(), StackUse::new());
+        put(stack.bottom);
         push(stack, 512);
         assert_eq!(stack_use.note(stack), Err(StepError::Corrupted));
-        mark(stack);
-        stack_use.note(stack).unwrap();
-        assert_eq!(stack_use.bytes(), 256);
+        put(stack.bottom);
+        assert_eq!(stack_use.note(stack), Ok(()));
     }
 }

@@ -19,8 +19,8 @@ use spin::Mutex;
 
 use crate::{ladder::STEPS, percpu::PerCpu, time::read_tsc};
 
-/// How many steps are remembered: more than twice the way up and down.
-const EVENTS: usize = 32;
+/// How many steps are remembered: the way up and down again.
+const EVENTS: usize = 16;
 
 #[distributed_slice(STEPS)]
 static TRACE: &dyn Step = &TracePlace;
@@ -68,6 +68,9 @@ pub struct Trace {
     entries: AtomicPtr<Entry>,
     /// How many steps were noted.
     noted: AtomicU32,
+    /// When the last one ended, or the CPU set out: then the next one begins. So the clock is read
+    /// once a step and not twice, which tells where hundreds of CPUs come up.
+    latest: AtomicU64,
 }
 
 /// One step in the ring.
@@ -105,6 +108,7 @@ impl Trace {
             place: Mutex::new(Vec::new()),
             entries: AtomicPtr::new(ptr::null_mut()),
             noted: AtomicU32::new(0),
+            latest: AtomicU64::new(0),
         }
     }
 
@@ -158,15 +162,21 @@ impl Trace {
 
 /// The CPU itself notes what it runs.
 impl Observer for Trace {
+    fn sets_out(&self) {
+        self.latest.store(read_tsc(), Ordering::Relaxed);
+    }
+
     fn begins(&self, step: usize, direction: Direction) {
         if let Some(entry) = self.entry() {
-            entry.begin(step, direction, read_tsc());
+            entry.begin(step, direction, self.latest.load(Ordering::Relaxed));
         }
     }
 
     fn ended(&self, _: usize, _: Direction, result: Result<(), StepError>) {
         if let Some(entry) = self.entry() {
-            entry.end(result.is_err(), read_tsc());
+            let now = read_tsc();
+            self.latest.store(now, Ordering::Relaxed);
+            entry.end(result.is_err(), now);
             // Only this CPU counts.
             let noted = self.noted.load(Ordering::Relaxed).wrapping_add(1);
             self.noted.store(noted, Ordering::Relaxed);
@@ -235,6 +245,7 @@ mod tests {
         let trace = Trace::new();
         trace.allocate().unwrap();
         assert_eq!(steps(&trace), []);
+        trace.sets_out();
         trace.begins(4, Up);
         assert_eq!(steps(&trace), [(4, Up, false, false)]);
         trace.ended(4, Up, Ok(()));
@@ -252,6 +263,7 @@ mod tests {
     fn the_ring_keeps_the_latest_steps() {
         let trace = Trace::new();
         trace.allocate().unwrap();
+        trace.sets_out();
         for step in 0..3 * EVENTS {
             trace.begins(step, Direction::Up);
             trace.ended(step, Direction::Up, Ok(()));
@@ -263,10 +275,12 @@ mod tests {
     #[test]
     fn without_a_place_nothing_is_noted_and_a_new_place_is_empty() {
         let trace = Trace::new();
+        trace.sets_out();
         trace.begins(1, Direction::Up);
         trace.ended(1, Direction::Up, Ok(()));
         trace.allocate().unwrap();
         assert_eq!(steps(&trace), []);
+        trace.sets_out();
         trace.begins(1, Direction::Up);
         trace.ended(1, Direction::Up, Ok(()));
         trace.free();
