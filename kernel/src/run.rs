@@ -331,6 +331,10 @@ impl Run {
             }
             rounds => println!("{}", results.comparison(rounds)),
         }
+        let figures = self.cpus.figures();
+        if figures.are_there() {
+            println!("{figures}");
+        }
     }
 
     fn boot_record(&self, first_init: Option<Instant>) -> record::Boot {

@@ -4,6 +4,7 @@
 pub mod ap;
 #[cfg(target_os = "none")]
 mod faulty;
+pub mod figures;
 pub mod home;
 pub mod idle;
 pub mod machine;

@@ -40,6 +40,7 @@ use crate::{
 use super::{
     ap::{self, ApContext},
     faulty::Faulty,
+    figures::Figures,
     home::{ApStorage, Home},
     machine::Hardware,
     online::OnlineList,
@@ -204,6 +205,12 @@ impl Cpus {
             .iter()
             .filter(is_there)
             .map(|context| context.area)
+    }
+
+    /// What the APs have noted of themselves.
+    pub fn figures(&self) -> Figures {
+        let areas: Vec<_> = self.areas().collect();
+        Figures::collect(self.ladder, &areas, self.machine.clock)
     }
 
     /// The APs that are online, in the order in which they came. One that has joined the list and

@@ -68,13 +68,13 @@ impl StackUse {
         Self(AtomicU64::new(NO_MARKS))
     }
 
-    /// Bytes, rounded up to a whole number of marks, until the CPU last went down; `None` before it
-    /// has done so twice, or if it has not come up in between.
+    /// Bytes, rounded up to whole distances of marks, as of when the CPU last went down; `None`
+    /// before it has done so twice.
     ///
     /// A frame that leaves room for what it does not write may lie across a mark and spare it.
     pub fn bytes(&self) -> Option<u64> {
         let bytes = self.0.load(Ordering::Relaxed);
-        (bytes != NO_MARKS && bytes > 0).then_some(bytes)
+        (bytes > 0 && bytes != NO_MARKS).then_some(bytes)
     }
 
     /// To be called when nobody is on the stack any more.
@@ -92,15 +92,11 @@ impl StackUse {
     }
 }
 
-/// How deep the stack was used since it was marked: as far as to the mark below the lowest one that
-/// is gone. None is gone of a stack that nobody was on.
+/// How deep the stack was used since it was marked, at most: as far as to the mark below the lowest
+/// one that is gone.
 fn depth(stack: StackBounds) -> u64 {
     let untouched = marks(stack).take_while(is_whole).last();
-    match untouched {
-        Some(highest) if Some(highest) == marks(stack).last() => 0,
-        Some(highest) => stack.top - highest,
-        None => stack.top - stack.bottom,
-    }
+    stack.top - untouched.unwrap_or(stack.bottom)
 }
 
 /// Where the marks are, lowest first.
@@ -151,11 +147,11 @@ mod tests {
         push(stack, 200);
         stack_use.note(stack).unwrap();
         assert_eq!(stack_use.bytes(), None);
-        for (used, told) in [(0, None), (40, Some(64)), (8, Some(64)), (480, Some(512))] {
+        for (used, told) in [(24, 32), (40, 64), (8, 64), (470, 480)] {
             put(stack.bottom);
             push(stack, used);
             stack_use.note(stack).unwrap();
-            assert_eq!(stack_use.bytes(), told, "{used} bytes used");
+            assert_eq!(stack_use.bytes(), Some(told), "{used} bytes used");
         }
     }
 

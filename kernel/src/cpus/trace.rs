@@ -101,6 +101,22 @@ pub struct Passage {
     pub has_failed: bool,
 }
 
+/// How long each of so many steps took on the way up, in counts of the TSC: the median of the CPUs
+/// that have passed it, of each its last time; `None` for a step that nobody has noted.
+pub fn medians(traces: &[Vec<Passage>], steps: usize) -> Vec<Option<u64>> {
+    let median = |step: usize| {
+        let last_of = |trace: &Vec<Passage>| {
+            let is_up = |it: &&Passage| it.step == step && it.direction == Direction::Up;
+            let last = trace.iter().rev().find(is_up)?;
+            Some(last.ended?.saturating_sub(last.began))
+        };
+        let mut times: Vec<_> = traces.iter().filter_map(last_of).collect();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied()
+    };
+    (0..steps).map(median).collect()
+}
+
 impl Trace {
     /// Without a place.
     pub(crate) const fn new() -> Self {
@@ -257,6 +273,27 @@ mod tests {
             steps(&trace),
             [passed[0], passed[1], (4, Down, false, false)]
         );
+    }
+
+    #[test]
+    fn the_median_is_that_of_each_cpus_last_way_up() {
+        let passage = |step, direction, span: u64| Passage {
+            step,
+            direction,
+            began: 100,
+            ended: Some(100 + span),
+            has_failed: false,
+        };
+        let (up, down) = (Direction::Up, Direction::Down);
+        let trace = |span| {
+            Vec::from([
+                passage(1, up, 90),
+                passage(1, up, span),
+                passage(1, down, 95),
+            ])
+        };
+        let traces = [trace(30), Vec::new(), trace(10), trace(20)];
+        assert_eq!(medians(&traces, 3), [None, Some(20), None]);
     }
 
     #[test]

@@ -86,11 +86,15 @@ impl TscClock {
         self.tsc_hz
     }
 
+    /// The nanoseconds of a span of counts.
+    pub fn nanos_of(&self, counts: u64) -> u64 {
+        let nanos = (u128::from(counts) * u128::from(self.nanos_per_count)) >> Self::NANOS_SHIFT;
+        u64::try_from(nanos).unwrap_or(u64::MAX)
+    }
+
     /// The instant of a count of any CPU's TSC; the epoch if the count is before it.
     pub fn instant_of(&self, tsc: u64) -> Instant {
-        let counts = tsc.saturating_sub(self.epoch);
-        let nanos = (u128::from(counts) * u128::from(self.nanos_per_count)) >> Self::NANOS_SHIFT;
-        Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        Instant::from_nanos(self.nanos_of(tsc.saturating_sub(self.epoch)))
     }
 
     /// The first count at which [`instant_of`](Self::instant_of) has reached an instant;

@@ -107,6 +107,22 @@ fn an_ap_that_fails_in_a_step_is_named_with_the_step() {
     assert_eq!(cpu.reason.as_deref(), Some(StepError::Injected.reason()));
 }
 
+#[test]
+fn the_console_tells_how_long_each_step_took_that_aps_ran_themselves() {
+    let steps = names_of_steps();
+    let on_aps = steps.iter().skip_while(|step| *step != "kick").skip(1);
+    let ended = boot(&machine(4, "bench=1"));
+    assert_eq!(ended.outcome, Outcome::Ok);
+    let is_line = |start| move |line: &&str| line.trim_start().starts_with(start);
+    let mut lines = ended.console.lines();
+    let times = lines.find(is_line("steps: ")).expect("a line of times");
+    for step in on_aps {
+        assert!(times.contains(&format!(" {step} ")), "no {step}: {times}");
+    }
+    let figures = lines.find(is_line("APs: ")).expect("a line of figures");
+    assert!(figures.contains(" % idle, stacks used "), "{figures}");
+}
+
 /// All steps of the kernel, by what it says itself of a name that is none.
 fn names_of_steps() -> Vec<String> {
     let reason = is_refused("fault=1:step=?");

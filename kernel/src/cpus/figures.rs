@@ -1,0 +1,100 @@
+//! What the APs noted of themselves in their steps, in two lines for the console: how long the steps
+//! took, how much of their time they slept, how deep they used their stacks.
+
+#![forbid(unsafe_code)]
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use reveille_smp::ladder::Ladder;
+
+use super::{
+    idle::IdleTime,
+    trace::{Passage, medians},
+};
+use crate::{memory::stacks::StackPurpose, percpu::PerCpu, time::TscClock};
+
+/// What APs noted.
+pub struct Figures {
+    /// The steps that they ran on their last way up, and the median of their times, in nanoseconds.
+    steps: Vec<(&'static str, u64)>,
+    /// Their times together.
+    idle: IdleTime,
+    /// The deepest use of a stack that is known, in bytes.
+    stack: Option<u64>,
+}
+
+impl Figures {
+    /// Of the CPUs of these areas.
+    pub fn collect(ladder: &Ladder, areas: &[&PerCpu], clock: TscClock) -> Self {
+        let traces: Vec<Vec<Passage>> = areas.iter().map(|it| it.trace().passages()).collect();
+        let medians = medians(&traces, ladder.steps().len());
+        let steps = ladder.steps().iter().zip(medians);
+        let mut idle = IdleTime::default();
+        for time in areas.iter().map(|area| area.idle_time()) {
+            idle.online += time.online;
+            idle.asleep += time.asleep;
+        }
+        Self {
+            steps: steps
+                .filter_map(|(step, counts)| Some((step.name(), clock.nanos_of(counts?))))
+                .collect(),
+            idle,
+            stack: areas.iter().filter_map(|it| it.stack_use().bytes()).max(),
+        }
+    }
+
+    /// Whether there is anything to tell.
+    pub fn are_there(&self) -> bool {
+        !self.steps.is_empty()
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:10}steps:", "")?;
+        let mut separator = "";
+        for (name, nanos) in &self.steps {
+            let (micros, tenths) = (nanos / 1_000, nanos % 1_000 / 100);
+            write!(f, "{separator} {name} {micros}.{tenths} us")?;
+            separator = " |";
+        }
+        write!(f, "\n{:10}APs: {} idle", "", self.idle)?;
+        if let Some(bytes) = self.stack {
+            let size = StackPurpose::Main.size() >> 10;
+            write!(f, ", stacks used {} of {size} KiB", bytes >> 10)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn the_figures_are_told_in_two_lines() {
+        let mut figures = Figures {
+            steps: Vec::from([("tables", 1_260), ("join", 40)]),
+            idle: IdleTime {
+                online: Duration::from_secs(8),
+                asleep: Duration::from_secs(6),
+            },
+            stack: None,
+        };
+        assert!(figures.are_there());
+        assert_eq!(
+            figures.to_string(),
+            "          steps: tables 1.2 us | join 0.0 us\n          APs: 75 % idle"
+        );
+        figures.stack = Some(8 << 10);
+        let told = figures.to_string();
+        assert!(
+            told.ends_with("75 % idle, stacks used 8 of 64 KiB"),
+            "{told}"
+        );
+    }
+}
