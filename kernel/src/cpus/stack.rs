@@ -147,7 +147,7 @@ mod tests {
         push(stack, 200);
         stack_use.note(stack).unwrap();
         assert_eq!(stack_use.bytes(), None);
-        for (used, told) in [(24, 32), (40, 64), (8, 64), (470, 480)] {
+        for (used, told) in [(24, 32), (40, 64), (8, 64), (456, 480)] {
             put(stack.bottom);
             push(stack, used);
             stack_use.note(stack).unwrap();
