@@ -342,6 +342,13 @@ const MUTATIONS: &[Mutation] = &[
         noticed_by: "fake::bring_up::a_cpu_of_which_nothing_is_seen_is_sent_init_again_with_the_long_delays",
     },
     Mutation {
+        guard: "a CPU that took two INITs for one and parked is sent another",
+        file: "bringup/attempt.rs",
+        from: "if self.stage() == Stage::Late {",
+        to: "if false {",
+        noticed_by: "fake::bring_up::a_cpu_that_takes_two_inits_for_one_and_parks_late_is_sent_a_third",
+    },
+    Mutation {
         guard: "a second SIPI needs a reason",
         file: "bringup/attempt.rs",
         from: "if is_unconditional || self.is_unseen() {",
