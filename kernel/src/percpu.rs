@@ -375,7 +375,8 @@ mod tests {
             nmi: stack,
             machine_check: stack,
         };
-        let areas = [0, 2, 3, 7].map(|cpu| PerCpu::new(CpuIndex(cpu), ApicId(2 * cpu), stacks));
+        let areas = [0, 2, 3, 7]
+            .map(|cpu| PerCpu::new(CpuIndex(cpu), ApicId(2 * cpu), stacks, Home::new(None)));
         let list = areas.each_ref();
         for area in list {
             assert!(find(&list, area.index).is_some_and(|found| ptr::eq(found, area)));
