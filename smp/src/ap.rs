@@ -37,7 +37,7 @@ pub trait Observer {
     /// The AP begins with the step that has this place in the ladder.
     fn begins(&self, step: usize, direction: Direction);
 
-    /// It has ended.
+    /// It has ended, and the turn has been passed on if it was the last that needed it.
     fn ended(&self, step: usize, direction: Direction, result: Result<(), StepError>);
 }
 
@@ -136,7 +136,6 @@ impl<O: Observer> Resident<'_, O> {
             let step = self.at.step_towards(direction);
             self.observer.begins(step, direction);
             let result = self.run(step, direction).await;
-            self.observer.ended(step, direction, result);
             let before = self.at;
             if result.is_ok() {
                 self.at = before.next(direction);
@@ -144,6 +143,7 @@ impl<O: Observer> Resident<'_, O> {
             if self.ends_turn(step, direction, goal, result) {
                 pass_on(self.aps, self.index);
             }
+            self.observer.ended(step, direction, result);
             let slot = &self.aps[self.index].slot;
             if let Err(error) = result {
                 self.retreat();
