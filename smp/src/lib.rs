@@ -9,7 +9,8 @@
 //! listed), [`selection`] and [`plan`] (who is woken), [`step`] and [`ladder`] (what is
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
-//! CPUs send each other), [`record`] and [`table`] (what a person or a program gets to see).
+//! CPUs send each other), [`record`], [`table`] and [`summary`] (what a person or a
+//! program gets to see).
 #![no_std]
 #![cfg_attr(not(loom), forbid(unsafe_code))]
 
@@ -47,8 +48,10 @@ pub mod siblings;
 pub mod slot;
 mod stamp;
 pub mod state;
+pub mod states;
 pub mod step;
 pub mod strategy;
+pub mod summary;
 mod sync;
 pub mod table;
 mod turn;

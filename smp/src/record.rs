@@ -4,7 +4,7 @@
 //! says otherwise; a time that does not exist is `null`. The kernel writes these types and the
 //! host reads the same ones, so the two cannot drift apart.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 use crate::{
     cpu::{ApicId, CpuIndex},
@@ -29,6 +29,14 @@ pub enum Record {
     Floor(Floor),
     /// One round of the bare bring-up.
     Bare(Bare),
+    /// All APs down and up again, so many times.
+    Cycle(Cycle),
+    /// Random operations on CPUs, for so long.
+    Torture(Torture),
+    /// One operation on CPUs that was asked for.
+    Op(Op),
+    /// One rung of the ladder of steps, and the CPUs there.
+    State(State),
     /// The kernel's verdict, written last.
     Exit(Exit),
 }
@@ -181,6 +189,150 @@ pub struct Bare {
     pub alive_ns: Option<u64>,
     /// The last AP had answered its IPI.
     pub online_ns: Option<u64>,
+}
+
+/// All APs that were online, down and up again, so many times. It ends with the first cycle in
+/// which not all of them went down and came back.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Cycle {
+    /// Cycles that were asked for.
+    pub asked: u32,
+    /// Cycles in which every AP went down and came back.
+    pub done: u32,
+    /// APs that took part.
+    pub aps: u32,
+    /// Those of them that were not online at the end.
+    pub lost: u32,
+    /// APs that did not go down, or did not come back, when they were to.
+    pub failed: u32,
+    /// All cycles together.
+    pub duration_ns: u64,
+    /// Memory before the first and behind the last cycle.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub balance: Balance,
+}
+
+/// Random operations on CPUs, with the rules checked behind each of them. It ends with the first
+/// operation behind which one is broken.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Torture {
+    /// For how long it was asked.
+    pub seconds: u32,
+    /// What the operations were drawn from: the same seed gives the same ones.
+    pub seed: u32,
+    /// Operations that were done.
+    pub done: u32,
+    /// APs that took part.
+    pub aps: u32,
+    /// Failures that were injected and struck.
+    pub injected: u32,
+    /// APs that no operation can reach any more.
+    pub lost: u32,
+    /// Operations behind which a rule was broken: one at most.
+    pub failed: u32,
+    /// Which operation that was, and which rule.
+    pub broken: Option<String>,
+    /// All operations together.
+    pub duration_ns: u64,
+    /// Memory before the first and behind the last operation.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub balance: Balance,
+}
+
+/// How much memory was in use before something and behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Balance {
+    /// Bytes of the heap before.
+    pub heap_before: u64,
+    /// Bytes of the heap behind.
+    pub heap_after: u64,
+    /// Frames of 4 KiB before, the heap's own among them.
+    pub frames_before: u64,
+    /// Frames of 4 KiB behind.
+    pub frames_after: u64,
+}
+
+impl Balance {
+    /// By how many bytes the use of the heap has grown.
+    pub const fn heap_growth(&self) -> i64 {
+        self.heap_after.wrapping_sub(self.heap_before).cast_signed()
+    }
+
+    /// By how many frames the use of memory has grown.
+    pub const fn frames_growth(&self) -> i64 {
+        self.frames_after
+            .wrapping_sub(self.frames_before)
+            .cast_signed()
+    }
+
+    /// Whether as much is in use as before.
+    pub const fn is_even(&self) -> bool {
+        self.heap_before == self.heap_after && self.frames_before == self.frames_after
+    }
+}
+
+/// One operation on CPUs that was asked for.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Op {
+    /// As it stands on the command line, such as `offline:1-3`.
+    pub op: String,
+    /// CPUs that it is for.
+    pub cpus: u32,
+    /// Those of them that are where they were to go, or have what they were to get.
+    pub done: u32,
+    /// Those that are not: the length of `failures`.
+    pub failed: u32,
+    /// Until all of them were done.
+    pub duration_ns: u64,
+    /// What befell the others, lowest number first.
+    pub failures: Vec<OpFailure>,
+}
+
+/// A CPU that is not where an operation was to bring it. Rungs are numbers of steps passed: 0 is
+/// offline.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct OpFailure {
+    /// The CPU.
+    pub cpu: CpuIndex,
+    /// The rung where it began.
+    pub from: u32,
+    /// The rung where it was to go.
+    pub to: u32,
+    /// The rung where it is.
+    pub rung: u32,
+    /// How it ended; `null` when nobody tried.
+    pub outcome: Option<Outcome>,
+    /// The step in which it failed.
+    pub step: Option<String>,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// Why it is not back where it began.
+    pub rollback: Option<String>,
+}
+
+/// One rung of the ladder of steps, and the CPUs there.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct State {
+    /// Which listing this is a line of, from 0; each has all rungs, the highest first.
+    pub listing: u32,
+    /// Steps that a CPU has passed here.
+    pub rung: u32,
+    /// The last one of them; `offline` where there is none.
+    pub step: String,
+    /// The step's section: `prepare`, `starting` or `online`.
+    pub section: Option<String>,
+    /// The step's mode: `serialised` or `concurrent`.
+    pub mode: Option<String>,
+    /// Whether a CPU can stay here, and not only pass.
+    pub can_rest: bool,
+    /// The APs here, lowest number first.
+    pub cpus: Vec<CpuIndex>,
 }
 
 /// The kernel's verdict.

@@ -1,7 +1,7 @@
 //! The guest's records, as they came and as what they mean.
 
 use anyhow::{Context, Result};
-use reveille_smp::record::{Boot, Bringup, Cpu, Exit, Record};
+use reveille_smp::record::{Boot, Bringup, Cpu, Cycle, Exit, Op, Record, State, Torture};
 
 /// The lines of one boot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,42 @@ impl Records {
         Ok(bringups.collect())
     }
 
+    /// All APs down and up again.
+    pub fn cycle(&self) -> Result<Cycle> {
+        self.find(|record| match record {
+            Record::Cycle(cycle) => Some(cycle),
+            _ => None,
+        })?
+        .context("there is no record `cycle`")
+    }
+
+    /// Random operations on CPUs.
+    pub fn torture(&self) -> Result<Torture> {
+        self.find(|record| match record {
+            Record::Torture(torture) => Some(torture),
+            _ => None,
+        })?
+        .context("there is no record `torture`")
+    }
+
+    /// The operations that were asked for, in their order.
+    pub fn ops(&self) -> Result<Vec<Op>> {
+        let ops = self.parse()?.into_iter().filter_map(|record| match record {
+            Record::Op(op) => Some(op),
+            _ => None,
+        });
+        Ok(ops.collect())
+    }
+
+    /// The rungs of a listing, the highest first; the first listing has number 0.
+    pub fn states(&self, listing: u32) -> Result<Vec<State>> {
+        let states = self.parse()?.into_iter().filter_map(|record| match record {
+            Record::State(state) if state.listing == listing => Some(state),
+            _ => None,
+        });
+        Ok(states.collect())
+    }
+
     /// The kernel's verdict.
     pub fn exit(&self) -> Result<Exit> {
         self.find(|record| match record {
@@ -92,7 +128,7 @@ impl Records {
 
 #[cfg(test)]
 mod tests {
-    use reveille_smp::record::ExitStatus;
+    use reveille_smp::{cpu::CpuIndex, record::ExitStatus};
 
     use super::*;
 
@@ -114,6 +150,28 @@ mod tests {
         assert_eq!(exit.status, ExitStatus::Failed);
         assert_eq!(exit.reason.as_deref(), Some("because"));
         assert!(records.boot().is_err());
+    }
+
+    #[test]
+    fn what_was_done_with_cpus_is_read_back_with_its_memory_and_its_failures() {
+        let records = records(&[
+            r#"{"record":"cycle","asked":9,"done":8,"aps":7,"lost":0,"failed":1,"duration_ns":5,"heap_before":1,"heap_after":2,"frames_before":3,"frames_after":4}"#,
+            r#"{"record":"torture","seconds":20,"seed":3,"done":8,"aps":7,"injected":1,"lost":0,"failed":0,"broken":null,"duration_ns":5,"heap_before":1,"heap_after":1,"frames_before":3,"frames_after":3}"#,
+            r#"{"record":"op","op":"online:1","cpus":1,"done":0,"failed":1,"duration_ns":5,"failures":[{"cpu":1,"from":0,"to":4,"rung":0,"outcome":"failed","step":"join","reason":"because","rollback":null}]}"#,
+            r#"{"record":"state","listing":0,"rung":1,"step":"stack","section":"prepare","mode":"concurrent","can_rest":true,"cpus":[]}"#,
+            r#"{"record":"state","listing":1,"rung":0,"step":"offline","section":null,"mode":null,"can_rest":true,"cpus":[1]}"#,
+        ]);
+        let cycle = records.cycle().expect("there is one");
+        assert_eq!((cycle.asked, cycle.done, cycle.failed), (9, 8, 1));
+        assert_eq!(cycle.balance.heap_growth(), 1);
+        assert!(!cycle.balance.is_even());
+        let torture = records.torture().expect("there is one");
+        assert!(torture.balance.is_even());
+        let ops = records.ops().expect("they are whole");
+        assert_eq!(ops[0].failures[0].step.as_deref(), Some("join"));
+        let states = records.states(1).expect("they are whole");
+        assert_eq!(states.len(), 1);
+        assert_eq!(states[0].cpus, [CpuIndex(1)]);
     }
 
     #[test]

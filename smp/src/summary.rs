@@ -1,0 +1,243 @@
+//! What a person sees of CPUs that went down and came back: a line for all cycles, a line for all
+//! random operations, a line for each operation and one for each CPU that failed in it. Made from
+//! the records, so that whoever has records can print it.
+
+use core::fmt;
+
+use crate::{
+    record::{Balance, Cycle, Op, OpFailure, Torture},
+    table::Millis,
+};
+
+/// The line for all cycles, without an end of line.
+pub struct CycleLine<'a>(pub &'a Cycle);
+
+impl fmt::Display for CycleLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cycle {
+            asked,
+            done,
+            aps,
+            lost,
+            failed,
+            duration_ns,
+            balance,
+        } = self.0;
+        let each = Millis {
+            nanos: duration_ns / u64::from(*done).max(1),
+        };
+        let word = if *aps == 1 { "AP" } else { "APs" };
+        write!(
+            f,
+            "cycle: {done} of {asked}, {aps} {word} down and up, {lost} lost, {failed} failed, \
+             {each} ms each, {}",
+            Growth(balance)
+        )
+    }
+}
+
+/// The line for all random operations, below one for the rule that was broken, without an end of line.
+pub struct TortureLine<'a>(pub &'a Torture);
+
+impl fmt::Display for TortureLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(broken) = &self.0.broken {
+            writeln!(f, "torture: {broken}")?;
+        }
+        let Torture {
+            seed,
+            done,
+            aps,
+            injected,
+            lost,
+            failed,
+            duration_ns,
+            balance,
+            ..
+        } = self.0;
+        let word = if *aps == 1 { "AP" } else { "APs" };
+        write!(
+            f,
+            "torture: {done} operations on {aps} {word} in {} s, seed {seed}, {injected} failures \
+             injected, {lost} lost, {failed} failed, {}",
+            duration_ns / 1_000_000_000,
+            Growth(balance)
+        )
+    }
+}
+
+/// By how much the use of memory has grown, or shrunk.
+struct Growth<'a>(&'a Balance);
+
+impl fmt::Display for Growth<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (heap, frames) = (self.0.heap_growth(), self.0.frames_growth());
+        write!(f, "heap {heap:+} B, frames {frames:+}")
+    }
+}
+
+/// An operation: a line for each CPU that failed in it, and one for the whole, without an end of
+/// line.
+pub struct OpLines<'a>(pub &'a Op);
+
+impl fmt::Display for OpLines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Op {
+            op,
+            cpus,
+            done,
+            duration_ns,
+            failures,
+            ..
+        } = self.0;
+        for failure in failures {
+            writeln!(f, "{}", Failed(failure))?;
+        }
+        let nanos = *duration_ns;
+        // As words: a colon stands behind the whole.
+        f.write_str("op: ")?;
+        for (index, word) in op.split(':').enumerate() {
+            write!(f, "{}{word}", if index == 0 { "" } else { " " })?;
+        }
+        write!(f, ": {done} of {cpus} in {} ms", Millis { nanos })
+    }
+}
+
+/// What befell one CPU.
+struct Failed<'a>(&'a OpFailure);
+
+impl fmt::Display for Failed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OpFailure {
+            cpu,
+            from,
+            to,
+            rung,
+            outcome,
+            step,
+            reason,
+            rollback,
+        } = self.0;
+        write!(f, "CPU {cpu}: ")?;
+        match outcome {
+            Some(outcome) => write!(f, "{outcome}")?,
+            None => write!(f, "left alone")?,
+        }
+        if let Some(step) = step {
+            write!(f, " at step {step}")?;
+        }
+        if let Some(reason) = reason {
+            write!(f, "; {reason}")?;
+        }
+        write!(
+            f,
+            "; it was to go from rung {from} to {to} and is at {rung}"
+        )?;
+        if let Some(rollback) = rollback {
+            write!(f, ", as the way back failed: {rollback}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use alloc::{
+        string::{String, ToString},
+        vec,
+    };
+
+    use super::*;
+    use crate::{cpu::CpuIndex, outcome::Outcome};
+
+    const EVEN: Balance = Balance {
+        heap_before: 1000,
+        heap_after: 1000,
+        frames_before: 50,
+        frames_after: 50,
+    };
+
+    #[test]
+    fn the_line_of_all_cycles_tells_what_was_asked_what_was_done_and_what_it_left_behind() {
+        let mut cycle = Cycle {
+            asked: 1000,
+            done: 1000,
+            aps: 7,
+            lost: 0,
+            failed: 0,
+            duration_ns: 530_000_000,
+            balance: EVEN,
+        };
+        assert_eq!(
+            CycleLine(&cycle).to_string(),
+            "cycle: 1000 of 1000, 7 APs down and up, 0 lost, 0 failed, 0.53 ms each, heap +0 B, frames +0"
+        );
+        cycle.done = 0;
+        cycle.aps = 1;
+        cycle.balance.heap_after = 990;
+        cycle.balance.frames_after = 53;
+        assert!(
+            CycleLine(&cycle).to_string().ends_with(
+                "0 of 1000, 1 AP down and up, 0 lost, 0 failed, 530 ms each, heap -10 B, frames +3"
+            ),
+            "{}",
+            CycleLine(&cycle)
+        );
+    }
+
+    #[test]
+    fn the_line_of_random_operations_has_the_seed_that_repeats_them() {
+        let torture = Torture {
+            seconds: 20,
+            seed: 4242,
+            done: 9000,
+            aps: 7,
+            injected: 300,
+            lost: 1,
+            failed: 1,
+            broken: Some("operation 9000 (2 to offline): CPU 2 is Online at rung 0".into()),
+            duration_ns: 20_999_999_999,
+            balance: EVEN,
+        };
+        assert_eq!(
+            TortureLine(&torture).to_string(),
+            "torture: operation 9000 (2 to offline): CPU 2 is Online at rung 0\n\
+             torture: 9000 operations on 7 APs in 20 s, seed 4242, 300 failures injected, 1 lost, \
+             1 failed, heap +0 B, frames +0"
+        );
+    }
+
+    #[test]
+    fn an_operation_has_a_line_and_so_has_each_cpu_that_failed_in_it() {
+        let mut op = Op {
+            op: "target:1-3:join".into(),
+            cpus: 3,
+            done: 3,
+            failed: 0,
+            duration_ns: 210_000,
+            failures: vec![],
+        };
+        assert_eq!(
+            OpLines(&op).to_string(),
+            "op: target 1-3 join: 3 of 3 in 0.21 ms"
+        );
+        op.done = 2;
+        op.failed = 1;
+        op.failures.push(OpFailure {
+            cpu: CpuIndex(2),
+            from: 0,
+            to: 8,
+            rung: 3,
+            outcome: Some(Outcome::Failed),
+            step: Some(String::from("join")),
+            reason: Some(String::from("fail asked for it")),
+            rollback: Some(String::from("the canary is gone")),
+        });
+        assert_eq!(
+            OpLines(&op).to_string(),
+            "CPU 2: failed at step join; fail asked for it; it was to go from rung 0 to 8 and is at \
+             3, as the way back failed: the canary is gone\n\
+             op: target 1-3 join: 2 of 3 in 0.21 ms"
+        );
+    }
+}
