@@ -20,7 +20,10 @@ use reveille_smp::{
 };
 use strum::{EnumString, VariantNames};
 
-use crate::faults::{self, Fault};
+use crate::{
+    faults::{self, Fault},
+    operations::op::{self, Op},
+};
 
 /// What a run is asked to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +34,14 @@ pub struct Options {
     pub order: Order,
     /// `bench=`: rounds of every strategy to measure after the boot's own.
     pub bench_rounds: u32,
+    /// `cycle=`: how often all APs go down and come back after that.
+    pub cycles: u32,
+    /// `do=`: operations on CPUs behind that, in their order.
+    pub ops: Vec<Op>,
+    /// `torture=`: for how many seconds random operations follow.
+    pub torture_seconds: u32,
+    /// `seed=`: what these are drawn from, if not from the clock.
+    pub seed: Option<u32>,
     /// `alive-timeout=`: how long an AP may take to show that it lives, if not the default.
     pub alive_timeout: Option<Duration>,
     /// `online-timeout=`: how long an AP may take from alive to online, if not the default.
@@ -102,6 +113,10 @@ pub enum TestHook {
     NoWake,
     /// A task goes over all CPUs, each of which sends it to the next one.
     Relay,
+    /// A little memory is lost in every cycle, and in every random operation.
+    Leak,
+    /// Some of the random operations fail though nothing is known of it.
+    Unforeseen,
 }
 
 /// A key, what it takes, and how it changes the options.
@@ -120,6 +135,8 @@ enum Takes {
     Fault(fn(&mut Options, Fault)),
     Positive(fn(&mut Options, NonZero<u32>)),
     Count(fn(&mut Options, u32)),
+    Seconds(fn(&mut Options, u32)),
+    Op(fn(&mut Options, Op)),
     CpuSet(fn(&mut Options, CpuSet)),
     Require(fn(&mut Options, Require)),
     MadtSource(fn(&mut Options, MadtSource)),
@@ -146,6 +163,17 @@ const KEYS: &[Key] = &[
         "bench",
         Takes::Count(|options, it| options.bench_rounds = it),
     ),
+    once("cycle", Takes::Count(|options, it| options.cycles = it)),
+    Key {
+        name: "do",
+        takes: Takes::Op(|options, it| options.ops.push(it)),
+        repeatable: true,
+    },
+    once(
+        "torture",
+        Takes::Seconds(|options, it| options.torture_seconds = it),
+    ),
+    once("seed", Takes::Count(|options, it| options.seed = Some(it))),
     once(
         "alive-timeout",
         Takes::Milliseconds(|options, it| options.alive_timeout = Some(it)),
@@ -233,6 +261,8 @@ impl Takes {
             Self::Fault(set) => set(options, value.parse().ok()?),
             Self::Positive(set) => set(options, NonZero::new(number(value)?)?),
             Self::Count(set) => set(options, number(value)?),
+            Self::Seconds(set) => set(options, number(value)?),
+            Self::Op(set) => set(options, value.parse().ok()?),
             Self::CpuSet(set) => set(options, value.parse().ok()?),
             Self::Require(set) => set(options, value.parse().ok()?),
             Self::MadtSource(set) => set(options, value.parse().ok()?),
@@ -316,6 +346,8 @@ impl fmt::Display for Takes {
             Self::TestHook(_) => words(TestHook::VARIANTS),
             Self::MadtSource(_) => words(MadtSource::VARIANTS),
             Self::Smt(_) => words(Smt::VARIANTS),
+            Self::Seconds(_) => f.write_str("SECONDS"),
+            Self::Op(_) => f.write_str(op::SYNTAX),
             Self::CpuSet(_) => f.write_str("LIST"),
             Self::Require(_) => f.write_str("all|N|any"),
             Self::Fault(_) => f.write_str(faults::SYNTAX),
@@ -332,7 +364,10 @@ mod tests {
 
     use reveille_smp::cpu::CpuIndex;
 
-    use crate::faults::{Fault, FaultKind};
+    use crate::{
+        faults::{Fault, FaultKind},
+        operations::op::{Op, Which},
+    };
 
     use super::{
         After, KEYS, MadtSource, OptionError, Options, Order, Problem, Require, Selection, Smt,
@@ -353,7 +388,7 @@ mod tests {
 
     #[test]
     fn every_key_reaches_its_option() {
-        let line = "bringup=serial order=strict bench=9 alive-timeout=50  online-timeout=70 init-delay=10000 \
+        let line = "bringup=serial order=strict bench=9 cycle=20 do=offline:all do=states torture=30 seed=7 alive-timeout=50  online-timeout=70 init-delay=10000 \
                     maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module \
                     attempts=3 fault=2:silent fault=3:late=40 after=halt test=no-wake \
                     test=panic-ap";
@@ -363,6 +398,10 @@ mod tests {
                 bringup: Strategy::Serial,
                 order: Order::Strict,
                 bench_rounds: 9,
+                cycles: 20,
+                ops: vec![Op::Offline(Which::All), Op::States],
+                torture_seconds: 30,
+                seed: Some(7),
                 alive_timeout: Some(Duration::from_millis(50)),
                 online_timeout: Some(Duration::from_millis(70)),
                 init_delay: Some(Duration::from_millis(10)),
@@ -447,6 +486,9 @@ mod tests {
             "alive-timeout=1.5",
             "alive-timeout=5ms",
             "attempts=0",
+            "do=offline",
+            "do=states:1",
+            "torture=1.5",
             "fault=1",
             "fault=1:asleep",
             "test=panic",
@@ -503,6 +545,11 @@ mod tests {
             " bringup=parallel|broadcast|two-pass|serial|legacy",
             " order=lowest|strict",
             " bench=N",
+            " cycle=N",
+            " do=online:LIST|offline:LIST|",
+            "|states (several times)",
+            " torture=SECONDS",
+            " seed=N",
             " alive-timeout=MS",
             " online-timeout=MS",
             " init-delay=US",

@@ -21,14 +21,15 @@ use crate::{
 /// How long a fault on an AP may take to end the run.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Brings about a fault, or the relay. The fault that concerns the bring-up itself was set before it.
+/// Brings about a fault, or the relay. The faults that concern the bring-up itself, or the
+/// operations behind it, were set before.
 ///
 /// # Errors
 ///
 /// When the fault did not end the run: then the test would prove nothing. When the relay failed.
 pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(), Box<dyn Error>> {
     match hook {
-        TestHook::NoWake => return Ok(()),
+        TestHook::NoWake | TestHook::Leak | TestHook::Unforeseen => return Ok(()),
         TestHook::Relay => return run_relay(cpus, timer).await,
         TestHook::PanicBsp => panic!("asked for by test=panic-bsp"),
         TestHook::ExceptionBsp => touch_page_zero(),

@@ -27,6 +27,7 @@ pub mod interrupts;
 pub mod ladder;
 pub mod memory;
 pub mod most_attempts;
+pub mod operations;
 pub mod panic;
 mod patience;
 pub mod percpu;

@@ -8,7 +8,7 @@ use alloc::{
 };
 use core::{convert::Infallible, error::Error, future::pending};
 
-use reveille_executor::{Counters, Executor, Instant, Spawner, Timer};
+use reveille_executor::{Clock, Counters, Executor, Instant, Spawner, Timer};
 use reveille_smp::{
     bringup::Timing,
     cpu::CpuIndex,
@@ -36,6 +36,7 @@ use crate::{
     interrupts::apic_errors::apic_errors,
     memory::{self, image, paging::MapError, physical::BootMapping},
     most_attempts,
+    operations::Operations,
     percpu::StackBounds,
     platform::CpuPlatform,
     println, report,
@@ -221,6 +222,8 @@ impl Run {
             timing: self.timing(),
             order: self.options.order,
         };
+        let operations = Operations::new(&bench, self.options.selection.smt);
+        operations.check(&self.options.ops)?;
         let most = self.most_attempts;
         let attempts = attempts::bring_up(&bench, self.options.bringup, most).await;
         let missing = attempts.last().record.failed;
@@ -232,12 +235,16 @@ impl Run {
             _ if self.options.faults.is_empty() => Ok(()),
             _ => bench.run_without_the_missing(rounds, &mut results).await,
         };
+        // Whatever the clock shows: the seed is told, and repeats what is drawn from it.
+        let seed = self.cpus.machine.clock.now().as_nanos() as u32;
+        let operated = operations.run(&self.options, seed).await?;
         // Once more, because the faults struck in the rounds too.
         let stacks = attempts.stacks.and(self.cpus.faulty.after_attempt(most));
 
         // Nothing is measured any more; from here on there is time to write.
         let reports: Vec<_> = attempts.all.iter().map(|it| self.cpu_records(it)).collect();
         self.write(&attempts.all, &reports, &results);
+        operated.write();
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
         }
@@ -251,6 +258,7 @@ impl Run {
             .judge(cpus, strangers, gap.as_deref())?;
         called?;
         benched?;
+        operated.verdict()?;
         Ok(enough)
     }
 

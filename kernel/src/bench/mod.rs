@@ -9,7 +9,9 @@ use core::{error::Error, fmt};
 
 use reveille_executor::{Counters, Spawner, Timer};
 use reveille_smp::{
-    bringup::{BringUp, NotDown, Round, Timing},
+    bringup::{BringUp, Moved, NotDown, Round, Timing},
+    cpu::CpuIndex,
+    ladder::{Ladder, Rung},
     order::Order,
     record::{self, Record},
     strategy::Strategy,
@@ -59,6 +61,16 @@ impl Bench<'_> {
         let before = doorbells();
         let round = self.all_aps().run(&self.spawner, strategy).await;
         (round, doorbells() - before)
+    }
+
+    /// What is done for each AP on its way.
+    pub fn ladder(&self) -> &'static Ladder {
+        self.all_aps().ladder
+    }
+
+    /// Drives each of these CPUs to its rung, all at once.
+    pub async fn drive(&self, targets: &[(CpuIndex, Rung)]) -> Vec<Moved> {
+        self.all_aps().drive(&self.spawner, targets).await
     }
 
     /// Runs so many rounds, from all APs online to all APs online, and adds what they give to

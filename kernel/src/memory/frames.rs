@@ -34,17 +34,22 @@ impl FrameRun {
 pub struct FrameAllocator {
     /// In frame numbers.
     free: Vec<Range<u64>>,
+    /// Frames that were taken over.
+    total: u64,
 }
 
 impl FrameAllocator {
     /// Takes over all of `memory`.
     pub fn new(memory: &UsableMemory) -> Self {
-        Self {
+        let mut frames = Self {
             free: memory
                 .ranges()
                 .map(|it| it.start / PAGE_SIZE..it.end / PAGE_SIZE)
                 .collect(),
-        }
+            total: 0,
+        };
+        frames.total = frames.free_frames();
+        frames
     }
 
     /// The lowest run of `count` adjacent free frames; `None` if there is no such run.
@@ -93,9 +98,14 @@ impl FrameAllocator {
         }
     }
 
-    /// How many frames are free: what a check for leaks compares.
+    /// How many frames are free.
     pub fn free_frames(&self) -> u64 {
         self.free.iter().map(|range| range.end - range.start).sum()
+    }
+
+    /// How many frames somebody owns: what a check for leaks compares.
+    pub fn frames_in_use(&self) -> u64 {
+        self.total - self.free_frames()
     }
 }
 
@@ -125,7 +135,7 @@ mod tests {
         assert_eq!((first.start(), first.count()), (PAGE_SIZE, 2));
         assert_eq!((second.start(), second.count()), (10 * PAGE_SIZE, 4));
         assert_eq!((third.start(), third.count()), (3 * PAGE_SIZE, 1));
-        assert_eq!(frames.free_frames(), 4);
+        assert_eq!((frames.free_frames(), frames.frames_in_use()), (4, 7));
         assert_eq!(frames.allocate(5), None);
     }
 

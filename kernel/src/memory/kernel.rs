@@ -143,9 +143,9 @@ pub fn writable_and_executable() -> Option<u64> {
     with(|memory| memory.space.writable_and_executable())
 }
 
-/// Frames that nobody owns: what a check for leaks compares.
-pub fn free_frames() -> u64 {
-    with(|memory| memory.frames.free_frames())
+/// Frames that somebody owns, the heap's among them: what a check for leaks compares.
+pub fn frames_in_use() -> u64 {
+    with(|memory| memory.frames.frames_in_use())
 }
 
 fn with<R>(action: impl FnOnce(&mut Memory) -> R) -> R {

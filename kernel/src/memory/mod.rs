@@ -18,6 +18,6 @@ pub mod physical;
 pub mod stacks;
 
 pub use kernel::{
-    MemoryError, allocate_stack, free_frames, init, low_pages, map_device, protect, root,
+    MemoryError, allocate_stack, frames_in_use, init, low_pages, map_device, protect, root,
     writable_and_executable,
 };

@@ -25,6 +25,11 @@ fn check_taken(words: &[&str], options: &Options) {
     for word in words {
         assert!(Options::parse(word).is_ok(), "`{word}` alone is refused");
     }
+    for op in &options.ops {
+        // A list of many ranges is cut short, and no list any more.
+        let text = op.to_string();
+        assert!(text.contains(" more") || text.parse().as_ref() == Ok(op));
+    }
     let backwards: Vec<&str> = words.iter().rev().copied().collect();
     assert!(
         Options::parse(&backwards.join(" ")).is_ok(),

@@ -99,6 +99,16 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "serialised steps: lowest (living first), or strict (all lower first)",
     ),
     ("bench", "then measure so many rounds of every strategy"),
+    ("cycle", "then take all APs down and up so many times"),
+    (
+        "do",
+        "then do this with CPUs, such as offline:1-3 or states; several times, in order",
+    ),
+    (
+        "torture",
+        "then do random things with CPUs for so many seconds",
+    ),
+    ("seed", "what these are drawn from, to repeat them"),
     (
         "alive-timeout",
         "milliseconds that an AP may take to show that it lives",

@@ -1,0 +1,205 @@
+//! Carries operations out, and looks at the CPUs behind them.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+use core::{cell::Cell, time::Duration};
+
+use reveille_executor::{Clock, Instant};
+use reveille_smp::{
+    bringup::{Ap, Moved},
+    cpu::CpuIndex,
+    inbox::NotSent,
+    injection::Injection,
+    ladder::{Ladder, Rung},
+    plan::{Planned, Role, Skip},
+    record::{self, State},
+    selection::Smt,
+    siblings::Siblings,
+    state::Stage,
+};
+
+use super::{
+    account,
+    listing::listing,
+    model::Model,
+    op::Op,
+    resolve::{CannotBeDone, Member, Work, resolve},
+    rules::{self, Broken, View},
+};
+use crate::{bench::Bench, cpuid::ThisCpu, cpus::spawn_on, topology::Topology};
+
+/// The CPUs, to be operated on.
+pub struct Operations<'a> {
+    pub(super) bench: &'a Bench<'a>,
+    siblings: Siblings,
+    /// Those of them that the bring-up left out.
+    left_out: BTreeSet<CpuIndex>,
+    /// Whether siblings may come up.
+    smt: Cell<Smt>,
+    /// How many listings there have been.
+    listings: Cell<u32>,
+}
+
+/// What came of an operation.
+pub enum Done {
+    /// CPUs were moved, or told to fail.
+    Op {
+        /// The account of it.
+        record: record::Op,
+        /// Whether all rules held behind it.
+        rules: Result<(), Broken>,
+    },
+    /// The rungs were listed.
+    States(Vec<State>),
+}
+
+impl<'a> Operations<'a> {
+    /// All CPUs of the machine. With `smt` off the bring-up leaves the siblings out.
+    pub fn new(bench: &'a Bench<'a>, smt: Smt) -> Self {
+        let bsp = Topology::of(&ThisCpu).place(bench.cpus.machine.apic.id());
+        let is_left_out = |it: &&Planned| it.role == Role::Skipped(Skip::SmtOff);
+        let left_out = bench.cpus.plan.iter().filter(is_left_out);
+        Self {
+            bench,
+            left_out: left_out.filter_map(|it| it.cpu).collect(),
+            siblings: Siblings::new(bsp, bench.cpus.aps.iter().map(|ap| ap.place)),
+            smt: Cell::new(smt),
+            listings: Cell::new(0),
+        }
+    }
+
+    /// Checks that each of the operations means something on this machine.
+    ///
+    /// # Errors
+    ///
+    /// The first one that does not.
+    pub fn check(&self, ops: &[Op]) -> Result<(), CannotBeDone> {
+        let members = self.members();
+        ops.iter()
+            .try_for_each(|op| resolve(op, &members, self.ladder(), Smt::On).map(drop))
+    }
+
+    /// Carries one out.
+    ///
+    /// # Errors
+    ///
+    /// Where it means nothing on this machine; then nothing is done.
+    ///
+    /// # Cancellation
+    ///
+    /// CPUs that were sent somewhere go there all the same.
+    pub async fn perform(&self, op: &Op) -> Result<Done, CannotBeDone> {
+        let members = self.members();
+        let work = resolve(op, &members, self.ladder(), self.smt.get())?;
+        if let Op::Smt(smt) = op {
+            self.smt.set(*smt);
+        }
+        let start = self.now();
+        let record = match work {
+            Work::Move { targets, held } => {
+                let moved = self.move_all(&targets).await;
+                account::of_moves(op, &moved, &held, &members, self.since(start))
+            }
+            Work::Arm(cpus, injection) => {
+                cpus.iter().for_each(|&cpu| self.arm(cpu, injection));
+                account::of_done(op, cpus.len(), self.since(start))
+            }
+            Work::List => {
+                let number = self.listings.replace(self.listings.get() + 1);
+                return Ok(Done::States(listing(number, &members, self.ladder())));
+            }
+        };
+        // Whoever does not rest has failed, and the account says so.
+        let mut resting = self.members();
+        resting.retain(|member| self.can_be_reached(member.cpu));
+        let rules = self.look(&Model::new(&resting, self.ladder()));
+        Ok(Done::Op { record, rules })
+    }
+
+    /// The APs that are there, and those that the bring-up left out as siblings.
+    pub(super) fn members(&self) -> Vec<Member> {
+        let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
+        let member = |ap: &Ap| Member {
+            cpu: ap.cpu,
+            rung: ap.rung(),
+            is_sibling: self.siblings.contains(ap.place),
+        };
+        let aps = self.bench.cpus.aps.iter();
+        aps.filter(|ap| is_there(ap) || self.left_out.contains(&ap.cpu))
+            .map(member)
+            .collect()
+    }
+
+    /// Those of them that are on the highest rung.
+    pub(super) fn online(&self) -> impl Iterator<Item = Member> {
+        let top = self.ladder().top();
+        self.members().into_iter().filter(move |it| it.rung == top)
+    }
+
+    /// Those that the bring-up left out as siblings can be kicked from now on.
+    pub(super) fn admit_siblings(&self) {
+        for ap in self
+            .bench
+            .cpus
+            .aps
+            .iter()
+            .filter(|ap| self.left_out.contains(&ap.cpu))
+        {
+            // Refused where that has been said before.
+            let _ = ap.slot.state().appear();
+        }
+    }
+
+    /// Sends CPUs to their rungs.
+    pub(super) async fn move_all(&self, targets: &[(CpuIndex, Rung)]) -> Vec<Moved> {
+        self.bench.drive(targets).await
+    }
+
+    /// Tells a CPU to fail.
+    pub(super) fn arm(&self, cpu: CpuIndex, injection: Injection) {
+        if let Some(ap) = self.bench.cpus.aps.iter().find(|ap| ap.cpu == cpu) {
+            ap.slot.inject(Some(injection));
+        }
+    }
+
+    /// Looks whether the CPUs of the model are as the rules have it.
+    pub(super) fn look(&self, model: &Model<'_>) -> Result<(), Broken> {
+        let cpus = self.bench.cpus;
+        let is_of_model = |cpu: CpuIndex| {
+            let mut of_model = model.cpus().iter();
+            of_model.any(|it| it.member.cpu == cpu)
+        };
+        let view = |ap: &Ap| View {
+            cpu: ap.cpu,
+            stage: ap.slot.state().load().stage(),
+            rung: ap.rung(),
+            takes_work: takes_work(ap.cpu),
+        };
+        let aps = cpus.aps.iter().filter(|ap| is_of_model(ap.cpu));
+        let views: Vec<_> = aps.map(view).collect();
+        let online: Vec<_> = cpus.online.iter().filter(|&cpu| is_of_model(cpu)).collect();
+        rules::check(model, &views, &online)
+    }
+
+    /// Whether an operation can reach an AP.
+    pub(super) fn can_be_reached(&self, cpu: CpuIndex) -> bool {
+        let ap = self.bench.cpus.aps.iter().find(|ap| ap.cpu == cpu);
+        ap.is_some_and(|ap| rules::can_be_reached(ap.slot.state().load().stage()))
+    }
+
+    pub(super) fn ladder(&self) -> &'static Ladder {
+        self.bench.ladder()
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.bench.cpus.machine.clock.now()
+    }
+
+    pub(super) fn since(&self, start: Instant) -> Duration {
+        self.now().saturating_duration_since(start)
+    }
+}
+
+/// Whether a CPU takes tasks; it is sent one that does nothing.
+fn takes_work(cpu: CpuIndex) -> bool {
+    !matches!(spawn_on(cpu, async {}), Err(NotSent::Closed(_)))
+}

@@ -1,0 +1,171 @@
+//! Random operations for a while, with the rules checked behind each of them.
+
+use alloc::{boxed::Box, format, string::String, vec::Vec};
+use core::time::Duration;
+
+use reveille_executor::Instant;
+use reveille_smp::{cpu::CpuIndex, ladder::Rung, record::Torture, step::Direction};
+
+use super::{
+    draw::{Draw, Drawn, InWords},
+    in_use::InUse,
+    model::Model,
+    perform::Operations,
+    resolve::{Member, once},
+    rules::Broken,
+};
+use crate::cpus::roll_call::roll_call;
+
+/// Faults in the checking itself, which a test asks for to see that they are found out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Planted {
+    /// Every operation loses memory.
+    pub leaks: bool,
+    /// Now and then a CPU is told to fail, and the model is not told.
+    pub unforeseen: bool,
+}
+
+/// Every so many operations one is to fail unforeseen.
+const UNFORESEEN_EVERY: u32 = 16;
+
+impl Operations<'_> {
+    /// Operates at random on the APs that are online, for so many seconds or until a rule is
+    /// broken. In the end all are brought online again.
+    ///
+    /// # Cancellation
+    ///
+    /// The APs stay where they are.
+    pub async fn torture(&self, seconds: u32, seed: u32, planted: Planted) -> Torture {
+        let members: Vec<Member> = self.online().collect();
+        let cpus: Vec<CpuIndex> = members.iter().map(|member| member.cpu).collect();
+        let aps = members.len() as u32;
+        self.settle(&cpus).await;
+        let in_use = InUse::now();
+        let start = self.now();
+        let end = start.saturating_add(Duration::from_secs(seconds.into()));
+        let mut session = Session {
+            operations: self,
+            model: Model::new(&members, self.ladder()),
+            draw: Draw::new(seed),
+            done: 0,
+            injected: 0,
+            all_down: None,
+            planted,
+        };
+        let broken = match aps {
+            0 => None,
+            _ => session.run(end).await.err(),
+        };
+        let (done, injected) = (session.done, session.injected);
+        drop(session);
+        if broken.is_none() {
+            self.settle(&cpus).await;
+        }
+        let balance = in_use.balance();
+        let is_lost = |member: &&Member| !self.can_be_reached(member.cpu);
+        Torture {
+            seconds,
+            seed,
+            done,
+            aps,
+            injected,
+            lost: members.iter().filter(is_lost).count() as u32,
+            failed: u32::from(broken.is_some()),
+            broken,
+            duration_ns: self.since(start).as_nanos() as u64,
+            balance,
+        }
+    }
+}
+
+struct Session<'a> {
+    operations: &'a Operations<'a>,
+    model: Model<'a>,
+    draw: Draw,
+    done: u32,
+    injected: u32,
+    /// What was in use when everybody was down for the first time.
+    all_down: Option<InUse>,
+    planted: Planted,
+}
+
+impl Session<'_> {
+    /// The error is the operation behind which a rule was broken, and the rule.
+    async fn run(&mut self, end: Instant) -> Result<(), String> {
+        while self.operations.now() < end {
+            let drawn = self.draw.next(&self.model);
+            self.one(drawn).await?;
+        }
+        // Failures that are still set strike the first time.
+        for _ in 0..2 {
+            let last = self.draw.last(&self.model);
+            self.one(last).await?;
+        }
+        Ok(())
+    }
+
+    async fn one(&mut self, drawn: Drawn) -> Result<(), String> {
+        self.done += 1;
+        let checked = self.try_one(&drawn).await;
+        let words = |broken: Broken| {
+            let drawn = InWords(&drawn, self.model.ladder());
+            format!("operation {} ({drawn}): {broken}", self.done)
+        };
+        checked.map_err(words)?;
+        drop(drawn);
+        self.compare_memory().map_err(|broken| {
+            let done = self.done;
+            format!("operation {done}: {broken}")
+        })
+    }
+
+    async fn try_one(&mut self, drawn: &Drawn) -> Result<(), Broken> {
+        let operations = self.operations;
+        if self.planted.leaks {
+            Box::leak(Box::new(0_u64));
+        }
+        match drawn {
+            Drawn::Arm(cpu, injection) => {
+                operations.arm(*cpu, *injection);
+                self.model.arm(*cpu, *injection);
+            }
+            Drawn::Move(targets) => {
+                if self.planted.unforeseen && self.done.is_multiple_of(UNFORESEEN_EVERY) {
+                    for &(cpu, _) in targets {
+                        operations.arm(cpu, once(0, Direction::Up));
+                    }
+                }
+                let moved = operations.move_all(targets).await;
+                self.injected += self.model.follow(targets, &moved)?;
+            }
+        }
+        operations.look(&self.model)?;
+        let cpus = operations.bench.cpus;
+        let called = roll_call(
+            cpus.machine.apic,
+            cpus.online_aps(),
+            &operations.bench.timer,
+        );
+        called.await.map(drop).map_err(Broken::RollCall)
+    }
+
+    /// When everybody is down, nobody holds anything that he had not the last time.
+    fn compare_memory(&mut self) -> Result<(), Broken> {
+        let mut cpus = self.model.cpus().iter();
+        if !cpus.all(|cpu| cpu.member.rung == Rung::OFFLINE) {
+            return Ok(());
+        }
+        let Some(first) = self.all_down else {
+            self.all_down = Some(InUse::now());
+            return Ok(());
+        };
+        let balance = first.balance();
+        if balance.is_even() {
+            return Ok(());
+        }
+        Err(Broken::Memory {
+            heap: balance.heap_growth(),
+            frames: balance.frames_growth(),
+        })
+    }
+}
