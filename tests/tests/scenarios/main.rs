@@ -10,6 +10,7 @@ mod boot;
 mod boots;
 mod command;
 mod command_line;
+mod cycle;
 mod faults;
 mod hostile_madt;
 mod hostile_tables;
@@ -18,12 +19,14 @@ mod late;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod machine_check;
+mod operations;
 mod outside;
 mod selection;
 mod silent;
 mod slow;
 mod spawn_on;
 mod strategies;
+mod torture;
 mod verdicts;
 mod virtual_time;
 // It reads the threads' times in /proc.

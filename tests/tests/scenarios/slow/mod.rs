@@ -2,6 +2,7 @@
 
 mod kvm;
 mod many_listed;
+mod torture;
 
 use reveille_tests::qemu::machine::Machine;
 
