@@ -111,6 +111,10 @@ pub enum TestHook {
     TripleFault,
     /// APs say that they are alive, and wake nobody.
     NoWake,
+    /// A step more, in which each AP waits for a millisecond, one after the other.
+    WaitSerialised,
+    /// The same, all at once.
+    WaitConcurrent,
     /// A task goes over all CPUs, each of which sends it to the next one.
     Relay,
     /// A little memory is lost in every cycle, and in every random operation.

@@ -245,7 +245,7 @@ impl core::error::Error for FaultError {}
 mod tests {
     use reveille_smp::{
         cpu::ApicId,
-        step::{Run, Step},
+        step::{Run, Site, Step},
     };
 
     use super::*;
@@ -259,7 +259,7 @@ mod tests {
         fn rank(&self) -> u16 {
             self.1
         }
-        fn up(&self, _: CpuIndex) -> Run<'_> {
+        fn up<'a>(&'a self, _: Site<'a>) -> Run<'a> {
             Run::Now(Ok(()))
         }
     }

@@ -29,7 +29,11 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// When the fault did not end the run: then the test would prove nothing. When the relay failed.
 pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(), Box<dyn Error>> {
     match hook {
-        TestHook::NoWake | TestHook::Leak | TestHook::Unforeseen => return Ok(()),
+        TestHook::NoWake
+        | TestHook::WaitSerialised
+        | TestHook::WaitConcurrent
+        | TestHook::Leak
+        | TestHook::Unforeseen => return Ok(()),
         TestHook::Relay => return run_relay(cpus, timer).await,
         TestHook::PanicBsp => panic!("asked for by test=panic-bsp"),
         TestHook::ExceptionBsp => touch_page_zero(),

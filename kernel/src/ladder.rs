@@ -15,13 +15,15 @@ use reveille_smp::{
 #[distributed_slice]
 pub static STEPS: [&'static dyn Step];
 
-/// The ladder that they make.
+/// The ladder that they make, with those that a test adds.
 ///
 /// # Errors
 ///
 /// [`LadderError`] when two of them share a name, or another rule of ladders is broken.
-pub fn of_all_steps() -> Result<Ladder, LadderError> {
-    Ladder::new(STEPS.iter().copied())
+pub fn of_all_steps(
+    added: impl IntoIterator<Item = &'static dyn Step>,
+) -> Result<Ladder, LadderError> {
+    Ladder::new(STEPS.iter().copied().chain(added))
 }
 
 #[cfg(test)]
@@ -32,7 +34,7 @@ mod tests {
 
     #[test]
     fn the_steps_that_are_registered_make_a_ladder() {
-        let ladder = of_all_steps().unwrap();
+        let ladder = of_all_steps(None).unwrap();
         // The ladder adds one, the kick.
         assert_eq!(ladder.steps().len(), STEPS.len() + 1);
         for section in [Section::Prepare, Section::Starting, Section::Online] {
@@ -43,7 +45,7 @@ mod tests {
 
     #[test]
     fn interrupts_come_last_before_the_first_online_step_and_what_they_need_before_them() {
-        let ladder = of_all_steps().unwrap();
+        let ladder = of_all_steps(None).unwrap();
         let rung = |name| ladder.find(name).unwrap();
         assert_eq!(rung("interrupts"), ladder.started());
         let order = ["kick", "tables", "apic", "timer", "interrupts"].map(rung);
@@ -52,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_cpu_rests_wherever_a_doorbell_finds_it() {
-        let ladder = of_all_steps().unwrap();
+        let ladder = of_all_steps(None).unwrap();
         let blind: Vec<_> = ladder
             .rungs()
             .filter(|&rung| !ladder.can_rest(rung))

@@ -20,7 +20,7 @@ use reveille_executor::{Clock, Counters};
 use reveille_smp::{
     cpu::{ApicId, CpuIndex},
     inbox::Inbox,
-    step::{Run, Section, Step, StepError},
+    step::{Run, Section, Site, Step, StepError},
 };
 use x86_64::{
     VirtAddr,
@@ -81,11 +81,11 @@ impl Step for EnterArea {
         false
     }
 
-    fn up(&self, cpu: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, Site { cpu, .. }: Site<'a>) -> Run<'a> {
         Self::enter(cpu).into()
     }
 
-    fn down(&self, _: CpuIndex) -> Run<'_> {
+    fn down<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         PerCpu::current().leave();
         Run::Now(Ok(()))
     }

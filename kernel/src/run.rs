@@ -121,7 +121,15 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         |id| topology.place(id),
         &options.selection,
     )?;
-    let cpus = Cpus::prepare(plan, &options.faults, bsp, apic, clock, timer)?;
+    let cpus = Cpus::prepare(
+        plan,
+        &options.faults,
+        &options.tests,
+        bsp,
+        apic,
+        clock,
+        timer,
+    )?;
     let most_attempts =
         most_attempts::check(options.attempts, cpus.heap_to_spare(), cpus.plan.len())?;
     let platform: &'static CpuPlatform =

@@ -15,7 +15,7 @@ use crate::{
     ladder::{Ladder, Rung},
     round::next_round,
     state::{Refused, State},
-    step::{Direction, Run, Section, Step, StepError},
+    step::{Direction, Run, Section, Site, Step, StepError},
 };
 
 /// When the AP passed the stages that lie before Rust.
@@ -154,18 +154,23 @@ impl<O: Observer> Resident<'_, O> {
     }
 
     async fn run(&self, number: usize, direction: Direction) -> Result<(), StepError> {
-        let Ap { cpu, slot, .. } = &self.aps[self.index];
-        slot.strike(number, direction)?;
+        self.aps[self.index].slot.strike(number, direction)?;
         let step = self.ladder.steps()[number];
-        self.finish(step, step.run(direction, *cpu)).await
+        self.finish(step, step.run(direction, self.site())).await
     }
 
     async fn run_one(&self, errand: Errand) -> Result<(), StepError> {
         let step = self.ladder.steps()[errand.step];
         let instances = step.instances().ok_or(StepError::Unsupported)?;
-        let Ap { cpu, .. } = &self.aps[self.index];
-        let run = instances.run_one(*cpu, errand.instance, errand.direction);
+        let run = instances.run_one(self.site(), errand.instance, errand.direction);
         self.finish(step, run).await
+    }
+
+    fn site(&self) -> Site<'_> {
+        Site {
+            cpu: self.aps[self.index].cpu,
+            timer: self.timer,
+        }
     }
 
     /// Waits for a step, but not longer than anybody waits for this AP.
@@ -206,11 +211,10 @@ impl<O: Observer> Resident<'_, O> {
     /// Goes down from where it cannot be woken; at the worst to where it parks. That it fails there
     /// once more is of no weight: a CPU that parks is reset before it comes again.
     fn retreat(&mut self) {
-        let Ap { cpu, .. } = &self.aps[self.index];
         while !self.ladder.can_rest(self.at) {
             let step = self.at.step_towards(Direction::Down);
             self.observer.begins(step, Direction::Down);
-            let result = match self.ladder.steps()[step].down(*cpu) {
+            let result = match self.ladder.steps()[step].down(self.site()) {
                 Run::Now(result) => result,
                 Run::Later(_) => Err(StepError::CannotWait),
             };

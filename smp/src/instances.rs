@@ -13,8 +13,7 @@ use core::{
 use alloc::boxed::Box;
 
 use crate::{
-    cpu::CpuIndex,
-    step::{Direction, Mode, Run, Section, Step, StepError},
+    step::{Direction, Mode, Run, Section, Site, Step, StepError},
     sync::{AtomicU64, Ordering},
 };
 
@@ -69,10 +68,10 @@ pub trait PerInstance: Sync {
     }
 
     /// Does it for one instance.
-    fn up(&self, cpu: CpuIndex, instance: Instance) -> Run<'_>;
+    fn up<'a>(&'a self, site: Site<'a>, instance: Instance) -> Run<'a>;
 
     /// Undoes it for one instance.
-    fn down(&self, cpu: CpuIndex, instance: Instance) -> Run<'_>;
+    fn down<'a>(&'a self, site: Site<'a>, instance: Instance) -> Run<'a>;
 }
 
 /// A step that is done for each of its instances, lowest number first, and undone in reverse. If one
@@ -97,17 +96,17 @@ impl<S: PerInstance> MultiStep<S> {
         }
     }
 
-    fn one(&self, cpu: CpuIndex, instance: Instance, direction: Direction) -> Run<'_> {
+    fn one<'a>(&'a self, site: Site<'a>, instance: Instance, direction: Direction) -> Run<'a> {
         match direction {
-            Direction::Up => self.step.up(cpu, instance),
-            Direction::Down => self.step.down(cpu, instance),
+            Direction::Up => self.step.up(site, instance),
+            Direction::Down => self.step.down(site, instance),
         }
     }
 
-    async fn each(&self, cpu: CpuIndex, direction: Direction) -> Result<(), StepError> {
+    async fn each(&self, site: Site<'_>, direction: Direction) -> Result<(), StepError> {
         let present = self.present.load(Ordering::Relaxed);
         for instance in ordered(present, direction) {
-            if let Err(error) = finish(self.one(cpu, instance, direction)).await {
+            if let Err(error) = finish(self.one(site, instance, direction)).await {
                 let is_before = |&other: &Instance| match direction {
                     Direction::Up => other < instance,
                     Direction::Down => other > instance,
@@ -115,7 +114,7 @@ impl<S: PerInstance> MultiStep<S> {
                 let back = direction.reverse();
                 for other in ordered(present, back).filter(is_before) {
                     // What fails here too stays as it is: the first failure is the one to tell.
-                    let _ = finish(self.one(cpu, other, back)).await;
+                    let _ = finish(self.one(site, other, back)).await;
                 }
                 return Err(error);
             }
@@ -124,8 +123,8 @@ impl<S: PerInstance> MultiStep<S> {
     }
 
     /// Runs at once what does not wait, which is all that a starting step may do.
-    fn run(&self, cpu: CpuIndex, direction: Direction) -> Run<'_> {
-        let mut future = Box::pin(self.each(cpu, direction));
+    fn run<'a>(&'a self, site: Site<'a>, direction: Direction) -> Run<'a> {
+        let mut future = Box::pin(self.each(site, direction));
         let mut nobody = Context::from_waker(Waker::noop());
         match future.as_mut().poll(&mut nobody) {
             Poll::Ready(result) => Run::Now(result),
@@ -155,12 +154,12 @@ impl<S: PerInstance> Step for MultiStep<S> {
         self.step.deadline()
     }
 
-    fn up(&self, cpu: CpuIndex) -> Run<'_> {
-        self.run(cpu, Direction::Up)
+    fn up<'a>(&'a self, site: Site<'a>) -> Run<'a> {
+        self.run(site, Direction::Up)
     }
 
-    fn down(&self, cpu: CpuIndex) -> Run<'_> {
-        self.run(cpu, Direction::Down)
+    fn down<'a>(&'a self, site: Site<'a>) -> Run<'a> {
+        self.run(site, Direction::Down)
     }
 
     fn instances(&self) -> Option<&dyn Instances> {
@@ -178,7 +177,7 @@ pub trait Instances: Sync {
     fn set(&self, instance: Instance, is_there: bool);
 
     /// Does it, or undoes it, for one CPU.
-    fn run_one(&self, cpu: CpuIndex, instance: Instance, direction: Direction) -> Run<'_>;
+    fn run_one<'a>(&'a self, site: Site<'a>, instance: Instance, direction: Direction) -> Run<'a>;
 }
 
 impl<S: PerInstance> Instances for MultiStep<S> {
@@ -192,8 +191,8 @@ impl<S: PerInstance> Instances for MultiStep<S> {
         self.present.store(present | bit, Ordering::Relaxed);
     }
 
-    fn run_one(&self, cpu: CpuIndex, instance: Instance, direction: Direction) -> Run<'_> {
-        self.one(cpu, instance, direction)
+    fn run_one<'a>(&'a self, site: Site<'a>, instance: Instance, direction: Direction) -> Run<'a> {
+        self.one(site, instance, direction)
     }
 }
 

@@ -14,10 +14,7 @@ use core::{fmt, time::Duration};
 
 use alloc::vec::Vec;
 
-use crate::{
-    cpu::CpuIndex,
-    step::{Direction, Mode, Run, Section, Step},
-};
+use crate::step::{Direction, Mode, Run, Section, Site, Step};
 
 /// How many steps a CPU has passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +84,7 @@ impl Step for Kick {
         self.can_rest
     }
 
-    fn up(&self, _: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         Run::Now(Ok(()))
     }
 }
@@ -316,7 +313,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{cpu::CpuIndex, step::Run};
+    use crate::step::{Run, Site};
 
     #[derive(Clone, Copy)]
     struct Dummy {
@@ -343,7 +340,7 @@ mod tests {
         fn can_rest(&self) -> bool {
             self.can_rest
         }
-        fn up(&self, _: CpuIndex) -> Run<'_> {
+        fn up<'a>(&'a self, _: Site<'a>) -> Run<'a> {
             Run::Now(Ok(()))
         }
     }

@@ -8,6 +8,8 @@ use core::{fmt, pin::Pin, time::Duration};
 
 use alloc::boxed::Box;
 
+use reveille_executor::Timer;
+
 use crate::{cpu::CpuIndex, instances::Instances};
 
 /// Where and when a step runs.
@@ -74,6 +76,15 @@ impl Direction {
     }
 }
 
+/// For whom a step runs, and what it may wait by.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// The CPU that is on its way: in the first section another one than the step runs on.
+    pub cpu: CpuIndex,
+    /// The timer of the executor that the step runs on.
+    pub timer: &'a Timer,
+}
+
 /// What a step gives back.
 pub enum Run<'a> {
     /// It has run.
@@ -135,11 +146,11 @@ pub trait Step: Sync {
     }
 
     /// Does it.
-    fn up(&self, cpu: CpuIndex) -> Run<'_>;
+    fn up<'a>(&'a self, site: Site<'a>) -> Run<'a>;
 
     /// Undoes it.
-    fn down(&self, cpu: CpuIndex) -> Run<'_> {
-        let _ = cpu;
+    fn down<'a>(&'a self, site: Site<'a>) -> Run<'a> {
+        let _ = site;
         Run::Now(Ok(()))
     }
 
@@ -151,10 +162,10 @@ pub trait Step: Sync {
 
 impl dyn Step + '_ {
     /// Does or undoes it.
-    pub(crate) fn run(&self, direction: Direction, cpu: CpuIndex) -> Run<'_> {
+    pub(crate) fn run<'a>(&'a self, direction: Direction, site: Site<'a>) -> Run<'a> {
         match direction {
-            Direction::Up => self.up(cpu),
-            Direction::Down => self.down(cpu),
+            Direction::Up => self.up(site),
+            Direction::Down => self.down(site),
         }
     }
 

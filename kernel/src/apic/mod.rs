@@ -17,8 +17,8 @@ use core::fmt;
 use conquer_once::spin::OnceCell;
 use linkme::distributed_slice;
 use reveille_smp::{
-    cpu::{ApicId, CpuIndex},
-    step::{Run, Section, Step, StepError},
+    cpu::ApicId,
+    step::{Run, Section, Site, Step, StepError},
 };
 use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
 
@@ -57,11 +57,11 @@ impl Step for EnableApic {
         20
     }
 
-    fn up(&self, _: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         Self::enable().into()
     }
 
-    fn down(&self, _: CpuIndex) -> Run<'_> {
+    fn down<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         if let Some(apic) = LocalApic::get() {
             apic.disable();
         }

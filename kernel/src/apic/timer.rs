@@ -13,10 +13,7 @@ use core::{arch::asm, time::Duration};
 use conquer_once::spin::OnceCell;
 use linkme::distributed_slice;
 use reveille_executor::{Clock, Instant};
-use reveille_smp::{
-    cpu::CpuIndex,
-    step::{Run, Section, Step, StepError},
-};
+use reveille_smp::step::{Run, Section, Site, Step, StepError};
 use x86_64::registers::model_specific::Msr;
 
 use super::{
@@ -62,11 +59,11 @@ impl Step for PrepareTimer {
         30
     }
 
-    fn up(&self, _: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         Self::prepare().into()
     }
 
-    fn down(&self, _: CpuIndex) -> Run<'_> {
+    fn down<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         if let Some(timer) = ApicTimer::get() {
             PerCpu::current().alarm().stop(&timer);
         }

@@ -14,7 +14,7 @@ use linkme::distributed_slice;
 use reveille_executor::{Counters, Executor, Platform, Storage};
 use reveille_smp::{
     cpu::CpuIndex,
-    step::{Run, Section, Step, StepError},
+    step::{Run, Section, Site, Step, StepError},
 };
 
 use crate::{ladder::STEPS, percpu::PerCpu};
@@ -45,11 +45,11 @@ impl Step for VacantExecutor {
         30
     }
 
-    fn up(&self, cpu: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, Site { cpu, .. }: Site<'a>) -> Run<'a> {
         Self::check(cpu).into()
     }
 
-    fn down(&self, cpu: CpuIndex) -> Run<'_> {
+    fn down<'a>(&'a self, Site { cpu, .. }: Site<'a>) -> Run<'a> {
         Self::check(cpu).into()
     }
 }

@@ -12,10 +12,7 @@ use core::{
 
 use linkme::distributed_slice;
 use reveille_executor::{Clock, Instant, Snapshot};
-use reveille_smp::{
-    cpu::CpuIndex,
-    step::{Run, Step, StepError},
-};
+use reveille_smp::step::{Run, Site, Step, StepError};
 
 use crate::{ladder::STEPS, percpu::PerCpu, time::TscClock};
 
@@ -43,11 +40,11 @@ impl Step for IdleAccounting {
         20
     }
 
-    fn up(&self, _: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         Self::with_account(Account::open).into()
     }
 
-    fn down(&self, _: CpuIndex) -> Run<'_> {
+    fn down<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         Self::with_account(Account::close).into()
     }
 }

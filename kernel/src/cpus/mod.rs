@@ -18,6 +18,8 @@ mod spawn_on;
 pub mod stack;
 pub mod trace;
 pub mod untouched;
+#[cfg(target_os = "none")]
+mod wait;
 
 #[cfg(target_os = "none")]
 pub use faulty::{Faulty, StackTouched};

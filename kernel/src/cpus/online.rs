@@ -7,7 +7,7 @@ use conquer_once::spin::OnceCell;
 use linkme::distributed_slice;
 use reveille_smp::{
     cpu::CpuIndex,
-    step::{Mode, Run, Step, StepError},
+    step::{Mode, Run, Site, Step, StepError},
 };
 
 use crate::{apic::LocalApic, ladder::STEPS, percpu::PerCpu};
@@ -44,11 +44,11 @@ impl Step for Join {
         Mode::Serialised
     }
 
-    fn up(&self, cpu: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, Site { cpu, .. }: Site<'a>) -> Run<'a> {
         Self::join(cpu).into()
     }
 
-    fn down(&self, cpu: CpuIndex) -> Run<'_> {
+    fn down<'a>(&'a self, Site { cpu, .. }: Site<'a>) -> Run<'a> {
         if let Some(list) = OnlineList::get() {
             list.leave(cpu);
         }

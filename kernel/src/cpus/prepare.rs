@@ -22,6 +22,7 @@ use x86_64::registers::model_specific::ApicBase;
 
 use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
+    command_line::TestHook,
     cpuid::ThisCpu,
     faults::{self, Fault, FaultError, FaultKind},
     ladder,
@@ -44,6 +45,7 @@ use super::{
     home::{ApStorage, Home},
     machine::Hardware,
     online::OnlineList,
+    wait,
 };
 
 /// Heap that is kept for what does not depend on the number of CPUs.
@@ -83,6 +85,7 @@ impl Cpus {
     pub fn prepare(
         mut plan: Vec<Planned>,
         faults: &[Fault],
+        tests: &[TestHook],
         bsp: &'static PerCpu,
         apic: LocalApic,
         clock: TscClock,
@@ -107,7 +110,8 @@ impl Cpus {
         let shared: &'static Arc<[Ap]> = Box::leak(Box::new(Arc::clone(&aps)));
 
         let online = OnlineList::set_up(aps.len());
-        let ladder: &'static Ladder = Box::leak(Box::new(ladder::of_all_steps()?));
+        let added = wait::asked_for(tests);
+        let ladder: &'static Ladder = Box::leak(Box::new(ladder::of_all_steps(added)?));
 
         let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
         let to_wake = aps.iter().filter(is_there).map(|ap| ap.cpu);

@@ -5,7 +5,7 @@ use reveille_smp::{
     cpu::CpuIndex,
     inbox::NotSent,
     remote::RemoteHandle,
-    step::{Run, Step},
+    step::{Run, Site, Step},
 };
 
 use crate::{ladder::STEPS, percpu::PerCpu};
@@ -25,12 +25,12 @@ impl Step for TakeTasks {
         30
     }
 
-    fn up(&self, _: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         PerCpu::current().inbox().open();
         Run::Now(Ok(()))
     }
 
-    fn down(&self, _: CpuIndex) -> Run<'_> {
+    fn down<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         Run::later(async {
             PerCpu::current().inbox().close().await;
             Ok(())

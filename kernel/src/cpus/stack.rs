@@ -8,10 +8,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use linkme::distributed_slice;
-use reveille_smp::{
-    cpu::CpuIndex,
-    step::{Run, Section, Step, StepError},
-};
+use reveille_smp::step::{Run, Section, Site, Step, StepError};
 
 use super::untouched::{self, PATTERN};
 use crate::{
@@ -41,12 +38,12 @@ impl Step for GuardStack {
         10
     }
 
-    fn up(&self, cpu: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, Site { cpu, .. }: Site<'a>) -> Run<'a> {
         let area = PerCpu::of(cpu).ok_or(StepError::WrongCpu);
         area.map(|area| put(area.stacks().main.bottom)).into()
     }
 
-    fn down(&self, cpu: CpuIndex) -> Run<'_> {
+    fn down<'a>(&'a self, Site { cpu, .. }: Site<'a>) -> Run<'a> {
         let area = PerCpu::of(cpu).ok_or(StepError::WrongCpu);
         area.and_then(|area| area.stack_use().note(area.stacks().main))
             .into()

@@ -12,8 +12,7 @@ use core::{
 use linkme::distributed_slice;
 use reveille_smp::{
     ap::Observer,
-    cpu::CpuIndex,
-    step::{Direction, Run, Section, Step, StepError},
+    step::{Direction, Run, Section, Site, Step, StepError},
 };
 use spin::Mutex;
 
@@ -41,12 +40,12 @@ impl Step for TracePlace {
         20
     }
 
-    fn up(&self, cpu: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, Site { cpu, .. }: Site<'a>) -> Run<'a> {
         let area = PerCpu::of(cpu).ok_or(StepError::WrongCpu);
         area.and_then(|area| area.trace().allocate()).into()
     }
 
-    fn down(&self, cpu: CpuIndex) -> Run<'_> {
+    fn down<'a>(&'a self, Site { cpu, .. }: Site<'a>) -> Run<'a> {
         let area = PerCpu::of(cpu).ok_or(StepError::WrongCpu);
         area.map(|area| area.trace().free()).into()
     }

@@ -11,10 +11,7 @@ pub mod pic;
 pub mod vectors;
 
 use linkme::distributed_slice;
-use reveille_smp::{
-    cpu::CpuIndex,
-    step::{Run, Section, Step},
-};
+use reveille_smp::step::{Run, Section, Site, Step};
 use x86_64::{VirtAddr, instructions::interrupts, registers::model_specific::GsBase};
 
 use crate::ladder::STEPS;
@@ -39,12 +36,12 @@ impl Step for TakeInterrupts {
         u16::MAX
     }
 
-    fn up(&self, _: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         interrupts::enable();
         Run::Now(Ok(()))
     }
 
-    fn down(&self, _: CpuIndex) -> Run<'_> {
+    fn down<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         interrupts::disable();
         Run::Now(Ok(()))
     }

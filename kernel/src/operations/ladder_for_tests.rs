@@ -3,7 +3,7 @@
 use reveille_smp::{
     cpu::CpuIndex,
     ladder::Ladder,
-    step::{Mode, Run, Section, Step},
+    step::{Mode, Run, Section, Site, Step},
 };
 
 struct Dummy {
@@ -30,7 +30,7 @@ impl Step for Dummy {
     fn can_rest(&self) -> bool {
         self.can_rest
     }
-    fn up(&self, _: CpuIndex) -> Run<'_> {
+    fn up<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         Run::Now(Ok(()))
     }
 }

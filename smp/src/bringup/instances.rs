@@ -14,7 +14,7 @@ use crate::{
     machine::Machine,
     slot::Slot,
     state::Stage,
-    step::{Direction, Run, Section, Step, StepError},
+    step::{Direction, Run, Section, Site, Step, StepError},
 };
 
 /// Why an instance was not added or removed. On every CPU it is as it was, but for those on which
@@ -160,7 +160,11 @@ impl<M: Machine> BringUp<M> {
     ) -> Result<(), StepError> {
         let patience = self.timing.online_timeout + step.deadline().unwrap_or_default();
         if step.section() == Section::Prepare {
-            return match instances.run_one(ap.cpu, errand.instance, errand.direction) {
+            let site = Site {
+                cpu: ap.cpu,
+                timer: &self.timer,
+            };
+            return match instances.run_one(site, errand.instance, errand.direction) {
                 Run::Now(result) => result,
                 Run::Later(future) => {
                     let in_time = self.timer.timeout(patience, future).await;

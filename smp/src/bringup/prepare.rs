@@ -4,7 +4,7 @@ use super::attempt::Attempt;
 use crate::{
     machine::Machine,
     outcome::Outcome,
-    step::{Direction, Run, StepError},
+    step::{Direction, Run, Site, StepError},
 };
 
 impl<M: Machine> Attempt<M> {
@@ -30,7 +30,11 @@ impl<M: Machine> Attempt<M> {
             false => None,
         };
         self.slot().strike(number, direction)?;
-        match step.run(direction, self.ap().cpu) {
+        let site = Site {
+            cpu: self.ap().cpu,
+            timer: &shared.bring_up.timer,
+        };
+        match step.run(direction, site) {
             Run::Now(result) => result,
             Run::Later(future) => {
                 let deadline = step.deadline().unwrap_or(self.timing().online_timeout);

@@ -9,7 +9,7 @@ use reveille_smp::{
     ladder::{Ladder, Rung},
     outcome::Outcome,
     state::Stage,
-    step::{Mode, Run, Section, Step, StepError},
+    step::{Mode, Run, Section, Site, Step, StepError},
     strategy::Strategy,
 };
 
@@ -71,9 +71,9 @@ impl PerInstance for Buffers {
         self.mode
     }
 
-    fn up(&self, cpu: CpuIndex, instance: Instance) -> Run<'_> {
-        let place = (cpu.0, instance.number());
-        self.run(cpu, move || {
+    fn up<'a>(&'a self, site: Site<'a>, instance: Instance) -> Run<'a> {
+        let place = (site.cpu.0, instance.number());
+        self.run(site.cpu, move || {
             if FAILS.take_if_is(place) {
                 return Err(StepError::Exhausted);
             }
@@ -83,9 +83,9 @@ impl PerInstance for Buffers {
         })
     }
 
-    fn down(&self, cpu: CpuIndex, instance: Instance) -> Run<'_> {
-        let place = (cpu.0, instance.number());
-        self.run(cpu, move || {
+    fn down<'a>(&'a self, site: Site<'a>, instance: Instance) -> Run<'a> {
+        let place = (site.cpu.0, instance.number());
+        self.run(site.cpu, move || {
             let was_up = UP.with_borrow_mut(|up| up.remove(&place));
             assert!(was_up, "{place:?} is not up");
             Ok(())

@@ -5,7 +5,7 @@ use std::{cell::RefCell, time::Duration};
 use reveille_smp::{
     cpu::CpuIndex,
     ladder::Ladder,
-    step::{Direction, Mode, Run, Section, Step, StepError},
+    step::{Direction, Mode, Run, Section, Site, Step, StepError},
 };
 
 use crate::machine::Fake;
@@ -194,11 +194,11 @@ impl Step for Leaked {
     fn primaries_first(&self) -> bool {
         self.0.primaries_first
     }
-    fn up(&self, cpu: CpuIndex) -> Run<'_> {
-        self.0.run(cpu, Direction::Up)
+    fn up<'a>(&'a self, site: Site<'a>) -> Run<'a> {
+        self.0.run(site.cpu, Direction::Up)
     }
-    fn down(&self, cpu: CpuIndex) -> Run<'_> {
-        self.0.run(cpu, Direction::Down)
+    fn down<'a>(&'a self, site: Site<'a>) -> Run<'a> {
+        self.0.run(site.cpu, Direction::Down)
     }
 }
 

@@ -25,6 +25,7 @@ mod selection;
 mod silent;
 mod slow;
 mod spawn_on;
+mod steps;
 mod strategies;
 mod torture;
 mod verdicts;
