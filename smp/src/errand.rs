@@ -4,7 +4,9 @@
 //! # Memory ordering
 //!
 //! The driver stores the errand with release ordering, and the AP its answer; both are loaded with
-//! acquire ordering. There is one at a time, and the AP alone changes a word that asks.
+//! acquire ordering. There is one at a time, and a word that asks is changed by the AP alone, or by
+//! the driver that waits no longer: then before it abandons the AP, so that an AP which comes back
+//! from that finds nothing asked of the time before.
 
 use crate::{
     instances::Instance,
@@ -44,6 +46,14 @@ impl ErrandWord {
         let instance = u32::from(errand.instance.number()) << SHIFT;
         let question = ASKED | down | instance | errand.step as u32;
         self.0.store(question, Ordering::Release);
+    }
+
+    /// Takes back what was asked, unless it has been answered.
+    pub(crate) fn withdraw(&self) {
+        let withdraw = |word| (word & ASKED != 0).then_some(0);
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, withdraw);
     }
 
     pub(crate) fn asked(&self) -> Option<Errand> {
@@ -89,10 +99,14 @@ mod tests {
             };
             word.ask(errand);
             assert_eq!((word.asked(), word.answered()), (Some(errand), None));
+            word.withdraw();
+            assert_eq!((word.asked(), word.answered()), (None, None));
         }
         for result in [Ok(()), Err(StepError::Busy)] {
             word.answer(result);
             assert_eq!((word.asked(), word.answered()), (None, Some(result)));
+            word.withdraw();
+            assert_eq!(word.answered(), Some(result));
         }
     }
 }

@@ -327,6 +327,30 @@ fn an_ap_that_rests_at_the_last_moment_is_not_abandoned() {
 }
 
 #[test]
+fn an_ap_that_comes_back_finds_nothing_of_what_it_was_asked_before_it_was_abandoned() {
+    loom::model(|| {
+        let shared = Shared::alive();
+        let ap = on_ap(&shared, |shared| {
+            let is_abandoned = shared.stage() == Stage::Abandoned;
+            if is_ready(pin!(shared.slot.until_called(BOTTOM, TOP))) {
+                assert!(!is_abandoned);
+                shared.slot.report_done(Err(StepError::TimedOut));
+            }
+        });
+        shared.slot.send(Errand {
+            step: 1,
+            instance: Instance::new(0).unwrap(),
+            direction: Direction::Up,
+        });
+        let is_answered = |slot: &Slot| slot.answer().is_some();
+        let is_abandoned = shared.slot.abandon(is_answered).is_ok();
+        ap.join().unwrap();
+        assert!(!is_ready(pin!(shared.slot.until_called(BOTTOM, TOP))));
+        assert!(is_abandoned || is_answered(&shared.slot));
+    });
+}
+
+#[test]
 fn a_second_call_reaches_the_ap_with_what_the_bsp_did_before() {
     loom::model(|| {
         let shared = Shared::moving(MIDDLE);

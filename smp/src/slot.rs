@@ -178,6 +178,7 @@ impl Slot {
     pub(crate) fn abandon(&self, has_ended: impl Fn(&Self) -> bool) -> Result<State, Refused> {
         // In this order: an AP that sees itself abandoned sees that it has nothing to do.
         self.line.permission.withdraw();
+        self.notes.errand.withdraw();
         let state = self.line.state.abandon(|| has_ended(self))?;
         self.line.resident.wake();
         Ok(state)

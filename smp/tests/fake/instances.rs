@@ -234,6 +234,23 @@ fn an_instance_that_never_comes_up_costs_one_deadline_and_no_cpu() {
 }
 
 #[test]
+fn a_cpu_that_did_not_move_when_it_was_asked_does_not_do_it_when_it_moves_again() {
+    for takes in [Takes::NoTime, Takes::Time] {
+        UP.take();
+        let fake = Fake::healthy(2, MS, ladder(Section::Online, Mode::Concurrent, takes));
+        fake.bring_up(Strategy::Parallel, timing());
+        fake.freeze(1, 200 * MS);
+        let failed = InstanceError::Failed(CpuIndex(1), StepError::TimedOut);
+        assert_eq!(add(&fake, 1), Err(failed));
+        fake.thaw(1);
+        assert_eq!(up(), []);
+        // Nor does it take what is asked next for done.
+        assert_eq!(add(&fake, 2), Ok(()));
+        assert_eq!(up(), [(1, 2), (2, 2)]);
+    }
+}
+
+#[test]
 fn only_steps_with_instances_have_any() {
     let fake = Fake::healthy(
         1,
