@@ -327,6 +327,23 @@ fn an_ap_that_rests_at_the_last_moment_is_not_abandoned() {
 }
 
 #[test]
+fn an_ap_that_counts_as_come_to_its_rung_rests_there_and_has_not_only_set_out() {
+    loom::model(|| {
+        let shared = Shared::alive();
+        let ap = on_ap(&shared, |shared| {
+            assert_eq!(shared.set_out(BOTTOM), Some(MIDDLE));
+            shared.slot.report_passed(MIDDLE);
+            shared.slot.report_rest().unwrap();
+        });
+        shared.slot.call(MIDDLE);
+        if shared.slot.has_come_to(MIDDLE, TOP) {
+            assert_eq!(shared.stage(), Stage::Alive);
+        }
+        ap.join().unwrap();
+    });
+}
+
+#[test]
 fn an_ap_that_comes_back_finds_nothing_of_what_it_was_asked_before_it_was_abandoned() {
     loom::model(|| {
         let shared = Shared::alive();

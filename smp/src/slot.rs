@@ -174,6 +174,18 @@ impl Slot {
         self.notes.errand.answered()
     }
 
+    /// Whether the AP, which was called from another rung, rests on this one.
+    pub(crate) fn has_come_to(&self, rung: Rung, top: Rung) -> bool {
+        // In this order: an AP that is seen on the rung has set out, so it is not its rest of before
+        // that is seen behind that.
+        let is_there = self.progress().rung == rung;
+        let rest = match rung == top {
+            true => Stage::Online,
+            false => Stage::Alive,
+        };
+        is_there && self.stage() == rest
+    }
+
     /// Waits no longer for the AP to come to its end, unless it has.
     pub(crate) fn abandon(&self, has_ended: impl Fn(&Self) -> bool) -> Result<State, Refused> {
         // In this order: an AP that sees itself abandoned sees that it has nothing to do.

@@ -51,14 +51,10 @@ impl<M: Machine> Attempt<M> {
     async fn await_end(&mut self, leg: &Leg, direction: Direction) -> Result<(), Outcome> {
         let shared = self.shared();
         let ladder = shared.bring_up.ladder;
-        let is_at_end = |slot: &Slot| {
-            let is_settled = match slot.stage() {
-                Stage::Online => leg.end == ladder.top(),
-                Stage::Alive => leg.end != ladder.top(),
-                // On its way to the parking place, of which nothing more is heard.
-                _ => leg.end == ladder.prepared(),
-            };
-            is_settled && slot.progress().rung == leg.end
+        let is_at_end = |slot: &Slot| match leg.end == ladder.prepared() {
+            // On its way to the parking place, of which nothing more is heard.
+            true => slot.progress().rung == leg.end,
+            false => slot.has_come_to(leg.end, ladder.top()),
         };
         let has_failed = |slot: &Slot| {
             let progress = slot.progress();
