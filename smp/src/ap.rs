@@ -127,7 +127,9 @@ struct Resident<'a, O> {
 }
 
 impl<O: Observer> Resident<'_, O> {
-    /// Moves towards the goal until it is there, has none any more, or a step fails.
+    /// Moves towards the goal until it is there, has none any more, or a step fails. Where it loses
+    /// its goal on a rung on which nobody could call it again, it goes on down to one where that is
+    /// possible.
     async fn go(&mut self, goal: impl Fn() -> Option<Rung>) {
         self.observer.sets_out();
         while let Some(goal) = goal()
@@ -150,6 +152,10 @@ impl<O: Observer> Resident<'_, O> {
                 return slot.report_failed(self.at, step, error);
             }
             slot.report_passed(self.at);
+        }
+        if !self.ladder.can_rest(self.at) {
+            self.retreat();
+            self.aps[self.index].slot.report_passed(self.at);
         }
     }
 

@@ -337,6 +337,22 @@ fn an_ap_that_does_not_answer_the_call_to_go_down_is_abandoned_and_taken_up_agai
 }
 
 #[test]
+fn an_ap_that_is_abandoned_where_it_cannot_rest_goes_down_to_where_it_can() {
+    let steps = [
+        concurrent("before"),
+        concurrent("blind").without_rest().freezing(150 * MS),
+        concurrent("after"),
+    ];
+    let fake = Fake::healthy(1, MS, ladder(&steps));
+    let ladder = fake.ladder();
+    let round = fake.bring_up(Strategy::Parallel, timing());
+    assert_eq!(round.reports[0].outcome, Outcome::Failed);
+    fake.thaw(1);
+    assert_on(&fake, 1, ladder.find("before").unwrap());
+    assert!(drive_one(&fake, 1, Rung::OFFLINE).failure.is_none());
+}
+
+#[test]
 fn a_cpu_that_is_no_ap_is_left_out_and_one_that_is_named_twice_goes_where_it_was_told_last() {
     let fake = Fake::healthy(1, MS, ladder(&STEPS));
     let (bottom, top) = (Rung::OFFLINE, fake.ladder().top());

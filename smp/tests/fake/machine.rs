@@ -160,6 +160,12 @@ impl Fake {
         fake.schedule(cpu.0 as usize - 1, span, Event::Wake);
     }
 
+    /// From the next wait on nothing moves the CPU that is at work for so long.
+    pub(crate) fn freeze_at_work(cpu: CpuIndex, span: Duration) {
+        let fake = MACHINE.get().expect("there is a machine");
+        fake.freeze(cpu.0, span);
+    }
+
     /// Waits on a CPU, or for it, without a timer.
     pub(crate) async fn wait(cpu: CpuIndex, span: Duration) {
         let fake = MACHINE.get().expect("there is a machine");

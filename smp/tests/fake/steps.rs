@@ -22,6 +22,7 @@ pub(crate) struct Recorded {
     deadline: Option<Duration>,
     takes: Takes,
     fails_on: Option<u32>,
+    freezes: Option<Duration>,
 }
 
 #[derive(Clone, Copy)]
@@ -78,6 +79,7 @@ pub(crate) const fn concurrent(name: &'static str) -> Recorded {
         deadline: None,
         takes: Takes::NoTime,
         fails_on: None,
+        freezes: None,
     }
 }
 
@@ -132,6 +134,15 @@ impl Recorded {
         }
     }
 
+    /// It takes a moment, in which its CPU stops moving for so long on its way up.
+    pub(crate) const fn freezing(self, span: Duration) -> Self {
+        Self {
+            takes: Takes::Time(Duration::from_micros(1)),
+            freezes: Some(span),
+            ..self
+        }
+    }
+
     fn run(&'static self, cpu: CpuIndex, direction: Direction) -> Run<'static> {
         let note = move |has_ended| {
             let ran = Ran {
@@ -147,6 +158,9 @@ impl Recorded {
             _ => Ok(()),
         };
         note(false);
+        if let (Some(span), Direction::Up) = (self.freezes, direction) {
+            Fake::freeze_at_work(cpu, span);
+        }
         let span = match self.takes {
             Takes::NoTime => {
                 note(true);
