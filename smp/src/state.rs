@@ -1,18 +1,21 @@
 //! The state word of an AP: who may do what next, with the generation that a SIPI cannot carry.
 //!
 //! ```text
-//!  NOT PRESENT                                       9 rest
-//!    │ 0 appear                                  ┌───────────────┐
-//!    ▼     1 kick         2 claim          3 alive▼    5 start    │     6 online
-//!  READY ─────────▶ KICKED ────────▶ CLAIMED ──────▶ ALIVE ──────▶ MOVING ────────▶ ONLINE
-//!                     │ 4 give up       │            ▲ │ 7          │ ▲ │ 7 abandon     │ │ 7
-//!                     ▼                 │   8 return │ ▼            │ └─┼── 5 start ────┘ │
-//!                  GIVEN UP             │        ABANDONED ◀────────┼───┴─────────────────┘
-//!                     │ 10 come late    │            │              │
-//!                     ▼                 │ 11 park    ▼ 11 park      │ 11 park
-//!                   LATE                └───────▶ PARKED ◀──────────┘
+//!  NOT PRESENT
+//!    │ 0 appear
+//!    ▼      1 kick          2 claim           3 alive         5 start          6 online
+//!  READY ──────────▶ KICKED ────────▶ CLAIMED ───────▶ ALIVE ────────▶ MOVING ─────────▶ ONLINE
+//!                      │ 4 give up      │                    ◀────────        ◀─────────
+//!                      ▼                │ 11 park             9 rest           5 start
+//!                   GIVEN UP            ▼
+//!                      │ 10 come late  PARKED
+//!                      ▼
+//!                    LATE
 //!
-//!  1 kick leads from GIVEN UP, LATE and PARKED, too, to KICKED in the next generation
+//!  1 kick        leads from GIVEN UP, LATE and PARKED, too, to KICKED in the next generation
+//!  7 abandon     ALIVE, MOVING or ONLINE ──▶ ABANDONED
+//!  8 come back   ABANDONED ──▶ ALIVE
+//!  11 park       MOVING and ABANDONED, too, ──▶ PARKED
 //! ```
 //!
 //! The BSP makes the transitions 0, 1, 4 and 7, the AP the others. Where both may move, at KICKED,
