@@ -94,7 +94,12 @@ impl<M: Machine> Attempt<M> {
 
     /// The way to the target, wherever the AP is.
     pub(super) async fn go_all_the_way(&mut self) {
-        if let Err(failure) = self.go().await {
+        let can_rest = self.shared.bring_up.ladder.can_rest(self.goal);
+        let gone = match can_rest {
+            true => self.go().await,
+            false => Err(self.fail("a CPU cannot wait there to be called")),
+        };
+        if let Err(failure) = gone {
             self.conclude(failure);
             self.go_back().await;
         }

@@ -353,6 +353,26 @@ fn an_ap_that_is_abandoned_where_it_cannot_rest_goes_down_to_where_it_can() {
 }
 
 #[test]
+fn nobody_is_driven_to_where_a_cpu_cannot_wait_or_to_no_rung_at_all() {
+    let fake = Fake::healthy(1, MS, ladder(&STEPS));
+    let (ladder, top) = (fake.ladder(), fake.ladder().top());
+    let nowhere = [
+        ladder.kicked(),
+        ladder.find("tables").unwrap(),
+        Rung(top.0 + 1),
+    ];
+    for from in [Rung::OFFLINE, top] {
+        drive_one(&fake, 1, from);
+        for to in nowhere {
+            let failure = drive_one(&fake, 1, to).failure.unwrap();
+            assert_eq!((failure.outcome, failure.rollback), (Outcome::Failed, None));
+            assert_on(&fake, 1, from);
+        }
+    }
+    assert_eq!(fake.wrongful_inits(), 0);
+}
+
+#[test]
 fn a_cpu_that_is_no_ap_is_left_out_and_one_that_is_named_twice_goes_where_it_was_told_last() {
     let fake = Fake::healthy(1, MS, ladder(&STEPS));
     let (bottom, top) = (Rung::OFFLINE, fake.ladder().top());
