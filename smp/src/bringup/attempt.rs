@@ -197,7 +197,8 @@ impl<M: Machine> Attempt<M> {
     }
 
     async fn has_come_by(&mut self, deadline: Instant) -> bool {
-        let come = self.slot().until(has_come);
+        let prepared = self.shared.bring_up.ladder.prepared();
+        let come = self.slot().until(|slot| has_come(slot, prepared));
         let _ = self.shared.bring_up.timer.timeout_at(deadline, come).await;
         self.progress();
         // Not the time-out's result but the words decide: the deadline may fire though they are
@@ -206,7 +207,7 @@ impl<M: Machine> Attempt<M> {
     }
 
     fn has_come(&self) -> bool {
-        has_come(self.slot())
+        has_come(self.slot(), self.shared.bring_up.ladder.prepared())
     }
 
     /// Whether the AP that has come passed its first steps.
@@ -398,7 +399,30 @@ impl<M: Machine> Attempt<M> {
     }
 }
 
-/// Whether the AP is alive, or has failed on its way to that.
-fn has_come(slot: &Slot) -> bool {
-    slot.stage() == Stage::Alive || slot.progress().failure.is_some()
+/// Whether the AP is alive, or has failed where it could not be and goes to park. One that has failed
+/// and is about to be alive cannot be called yet.
+fn has_come(slot: &Slot, prepared: Rung) -> bool {
+    let progress = slot.progress();
+    let is_leaving = progress.failure.is_some() && progress.rung == prepared;
+    is_leaving || slot.stage() == Stage::Alive
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::step::StepError;
+
+    #[test]
+    fn an_ap_that_has_failed_counts_as_come_when_it_can_be_called_or_goes_to_park() {
+        let (prepared, kicked) = (Rung(1), Rung(2));
+        for (at, has_come_by_failing) in [(prepared, true), (kicked, false)] {
+            let slot = Slot::new();
+            slot.kick(kicked).unwrap();
+            slot.state().claim().unwrap();
+            slot.report_failed(at, 2, StepError::Exhausted);
+            assert_eq!(has_come(&slot, prepared), has_come_by_failing);
+            slot.report_alive(Instant::from_nanos(1)).unwrap();
+            assert!(has_come(&slot, prepared));
+        }
+    }
 }
