@@ -75,7 +75,8 @@ pub trait PerInstance: Sync {
 }
 
 /// A step that is done for each of its instances, lowest number first, and undone in reverse. If one
-/// fails, those before it are taken back, so that as a whole it is passed or not.
+/// fails, those before it are taken back, so that as a whole it is passed or not. If it is cancelled,
+/// they are taken back too, but for what would wait for that.
 ///
 /// # Memory ordering
 ///
@@ -105,20 +106,26 @@ impl<S: PerInstance> MultiStep<S> {
 
     async fn each(&self, site: Site<'_>, direction: Direction) -> Result<(), StepError> {
         let present = self.present.load(Ordering::Relaxed);
+        let back = direction.reverse();
+        let mut done = Done {
+            steps: self,
+            site,
+            present,
+            direction,
+            before: None,
+        };
         for instance in ordered(present, direction) {
+            done.before = Some(instance);
             if let Err(error) = finish(self.one(site, instance, direction)).await {
-                let is_before = |&other: &Instance| match direction {
-                    Direction::Up => other < instance,
-                    Direction::Down => other > instance,
-                };
-                let back = direction.reverse();
-                for other in ordered(present, back).filter(is_before) {
+                while let Some(other) = done.last() {
+                    done.before = Some(other);
                     // What fails here too stays as it is: the first failure is the one to tell.
                     let _ = finish(self.one(site, other, back)).await;
                 }
                 return Err(error);
             }
         }
+        done.before = None;
         Ok(())
     }
 
@@ -129,6 +136,43 @@ impl<S: PerInstance> MultiStep<S> {
         match future.as_mut().poll(&mut nobody) {
             Poll::Ready(result) => Run::Now(result),
             Poll::Pending => Run::Later(future),
+        }
+    }
+}
+
+/// The instances that have been done while the step as a whole has not. Dropped, as when the step is
+/// cancelled, it takes them back as far as that goes without waiting.
+struct Done<'a, S: PerInstance> {
+    steps: &'a MultiStep<S>,
+    site: Site<'a>,
+    present: u64,
+    direction: Direction,
+    /// Those before this one; none without it.
+    before: Option<Instance>,
+}
+
+impl<S: PerInstance> Done<'_, S> {
+    /// The one that is to be taken back next.
+    fn last(&self) -> Option<Instance> {
+        let before = self.before?;
+        let is_before = |&other: &Instance| match self.direction {
+            Direction::Up => other < before,
+            Direction::Down => other > before,
+        };
+        ordered(self.present, self.direction.reverse()).find(is_before)
+    }
+}
+
+impl<S: PerInstance> Drop for Done<'_, S> {
+    fn drop(&mut self) {
+        while let Some(other) = self.last() {
+            self.before = Some(other);
+            let back = self.direction.reverse();
+            if let Run::Later(mut future) = self.steps.one(self.site, other, back) {
+                let _ = future
+                    .as_mut()
+                    .poll(&mut Context::from_waker(Waker::noop()));
+            }
         }
     }
 }

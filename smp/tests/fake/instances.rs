@@ -34,6 +34,8 @@ struct Buffers {
 enum Takes {
     NoTime,
     Time,
+    /// On the way up only.
+    TimeUp,
     Forever,
 }
 
@@ -41,11 +43,12 @@ impl Buffers {
     fn run(
         &self,
         cpu: CpuIndex,
+        takes: Takes,
         change: impl FnOnce() -> Result<(), StepError> + 'static,
     ) -> Run<'_> {
-        match self.takes {
+        match takes {
             Takes::NoTime => Run::Now(change()),
-            Takes::Time => Run::later(async move {
+            Takes::Time | Takes::TimeUp => Run::later(async move {
                 Fake::wait(cpu, MS).await;
                 change()
             }),
@@ -73,7 +76,7 @@ impl PerInstance for Buffers {
 
     fn up<'a>(&'a self, site: Site<'a>, instance: Instance) -> Run<'a> {
         let place = (site.cpu.0, instance.number());
-        self.run(site.cpu, move || {
+        self.run(site.cpu, self.takes, move || {
             if FAILS.take_if_is(place) {
                 return Err(StepError::Exhausted);
             }
@@ -85,7 +88,11 @@ impl PerInstance for Buffers {
 
     fn down<'a>(&'a self, site: Site<'a>, instance: Instance) -> Run<'a> {
         let place = (site.cpu.0, instance.number());
-        self.run(site.cpu, move || {
+        let takes = match self.takes {
+            Takes::TimeUp => Takes::NoTime,
+            takes => takes,
+        };
+        self.run(site.cpu, takes, move || {
             let was_up = UP.with_borrow_mut(|up| up.remove(&place));
             assert!(was_up, "{place:?} is not up");
             Ok(())
@@ -248,6 +255,27 @@ fn a_cpu_that_did_not_move_when_it_was_asked_does_not_do_it_when_it_moves_again(
         assert_eq!(add(&fake, 2), Ok(()));
         assert_eq!(up(), [(1, 2), (2, 2)]);
     }
+}
+
+#[test]
+fn a_step_that_is_cancelled_between_two_instances_takes_back_those_that_are_up() {
+    UP.take();
+    let fake = Fake::healthy(
+        1,
+        MS,
+        ladder(Section::Online, Mode::Concurrent, Takes::TimeUp),
+    );
+    for number in 0..3 {
+        add(&fake, number).unwrap();
+    }
+    let short = Timing {
+        online_timeout: 2 * MS - MS / 2,
+        ..timing()
+    };
+    let round = fake.bring_up(Strategy::Parallel, short);
+    assert_eq!(round.reports[0].outcome, Outcome::Failed);
+    fake.settle();
+    assert_eq!(up(), []);
 }
 
 #[test]
