@@ -133,6 +133,18 @@ impl Ladder {
             let below = steps.partition_point(|step: &&dyn Step| step.section() <= section);
             Rung(below as u16)
         };
+        // There the AP waits to be called: behind its first way, and for the next leg.
+        let last_starting = steps.partition_point(|step| step.section() <= Section::Starting) - 1;
+        if last_starting > first && !steps[last_starting].can_rest() {
+            return Err(LadderError::NobodyCanRest(steps[last_starting].name()));
+        }
+        for pair in steps[first + 1..].windows(2) {
+            let [below, above] = [pair[0], pair[1]];
+            let ends_leg = below.is_serialised() != above.is_serialised();
+            if ends_leg && !below.can_rest() {
+                return Err(LadderError::NobodyCanRest(below.name()));
+            }
+        }
         let last_primary = steps.iter().rposition(|step| step.primaries_first());
         Ok(Self {
             prepared: up_to(Section::Prepare),
@@ -287,6 +299,9 @@ pub enum LadderError {
     NameTaken(&'static str),
     /// This step is serialised, and runs before the AP is alive: there nobody takes turns.
     TurnBeforeAlive(&'static str),
+    /// A CPU cannot rest behind this step, and would have to: there it waits to be called, as soon as
+    /// it is alive or before it takes a turn.
+    NobodyCanRest(&'static str),
     /// There are more than [`Ladder::MAX_STEPS`].
     TooHigh,
 }
@@ -298,6 +313,10 @@ impl fmt::Display for LadderError {
             Self::TurnBeforeAlive(name) => write!(
                 f,
                 "the step `{name}` runs before the CPU is alive and cannot be serialised"
+            ),
+            Self::NobodyCanRest(name) => write!(
+                f,
+                "a CPU cannot rest behind the step `{name}`, and has to wait there to be called"
             ),
             Self::TooHigh => write!(f, "there are more than {} steps", Ladder::MAX_STEPS),
         }
@@ -424,7 +443,37 @@ mod tests {
     }
 
     #[test]
+    fn a_step_behind_which_nobody_can_rest_is_refused_where_a_turn_is_waited_for_behind_it() {
+        let blind = |mode, rank| Dummy {
+            mode,
+            can_rest: false,
+            ..step("a", Section::Online, rank)
+        };
+        let with = |mode, rank| Dummy {
+            mode,
+            ..step("b", Section::Online, rank)
+        };
+        for (steps, is_refused) in [
+            ([blind(C, 1), with(S, 2)], true),
+            ([blind(S, 1), with(C, 2)], true),
+            ([blind(S, 1), with(S, 2)], false),
+            ([blind(C, 1), with(C, 2)], false),
+        ] {
+            let refused = LadderError::NobodyCanRest("a");
+            assert_eq!(ladder(&steps).err(), is_refused.then_some(refused));
+        }
+    }
+
+    #[test]
     fn what_cannot_stand_in_a_ladder_is_refused() {
+        let blind = Dummy {
+            can_rest: false,
+            ..step("a", Section::Starting, 1)
+        };
+        assert_eq!(
+            ladder(&[blind]).unwrap_err(),
+            LadderError::NobodyCanRest("a")
+        );
         let twice = [
             step("a", Section::Prepare, 1),
             step("a", Section::Online, 1),
