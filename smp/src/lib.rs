@@ -7,7 +7,7 @@
 //!
 //! The crate knows no hardware: it sees the machine through [`Machine`](machine::Machine), which a kernel
 //! implements over its APICs and a test over a model. The order of reading is [`madt`] (who is
-//! listed), [`selection`] and [`plan`] (who is woken), [`step`] and [`ladder`] (what is
+//! listed), [`selection`] and [`plan`] (who is woken), [`step`], [`ladder`] and [`instances`] (what is
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
 //! CPUs send each other), [`record`], [`table`] and [`summary`] (what a person or a
@@ -33,6 +33,7 @@ mod loom_inbox;
 mod loom_models;
 pub mod machine;
 pub mod madt;
+mod notes;
 pub mod order;
 pub mod outcome;
 mod permission;

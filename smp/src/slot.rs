@@ -11,7 +11,7 @@
 //! and looks second, so a change that it does not see wakes it.
 //!
 //! What orders the words is said where each is: `state.rs`, `permission.rs`, `progress.rs`,
-//! `baton.rs`.
+//! `baton.rs`, `errand.rs`.
 
 use core::{future::poll_fn, task::Poll};
 
@@ -22,9 +22,9 @@ use crate::{
     errand::Errand,
     injection::Injection,
     ladder::Rung,
+    notes::Notes,
     permission::{Awaited, Permission},
     progress::{Progress, ProgressWord},
-    stamp::Notes,
     state::{Refused, Stage, State, StateWord},
     step::{Direction, StepError},
     sync::AtomicWaker,
@@ -138,7 +138,7 @@ impl Slot {
     pub(crate) fn kick(&self, goal: Rung) -> Result<State, Refused> {
         if self.stage().is_down() {
             self.line.permission.direct(goal);
-            self.set_rung(self.progress().rung);
+            self.forget_failure();
             self.line.baton.clear();
             self.notes.clear();
         }
@@ -150,16 +150,21 @@ impl Slot {
         self.line.progress.pass(rung);
     }
 
+    /// No step has failed on the CPU's next way yet.
+    fn forget_failure(&self) {
+        self.set_rung(self.progress().rung);
+    }
+
     /// Calls the AP, which rests, to go to a rung.
     pub(crate) fn call(&self, goal: Rung) {
-        self.set_rung(self.progress().rung);
+        self.forget_failure();
         self.line.permission.call(goal);
         self.line.resident.wake();
     }
 
     /// The same for the moment at which it is granted the turn.
     pub(crate) fn call_with_the_turn(&self, goal: Rung) {
-        self.set_rung(self.progress().rung);
+        self.forget_failure();
         self.line.permission.call_with_the_turn(goal);
     }
 

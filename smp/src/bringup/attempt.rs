@@ -155,7 +155,9 @@ impl<M: Machine> Attempt<M> {
             Err(_) => {
                 // Who is in Rust is on its way through the first steps.
                 let ladder = self.shared().bring_up.ladder;
-                if self.rung() >= ladder.kicked() {
+                if let Some((step, error)) = self.slot().progress().failure {
+                    self.fail_at(step, error.reason());
+                } else if self.rung() >= ladder.kicked() {
                     let step = self.rung().step_towards(Direction::Up);
                     self.fail_at(step, "it never came out of the step");
                 }

@@ -60,7 +60,7 @@ impl<M: Machine> BringUp<M> {
     ///
     /// # Cancellation
     ///
-    /// The instance is not there, and up on some CPUs.
+    /// The instance is not there, and up on some CPUs. Those that have not answered yet are abandoned.
     pub async fn add_instance(&self, step: &str, instance: Instance) -> Result<(), InstanceError> {
         self.change_instance(step, instance, Direction::Up).await
     }
@@ -73,7 +73,7 @@ impl<M: Machine> BringUp<M> {
     ///
     /// # Cancellation
     ///
-    /// The instance is there, and down on some CPUs.
+    /// The instance is there, and down on some CPUs. Those that have not answered yet are abandoned.
     pub async fn remove_instance(
         &self,
         step: &str,
@@ -173,15 +173,29 @@ impl<M: Machine> BringUp<M> {
             };
         }
         ap.slot.send(errand);
-        let answered = |slot: &Slot| slot.answer().is_some();
+        let asked = Asked(&ap.slot);
         let _ = self.timer.timeout(patience, ap.slot.until(answered)).await;
-        if !answered(&ap.slot) {
-            let _ = ap.slot.abandon(answered);
-        }
+        drop(asked);
         ap.slot.answer().unwrap_or(Err(StepError::TimedOut))
     }
 }
 
 fn rests(slot: &Slot) -> bool {
     matches!(slot.stage(), Stage::Alive | Stage::Online)
+}
+
+/// An AP that was asked. If nobody waits any more and it has not answered, it is abandoned: else it
+/// would take what it is asked next for this.
+struct Asked<'a>(&'a Slot);
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if !answered(self.0) {
+            let _ = self.0.abandon(answered);
+        }
+    }
+}
+
+fn answered(slot: &Slot) -> bool {
+    slot.answer().is_some()
 }

@@ -1,6 +1,7 @@
 //! The BSP's side: the bring-up of every AP as a future, driven by one of the strategies.
 //!
-//! One AP's way, in `attempt.rs` and, once it is alive, in `online.rs`:
+//! One AP's way up, in `way.rs`: what comes before the kick in `prepare.rs`, the kick and the wait in
+//! `attempt.rs`, and the rest, once it is alive, in `climb.rs`:
 //!
 //! ```text
 //! INIT ─▶ delay ─▶ KICKED, SIPI ─▶ alive? ──no trace──▶ SIPI, later INIT again ─▶ alive? ──deadline──▶ outcome

@@ -279,6 +279,27 @@ fn a_step_that_is_cancelled_between_two_instances_takes_back_those_that_are_up()
 }
 
 #[test]
+fn a_cpu_that_nobody_waits_for_any_more_does_not_take_the_next_question_for_this_one() {
+    UP.take();
+    let fake = Fake::healthy(
+        1,
+        MS,
+        ladder(Section::Online, Mode::Concurrent, Takes::Time),
+    );
+    fake.bring_up(Strategy::Parallel, timing());
+    fake.freeze(1, 20 * MS);
+    fake.with(timing(), async |bring_up, _| {
+        let added = bring_up.add_instance("buffers", instance(1));
+        let cancelled = bring_up.timer.timeout(MS, added).await;
+        assert!(cancelled.is_err());
+    });
+    fake.thaw(1);
+    assert_eq!(up(), []);
+    assert_eq!(add(&fake, 2), Ok(()));
+    assert_eq!(up(), [(1, 2)]);
+}
+
+#[test]
 fn only_steps_with_instances_have_any() {
     let fake = Fake::healthy(
         1,

@@ -636,4 +636,47 @@ const MUTATIONS: &[Mutation] = &[
         to: "",
         noticed_by: "inbox::tasks_that_have_ended_leave_no_memory_behind",
     },
+    Mutation {
+        guard: "an AP that is abandoned where nobody could call it goes on down",
+        file: "ap.rs",
+        from: "        if !self.ladder.can_rest(self.at) {
+            self.retreat();",
+        to: "        if false {
+            self.retreat();",
+        noticed_by: "fake::ladder::an_ap_that_is_abandoned_where_it_cannot_rest_goes_down_to_where_it_can",
+    },
+    Mutation {
+        guard: "what an AP was asked is withdrawn before it is abandoned",
+        file: "slot.rs",
+        from: "        self.notes.errand.withdraw();
+",
+        to: "",
+        noticed_by: "fake::instances::a_cpu_that_did_not_move_when_it_was_asked_does_not_do_it_when_it_moves_again",
+    },
+    Mutation {
+        guard: "an AP is seen on its rung before it is seen to rest",
+        file: "slot.rs",
+        from: "        is_there && self.stage() == rest",
+        to: "        self.stage() == rest && (self.progress().rung == rung || is_there)",
+        noticed_by: "an_ap_that_counts_as_come_to_its_rung_rests_there_and_has_not_only_set_out",
+    },
+    Mutation {
+        guard: "an AP that nobody waits for is not asked the next thing before it comes back",
+        file: "bringup/instances.rs",
+        from: "            let _ = self.0.abandon(answered);
+",
+        to: "",
+        noticed_by: "fake::instances::a_cpu_that_nobody_waits_for_any_more_does_not_take_the_next_question_for_this_one",
+    },
+    Mutation {
+        guard: "a cancelled step with instances takes back those that are done",
+        file: "instances.rs",
+        from: "        while let Some(other) = self.last() {
+            self.before = Some(other);
+            let back",
+        to: "        while let Some(other) = self.last().filter(|_| false) {
+            self.before = Some(other);
+            let back",
+        noticed_by: "fake::instances::a_step_that_is_cancelled_between_two_instances_takes_back_those_that_are_up",
+    },
 ];
