@@ -30,7 +30,7 @@ use crate::{
     command_line::{After, MadtSource, Options, TestHook},
     cpu_list::CpuList,
     cpuid::{Cpuid, ThisCpu},
-    cpus::{self, Cpus, home::Home, machine, roll_call::roll_call},
+    cpus::{self, Cpus, figures::Figures, home::Home, machine, roll_call::roll_call},
     exit::exit,
     faults, hooks,
     interrupts::apic_errors::apic_errors,
@@ -243,6 +243,8 @@ impl Run {
             _ if self.options.faults.is_empty() => Ok(()),
             _ => bench.run_without_the_missing(rounds, &mut results).await,
         };
+        // As the bring-up and its rounds left the CPUs.
+        let figures = self.cpus.figures();
         // Whatever the clock shows: the seed is told, and repeats what is drawn from it.
         let seed = self.cpus.machine.clock.now().as_nanos() as u32;
         let operated = operations.run(&self.options, seed).await?;
@@ -251,7 +253,7 @@ impl Run {
 
         // Nothing is measured any more; from here on there is time to write.
         let reports: Vec<_> = attempts.all.iter().map(|it| self.cpu_records(it)).collect();
-        self.write(&attempts.all, &reports, &results);
+        self.write(&attempts.all, &reports, &results, &figures);
         operated.write();
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
@@ -301,7 +303,13 @@ impl Run {
         }
     }
 
-    fn write(&self, attempts: &[Attempt], cpus: &[Vec<record::Cpu>], results: &bench::Results) {
+    fn write(
+        &self,
+        attempts: &[Attempt],
+        cpus: &[Vec<record::Cpu>],
+        results: &bench::Results,
+        figures: &Figures,
+    ) {
         let boot = self.boot_record(attempts.first().and_then(|first| first.round.first_init()));
         println!("reveille: {}", env!("CARGO_PKG_VERSION"));
         println!(
@@ -347,7 +355,6 @@ impl Run {
             }
             rounds => println!("{}", results.comparison(rounds)),
         }
-        let figures = self.cpus.figures();
         if figures.are_there() {
             println!("{figures}");
         }

@@ -228,8 +228,8 @@ impl Slot {
     pub(crate) async fn until_called(&self, at: Rung, top: Rung) -> Option<Errand> {
         wait(&self.line.resident, || {
             let stage = self.stage();
-            if stage == Stage::Abandoned {
-                let _ = self.line.state.come_back();
+            if stage == Stage::Abandoned && self.line.state.come_back().is_ok() {
+                self.wake_control();
             }
             let is_new = |goal| goal != at || (goal == top && stage == Stage::Alive);
             let goal = self.line.permission.goal();

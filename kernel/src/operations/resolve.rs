@@ -131,7 +131,8 @@ fn meant(which: &Which, members: &[Member]) -> Result<Vec<Member>, Problem> {
 }
 
 fn no_rung(ladder: &Ladder) -> Problem {
-    let mut names: Vec<_> = ladder.rungs().map(|rung| ladder.name(rung)).collect();
+    let rests = ladder.rungs().filter(|&rung| ladder.can_rest(rung));
+    let mut names: Vec<_> = rests.map(|rung| ladder.name(rung)).collect();
     names.push("online");
     Problem::NoSuchRung(names)
 }
@@ -187,10 +188,14 @@ impl fmt::Display for CannotBeDone {
                     false => write!(f, "the APs are {all}"),
                 }
             }
-            Problem::NoSuchRung(names) => write!(f, "the rungs are {}", list(names)),
+            Problem::NoSuchRung(names) => write!(f, "a CPU can be sent to {}", list(names)),
             Problem::NoSuchStep(names) => write!(f, "the steps are {}", list(names)),
             Problem::NoRest(names) => {
-                write!(f, "a CPU can stay at {}", list(names))
+                write!(
+                    f,
+                    "a CPU that is there could not be woken; it can stay at {}",
+                    list(names)
+                )
             }
         }
     }
@@ -280,16 +285,17 @@ mod tests {
             refusal("offline:0-1"),
             "`do=offline:0-1` cannot be done: CPU 0 is the boot processor and stays; the APs are 1-4"
         );
-        assert!(refusal("target:1:joyn").ends_with(
-            "the rungs are offline, stack, kick, tables, interrupts, join, inbox, online"
-        ));
+        assert!(
+            refusal("target:1:joyn")
+                .ends_with("a CPU can be sent to offline, stack, interrupts, join, inbox, online")
+        );
         assert!(
             refusal("fail:1:offline:up")
                 .ends_with("the steps are stack, kick, tables, interrupts, join, inbox")
         );
         assert!(
             refusal("target:1:tables")
-                .ends_with("a CPU can stay at offline, stack, interrupts, join, inbox")
+                .ends_with("it can stay at offline, stack, interrupts, join, inbox")
         );
         let nobody = resolve(&"online:1".parse().unwrap(), &[], &test_ladder(), Smt::On);
         assert!(

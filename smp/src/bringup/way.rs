@@ -16,6 +16,10 @@ use crate::{machine::Machine, outcome::Outcome, state::Stage, step::Direction};
 /// How long an AP has from its last step until it is parked.
 const PARK_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long an AP that was abandoned may take to come back, if it is to be taken back to where it was.
+/// It has nothing to do but to be let run by its host.
+const COME_BACK_TIMEOUT: Duration = Duration::from_millis(50);
+
 /// Parking is the AP's last act, so no wake can follow it. The AP announces it, and from there it
 /// is a few instructions: this is the first pause before the driver looks again, doubled each time.
 const FIRST_LOOK: Duration = Duration::from_micros(20);
@@ -97,6 +101,7 @@ impl<M: Machine> Attempt<M> {
         let can_be_called = match self.stage() {
             Stage::Alive | Stage::Online => true,
             Stage::Claimed | Stage::Moving => self.has_parked().await,
+            Stage::Abandoned => self.has_come_back().await,
             stage => stage.is_down(),
         };
         if !can_be_called {
@@ -108,6 +113,15 @@ impl<M: Machine> Attempt<M> {
             self.report.rollback = self.report.reason;
         }
         (self.report.step, self.report.reason) = (step, reason);
+    }
+
+    /// An AP that waited in its step drops it as soon as it hears that nobody waits for it.
+    async fn has_come_back(&mut self) -> bool {
+        let shared = self.shared();
+        let back = self.slot().until(|slot| slot.stage() != Stage::Abandoned);
+        let _ = shared.bring_up.timer.timeout(COME_BACK_TIMEOUT, back).await;
+        self.progress();
+        self.stage() == Stage::Alive
     }
 
     /// An AP that failed where it could not wait is on its way to the parking place.
