@@ -1,7 +1,7 @@
 //! The BSP's side: the bring-up of every AP as a future, driven by one of the strategies.
 //!
 //! One AP's way up, in `way.rs`: what comes before the kick in `prepare.rs`, the kick and the wait in
-//! `attempt.rs`, and the rest, once it is alive, in `climb.rs`:
+//! `kick.rs`, and the rest, once it is alive, in `climb.rs`:
 //!
 //! ```text
 //! INIT ─▶ delay ─▶ KICKED, SIPI ─▶ alive? ──no trace──▶ SIPI, later INIT again ─▶ alive? ──deadline──▶ outcome
@@ -16,6 +16,7 @@ mod attempt;
 mod climb;
 mod gate;
 mod instances;
+mod kick;
 mod moved;
 mod polls;
 mod prepare;
@@ -30,14 +31,13 @@ use alloc::{rc::Rc, sync::Arc, vec::Vec};
 
 use reveille_executor::{Spawner, Timer};
 
-pub(crate) use attempt::{Attempt, LONG_INIT_DELAY, LONG_SIPI_DELAY};
+pub(crate) use attempt::Attempt;
 pub use instances::InstanceError;
+pub(crate) use kick::{LONG_INIT_DELAY, LONG_SIPI_DELAY};
 pub use moved::{Failure, Moved, NotDown};
 pub use report::{Report, Round};
 
-use gate::Gate;
-use primaries::Primaries;
-
+use self::{gate::Gate, primaries::Primaries};
 use crate::{
     cpu::{ApicId, CpuIndex, Place},
     ladder::{Ladder, Rung},

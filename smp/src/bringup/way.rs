@@ -63,7 +63,7 @@ impl<M: Machine> Attempt<M> {
 
     /// The second part of the way up.
     pub(super) async fn ascend(&mut self) -> Result<(), Outcome> {
-        match (self.kicked(), self.stage()) {
+        match (self.kicked, self.stage()) {
             (Some(kicked), _) => self.await_alive(kicked).await?,
             // It claimed in time and was alive only after an earlier attempt had ended, or rests on
             // its way.

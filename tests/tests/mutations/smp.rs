@@ -167,9 +167,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "an abandoned AP comes back",
         file: "slot.rs",
-        from: "                let _ = self.line.state.come_back();
-",
-        to: "",
+        from: "if stage == Stage::Abandoned && self.line.state.come_back().is_ok() {",
+        to: "if stage == Stage::Abandoned && stage == Stage::Alive {",
         noticed_by: "an_ap_that_is_abandoned_as_it_sets_out_comes_back_and_waits_to_be_called",
     },
     Mutation {
@@ -334,7 +333,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         guard: "INIT is sent again to a CPU of which nothing is seen, and only to it",
-        file: "bringup/attempt.rs",
+        file: "bringup/kick.rs",
         from: "            if self.is_unseen() {
                 self.start_over().await?;",
         to: "            if true {
@@ -343,14 +342,14 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         guard: "a CPU that took two INITs for one and parked is sent another",
-        file: "bringup/attempt.rs",
+        file: "bringup/kick.rs",
         from: "if self.stage() == Stage::Late {",
         to: "if false {",
         noticed_by: "fake::bring_up::a_cpu_that_takes_two_inits_for_one_and_parks_late_is_sent_a_third",
     },
     Mutation {
         guard: "a second SIPI needs a reason",
-        file: "bringup/attempt.rs",
+        file: "bringup/kick.rs",
         from: "if is_unconditional || self.is_unseen() {",
         to: "if true {",
         noticed_by: "fake::bring_up::a_second_sipi_is_sent_to_a_cpu_without_evidence_and_only_to_it",
