@@ -32,7 +32,7 @@ pub enum Op {
 /// For which APs it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// All there are.
+    /// All there are, but for those that may not go where the others go.
     All,
     /// Those with these numbers.
     Listed(CpuSet),

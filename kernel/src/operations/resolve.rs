@@ -64,10 +64,14 @@ pub fn resolve(
         op: op.clone(),
         problem,
     };
-    let who = |which| meant(which, members).map_err(cannot);
-    let go = |which, rung| -> Result<Work, CannotBeDone> {
+    let who = |which: &Which| meant(which, members).map_err(cannot);
+    let go = |which: &Which, rung| -> Result<Work, CannotBeDone> {
         let may_go = |member: &Member| smt == Smt::On || !member.is_sibling || rung <= member.rung;
-        let (goes, held): (Vec<_>, Vec<_>) = who(which)?.into_iter().partition(may_go);
+        let (goes, mut held): (Vec<_>, Vec<_>) = who(which)?.into_iter().partition(may_go);
+        if *which == Which::All {
+            // All that may; only who was named was to go in any case.
+            held.clear();
+        }
         let to_rung = |members: Vec<Member>| members.iter().map(|it| (it.cpu, rung)).collect();
         Ok(Work::Move {
             targets: to_rung(goes),
@@ -269,6 +273,10 @@ mod tests {
                 targets: to(ladder.top(), &[2]),
                 held: to(ladder.top(), &[1]),
             })
+        );
+        assert_eq!(
+            work("online:all", Smt::Off),
+            moves(to(ladder.top(), &[2, 4]))
         );
         let all = to(Rung::OFFLINE, &[1, 2, 3, 4]);
         assert_eq!(work("offline:all", Smt::Off), moves(all));
