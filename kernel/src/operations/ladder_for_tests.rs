@@ -1,7 +1,6 @@
 //! A ladder as the kernel's own, of steps that do nothing.
 
 use reveille_smp::{
-    cpu::CpuIndex,
     ladder::Ladder,
     step::{Mode, Run, Section, Site, Step},
 };

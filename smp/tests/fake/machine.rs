@@ -412,6 +412,8 @@ impl Fake {
             )
             .await
             .expect("the slot was claimed");
+            // From its last word to its last instruction.
+            Self::wait(fake.0.aps[index].cpu, Duration::from_micros(5)).await;
             fake.0.aps[index]
                 .slot
                 .state()
