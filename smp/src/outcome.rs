@@ -23,7 +23,7 @@ pub enum Outcome {
     UnknownId,
     /// It answered only after its deadline; it is parked, or waits to be called by another attempt.
     Late,
-    /// It was alive and failed, or fell silent, in an online step.
+    /// It failed in a step, or fell silent in one after it was alive.
     Failed,
     /// It is not to be woken, or cannot be reached; the reason says which.
     Skipped,

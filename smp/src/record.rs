@@ -81,7 +81,7 @@ pub struct Cpu {
     pub thread: Option<u32>,
     /// How its bring-up ended.
     pub outcome: Outcome,
-    /// The online step in which it failed.
+    /// The step in which it failed.
     pub step: Option<String>,
     /// Why it failed or was skipped.
     pub reason: Option<String>,

@@ -99,7 +99,8 @@ pub struct Timing {
     pub init_repeat: Duration,
     /// From the first SIPI until the AP must be alive.
     pub alive_timeout: Duration,
-    /// From the call until the AP must have run what it was permitted.
+    /// From the call until the AP must be at the end of the leg that it was called to go, beside what its
+    /// steps have as deadlines of their own.
     pub online_timeout: Duration,
 }
 

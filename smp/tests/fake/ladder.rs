@@ -376,7 +376,7 @@ fn a_cpu_that_is_no_ap_is_left_out_and_one_that_is_named_twice_goes_where_it_was
 }
 
 #[test]
-fn an_ap_costs_as_many_polls_on_the_way_down_as_it_takes_and_none_is_spurious() {
+fn a_way_through_all_sections_takes_no_poll_for_nothing_and_turns_from_the_lowest() {
     let fake = Fake::healthy(8, MS, ladder(&STEPS));
     let round = fake.bring_up(Strategy::Parallel, timing());
     let polls: u32 = round
