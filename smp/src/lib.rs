@@ -39,6 +39,8 @@ pub mod outcome;
 mod permission;
 mod places;
 pub mod plan;
+#[cfg(all(feature = "preemption", not(loom)))]
+pub mod preemption;
 pub mod progress;
 pub mod ranges;
 pub mod record;

@@ -175,7 +175,7 @@ impl StateWord {
 
     /// The word itself, for the trampoline, which claims in assembly.
     #[cfg(not(loom))]
-    pub const fn as_atomic(&self) -> &AtomicU32 {
+    pub fn as_atomic(&self) -> &core::sync::atomic::AtomicU32 {
         &self.0
     }
 

@@ -1,9 +1,12 @@
-//! The shared primitives, exchanged for loom's where a model checks the code that uses them.
+//! The shared primitives, exchanged for loom's where a model checks the code that uses them, and for
+//! those of `preemption.rs` where a simulation runs it.
 
 #[cfg(not(loom))]
-pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub(crate) use core::sync::atomic::Ordering;
+#[cfg(not(any(loom, feature = "preemption")))]
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64};
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, feature = "preemption")))]
 pub(crate) use futures_util::task::AtomicWaker;
 #[cfg(loom)]
 pub(crate) use loom::{
@@ -12,6 +15,9 @@ pub(crate) use loom::{
 };
 #[cfg(not(loom))]
 pub(crate) use spin::Mutex;
+
+#[cfg(all(feature = "preemption", not(loom)))]
+pub(crate) use crate::preemption::{AtomicU32, AtomicU64, AtomicWaker};
 
 #[cfg(loom)]
 pub(crate) use self::mutex::Mutex;
