@@ -19,5 +19,6 @@ pub mod outcome;
 pub mod qemu;
 pub mod records;
 pub mod setup;
+pub mod sim;
 pub mod skipped;
 pub mod spread;
