@@ -93,6 +93,11 @@ impl Slot {
         self.line.progress.load()
     }
 
+    /// Whether the CPU was called and waits for its turn to go.
+    pub fn waits_for_turn(&self) -> bool {
+        self.line.permission.is_held()
+    }
+
     /// Tells a step to fail on this CPU, in the place of what it was told before.
     pub fn inject(&self, injection: Option<Injection>) {
         self.notes.injection.set(injection);

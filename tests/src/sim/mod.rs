@@ -1,5 +1,51 @@
 //! The simulator: the very code that boots, on machines that nobody here owns, in virtual time.
 //!
-//! [`model`] says what a machine is, and what everything costs on it.
+//! A discrete-event simulation. Each simulated CPU is a coroutine on a stack of its own ([`fiber`])
+//! that runs what it runs in a boot: the BSP drives a [`BringUp`] on its executor, an AP goes through
+//! [`live`](life::live) into [`reside`](reveille_smp::ap::reside) on its own. Wherever that code
+//! touches the machine, through [`Machine`](reveille_smp::machine::Machine), its executor's platform,
+//! a step of the ladder, or a word that CPUs share, time may pass, and other CPUs go on ([`world`]).
+//!
+//! [`model`] says what a machine is and what everything costs on it, [`fault`] what may be wrong with
+//! its CPUs, and [`rules`] what must hold all the same. One thread, no clock of the host, nothing in
+//! an order that could change: a seed always gives the same simulation.
 
+mod agenda;
+mod cpu;
+mod fault;
+mod fiber;
+mod life;
+mod machine;
 pub mod model;
+mod platform;
+mod rules;
+mod share;
+mod simulate;
+mod steps;
+mod wait;
+mod world;
+
+use reveille_executor::Instant;
+
+pub use fault::{Fault, KINDS as FAULT_KINDS};
+pub use rules::{Broken, Rule};
+pub use simulate::{Done, Operation, Setup, Simulated, Simulator};
+
+/// When simulations begin. Not at zero, as a clock may be behind.
+const EPOCH: Instant = Instant::from_nanos(1_000_000_000);
+
+/// A time in which a CPU was busy, or something was under way to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Whose processor it took, by its number; what is under way takes none, and stands at the CPU
+    /// that it comes to.
+    pub cpu: usize,
+    /// What was done: the name of a step, or of a cost.
+    pub what: &'static str,
+    /// For which CPU.
+    pub for_cpu: usize,
+    /// From then on.
+    pub start: Instant,
+    /// Until then.
+    pub end: Instant,
+}

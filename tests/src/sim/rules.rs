@@ -1,0 +1,412 @@
+//! What must always hold, in code: checked where it could break, and behind every event.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt, io,
+    time::Duration,
+};
+
+use reveille_executor::Instant;
+use reveille_smp::{
+    bringup::{Moved, Round},
+    machine::Evidence,
+    outcome::Outcome,
+    state::Stage,
+    step::Direction,
+};
+use strum::{Display, VariantArray};
+
+use super::{EPOCH, Operation, Setup, cpu::Power, world::World};
+
+/// A rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Rule {
+    /// No code panics.
+    NoPanic,
+    /// Every future ends, and no later than all deadlines together.
+    Ends,
+    /// Who waits halts: nobody turns in circles, and nobody is polled for nothing.
+    Halts,
+    /// A stack and a slot have one user.
+    OwnStack,
+    /// What a CPU may still use is neither freed nor given away.
+    InUse,
+    /// INIT hits nobody who holds something.
+    Init,
+    /// Serialised steps never overlap.
+    Serial,
+    /// The turn goes to the lowest of those who wait for it.
+    Lowest,
+    /// What is said of a CPU is what it did.
+    Truth,
+    /// A CPU with which nothing is wrong comes up, whatever befalls the others.
+    Healthy,
+}
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Which one.
+    pub rule: Rule,
+    /// How.
+    pub text: String,
+    /// When, from the beginning of the simulation.
+    pub at: Duration,
+}
+
+impl Broken {
+    pub(super) fn no_memory(error: io::Error) -> Self {
+        Self {
+            rule: Rule::NoPanic,
+            text: format!("no memory for a stack: {error}"),
+            at: Duration::ZERO,
+        }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let us = self.at.as_nanos() as f64 / 1_000.0;
+        write!(f, "rule {} broken at {us:.3} us: {}", self.rule, self.text)
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// A step that a model has, as far as the rules go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StepKind {
+    pub(super) name: &'static str,
+    /// Its place among the steps that APs run; `None` where it runs before the kick.
+    pub(super) on_ap: Option<usize>,
+    pub(super) is_serialised: bool,
+}
+
+/// What has happened, as far as a rule looks at it. APs are named by their index.
+pub(super) struct Rules {
+    broken: RefCell<Option<Broken>>,
+    aps: Vec<Watch>,
+    /// Who runs a serialised step: on APs, and before the kick.
+    in_turn: RefCell<Vec<usize>>,
+    in_gate: Cell<Option<usize>>,
+    /// Who ran the last one, and who should be next.
+    last: Cell<Option<usize>>,
+    next: Cell<Option<usize>>,
+    /// Whether every AP is looked at behind every event: not where they are many.
+    looks_at_all: bool,
+    has_stacks: bool,
+    latest: Instant,
+    is_bsp_faulty: bool,
+}
+
+/// What is known of one AP.
+struct Watch {
+    /// The CPU that is on its stack.
+    user: Cell<Option<usize>>,
+    has_stack: Cell<bool>,
+    /// How many of the steps that APs run its user has passed.
+    passed: Cell<usize>,
+    stage: Cell<Stage>,
+    /// It waits for its turn, and the BSP has put it into the queue.
+    is_queued: Cell<bool>,
+    /// When it was given up last.
+    given_up: Cell<Option<Instant>>,
+    /// When it was first seen since it was last kicked.
+    seen: Cell<Option<Instant>>,
+    is_faulty: bool,
+}
+
+/// With more APs than that, a look at each of them behind each event would take too long.
+const MOST_LOOKED_AT: usize = 128;
+
+impl Rules {
+    pub(super) fn new(aps: usize, setup: &Setup) -> Self {
+        let is_faulty = |cpu: usize| setup.faults.iter().any(|(other, _)| *other == cpu);
+        let watch = |index: usize| Watch {
+            user: Cell::new(None),
+            has_stack: Cell::new(false),
+            passed: Cell::new(0),
+            stage: Cell::new(Stage::Ready),
+            is_queued: Cell::new(false),
+            given_up: Cell::new(None),
+            seen: Cell::new(None),
+            is_faulty: is_faulty(index + 1),
+        };
+        Self {
+            broken: RefCell::new(None),
+            aps: (0..aps).map(watch).collect(),
+            in_turn: RefCell::default(),
+            in_gate: Cell::new(None),
+            last: Cell::new(None),
+            next: Cell::new(None),
+            looks_at_all: aps <= MOST_LOOKED_AT,
+            has_stacks: false,
+            latest: latest(aps, setup),
+            is_bsp_faulty: is_faulty(0),
+        }
+    }
+
+    /// The same where a step gives APs their stacks.
+    pub(super) fn with_stacks(self, has_stacks: bool) -> Self {
+        Self { has_stacks, ..self }
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.borrow().is_some()
+    }
+
+    /// Only the first one counts: the others may follow from it.
+    pub(super) fn broke(&self, broken: Broken) {
+        self.broken.borrow_mut().get_or_insert(broken);
+    }
+
+    pub(super) fn verdict(&self) -> Result<(), Broken> {
+        self.broken.borrow().clone().map_or(Ok(()), Err)
+    }
+
+    // ---- behind every event ----
+
+    pub(super) fn look(&self, world: &World) {
+        if world.now() > self.latest {
+            let text = "it takes longer than all deadlines together";
+            world.broke(Rule::Ends, text.to_owned());
+        }
+        if !self.looks_at_all {
+            return;
+        }
+        let is_bsp_asleep = world.cpus[0].is_halted.get();
+        for (watch, ap) in self.aps.iter().zip(world.aps.iter()) {
+            let stage = ap.slot.state().load().stage();
+            if watch.stage.replace(stage) != stage && stage == Stage::GivenUp {
+                watch.given_up.set(Some(world.now()));
+            }
+            let waits = ap.slot.waits_for_turn();
+            watch.is_queued.set(waits && (is_bsp_asleep || watch.is_queued.get()));
+        }
+    }
+
+    // ---- stacks ----
+
+    /// A CPU has claimed a slot, and is on its stack.
+    pub(super) fn enters(&self, world: &World, cpu: usize, index: usize) {
+        let watch = &self.aps[index];
+        if let Some(other) = watch.user.replace(Some(cpu)) {
+            let text = format!("CPU {cpu} enters stack {index}, on which CPU {other} is");
+            world.broke(Rule::OwnStack, text);
+        }
+        if self.has_stacks && !watch.has_stack.get() {
+            let text = format!("CPU {cpu} enters stack {index}, which was freed");
+            world.broke(Rule::InUse, text);
+        }
+        watch.passed.set(0);
+    }
+
+    pub(super) fn leaves(&self, index: usize) {
+        self.aps[index].user.set(None);
+    }
+
+    pub(super) fn stack_given(&self, world: &World, index: usize) {
+        self.is_free(world, index, "made");
+        self.aps[index].has_stack.set(true);
+    }
+
+    pub(super) fn stack_taken(&self, world: &World, index: usize) {
+        self.is_free(world, index, "freed");
+        self.aps[index].has_stack.set(false);
+    }
+
+    fn is_free(&self, world: &World, index: usize, what: &str) {
+        if let Some(user) = self.aps[index].user.get() {
+            let text = format!("stack {index} is {what} while CPU {user} is on it");
+            world.broke(Rule::InUse, text);
+        }
+    }
+
+    pub(super) fn hit_by_init(&self, world: &World, cpu: usize) {
+        let power = world.cpus[cpu].power.get();
+        if !power.may_be_reset() {
+            world.broke(Rule::Init, format!("INIT hits CPU {cpu} at {power:?}"));
+        }
+    }
+
+    // ---- steps ----
+
+    pub(super) fn begins(&self, world: &World, cpu: usize, step: StepKind) {
+        let index = cpu - 1;
+        let here = world.here();
+        let right = match step.on_ap {
+            Some(_) => self.aps[index].user.get(),
+            None => Some(0),
+        };
+        if here != right {
+            let text = format!("{} of CPU {cpu} runs on {here:?}, not on {right:?}", step.name);
+            world.broke(Rule::Truth, text);
+        }
+        if !step.is_serialised {
+            return;
+        }
+        if step.on_ap.is_none() {
+            if let Some(other) = self.in_gate.replace(Some(index)) {
+                world.broke(Rule::Serial, overlap(step.name, cpu, other + 1));
+            }
+            return;
+        }
+        let mut in_turn = self.in_turn.borrow_mut();
+        for &other in in_turn.iter() {
+            // Whoever is waited for no longer may not know that yet.
+            if world.aps[other].slot.state().load().stage() != Stage::Abandoned {
+                world.broke(Rule::Serial, overlap(step.name, cpu, other + 1));
+            }
+        }
+        in_turn.push(index);
+        if self.last.replace(Some(index)) != Some(index)
+            && let Some(next) = self.next.take()
+            && next < index
+            && self.aps[next].is_queued.get()
+        {
+            let text = format!("CPU {cpu} has the turn, for which CPU {} waits", next + 1);
+            world.broke(Rule::Lowest, text);
+        }
+    }
+
+    /// A step has been passed by a CPU.
+    pub(super) fn has_passed(
+        &self,
+        world: &World,
+        cpu: usize,
+        step: StepKind,
+        direction: Direction,
+    ) {
+        let Some(place) = step.on_ap else { return };
+        let passed = &self.aps[cpu - 1].passed;
+        let (before, behind) = match direction {
+            Direction::Up => (place, place + 1),
+            Direction::Down => (place + 1, place),
+        };
+        if passed.replace(behind) != before {
+            let text = format!("CPU {cpu} passes {} out of order", step.name);
+            world.broke(Rule::Truth, text);
+        }
+    }
+
+    /// A step has ended, or was cancelled.
+    pub(super) fn ends(&self, cpu: usize, step: StepKind) {
+        if !step.is_serialised {
+            return;
+        }
+        if step.on_ap.is_none() {
+            return self.in_gate.set(None);
+        }
+        self.in_turn.borrow_mut().retain(|&other| other != cpu - 1);
+        let lowest = self.aps.iter().position(|watch| watch.is_queued.get());
+        self.next.set(lowest);
+    }
+
+    // ---- outcomes ----
+
+    /// A CPU has left evidence under the id of this AP.
+    pub(super) fn seen(&self, index: usize, now: Instant) {
+        let seen = &self.aps[index].seen;
+        seen.set(seen.get().or(Some(now)));
+    }
+
+    pub(super) fn forgotten(&self, index: usize) {
+        self.aps[index].seen.set(None);
+    }
+
+    pub(super) fn has_brought_up(&self, world: &World, round: &Round, on_ap: usize) {
+        for (index, report) in round.reports.iter().enumerate() {
+            let (cpu, watch) = (index + 1, &self.aps[index]);
+            let outcome = report.outcome;
+            let untrue = |what: &str| {
+                world.broke(Rule::Truth, format!("CPU {cpu} is {outcome}, and {what}"));
+            };
+            let stage = world.aps[index].slot.state().load().stage();
+            match outcome {
+                Outcome::Online => {
+                    let is_there = watch.user.get().is_some_and(|user| {
+                        let power = world.cpus[user].power.get();
+                        matches!(power, Power::Runs(Some(on)) | Power::Dead(Some(on)) if on == index)
+                    });
+                    if !is_there || stage != Stage::Online {
+                        untrue(&format!("its slot says {stage:?}"));
+                    } else if watch.passed.get() != on_ap {
+                        untrue(&format!("it has passed {} of {on_ap} steps", watch.passed.get()));
+                    }
+                }
+                _ if stage == Stage::Online => untrue("it is online"),
+                Outcome::NeverStarted if report.reason.is_none() => {
+                    if let (Some(seen), Some(given_up)) = (watch.seen.get(), watch.given_up.get())
+                        && seen < given_up
+                    {
+                        untrue("it was seen before it was given up");
+                    }
+                }
+                Outcome::StuckRealMode => {
+                    if watch.seen.get().is_none() {
+                        untrue("it never was in real mode");
+                    }
+                }
+                Outcome::StuckLongMode => {
+                    let id = report.apic_id;
+                    let evidence = world.evidence.borrow().get(&id).copied();
+                    if evidence != Some(Evidence::LongMode) {
+                        untrue("it never was in long mode");
+                    }
+                }
+                _ => {}
+            }
+            if outcome != Outcome::Online && !watch.is_faulty && !self.is_bsp_faulty {
+                let why = report.reason.unwrap_or("no reason is given");
+                let text = format!("CPU {cpu} is {outcome} ({why}), and nothing is wrong with it");
+                world.broke(Rule::Healthy, text);
+            }
+            if report.spurious_polls > self.most_spurious(watch) {
+                let text = format!("CPU {cpu} was polled {} times for nothing", report.spurious_polls);
+                world.broke(Rule::Halts, text);
+            }
+        }
+    }
+
+    /// Deadlines and lost doorbells may let a task be polled for nothing; else nothing does.
+    fn most_spurious(&self, watch: &Watch) -> u32 {
+        match watch.is_faulty || self.is_bsp_faulty {
+            true => 8,
+            false => 1,
+        }
+    }
+
+    pub(super) fn has_moved(&self, world: &World, moved: &[Moved]) {
+        for moved in moved {
+            let cpu = moved.cpu.0 as usize;
+            match &moved.failure {
+                None if moved.rung != moved.to => {
+                    let text = format!("CPU {cpu} has moved, and is at {:?}", moved.rung);
+                    world.broke(Rule::Truth, text);
+                }
+                Some(failure) if !self.aps[cpu - 1].is_faulty && !self.is_bsp_faulty => {
+                    let text = format!("CPU {cpu}: {failure}, and nothing is wrong with it");
+                    world.broke(Rule::Healthy, text);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn overlap(step: &str, cpu: usize, other: usize) -> String {
+    format!("CPU {cpu} begins with {step} while CPU {other} is in its turn")
+}
+
+/// When all deadlines have passed, of each AP behind the other.
+fn latest(aps: usize, setup: &Setup) -> Instant {
+    let each = setup.timing.alive_timeout + 8 * setup.timing.online_timeout + Duration::from_secs(3);
+    let waits = setup.operations.iter().map(|operation| match *operation {
+        Operation::Wait(us) => Duration::from_micros(u64::from(us)),
+        _ => each * (aps as u32 + 1),
+    });
+    // A fault on the BSP holds everything up once.
+    let faults = setup.faults.len() as u32 * Duration::from_secs(10);
+    EPOCH + waits.sum::<Duration>() + faults
+}

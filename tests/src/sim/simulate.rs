@@ -1,0 +1,243 @@
+//! One simulation: a model, what is to be done with its CPUs, and what is wrong with them.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use reveille_smp::{
+    bringup::{Ap, BringUp, Moved, NotDown, Round, Timing},
+    cpu::CpuIndex,
+    injection::Injection,
+    ladder::{Ladder, Rung},
+    order::Order,
+    step::Direction,
+    strategy::Strategy,
+};
+
+use super::{
+    Span,
+    fault::Fault,
+    fiber::Fiber,
+    machine,
+    model::Model,
+    platform::{Resident, Seat},
+    rules::Broken,
+    steps,
+    world::World,
+};
+
+/// A machine that can be simulated again and again.
+#[derive(Clone)]
+pub struct Simulator {
+    model: Rc<Model>,
+    ladder: &'static Ladder,
+}
+
+/// What is to be simulated on it.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// What is done, one after the other.
+    pub operations: Vec<Operation>,
+    /// Who may go through the serialised steps when.
+    pub order: Order,
+    /// How long the bring-up waits.
+    pub timing: Timing,
+    /// What all random numbers come from.
+    pub seed: u64,
+    /// What is wrong with which CPU.
+    pub faults: Vec<(usize, Fault)>,
+    /// Between two places of a CPU's way passes up to so much time.
+    pub grain: Option<Duration>,
+    /// Whether spans are wanted.
+    pub keeps_spans: bool,
+    /// What the bring-up itself does not do yet: the steps before the kick run on whoever is online and
+    /// free.
+    pub spreads_prepare: bool,
+}
+
+/// What can be done with the CPUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Brings all up.
+    BringUp(Strategy),
+    /// Takes all down.
+    TakeDown,
+    /// Drives these CPUs to a rung: CPU n is one of them if bit n is set, of the lowest 64.
+    Drive(u64, u16),
+    /// Lets so many microseconds pass.
+    Wait(u32),
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug)]
+pub enum Done {
+    /// A bring-up.
+    Round(Round),
+    /// A way down.
+    Down(Result<(), NotDown>),
+    /// Some CPUs were driven.
+    Moved(Vec<Moved>),
+    /// Time has passed.
+    Waited,
+}
+
+/// What a simulation gave.
+#[derive(Debug)]
+pub struct Simulated {
+    /// How each operation ended.
+    pub done: Vec<Done>,
+    /// Doorbells that the BSP's executor rang for itself or had rung.
+    pub doorbells: u64,
+    /// Polls of all tasks on the BSP.
+    pub polls: u64,
+    /// What happened in all.
+    pub events: u64,
+    /// Who was busy when, in the order of the ends; empty if not wanted.
+    pub spans: Vec<Span>,
+}
+
+impl Simulator {
+    /// For this model.
+    ///
+    /// # Errors
+    ///
+    /// When the model's steps are no ladder.
+    pub fn new(model: Model) -> Result<Self> {
+        let ladder = steps::ladder(&model)?;
+        let model = Rc::new(model);
+        Ok(Self { model, ladder })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Its steps.
+    pub fn ladder(&self) -> &'static Ladder {
+        self.ladder
+    }
+
+    /// A bring-up of all its CPUs in which nothing is wrong.
+    pub fn setup(&self, strategy: Strategy, seed: u64) -> Setup {
+        Setup {
+            operations: vec![Operation::BringUp(strategy)],
+            order: Order::default(),
+            timing: self.model.timing,
+            seed,
+            faults: Vec::new(),
+            grain: None,
+            keeps_spans: true,
+            spreads_prepare: false,
+        }
+    }
+
+    /// Simulates.
+    ///
+    /// # Errors
+    ///
+    /// When a rule was broken.
+    pub fn run(&self, setup: &Setup) -> Result<Simulated, Broken> {
+        let shape = &self.model.shape;
+        let ap = |cpu| {
+            let (id, place) = (shape.apic_id(cpu), shape.place(cpu));
+            Ap::new(CpuIndex(cpu as u32), id, place)
+        };
+        let aps: Arc<[Ap]> = (1..shape.cpus()).map(ap).collect();
+        for (cpu, fault) in &setup.faults {
+            if let Some(injection) = injection(fault)
+                && let Some(ap) = aps.get(cpu.wrapping_sub(1))
+            {
+                ap.slot.inject(Some(injection));
+            }
+        }
+        let world = Rc::new(World::new(
+            Rc::clone(&self.model),
+            Arc::clone(&aps),
+            self.ladder,
+            setup,
+        ));
+        let result = Rc::new(RefCell::new(None));
+        let bsp = {
+            let (world, setup, result) = (Rc::clone(&world), setup.clone(), Rc::clone(&result));
+            move || *result.borrow_mut() = Some(drive(&world, &setup))
+        };
+        let bsp = Fiber::new(bsp).map_err(Broken::no_memory)?;
+        let settles = setup.timing.alive_timeout + setup.timing.online_timeout;
+        world.run(bsp, settles);
+        world.rules.verdict()?;
+        let driven = result.take().expect("the BSP came to its end");
+        Ok(Simulated {
+            done: driven.done,
+            doorbells: driven.doorbells,
+            polls: driven.polls,
+            events: world.events.get(),
+            spans: world.spans.as_ref().map(RefCell::take).unwrap_or_default(),
+        })
+    }
+}
+
+/// What came of it on the BSP.
+struct Driven {
+    done: Vec<Done>,
+    doorbells: u64,
+    polls: u64,
+}
+
+/// What runs on the BSP.
+fn drive(world: &Rc<World>, setup: &Setup) -> Driven {
+    let mut resident = Resident::at(Seat::of(0), world.aps.len());
+    let (timer, spawner) = (resident.timer(), resident.spawner());
+    let before = resident.counted();
+    let bring_up = BringUp {
+        machine: machine::Simulated(Rc::clone(world)),
+        timer: timer.clone(),
+        aps: Arc::clone(&world.aps),
+        ladder: world.ladder,
+        timing: setup.timing,
+        order: setup.order,
+    };
+    let done = resident.block_on(async {
+        let mut done = Vec::with_capacity(setup.operations.len());
+        for operation in &setup.operations {
+            done.push(match *operation {
+                Operation::BringUp(strategy) => {
+                    let round = bring_up.run(&spawner, strategy).await;
+                    world.rules.has_brought_up(world, &round, steps::on_ap(&world.model));
+                    Done::Round(round)
+                }
+                Operation::TakeDown => Done::Down(bring_up.take_down(&spawner).await),
+                Operation::Drive(cpus, rung) => {
+                    let all = (1..=world.aps.len().min(63) as u32).filter(|cpu| cpus >> cpu & 1 == 1);
+                    let targets: Vec<_> = all.map(|cpu| (CpuIndex(cpu), Rung(rung))).collect();
+                    let moved = bring_up.drive(&spawner, &targets).await;
+                    world.rules.has_moved(world, &moved);
+                    Done::Moved(moved)
+                }
+                Operation::Wait(us) => {
+                    timer.sleep(Duration::from_micros(u64::from(us))).await;
+                    Done::Waited
+                }
+            });
+        }
+        done
+    });
+    let behind = resident.counted();
+    Driven {
+        done,
+        doorbells: behind.doorbells_sent - before.doorbells_sent,
+        polls: behind.polls - before.polls,
+    }
+}
+
+fn injection(fault: &Fault) -> Option<Injection> {
+    let (step, direction) = match *fault {
+        Fault::FailsUp(step) => (step, Direction::Up),
+        Fault::FailsDown(step) => (step, Direction::Down),
+        _ => return None,
+    };
+    Some(Injection {
+        step: step as usize,
+        direction,
+        is_sticky: false,
+    })
+}
