@@ -1,8 +1,9 @@
 //! All APs at once: every delay and every wait overlaps with all others.
 //!
-//! The tasks are polled in the order of the CPUs' numbers, so all kicks come first, one behind the
-//! other without a pause, and whoever is alive by then is put in its place in the queue. From there
-//! on the turn goes from AP to AP.
+//! What is done for an AP before its kick takes the CPU that drives. So one AP is kicked in each round
+//! of the executor, the lowest first: between two of them, whoever has come alive meanwhile is put in
+//! its place in the queue, and goes on while others are yet to be kicked. From there on the turn goes
+//! from AP to AP.
 
 use alloc::{rc::Rc, vec::Vec};
 
@@ -10,11 +11,16 @@ use futures_util::future::join_all;
 use reveille_executor::Spawner;
 
 use crate::{
-    bringup::{Attempt, Report, Shared},
+    bringup::{Report, Shared},
     machine::Machine,
+    round::next_round,
 };
 
 pub(super) async fn drive<M: Machine>(shared: &Rc<Shared<M>>, spawner: &Spawner) -> Vec<Report> {
-    let whole = |attempt: Attempt<M>| attempt.spawn_whole(spawner);
-    join_all(shared.attempts().map(whole)).await
+    let mut ways = Vec::with_capacity(shared.bring_up.aps.len());
+    for attempt in shared.attempts() {
+        ways.push(attempt.spawn_whole(spawner));
+        next_round().await;
+    }
+    join_all(ways).await
 }
