@@ -239,6 +239,6 @@ impl<O: Observer> Resident<'_, O> {
 pub(crate) fn pass_on(aps: &[Ap], index: usize) {
     let look = |next: usize| aps[next].slot.permission().awaited();
     if let Some((next, awaited)) = aps[index].slot.baton().pass_on(look) {
-        aps[next].slot.grant(awaited);
+        aps[next].slot.grant_to_peer(awaited);
     }
 }

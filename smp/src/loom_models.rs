@@ -629,7 +629,7 @@ fn nobody_counts_as_granted_before_it_can_run() {
         let (next, awaited) = queue.aps[0].slot.baton().pass_on(look).unwrap();
         let mut granted = pin!(queue.turns.granted(1));
         assert!(!is_ready(granted.as_mut()));
-        queue.aps[next].slot.grant(awaited);
+        queue.aps[next].slot.grant_to_peer(awaited);
         assert!(is_ready(granted.as_mut()));
     });
 }

@@ -4,7 +4,7 @@ use crate::{
     errand::ErrandWord,
     injection::InjectionWord,
     stamp::Stamp,
-    sync::{AtomicU32, Ordering},
+    sync::{AtomicU32, AtomicWaker, Ordering},
 };
 
 /// What an AP notes on its way, and what it is told beside that. The stamps are written by the AP and
@@ -30,6 +30,8 @@ pub(crate) struct Notes {
     pub(crate) injection: InjectionWord,
     /// What the AP is asked to do where it is.
     pub(crate) errand: ErrandWord,
+    /// The task in which the AP itself resides, for the AP that passes it the turn.
+    pub(crate) peers: AtomicWaker,
 }
 
 impl Notes {
@@ -42,6 +44,7 @@ impl Notes {
             muted: AtomicU32::new(0),
             injection: InjectionWord::new(),
             errand: ErrandWord::new(),
+            peers: AtomicWaker::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the BSP and one AP share: the state word, the permission to move along the ladder and the
 //! progress on it, the baton by which the turn goes from AP to AP, and a waker for each side, all
-//! in one cache line; behind it what the AP notes for the report.
+//! in one cache line; behind it what the AP notes for the report, and the waker for its peers.
 //!
 //! Three words for one matter: the *turn* is the right to run serialised steps, the *permission*
 //! tells the AP where to go and whether it has to wait for its turn, and the *baton* names the AP
@@ -51,7 +51,7 @@ struct Line {
     baton: Baton,
     /// The AP's task on the BSP.
     control: AtomicWaker,
-    /// The task in which the AP itself resides.
+    /// The task in which the AP itself resides, for the BSP.
     resident: AtomicWaker,
 }
 
@@ -124,11 +124,17 @@ impl Slot {
         &self.line.permission
     }
 
-    /// Grants the AP the turn that it waits for, by the BSP or by the AP that had the turn before. If
-    /// it has been granted already, by the other of the two, it is only woken.
+    /// Grants the AP the turn that it waits for, by the BSP. If the AP that had the turn before has
+    /// granted it already, it is only woken.
     pub(crate) fn grant(&self, awaited: Awaited) {
         self.line.permission.grant(awaited);
         self.line.resident.wake();
+    }
+
+    /// The same by the AP that had the turn before.
+    pub(crate) fn grant_to_peer(&self, awaited: Awaited) {
+        self.line.permission.grant(awaited);
+        self.notes.peers.wake();
     }
 
     /// Fails if this step is to fail on this CPU.
@@ -171,6 +177,11 @@ impl Slot {
     pub(crate) fn call_with_the_turn(&self, goal: Rung) {
         self.forget_failure();
         self.line.permission.call_with_the_turn(goal);
+    }
+
+    /// Wakes the AP once more, should nobody have done so.
+    pub(crate) fn rouse(&self) {
+        self.line.resident.wake();
     }
 
     /// Asks the AP, which rests, to do something where it is.
@@ -231,7 +242,7 @@ impl Slot {
     /// where it is. On the highest rung the way may be as short as to say that it is there. If the AP
     /// was abandoned, it comes back.
     pub(crate) async fn until_called(&self, at: Rung, top: Rung) -> Option<Errand> {
-        wait(&self.line.resident, || {
+        self.wait_on_ap(|| {
             let stage = self.stage();
             if stage == Stage::Abandoned && self.line.state.come_back().is_ok() {
                 self.wake_control();
@@ -244,9 +255,22 @@ impl Slot {
         self.notes.errand.asked()
     }
 
+    /// Waits on the AP until the condition holds, whoever may bring that about.
+    async fn wait_on_ap(&self, condition: impl Fn() -> bool) {
+        poll_fn(|context| {
+            register(&self.notes.peers, context.waker());
+            register(&self.line.resident, context.waker());
+            match condition() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
     /// Waits on the AP until it has been abandoned.
     pub(crate) async fn until_abandoned(&self) {
-        wait(&self.line.resident, || self.stage() == Stage::Abandoned).await;
+        self.wait_on_ap(|| self.stage() == Stage::Abandoned).await;
     }
 
     /// The AP has done what it was asked to do where it is.

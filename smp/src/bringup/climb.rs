@@ -1,7 +1,7 @@
 //! The driver's part while an AP moves along the ladder: it calls the AP leg by leg, and queues it
 //! for the turn where a leg begins with serialised steps.
 
-use core::pin::pin;
+use core::{pin::pin, time::Duration};
 
 use futures_util::future::select;
 
@@ -67,10 +67,13 @@ impl<M: Machine> Attempt<M> {
             select(pin!(self.slot().until(has_ended)), granted).await;
             self.progress();
         }
-        let ended = self.slot().until(has_ended);
         let patience = self.timing().online_timeout + leg.allowance;
-        let _ = shared.bring_up.timer.timeout(patience, ended).await;
-        self.progress();
+        let half = patience / 2;
+        if !self.in_time(half, has_ended).await {
+            // Whoever granted it the turn may have died before it woke it.
+            self.slot().rouse();
+            self.in_time(patience - half, has_ended).await;
+        }
         if !has_ended(self.slot()) && self.slot().abandon(has_ended).is_ok() {
             shared.turns.take_back(self.index());
             return Err(self.abandoned(leg, direction));
@@ -80,6 +83,15 @@ impl<M: Machine> Attempt<M> {
             None => Ok(()),
             Some((step, error)) => Err(self.fail_at(step, error.reason())),
         }
+    }
+
+    /// Waits until the condition holds, but not longer than that.
+    async fn in_time(&self, span: Duration, condition: impl Fn(&Slot) -> bool + Copy) -> bool {
+        let shared = self.shared();
+        let holds = self.slot().until(condition);
+        let _ = shared.bring_up.timer.timeout(span, holds).await;
+        self.progress();
+        condition(self.slot())
     }
 
     fn abandoned(&mut self, leg: &Leg, direction: Direction) -> Outcome {
