@@ -54,6 +54,8 @@ pub(super) struct Cpu {
     /// What it has still to do on a core of its host.
     pub(super) left: Cell<Duration>,
     pub(super) is_on_core: Cell<bool>,
+    /// The resource that it holds.
+    pub(super) holds: Cell<Option<usize>>,
     /// Places that it has passed since it was last started.
     pub(super) places: Cell<u32>,
     /// Those that it has passed at this moment.
@@ -82,6 +84,7 @@ impl Cpu {
             ready_at: Cell::new(Instant::ZERO),
             left: Cell::new(Duration::ZERO),
             is_on_core: Cell::new(false),
+            holds: Cell::new(None),
             places: Cell::new(0),
             places_now: Cell::new(0),
             has_handlers: Cell::new(false),

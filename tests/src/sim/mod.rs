@@ -7,7 +7,7 @@
 //! a step of the ladder, or a word that CPUs share, time may pass, and other CPUs go on ([`world`]).
 //!
 //! [`model`] says what a machine is and what everything costs on it, [`fault`] what may be wrong with
-//! its CPUs, and [`rules`] what must hold all the same. One thread, no clock of the host, nothing in
+//! its CPUs, [`rules`] what must hold all the same, and [`schedule`] looks for what breaks them. One thread, no clock of the host, nothing in
 //! an order that could change: a seed always gives the same simulation.
 
 mod agenda;
@@ -19,6 +19,7 @@ mod machine;
 pub mod model;
 mod platform;
 mod rules;
+pub mod schedule;
 mod share;
 mod simulate;
 mod steps;

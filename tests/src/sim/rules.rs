@@ -90,7 +90,7 @@ pub(super) struct Rules {
     /// Who runs a serialised step: on APs, and before the kick.
     in_turn: RefCell<Vec<usize>>,
     in_gate: Cell<Option<usize>>,
-    /// Who ran the last one, and who should be next.
+    /// Who ran the last one, and who should be next while it waits.
     last: Cell<Option<usize>>,
     next: Cell<Option<usize>>,
     /// Whether every AP is looked at behind every event: not where they are many.
@@ -184,6 +184,8 @@ impl Rules {
             let waits = ap.slot.waits_for_turn();
             watch.is_queued.set(waits && (is_bsp_asleep || watch.is_queued.get()));
         }
+        let still_waits = |&index: &usize| self.aps[index].is_queued.get();
+        self.next.set(self.next.get().filter(still_waits));
     }
 
     // ---- stacks ----
@@ -263,7 +265,6 @@ impl Rules {
         if self.last.replace(Some(index)) != Some(index)
             && let Some(next) = self.next.take()
             && next < index
-            && self.aps[next].is_queued.get()
         {
             let text = format!("CPU {cpu} has the turn, for which CPU {} waits", next + 1);
             world.broke(Rule::Lowest, text);

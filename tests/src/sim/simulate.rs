@@ -107,6 +107,19 @@ impl Simulator {
         Ok(Self { model, ladder })
     }
 
+    /// The same machine with so many CPUs.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot have so many.
+    pub fn with_cpus(&self, cpus: usize) -> Result<Self> {
+        let model = Model::clone(&self.model).with_cpus(cpus)?;
+        Ok(Self {
+            model: Rc::new(model),
+            ladder: self.ladder,
+        })
+    }
+
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model

@@ -326,6 +326,12 @@ impl World {
         }
     }
 
+    /// What the CPU has of things that are shared is free again.
+    fn let_go(&self, cpu: &Cpu) {
+        self.leave_core(cpu);
+        cpu.holds.take().into_iter().for_each(|held| self.give_back(held));
+    }
+
     fn leave_core(&self, cpu: &Cpu) {
         if let Some(host) = self.host.as_ref().filter(|_| cpu.is_on_core.take()) {
             let next = host.borrow_mut().give_back(|claim| self.still_waits(claim));
@@ -374,7 +380,7 @@ impl World {
     pub(super) fn die(&self, number: usize, holds: Option<usize>) {
         let cpu = &self.cpus[number];
         cpu.renew();
-        self.leave_core(cpu);
+        self.let_go(cpu);
         cpu.power.set(Power::Dead(holds));
     }
 
@@ -389,7 +395,7 @@ impl World {
 
     fn end_life(&self, cpu: &Cpu) {
         cpu.renew();
-        self.leave_core(cpu);
+        self.let_go(cpu);
         cpu.is_pending.set(false);
         cpu.has_handlers.set(false);
         let fiber = cpu.fiber.borrow_mut().take();
@@ -517,11 +523,9 @@ impl World {
             None => self.work(what, for_cpu, span),
             Some(resource) => {
                 suspend(Wait::Resource(resource));
-                let _held = Held {
-                    world: self,
-                    resource,
-                };
+                self.hold(Some(resource));
                 self.work(what, for_cpu, span);
+                self.hold(None);
             }
         }
     }
@@ -529,6 +533,14 @@ impl World {
     /// How long a piece of work takes this time.
     pub(super) fn span_of(&self, what: &'static str, piece: &Piece, for_cpu: usize) -> Duration {
         self.draw(for_cpu, what, |stream| piece.time.draw(stream))
+    }
+
+    /// The CPU that runs holds a resource, or none any more.
+    fn hold(&self, resource: Option<usize>) {
+        if let Some(number) = self.here() {
+            let held = self.cpus[number].holds.replace(resource);
+            held.into_iter().for_each(|held| self.give_back(held));
+        }
     }
 
     fn give_back(&self, resource: usize) {
@@ -623,18 +635,6 @@ impl World {
 
     fn plan_at(&self, at: Instant, event: Event) {
         self.agenda.borrow_mut().plan(at, event);
-    }
-}
-
-/// A resource that is held; given back when this is dropped.
-struct Held<'a> {
-    world: &'a World,
-    resource: usize,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.world.give_back(self.resource);
     }
 }
 

@@ -2,8 +2,21 @@
 
 use anyhow::{Context, Result};
 
+macro_rules! models {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../models/", $name, ".toml")))),*]
+    };
+}
+
 /// Each by its name, with its text.
-pub(super) const NAMED: &[(&str, &str)] = &[];
+pub(super) const NAMED: &[(&str, &str)] = models![
+    "haswell-28",
+    "sapphire-rapids-1920",
+    "skylake-112",
+    "skylake-96",
+    "synthetic",
+    "zen3",
+];
 
 /// The text of one of them.
 pub(super) fn text(name: &str) -> Result<&'static str> {

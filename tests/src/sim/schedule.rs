@@ -1,0 +1,271 @@
+//! Random schedules: CPUs, what is done with them, and what goes wrong. One that breaks a rule is
+//! reduced to its shortest form and written as a test.
+
+use std::{cell::RefCell, fmt, ops::RangeInclusive};
+
+use anyhow::Result;
+use proptest::{
+    prelude::*,
+    test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
+};
+use reveille_smp::{order::Order, strategy::Strategy as Kicks};
+
+use super::{Broken, Fault, Operation, Setup, Simulator, model::Model};
+
+/// A simulation on the model `synthetic`, as it is drawn, reduced and written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// How many CPUs there are, the BSP among them: at most [`Explorer::MOST_CPUS`].
+    pub cpus: usize,
+    /// Who may go through the serialised steps when.
+    pub order: Order,
+    /// What all random numbers come from.
+    pub seed: u64,
+    /// Between two places of a CPU's way pass up to so many nanoseconds; 0 is none.
+    pub grain_ns: u32,
+    /// What is done.
+    pub operations: Vec<Operation>,
+    /// What is wrong with which CPU.
+    pub faults: Vec<(usize, Fault)>,
+}
+
+/// Simulates schedules, and looks for those that break a rule.
+pub struct Explorer {
+    /// The machines with 2 CPUs and more.
+    machines: Vec<Simulator>,
+}
+
+/// A schedule that breaks a rule, as short as it could be made.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The schedule.
+    pub schedule: Schedule,
+    /// What it breaks.
+    pub broken: Broken,
+}
+
+impl Explorer {
+    /// The largest machine that schedules are drawn for.
+    pub const MOST_CPUS: usize = 9;
+
+    /// For the model `synthetic`.
+    ///
+    /// # Errors
+    ///
+    /// When the model cannot be used.
+    pub fn new() -> Result<Self> {
+        let model = Model::named("synthetic")?;
+        let largest = Simulator::new(model.with_cpus(Self::MOST_CPUS)?)?;
+        let machines = (2..=Self::MOST_CPUS).map(|cpus| largest.with_cpus(cpus));
+        Ok(Self {
+            machines: machines.collect::<Result<_>>()?,
+        })
+    }
+
+    /// Simulates one.
+    ///
+    /// # Errors
+    ///
+    /// When it breaks a rule.
+    pub fn check(&self, schedule: &Schedule) -> Result<(), Broken> {
+        let machine = &self.machines[schedule.cpus - 2];
+        let setup = Setup {
+            operations: schedule.operations.clone(),
+            order: schedule.order,
+            faults: schedule.faults.clone(),
+            grain: match schedule.grain_ns {
+                0 => None,
+                nanos => Some(std::time::Duration::from_nanos(u64::from(nanos))),
+            },
+            keeps_spans: false,
+            ..machine.setup(Kicks::Parallel, schedule.seed)
+        };
+        machine.run(&setup).map(drop)
+    }
+
+    /// Draws and simulates so many of them, the same ones for a seed; `tell` hears of each before it
+    /// is simulated. Ends at the first that breaks a rule.
+    ///
+    /// # Errors
+    ///
+    /// That one.
+    pub fn explore(
+        &self,
+        schedules: u32,
+        seed: u64,
+        tell: impl Fn(&Schedule),
+    ) -> Result<(), Box<Finding>> {
+        let config = Config {
+            cases: schedules,
+            failure_persistence: None,
+            max_shrink_iters: 20_000,
+            ..Config::default()
+        };
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &key);
+        let found = RefCell::new(None);
+        let result = TestRunner::new_with_rng(config, rng).run(&self.any_schedule(), |schedule| {
+            tell(&schedule);
+            self.check(&schedule).map_err(|broken| {
+                let text = broken.to_string();
+                // The last one that fails is the shortest.
+                found.replace(Some(Finding { schedule, broken }));
+                TestCaseError::fail(text)
+            })
+        });
+        match (result, found.take()) {
+            (Err(TestError::Fail(..)), Some(finding)) => Err(Box::new(finding)),
+            _ => Ok(()),
+        }
+    }
+
+    fn any_schedule(&self) -> impl Strategy<Value = Schedule> + use<> {
+        let ladder = self.machines[0].ladder();
+        let rungs: Vec<u16> = ladder
+            .rungs()
+            .filter(|&rung| ladder.can_rest(rung))
+            .map(|rung| rung.0)
+            .collect();
+        let steps = ladder.steps().len() as u32;
+        (2..=Self::MOST_CPUS).prop_flat_map(move |cpus| {
+            let operation = any_operation(cpus, rungs.clone());
+            let faults = prop::collection::vec(any_fault(cpus, steps), 0..=4);
+            let parts = (
+                any_order(),
+                0..1_000_000_u64,
+                prop_oneof![Just(0), 20..2_000_u32],
+                any_kicks(),
+                prop::collection::vec(operation, 0..=3),
+                faults,
+            );
+            parts.prop_map(move |(order, seed, grain_ns, kicks, then, faults)| Schedule {
+                cpus,
+                order,
+                seed,
+                grain_ns,
+                operations: [Operation::BringUp(kicks)].into_iter().chain(then).collect(),
+                faults,
+            })
+        })
+    }
+}
+
+fn any_order() -> impl Strategy<Value = Order> {
+    prop::sample::select(Order::ALL)
+}
+
+fn any_kicks() -> impl Strategy<Value = Kicks> {
+    prop::sample::select(Kicks::ALL)
+}
+
+fn any_operation(cpus: usize, rungs: Vec<u16>) -> impl Strategy<Value = Operation> {
+    let everybody = (1_u64 << cpus) - 2;
+    prop_oneof![
+        any_kicks().prop_map(Operation::BringUp),
+        Just(Operation::TakeDown),
+        (0..=everybody, prop::sample::select(rungs))
+            .prop_map(|(cpus, rung)| Operation::Drive(cpus & !1, rung)),
+        any_span(5_000_000).prop_map(Operation::Wait),
+    ]
+}
+
+/// Up to so many microseconds, as often short as long.
+fn any_span(longest: u32) -> impl Strategy<Value = u32> {
+    let decades = longest.ilog10();
+    (0..=decades)
+        .prop_flat_map(|decade| 0..10_u32.pow(decade + 1))
+        .prop_map(move |span| span.min(longest))
+}
+
+fn any_fault(cpus: usize, steps: u32) -> impl Strategy<Value = (usize, Fault)> {
+    // What the BSP does must come to an end, so less can be wrong with it.
+    let of_bsp = prop_oneof![
+        (any_place(), any_span(3_000_000)).prop_map(|(place, span)| Fault::Stall(place, span)),
+        any_number(20).prop_map(Fault::LostDoorbell),
+        (any_number(20), any_span(3_000_000)).prop_map(|(which, span)| Fault::LateDoorbell(which, span)),
+        any_skew(),
+        any_machine_check(),
+    ];
+    let of_ap = prop_oneof![
+        Just(Fault::Silent),
+        any_number(2).prop_map(Fault::LostInit),
+        any_number(4).prop_map(Fault::LostSipi),
+        Just(Fault::Refused),
+        any_span(5_000_000).prop_map(Fault::Late),
+        any_span(5_000_000).prop_map(Fault::HeldUp),
+        any_place().prop_map(Fault::Dies),
+        (any_place(), any_span(5_000_000)).prop_map(|(place, span)| Fault::Stall(place, span)),
+        any_span(5_000_000).prop_map(Fault::Twice),
+        Just(Fault::WrongId),
+        any_number(8).prop_map(Fault::LostDoorbell),
+        (any_number(8), any_span(5_000_000)).prop_map(|(which, span)| Fault::LateDoorbell(which, span)),
+        any_skew(),
+        any_machine_check(),
+        (0..steps).prop_map(Fault::FailsUp),
+        (0..steps).prop_map(Fault::FailsDown),
+    ];
+    prop_oneof![
+        1 => of_bsp.prop_map(|fault| (0, fault)),
+        8 => (1..cpus, of_ap),
+    ]
+}
+
+fn any_number(most: u32) -> RangeInclusive<u32> {
+    1..=most
+}
+
+/// Most CPUs pass some 60 places in a bring-up.
+fn any_place() -> RangeInclusive<u32> {
+    1..=120
+}
+
+fn any_skew() -> impl Strategy<Value = Fault> {
+    (-500_000..500_000).prop_map(Fault::Skew)
+}
+
+fn any_machine_check() -> impl Strategy<Value = Fault> {
+    (any_span(5_000_000), any_span(1_000_000)).prop_map(|(at, span)| Fault::MachineCheck(at, span))
+}
+
+/// As a test, to be pasted.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "/// {}", self.broken)?;
+        writeln!(f, "#[test]")?;
+        let name = self.broken.rule.to_string().replace('-', "_");
+        writeln!(f, "fn rule_{name}_holds() {{")?;
+        writeln!(f, "    let schedule = {};", self.schedule)?;
+        writeln!(f, "    assert_eq!(Explorer::new().unwrap().check(&schedule), Ok(()));")?;
+        write!(f, "}}")
+    }
+}
+
+/// As an expression in Rust.
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cpus,
+            order,
+            seed,
+            grain_ns,
+            operations,
+            faults,
+        } = self;
+        writeln!(f, "Schedule {{")?;
+        writeln!(f, "        cpus: {cpus},")?;
+        writeln!(f, "        order: Order::{order:?},")?;
+        writeln!(f, "        seed: {seed},")?;
+        writeln!(f, "        grain_ns: {grain_ns},")?;
+        let operation = |operation: &Operation| match operation {
+            Operation::BringUp(kicks) => format!("Operation::BringUp(Strategy::{kicks:?})"),
+            other => format!("Operation::{other:?}"),
+        };
+        let operations: Vec<_> = operations.iter().map(operation).collect();
+        writeln!(f, "        operations: vec![{}],", operations.join(", "))?;
+        let fault = |(cpu, fault): &(usize, Fault)| format!("({cpu}, Fault::{fault:?})");
+        let faults: Vec<_> = faults.iter().map(fault).collect();
+        writeln!(f, "        faults: vec![{}],", faults.join(", "))?;
+        write!(f, "    }}")
+    }
+}
