@@ -7,7 +7,8 @@
 //! a step of the ladder, or a word that CPUs share, time may pass, and other CPUs go on ([`world`]).
 //!
 //! [`model`] says what a machine is and what everything costs on it, [`fault`] what may be wrong with
-//! its CPUs, [`rules`] what must hold all the same, and [`schedule`] looks for what breaks them. One thread, no clock of the host, nothing in
+//! its CPUs, [`rules`] what must hold all the same, [`report`] what a person sees of it, and
+//! [`schedule`] looks for what breaks the rules. One thread, no clock of the host, nothing in
 //! an order that could change: a seed always gives the same simulation.
 
 mod agenda;
@@ -18,6 +19,7 @@ mod life;
 mod machine;
 pub mod model;
 mod platform;
+pub mod report;
 mod rules;
 pub mod schedule;
 mod share;

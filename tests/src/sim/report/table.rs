@@ -1,0 +1,112 @@
+//! The table of a boot, shortened where there are more CPUs than a person reads: the first and the
+//! last of them stay, and some of those that did not come online.
+
+use std::fmt;
+
+use reveille_smp::{outcome::Outcome, record::Cpu, table::Table};
+
+/// CPUs at the table's beginning that are shown in any case.
+const HEAD: usize = 12;
+/// And at its end.
+const TAIL: usize = 4;
+/// Of those between them that did not come online, so many are shown.
+const MOST_FAILURES: usize = 12;
+
+/// The table, with its explanations below it.
+pub struct Shortened<'a>(pub &'a [Cpu]);
+
+impl fmt::Display for Shortened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = Table(self.0).to_string();
+        let lines: Vec<_> = text.lines().collect();
+        let (heads, rest) = lines.split_at(2);
+        // A row begins with a number or what stands for it, an explanation with a word.
+        let is_row = |line: &&&str| !line.starts_with(|first: char| first.is_alphabetic());
+        let rows = rest.iter().take_while(is_row).count();
+        let (rows, explanations) = rest.split_at(rows);
+        for line in heads {
+            writeln!(f, "{line}")?;
+        }
+        let mut failures = 0;
+        let mut hidden = 0;
+        for (index, row) in rows.iter().enumerate() {
+            let is_at_an_end = index < HEAD || index + TAIL >= rows.len();
+            let is_failure = !is_at_an_end && !ends_well(row);
+            failures += usize::from(is_failure);
+            if is_at_an_end || is_failure && failures <= MOST_FAILURES {
+                tell_hidden(f, &mut hidden)?;
+                writeln!(f, "{row}")?;
+            } else {
+                hidden += 1;
+            }
+        }
+        for line in explanations {
+            writeln!(f, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+fn ends_well(row: &str) -> bool {
+    let outcome = row.rsplit(' ').next();
+    let well = [Outcome::Bsp, Outcome::Online].map(<&str>::from);
+    outcome.is_some_and(|outcome| well.contains(&outcome))
+}
+
+fn tell_hidden(f: &mut fmt::Formatter<'_>, hidden: &mut usize) -> fmt::Result {
+    match std::mem::take(hidden) {
+        0 => Ok(()),
+        count => writeln!(f, " ... ({count} more: --all-cpus)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reveille_smp::cpu::{ApicId, CpuIndex};
+
+    use super::*;
+
+    fn cpus(count: u32) -> Vec<Cpu> {
+        let cpu = |number| Cpu {
+            alive_ns: Some(5),
+            online_ns: Some(7),
+            sipis: 1,
+            ..Cpu::unwoken(Some(CpuIndex(number)), ApicId(number), Outcome::Online)
+        };
+        (0..count).map(cpu).collect()
+    }
+
+    #[test]
+    fn a_table_of_few_cpus_stays_as_it_is() {
+        let cpus = cpus(16);
+        assert_eq!(Shortened(&cpus).to_string(), Table(&cpus).to_string());
+    }
+
+    #[test]
+    fn of_many_cpus_the_ends_stay_and_the_number_of_the_others() {
+        let text = Shortened(&cpus(1_920)).to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2 + 12 + 1 + 4, "{text}");
+        assert!(lines[13].starts_with("  11 "), "{text}");
+        assert_eq!(lines[14], " ... (1904 more: --all-cpus)");
+        assert!(lines[15].starts_with("1916 "), "{text}");
+    }
+
+    #[test]
+    fn who_failed_stays_and_all_explanations_do_even_where_too_many_failed() {
+        let mut cpus = cpus(1_000);
+        cpus[500].outcome = Outcome::Late;
+        let text = Shortened(&cpus).to_string();
+        let row = text.lines().find(|line| line.starts_with(" 500 "));
+        assert!(row.is_some_and(|row| row.ends_with("late")), "{text}");
+        assert!(
+            text.contains("(488 more") && text.contains("(495 more"),
+            "{text}"
+        );
+        assert!(text.contains("\nCPU 500 (APIC 500): late;"), "{text}");
+        cpus.iter_mut().for_each(|cpu| cpu.outcome = Outcome::Late);
+        let text = Shortened(&cpus).to_string();
+        assert!(text.lines().count() < 40, "{text}");
+        assert!(text.contains("\nCPUs 0-999 (APIC 0-999): late;"), "{text}");
+    }
+}
