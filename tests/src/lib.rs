@@ -4,8 +4,8 @@
 //! The way of a boot: [`kernel`] builds the image, [`qemu::machine`] writes the command line,
 //! [`qemu::process`] starts QEMU and ends it for certain, [`guest`] follows the run, [`outcome`]
 //! says what it ended as, and [`records`] what the guest measured. [`madt`] makes lists of CPUs
-//! for it, right and wrong. [`cli`] is the command
-//! `cargo xtask` on top, and the scenarios in `tests/` use the same parts.
+//! for it, right and wrong. [`sim`] does without QEMU: it runs the bring-up on machines that it simulates.
+//! [`cli`] is the command `cargo xtask` on top, and the scenarios in `tests/` use the same parts.
 
 #![deny(unsafe_code)]
 

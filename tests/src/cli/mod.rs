@@ -2,6 +2,7 @@
 
 mod fuzz;
 mod run;
+mod sim;
 mod soak;
 mod test;
 
@@ -10,10 +11,14 @@ use std::{ffi::OsString, fs::File, path::PathBuf, process::ExitCode, time::Durat
 use anyhow::{Context, Result, ensure};
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
-    builder::{PathBufValueParser, StyledStr, TypedValueParser},
+    builder::{
+        PathBufValueParser, PossibleValuesParser, RangedU64ValueParser, StyledStr, TypedValueParser,
+    },
     error::{ContextKind, ContextValue},
     value_parser,
 };
+use reveille_smp::order::Order;
+use strum::VariantNames;
 
 use crate::{
     kernel::Kernel,
@@ -23,6 +28,7 @@ use crate::{
         smp::Smp,
     },
     setup,
+    sim::{FAULT_KINDS, model::Model},
 };
 
 /// Build, boot, test and measure Reveille.
@@ -59,6 +65,14 @@ enum Command {
     /// Inputs are mutated, guided by the code that they reach, from the corpus in tests/fuzz/. A
     /// finding is reported with its input and how to see it again, and ends in exit status 1.
     Fuzz(Fuzz),
+    /// Bring up machines that nobody here owns, in virtual time
+    ///
+    /// The same code that boots runs on a simulated machine, of which a model says what each thing
+    /// costs and where that is known from. Shown is what a boot would show, the strategies side by
+    /// side, where the time of each went, and how near that comes to what was measured on the real
+    /// machine.
+    #[command(after_long_help = SIM_EXAMPLES)]
+    Sim(Box<Sim>),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -86,6 +100,20 @@ Examples:
   cargo xtask test --quick          the same without the slow ones, in under two minutes
   cargo xtask test --list           the names
   cargo xtask test triple_fault     those with `triple_fault` in their name";
+
+const SIM_EXAMPLES: &str = "\
+Exit status:
+    0  no rule was broken, whether all CPUs came up or not
+    1  a rule was broken, or a file could not be written
+    2  the command line or the model is wrong
+
+Examples:
+  cargo xtask sim --list
+  cargo xtask sim --model skylake-112
+  cargo xtask sim --model skylake-112 --cpus 448 --strategy parallel --strategy serial --runs 9
+  cargo xtask sim --model skylake-112 --fault 7:silent --fault 9:lost-sipi=1
+  cargo xtask sim --model mine.toml --json sim.jsonl
+  cargo xtask sim --model skylake-112 --growth --plot growth.svg";
 
 /// What the kernel takes on its command line, and what each key does. The kernel's own list, with
 /// all values, is in its answer to a key that it does not know.
@@ -160,6 +188,14 @@ fn append_help() -> String {
         text += &format!("\n  {:<16}{meaning}", format!("{key}="));
     }
     text + "\n\nTo a wrong value the kernel answers with those of its key, to a wrong key with all keys."
+}
+
+fn fault_help() -> String {
+    format!(
+        "How a CPU is to fail, such as 3:silent; may be given several times\n\nKINDs, with times in \
+         microseconds, counts from 1 and steps by their place in the ladder, from 0:\n  {}",
+        FAULT_KINDS.join("\n  ")
+    )
 }
 
 #[derive(Debug, Args)]
@@ -261,6 +297,79 @@ struct Fuzz {
     keep: bool,
 }
 
+#[derive(Debug, Args)]
+struct Sim {
+    /// The machine: one of those in --list, or a file that ends in .toml
+    #[arg(
+        long,
+        value_name = "NAME|FILE",
+        required_unless_present = "list",
+        value_parser = sim::model
+    )]
+    model: Option<Model>,
+
+    /// Only say which models there are
+    #[arg(long)]
+    list: bool,
+
+    /// How the CPUs are brought up; may be given several times, and those given are shown phase by
+    /// phase, the first of them CPU by CPU too
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "all",
+        value_parser = PossibleValuesParser::new(sim::strategy_names())
+            .try_map(sim::strategy)
+    )]
+    strategy: Vec<sim::StrategyChoice>,
+
+    /// So many CPUs, CPU 0 included [default: the model's]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_536))]
+    cpus: Option<usize>,
+
+    /// What all delays are drawn from
+    #[arg(long, value_name = "N", default_value = "1")]
+    seed: u64,
+
+    /// Simulate each strategy so often, each time with the next seed, and compare the medians
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u32).range(1..))]
+    runs: u32,
+
+    /// Who may go through the serialised steps when
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "lowest",
+        value_parser = PossibleValuesParser::new(Order::VARIANTS).try_map(sim::order)
+    )]
+    order: Order,
+
+    /// How a CPU is to fail, such as 3:silent; may be given several times
+    #[arg(
+        long,
+        value_name = "CPU:KIND",
+        long_help = fault_help(),
+        value_parser = str::parse::<sim::CpuFault>
+    )]
+    fault: Vec<sim::CpuFault>,
+
+    /// Show a line for each CPU, however many there are
+    #[arg(long)]
+    all_cpus: bool,
+
+    /// Write what a boot would write, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Simulate 2, 4, 8 and so on up to --cpus [default: 8192], and show what more CPUs cost
+    #[arg(long, conflicts_with_all = ["strategy", "runs", "fault", "all_cpus", "json"])]
+    growth: bool,
+
+    /// Draw that as an SVG
+    #[arg(long, value_name = "FILE", requires = "growth")]
+    plot: Option<PathBuf>,
+}
+
 #[derive(Clone, Debug, Args)]
 struct Test {
     /// Leave out the slow ones
@@ -329,6 +438,7 @@ impl Cli {
             Command::Test(options) => options.execute(),
             Command::Soak(options) => options.execute(),
             Command::Fuzz(options) => options.execute(),
+            Command::Sim(options) => options.execute(),
         }
     }
 }
@@ -411,6 +521,52 @@ mod tests {
         let stray = error("bringup=serial --smp 2");
         assert!(stray.contains("--append 'bringup=serial'"), "{stray}");
         assert!(!error("nonsense=1").contains("--append '"));
+    }
+
+    fn sim(line: &str) -> Result<Sim, clap::Error> {
+        let words = ["xtask", "sim"].into_iter().chain(line.split_whitespace());
+        match Cli::read(words)?.command {
+            Command::Sim(sim) => Ok(*sim),
+            other => panic!("{other:?} is not a simulation"),
+        }
+    }
+
+    #[test]
+    fn a_simulation_takes_models_strategies_and_faults_by_their_names() {
+        let sim = sim(
+            "--model synthetic --strategy serial --strategy all --order strict \
+             --fault 3:silent --fault 3:lost-sipi=1 --cpus 65536",
+        );
+        let sim = sim.expect("all of it is right");
+        assert_eq!(
+            sim.model.map(|model| model.name).as_deref(),
+            Some("synthetic")
+        );
+        assert_eq!(sim.order, Order::Strict);
+        assert_eq!((sim.strategy.len(), sim.fault.len()), (2, 2));
+        assert_eq!((sim.seed, sim.runs, sim.cpus), (1, 1, Some(65_536)));
+    }
+
+    #[test]
+    fn a_simulation_of_what_there_is_not_is_refused_with_what_there_is() {
+        let wrong = [
+            ("", "--model"),
+            ("--model none", "skylake-112"),
+            ("--model /dev/null/none.toml", "/dev/null/none.toml"),
+            ("--model synthetic --strategy one", "two-pass"),
+            ("--model synthetic --order random", "strict"),
+            ("--model synthetic --cpus 0", "1..=65536"),
+            ("--model synthetic --runs 0", "1.."),
+            ("--model synthetic --fault 3", "CPU:KIND"),
+            ("--model synthetic --fault 0:silent", "from 1 on"),
+            ("--model synthetic --fault 3:asleep", "silent"),
+            ("--model synthetic --plot growth.svg", "--growth"),
+            ("--model synthetic --growth --runs 2", "--runs"),
+        ];
+        for (line, hint) in wrong {
+            let error = sim(line).expect_err(line).to_string();
+            assert!(error.contains(hint), "`{line}`: {error}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! Models are data: a TOML file each, in `tests/models/`, or a user's own. Every time in them is in
 //! microseconds, but for the measured totals, which are in milliseconds. A model that was read is
-//! consistent: [`file`] has refused all others.
+//! consistent: `file.rs` has refused all others.
 
 mod delay;
 mod file;

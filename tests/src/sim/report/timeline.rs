@@ -23,23 +23,30 @@ pub struct Timeline<'a> {
     pub strategy: Strategy,
     /// What was done.
     pub phases: &'a Phases,
-    /// How long the axis is: one length for all that are to be compared.
-    pub axis: Duration,
+    /// How long the longest of those took that are to be compared: one axis for all, but for those
+    /// that would fill too little of it.
+    pub longest: Duration,
 }
+
+/// What fills less of the common axis than one part of so many has its own.
+const LEAST_PART: u32 = 4;
 
 impl fmt::Display for Timeline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phases = self.phases;
         let whole = phases.whole();
+        let (axis, note) = match whole * LEAST_PART >= self.longest {
+            true => (self.longest, ""),
+            false => (whole, " (an axis of its own)"),
+        };
         writeln!(
             f,
-            "{}: {} ms from the first piece of work until every outcome is known, {} ms of it the \
-             BSP is busy",
+            "{}: {} ms from the first piece of work to the last outcome, and {} of them the BSP is \
+             busy{note}",
             self.strategy,
             millis(whole),
             millis(phases.bsp_busy())
         )?;
-        let axis = millis(self.axis).to_string();
         writeln!(
             f,
             "{:17}{:>7}{:>7}{:>8}{:>6}{:>7}  0{:>width$}",
@@ -49,7 +56,7 @@ impl fmt::Display for Timeline<'_> {
             "busy",
             "most",
             "alone",
-            axis,
+            millis(axis),
             width = WIDTH - 1
         )?;
         for phase in &phases.phases {
@@ -66,7 +73,7 @@ impl fmt::Display for Timeline<'_> {
                 millis(phase.busy),
                 phase.most,
                 millis(phase.alone),
-                bar(phase, phases, self.axis).trim_end()
+                bar(phase, phases, axis).trim_end()
             )?;
         }
         writeln!(f, "{:38}{:>14}", "nobody", millis(phases.nobody))
@@ -112,12 +119,12 @@ mod tests {
         report::by_hand::{brought_up, model, span},
     };
 
-    fn timeline(spans: Vec<Span>, axis_us: u64) -> Vec<String> {
+    fn timeline(spans: Vec<Span>, longest_us: u64) -> Vec<String> {
         let brought_up = brought_up(&model(), Strategy::TwoPass, &[Some(600)], spans);
         let text = Timeline {
             strategy: Strategy::TwoPass,
             phases: &Phases::of(&brought_up),
-            axis: Duration::from_micros(axis_us),
+            longest: Duration::from_micros(longest_us),
         };
         text.to_string().lines().map(str::to_owned).collect()
     }
@@ -141,6 +148,16 @@ mod tests {
         assert_eq!(bar_of(&lines[2]), "█".repeat(15));
         let half = " ".repeat(15) + &"▄".repeat(7) + "▆" + &"█".repeat(7);
         assert_eq!(bar_of(&lines[3]), half, "{lines:#?}");
+    }
+
+    #[test]
+    fn who_would_fill_too_little_of_the_common_axis_has_its_own() {
+        let prepare = || vec![span(0, "prepare", 0, 600)];
+        let common = timeline(prepare(), 2_400);
+        assert_eq!(bar_of(&common[2]), "█".repeat(15));
+        let own = timeline(prepare(), 2_401);
+        assert_eq!(bar_of(&own[2]), "█".repeat(60));
+        assert!(own[0].ends_with("its own)") && own[1].ends_with(" 0.60"));
     }
 
     #[test]

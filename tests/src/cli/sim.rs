@@ -1,0 +1,413 @@
+//! `cargo xtask sim`: bring-ups on machines that nobody here owns, in virtual time.
+
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use reveille_smp::{
+    order::Order,
+    record::{self, Record},
+    require::Require,
+    strategy::Strategy,
+    table::{Comparison, Headline, Table},
+};
+
+use super::Sim;
+use crate::sim::{
+    Fault, Setup, Simulator,
+    model::Model,
+    report::{
+        BroughtUp,
+        growth::{self, Point},
+        parts::Parts,
+        phases::Phases,
+        plot, records,
+        standing::{StandingTable, standings},
+        table::Shortened,
+        timeline::{LEGEND, Timeline},
+    },
+};
+
+/// The exit status for a command line that is wrong, as clap has it.
+const USAGE: u8 = 2;
+
+/// The most CPUs of a growing series, where none are given: what the simulator was made for.
+const GROWN: usize = 8192;
+
+impl Sim {
+    pub(super) fn execute(mut self) -> Result<ExitCode> {
+        if self.list {
+            return list();
+        }
+        let mut model = self.model.take().context("there is no --model")?;
+        if self.growth {
+            return self.grow(&model);
+        }
+        if let Some(cpus) = self.cpus {
+            model = model.with_cpus(cpus)?;
+        }
+        let simulator = Simulator::new(model)?;
+        if let Err(mistake) = self.check_faults(&simulator) {
+            eprintln!("xtask: {mistake}");
+            return Ok(ExitCode::from(USAGE));
+        }
+        // First, as it costs nothing.
+        let mut json = self.json.as_deref().map(Json::create).transpose()?;
+        let failure = match self.simulate(&simulator) {
+            Ok(runs) => self.show(simulator.model(), &runs, json.as_mut())?,
+            Err(broke) => {
+                println!("reveille: {}", broke.0);
+                if let Some(json) = &mut json {
+                    json.write(&Record::Exit(records::exit(Some(broke.0))))?;
+                }
+                return Ok(ExitCode::FAILURE);
+            }
+        };
+        match failure {
+            None => println!("reveille: ok"),
+            Some(reason) => println!("reveille: failed: {reason}"),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// A fault that cannot happen is a mistake: nobody is to be glad that nothing went wrong.
+    fn check_faults(&self, simulator: &Simulator) -> Result<()> {
+        let cpus = simulator.model().shape.cpus();
+        let steps = u32::from(simulator.ladder().top().0);
+        for CpuFault { cpu, kind } in &self.fault {
+            ensure!(
+                *cpu < cpus,
+                "--fault {cpu}:{kind}: the machine has {cpus} CPUs, of which the BSP has the number 0"
+            );
+            if let Fault::FailsUp(step) | Fault::FailsDown(step) = *kind {
+                ensure!(
+                    step < steps,
+                    "--fault {cpu}:{kind}: the ladder has the steps from 0 to {}",
+                    steps - 1
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Simulates all strategies, that first with which the others are compared.
+    fn simulate(&self, simulator: &Simulator) -> Result<Vec<Run>, Broke> {
+        let named = self.named();
+        let (simulated, shown) = match named.is_empty() {
+            true => (Strategy::ALL, &[Strategy::Parallel, Strategy::TwoPass][..]),
+            false => (&named[..], &named[..]),
+        };
+        let run = |&strategy| self.run(simulator, strategy, shown.contains(&strategy));
+        simulated.iter().map(run).collect()
+    }
+
+    /// Simulates one strategy as often as asked.
+    fn run(&self, simulator: &Simulator, strategy: Strategy, is_shown: bool) -> Result<Run, Broke> {
+        let mut run = Run {
+            strategy,
+            bringups: Vec::new(),
+            parts: Vec::new(),
+            spread_ns: Vec::new(),
+            shown: None,
+        };
+        for round in 1..=self.runs {
+            let setup = self.setup(simulator, strategy, round);
+            let brought_up = bring_up(simulator, strategy, &setup)?;
+            let record = |of: &BroughtUp| of.round.record(round, of.doorbells);
+            run.bringups.push(record(&brought_up));
+            run.parts.push(Parts::of(simulator.model(), &brought_up));
+            if round == 1 && is_shown {
+                run.shown = Some(brought_up);
+            }
+            if strategy == Strategy::Parallel {
+                let spread = Setup {
+                    spreads_prepare: true,
+                    keeps_spans: false,
+                    ..setup
+                };
+                let spread = bring_up(simulator, strategy, &spread)?;
+                run.spread_ns.extend(record(&spread).online_ns);
+            }
+        }
+        Ok(run)
+    }
+
+    fn setup(&self, simulator: &Simulator, strategy: Strategy, round: u32) -> Setup {
+        let faults = self.fault.iter();
+        Setup {
+            order: self.order,
+            faults: faults
+                .map(|fault| (fault.cpu, fault.kind.clone()))
+                .collect(),
+            ..simulator.setup(strategy, self.seed.wrapping_add(u64::from(round - 1)))
+        }
+    }
+
+    /// Shows the simulations, and says why not all CPUs of the first one came up, if they did not.
+    fn show(
+        &self,
+        model: &Model,
+        runs: &[Run],
+        mut json: Option<&mut Json>,
+    ) -> Result<Option<String>> {
+        let shown: Vec<_> = runs.iter().filter_map(|run| run.shown.as_ref()).collect();
+        let first = shown.first().context("nothing was simulated")?;
+        println!("reveille: {}, simulated", env!("CARGO_PKG_VERSION"));
+        println!(
+            "machine: {}, {}; {} CPUs, seed {}",
+            model.name,
+            model.title,
+            model.shape.cpus(),
+            self.seed
+        );
+        let faulty: Vec<_> = self.fault.iter().map(|fault| fault.cpu).collect();
+        let cpus = records::cpus(model, first, &faulty);
+        let bringup = first.round.record(0, first.doorbells);
+        match self.all_cpus {
+            true => print!("{}", Table(&cpus)),
+            false => print!("{}", Shortened(&cpus)),
+        }
+        println!("{}", Headline(&bringup));
+        println!("{}\n", self.comparison(runs));
+
+        println!("{LEGEND}\n");
+        let phases: Vec<_> = shown
+            .iter()
+            .map(|it| (it.round.strategy, Phases::of(it)))
+            .collect();
+        let longest = phases.iter().map(|(_, phases)| phases.whole()).max();
+        for (strategy, phases) in &phases {
+            let timeline = Timeline {
+                strategy: *strategy,
+                phases,
+                longest: longest.unwrap_or_default(),
+            };
+            println!("{timeline}");
+        }
+        let parts: Vec<_> = runs
+            .iter()
+            .map(|run| (run.strategy, &run.parts[..]))
+            .collect();
+        let standings = standings(model, &parts);
+        if !standings.is_empty() {
+            println!("{}", StandingTable(&standings));
+        }
+
+        let verdict = Require::All.judge(&cpus, first.round.strangers.count, None);
+        let failure = verdict.err().map(|shortfall| shortfall.to_string());
+        if let Some(json) = &mut json {
+            json.write(&Record::Boot(records::boot(model, first)))?;
+            for cpu in cpus {
+                json.write(&Record::Cpu(cpu))?;
+            }
+            json.write(&Record::Bringup(bringup))?;
+            for bringup in runs.iter().flat_map(|run| &run.bringups) {
+                json.write(&Record::Bringup(bringup.clone()))?;
+            }
+            json.write(&Record::Exit(records::exit(failure.clone())))?;
+        }
+        Ok(failure)
+    }
+
+    /// The medians side by side, and what more is possible.
+    fn comparison(&self, runs: &[Run]) -> Comparison {
+        let mut comparison = Comparison::new(self.runs);
+        for run in runs {
+            let online = run.bringups.iter().filter_map(|record| record.online_ns);
+            comparison.strategy(run.strategy.into(), &mut online.collect::<Vec<_>>());
+        }
+        if let [first, ..] = runs {
+            comparison.yardstick("not built: prepare spread", &mut first.spread_ns.clone());
+        }
+        comparison
+    }
+
+    /// Simulates a machine of more and more CPUs.
+    fn grow(&self, model: &Model) -> Result<ExitCode> {
+        println!("{}, {}; seed {}", model.name, model.title, self.seed);
+        println!("{}", growth::Head);
+        let mut points = Vec::new();
+        for cpus in growth::sizes(self.cpus.unwrap_or(GROWN)) {
+            let simulator = Simulator::new(model.clone().with_cpus(cpus)?)?;
+            let point = match self.point(&simulator) {
+                Ok(point) => point,
+                Err(broke) => {
+                    println!("reveille: {}", broke.0);
+                    return Ok(ExitCode::FAILURE);
+                }
+            };
+            println!("{point}");
+            points.push(point);
+        }
+        if let Some(path) = &self.plot {
+            let title = format!("{}: bring-up and its simulation", model.name);
+            plot::draw(&title, &points, path)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// One machine of the series.
+    fn point(&self, simulator: &Simulator) -> Result<Point, Broke> {
+        let measure = |strategy| {
+            let setup = Setup {
+                keeps_spans: false,
+                ..self.setup(simulator, strategy, 1)
+            };
+            let begun = Instant::now();
+            let brought_up = bring_up(simulator, strategy, &setup)?;
+            Ok((brought_up, begun.elapsed()))
+        };
+        let (two_pass, _) = measure(Strategy::TwoPass)?;
+        let (parallel, host) = measure(Strategy::Parallel)?;
+        let time = |of: &BroughtUp| {
+            let record = of.round.record(0, of.doorbells);
+            Duration::from_nanos(record.online_ns.unwrap_or(record.total_ns))
+        };
+        Ok(Point {
+            cpus: simulator.model().shape.cpus(),
+            parallel: time(&parallel),
+            two_pass: time(&two_pass),
+            events: parallel.events,
+            polls: parallel.round.record(0, 0).polls,
+            host,
+        })
+    }
+
+    /// The strategies that were asked for by name, each once; none where all are wanted.
+    fn named(&self) -> Vec<Strategy> {
+        let mut named = Vec::new();
+        for choice in &self.strategy {
+            match *choice {
+                StrategyChoice::All => return Vec::new(),
+                StrategyChoice::One(strategy) if named.contains(&strategy) => {}
+                StrategyChoice::One(strategy) => named.push(strategy),
+            }
+        }
+        named
+    }
+}
+
+/// Simulates one bring-up.
+fn bring_up(simulator: &Simulator, strategy: Strategy, setup: &Setup) -> Result<BroughtUp, Broke> {
+    let simulated = simulator.run(setup).map_err(|broken| {
+        let model = simulator.model();
+        let (name, cpus, seed) = (&model.name, model.shape.cpus(), setup.seed);
+        Broke(format!(
+            "{name} with {cpus} CPUs, {strategy}, seed {seed}: {broken}"
+        ))
+    })?;
+    Ok(BroughtUp::first_of(simulated).expect("a bring-up was asked for"))
+}
+
+/// One strategy in all its runs.
+struct Run {
+    strategy: Strategy,
+    bringups: Vec<record::Bringup>,
+    parts: Vec<Parts>,
+    /// How long it would be to the last CPU online if the steps before the kick ran on all CPUs that
+    /// are.
+    spread_ns: Vec<u64>,
+    /// The first run, where it is shown phase by phase.
+    shown: Option<BroughtUp>,
+}
+
+/// Which rule was broken, and in which simulation.
+struct Broke(String);
+
+/// Which strategies are simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StrategyChoice {
+    /// All there are.
+    All,
+    /// This one.
+    One(Strategy),
+}
+
+/// What a [`StrategyChoice`] is written as.
+pub(super) fn strategy_names() -> impl Iterator<Item = &'static str> {
+    let names = Strategy::ALL.iter().map(<&str>::from);
+    ["all"].into_iter().chain(names)
+}
+
+/// One of [`strategy_names`], taken apart.
+pub(super) fn strategy(name: String) -> Result<StrategyChoice> {
+    match name.as_str() {
+        "all" => Ok(StrategyChoice::All),
+        name => name
+            .parse()
+            .map(StrategyChoice::One)
+            .map_err(|_| anyhow!("no strategy is called {name}")),
+    }
+}
+
+/// The name of an order, taken apart.
+pub(super) fn order(name: String) -> Result<Order> {
+    name.parse()
+        .map_err(|_| anyhow!("no order is called {name}"))
+}
+
+/// What is wrong with one AP.
+#[derive(Clone, Debug)]
+pub(super) struct CpuFault {
+    cpu: usize,
+    kind: Fault,
+}
+
+impl std::str::FromStr for CpuFault {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (cpu, kind) = text.split_once(':').context("it is written CPU:KIND")?;
+        let cpu = cpu.parse().ok().filter(|&cpu| cpu > 0);
+        Ok(Self {
+            cpu: cpu.context("an AP has a number from 1 on")?,
+            kind: kind.parse()?,
+        })
+    }
+}
+
+/// A model that comes with Reveille, or a file. The whole error is one text: of a chain, the command
+/// line's parser shows the first link.
+pub(super) fn model(text: &str) -> Result<Model, String> {
+    let model = match text.ends_with(".toml") {
+        true => Model::read(Path::new(text)),
+        false => Model::named(text),
+    };
+    model.map_err(|error| format!("{error:#}"))
+}
+
+/// All models that come with Reveille.
+fn list() -> Result<ExitCode> {
+    for name in Model::names() {
+        let model = Model::named(name)?;
+        println!("{name:22}{:>6} CPUs  {}", model.shape.cpus(), model.title);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A file of records, one a line.
+struct Json {
+    path: PathBuf,
+    file: File,
+}
+
+impl Json {
+    fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path);
+        Ok(Self {
+            path: path.to_owned(),
+            file: file.with_context(|| format!("cannot write {}", path.display()))?,
+        })
+    }
+
+    fn write(&mut self, record: &Record) -> Result<()> {
+        let line = serde_json::to_string(record)?;
+        writeln!(self.file, "{line}")
+            .with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}

@@ -1,0 +1,256 @@
+//! `cargo xtask sim`, as a person or a script sees it.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use reveille_smp::{
+    outcome::Outcome,
+    record::{ExitStatus, Record},
+    strategy::Strategy,
+};
+use reveille_tests::{
+    kernel::workspace,
+    records::Records,
+    sim::{
+        Simulator,
+        model::Model,
+        report::{BroughtUp, parts::Parts, standing::standings},
+    },
+};
+
+/// Runs `cargo xtask sim` with these words.
+fn sim(words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let output = command.arg("sim").args(words).output();
+    let output = output.expect("xtask starts");
+    println!("{}{}", stdout(&output), stderr(&output));
+    output
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The records in a file.
+fn records(path: &Path) -> Records {
+    let mut records = Records::default();
+    let text = fs::read_to_string(path).expect("it was written");
+    text.lines().for_each(|line| records.push(line.to_owned()));
+    records
+}
+
+#[test]
+fn a_simulation_shows_what_a_boot_does_and_then_where_the_time_went() {
+    let output = sim(&["--model", "synthetic"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    let parts = [
+        "machine: synthetic, ",
+        " cpu   apic place      sipi  real  long alive online sipis polls outcome\n",
+        "bring-up: 7 of 7 APs online in ",
+        " | legacy ",
+        " | not built: prepare spread ",
+        "\nparallel: ",
+        "\nBSP prepare ",
+        "\nAPs microcode ",
+        "\ntwo-pass: ",
+        " published  simulated ",
+        "reveille: ok\n",
+    ];
+    let mut rest = &text[..];
+    for part in parts {
+        let at = rest.find(part);
+        rest = &rest[at.unwrap_or_else(|| panic!("no `{part}` where it should be"))..];
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_simulation_and_another_seed_another_one() {
+    let of_seed = |seed| {
+        stdout(&sim(&[
+            "--model",
+            "synthetic",
+            "--cpus",
+            "32",
+            "--seed",
+            seed,
+        ]))
+    };
+    let first = of_seed("3");
+    assert_eq!(first, of_seed("3"));
+    let without_head = |text: &str| text.lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
+    assert_ne!(without_head(&first), without_head(&of_seed("4")));
+}
+
+#[test]
+fn the_records_are_those_of_a_boot_with_a_round_for_each_run_of_each_strategy() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sim.jsonl");
+    let json = path.to_str().expect("UTF-8");
+    let strategies = ["--strategy", "serial", "--strategy", "parallel"];
+    let words = ["--model", "synthetic", "--runs", "3", "--json", json];
+    let output = sim(&[&words[..], &strategies].concat());
+    assert_eq!(output.status.code(), Some(0));
+    let records = records(&path);
+    assert_eq!(records.boot().expect("it is there").cpus_enabled, 8);
+    assert_eq!(records.cpus().expect("they are whole").len(), 8);
+    let bringups = records.bringups().expect("they are whole");
+    let rounds: Vec<_> = bringups
+        .iter()
+        .map(|it| (&it.strategy[..], it.round))
+        .collect();
+    let [serial, parallel] = ["serial", "parallel"];
+    let expected = [
+        (serial, 0),
+        (serial, 1),
+        (serial, 2),
+        (serial, 3),
+        (parallel, 1),
+        (parallel, 2),
+        (parallel, 3),
+    ];
+    assert_eq!(rounds, expected);
+    let all = records.parse().expect("they are whole");
+    assert!(matches!(all.last(), Some(Record::Exit(exit)) if exit.status == ExitStatus::Ok));
+}
+
+#[test]
+fn a_cpu_that_was_told_to_fail_is_named_and_no_failure_of_the_simulation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sim.jsonl");
+    let json = path.to_str().expect("UTF-8");
+    let output = sim(&[
+        "--model",
+        "synthetic",
+        "--fault",
+        "5:silent",
+        "--json",
+        json,
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    assert!(text.contains("\nCPU 5 (APIC 5): never-started; it was told to fail; "));
+    assert!(text.contains("\nreveille: failed: 1 of 7 APs did not come online"));
+    let records = records(&path);
+    let cpus = records.cpus().expect("they are whole");
+    assert_eq!(cpus[5].outcome, Outcome::NeverStarted);
+    assert_eq!(
+        records.exit().expect("it is there").status,
+        ExitStatus::Failed
+    );
+}
+
+#[test]
+fn a_fault_that_cannot_happen_is_a_mistake() {
+    for fault in ["8:silent", "3:fails-up=99"] {
+        let output = sim(&["--model", "synthetic", "--fault", fault]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(fault));
+        assert!(stdout(&output).is_empty());
+    }
+}
+
+#[test]
+fn many_cpus_do_not_flood_the_terminal_unless_they_are_asked_for() {
+    let lines = |words: &[&str]| {
+        let output = sim(&[&["--model", "synthetic", "--cpus", "500"], words].concat());
+        assert_eq!(output.status.code(), Some(0));
+        stdout(&output).lines().count()
+    };
+    let (short, long) = (lines(&[]), lines(&["--all-cpus"]));
+    assert!(short < 100, "{short}");
+    assert!(long > 500, "{long}");
+}
+
+#[test]
+fn a_users_own_model_is_simulated_and_a_wrong_one_is_told_with_its_mistake() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mine.toml");
+    let theirs = workspace().join("tests/models/synthetic.toml");
+    let text = fs::read_to_string(theirs).expect("it is there");
+    let model = path.to_str().expect("UTF-8");
+
+    fs::write(&path, &text).expect("the folder can be written");
+    let output = sim(&["--model", model]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("\nmachine: mine, "));
+
+    fs::write(&path, text.replace("capacity = 2", "capacity = 0")).expect("the same");
+    let output = sim(&["--model", model]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("[[resource]] \"bus\": `capacity` is 1 or more"));
+}
+
+#[test]
+fn predictions_are_as_near_to_what_was_measured_as_was_asked() {
+    let mut asked = 0;
+    for name in Model::names() {
+        let simulator = Simulator::new(Model::named(name).expect(name)).expect(name);
+        let model = simulator.model();
+        let is_asked = |strategy| {
+            let mut totals = model.fitting_totals();
+            totals.any(|total| total.strategy == strategy && total.within_percent.is_some())
+        };
+        for &strategy in Strategy::ALL.iter().filter(|&&strategy| is_asked(strategy)) {
+            let parts = |seed| {
+                let simulated = simulator.run(&simulator.setup(strategy, seed));
+                let simulated = simulated.unwrap_or_else(|broken| panic!("{name}: {broken}"));
+                Parts::of(
+                    model,
+                    &BroughtUp::first_of(simulated).expect("one was asked for"),
+                )
+            };
+            let runs: Vec<_> = (1..=5).map(parts).collect();
+            for standing in standings(model, &[(strategy, &runs)]) {
+                asked += usize::from(standing.is_met().is_some());
+                let (part, error) = (standing.total.part, standing.error_percent());
+                assert_ne!(
+                    standing.is_met(),
+                    Some(false),
+                    "{name} {strategy} {part}: {error:+.1} %"
+                );
+            }
+        }
+    }
+    assert!(asked >= 3, "the totals of skylake-112 alone are three");
+}
+
+#[test]
+fn the_list_has_all_models() {
+    let output = sim(&["--list"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    let listed = text.lines().filter_map(|line| line.split(' ').next());
+    assert_eq!(
+        listed.collect::<Vec<_>>(),
+        Model::names().collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn growth_is_told_by_size_and_drawn() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("growth.svg");
+    let plot = path.to_str().expect("UTF-8");
+    let words = ["--model", "synthetic", "--growth", "--cpus", "48"];
+    let output = sim(&[&words[..], &["--plot", plot]].concat());
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    let sizes = text
+        .lines()
+        .skip(3)
+        .filter_map(|line| line.split_whitespace().next());
+    assert_eq!(sizes.collect::<Vec<_>>(), ["2", "4", "8", "16", "32", "48"]);
+    assert!(
+        fs::read_to_string(path)
+            .expect("it was drawn")
+            .contains("</svg>")
+    );
+}
