@@ -99,14 +99,21 @@ impl FromStr for Fault {
         let asked = KINDS
             .iter()
             .find(|known| known.split('=').next() == Some(kind))
-            .with_context(|| format!("no fault is called `{kind}`; there are {}", KINDS.join(", ")))?;
-        let expected = asked.split_once('=').map_or(0, |(_, all)| all.split(':').count());
+            .with_context(|| {
+                format!(
+                    "no fault is called `{kind}`; there are {}",
+                    KINDS.join(", ")
+                )
+            })?;
+        let expected = asked
+            .split_once('=')
+            .map_or(0, |(_, all)| all.split(':').count());
         ensure!(values.len() == expected, "`{text}` is written {asked}");
         let number = |which: usize| -> Result<u32> {
             let value: &str = values[which];
-            value
-                .parse()
-                .with_context(|| format!("`{value}` in `{text}` is no number; it is written {asked}"))
+            value.parse().with_context(|| {
+                format!("`{value}` in `{text}` is no number; it is written {asked}")
+            })
         };
         Ok(match kind {
             "silent" => Self::Silent,
@@ -122,7 +129,10 @@ impl FromStr for Fault {
             "lost-doorbell" => Self::LostDoorbell(number(0)?),
             "late-doorbell" => Self::LateDoorbell(number(0)?, number(1)?),
             "skew" => Self::Skew(values[0].parse().with_context(|| {
-                format!("`{}` in `{text}` is no number; it is written {asked}", values[0])
+                format!(
+                    "`{}` in `{text}` is no number; it is written {asked}",
+                    values[0]
+                )
             })?),
             "mce" => Self::MachineCheck(number(0)?, number(1)?),
             "fails-up" => Self::FailsUp(number(0)?),
@@ -142,7 +152,11 @@ mod tests {
             let text = match kind.split_once('=') {
                 None => (*kind).to_owned(),
                 Some((kind, values)) => {
-                    let numbers: Vec<_> = values.split(':').zip(["7", "8"]).map(|pair| pair.1).collect();
+                    let numbers: Vec<_> = values
+                        .split(':')
+                        .zip(["7", "8"])
+                        .map(|pair| pair.1)
+                        .collect();
                     format!("{kind}={}", numbers.join(":"))
                 }
             };

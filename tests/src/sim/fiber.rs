@@ -70,7 +70,10 @@ impl Drop for Fiber {
 
 /// Suspends the fiber that runs on this thread, for so long as `wait` says. Without effect where
 /// none runs, and in one that is being dropped.
-#[expect(unsafe_code, reason = "no safe way leads from deep inside a fiber to its yielder")]
+#[expect(
+    unsafe_code,
+    reason = "no safe way leads from deep inside a fiber to its yielder"
+)]
 pub(super) fn suspend(wait: Wait) {
     if std::thread::panicking() {
         return;

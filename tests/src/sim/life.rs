@@ -64,15 +64,7 @@ fn claim(world: &Rc<World>, number: usize, index: usize, arrival: Arrival) {
         let seat = Seat::of(index + 1);
         let mut resident = Resident::at(seat, 1);
         let timer = resident.timer();
-        let life = ap::reside(
-            &world.aps,
-            index,
-            world.ladder,
-            &seat,
-            &timer,
-            arrival,
-            &(),
-        );
+        let life = ap::reside(&world.aps, index, world.ladder, &seat, &timer, arrival, &());
         resident.block_on(life)
     };
     world.rules.leaves(index);

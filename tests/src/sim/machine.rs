@@ -31,7 +31,9 @@ impl Simulated {
         world.pass_place();
         let listed = world.listed(target).ok_or(SendError::Unreachable)?;
         world.take_time(at, listed);
-        world.with_id(target).for_each(|number| deliver(world, number));
+        world
+            .with_id(target)
+            .for_each(|number| deliver(world, number));
         match world.cpus[listed].has(&Fault::Refused) {
             true => Err(SendError::Busy),
             false => Ok(()),

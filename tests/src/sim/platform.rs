@@ -64,10 +64,12 @@ impl Metrics for Meter {
     }
 }
 
+/// Executors that nobody is in, each with the tasks that it has room for.
+type Vacant = Vec<(usize, Executor<Meter>)>;
+
 thread_local! {
-    /// Executors that nobody is in, by seat: one that is made stays for good, and there are millions
-    /// of simulations.
-    static VACANT: RefCell<BTreeMap<usize, Vec<(usize, Executor<Meter>)>>> = const { RefCell::new(BTreeMap::new()) };
+    /// By seat. An executor that is made stays for good, and there are millions of simulations.
+    static VACANT: RefCell<BTreeMap<usize, Vacant>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// An executor at a seat; vacated when this is dropped.
@@ -95,7 +97,9 @@ impl Resident {
     }
 
     fn executor(&self) -> &Executor<Meter> {
-        self.executor.as_ref().expect("it is taken in the drop only")
+        self.executor
+            .as_ref()
+            .expect("it is taken in the drop only")
     }
 
     pub(super) fn timer(&self) -> Timer {
@@ -112,7 +116,9 @@ impl Resident {
 
     pub(super) fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         let executor = self.executor.as_mut();
-        executor.expect("it is taken in the drop only").block_on(future)
+        executor
+            .expect("it is taken in the drop only")
+            .block_on(future)
     }
 }
 

@@ -139,14 +139,19 @@ impl Explorer {
                 prop::collection::vec(operation, 0..=3),
                 faults,
             );
-            parts.prop_map(move |(order, seed, grain_ns, kicks, then, faults)| Schedule {
-                cpus,
-                order,
-                seed,
-                grain_ns,
-                operations: [Operation::BringUp(kicks)].into_iter().chain(then).collect(),
-                faults,
-            })
+            parts.prop_map(
+                move |(order, seed, grain_ns, kicks, then, faults)| Schedule {
+                    cpus,
+                    order,
+                    seed,
+                    grain_ns,
+                    operations: [Operation::BringUp(kicks)]
+                        .into_iter()
+                        .chain(then)
+                        .collect(),
+                    faults,
+                },
+            )
         })
     }
 }
@@ -183,7 +188,8 @@ fn any_fault(cpus: usize, steps: u32) -> impl Strategy<Value = (usize, Fault)> {
     let of_bsp = prop_oneof![
         (any_place(), any_span(3_000_000)).prop_map(|(place, span)| Fault::Stall(place, span)),
         any_number(20).prop_map(Fault::LostDoorbell),
-        (any_number(20), any_span(3_000_000)).prop_map(|(which, span)| Fault::LateDoorbell(which, span)),
+        (any_number(20), any_span(3_000_000))
+            .prop_map(|(which, span)| Fault::LateDoorbell(which, span)),
         any_skew(),
         any_machine_check(),
     ];
@@ -199,7 +205,8 @@ fn any_fault(cpus: usize, steps: u32) -> impl Strategy<Value = (usize, Fault)> {
         any_span(5_000_000).prop_map(Fault::Twice),
         Just(Fault::WrongId),
         any_number(8).prop_map(Fault::LostDoorbell),
-        (any_number(8), any_span(5_000_000)).prop_map(|(which, span)| Fault::LateDoorbell(which, span)),
+        (any_number(8), any_span(5_000_000))
+            .prop_map(|(which, span)| Fault::LateDoorbell(which, span)),
         any_skew(),
         any_machine_check(),
         (0..steps).prop_map(Fault::FailsUp),
@@ -236,7 +243,10 @@ impl fmt::Display for Finding {
         let name = self.broken.rule.to_string().replace('-', "_");
         writeln!(f, "fn rule_{name}_holds() {{")?;
         writeln!(f, "    let schedule = {};", self.schedule)?;
-        writeln!(f, "    assert_eq!(Explorer::new().unwrap().check(&schedule), Ok(()));")?;
+        writeln!(
+            f,
+            "    assert_eq!(Explorer::new().unwrap().check(&schedule), Ok(()));"
+        )?;
         write!(f, "}}")
     }
 }

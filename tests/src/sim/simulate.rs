@@ -215,12 +215,15 @@ fn drive(world: &Rc<World>, setup: &Setup) -> Driven {
             done.push(match *operation {
                 Operation::BringUp(strategy) => {
                     let round = bring_up.run(&spawner, strategy).await;
-                    world.rules.has_brought_up(world, &round, steps::on_ap(&world.model));
+                    world
+                        .rules
+                        .has_brought_up(world, &round, steps::on_ap(&world.model));
                     Done::Round(round)
                 }
                 Operation::TakeDown => Done::Down(bring_up.take_down(&spawner).await),
                 Operation::Drive(cpus, rung) => {
-                    let all = (1..=world.aps.len().min(63) as u32).filter(|cpu| cpus >> cpu & 1 == 1);
+                    let all =
+                        (1..=world.aps.len().min(63) as u32).filter(|cpu| cpus >> cpu & 1 == 1);
                     let targets: Vec<_> = all.map(|cpu| (CpuIndex(cpu), Rung(rung))).collect();
                     let moved = bring_up.drive(&spawner, &targets).await;
                     world.rules.has_moved(world, &moved);

@@ -33,6 +33,8 @@ enum Role {
     Stack,
     /// The last one with interrupts off: the CPU has handlers behind it.
     Handlers,
+    /// The last one of all: the CPU is about to be online.
+    Last,
     /// None.
     Plain,
 }
@@ -46,12 +48,14 @@ pub(super) fn ladder(model: &Model) -> Result<&'static Ladder> {
     let in_section = |section| move |step: &&model::Step| step.section == section;
     let first_prepare = model.steps.iter().find(in_section(Section::Prepare));
     let last_starting = model.steps.iter().rfind(in_section(Section::Starting));
+    let last_online = model.steps.iter().rfind(in_section(Section::Online));
     let role = |step: &model::Step| {
         let is = |other: Option<&model::Step>| other.is_some_and(|other| std::ptr::eq(other, step));
-        match (is(first_prepare), is(last_starting)) {
-            (true, _) => Role::Stack,
-            (_, true) => Role::Handlers,
-            _ => Role::Plain,
+        match () {
+            () if is(first_prepare) => Role::Stack,
+            () if is(last_starting) => Role::Handlers,
+            () if is(last_online) => Role::Last,
+            () => Role::Plain,
         }
     };
     let mut on_ap = 0..;
@@ -80,7 +84,10 @@ pub(super) fn ladder(model: &Model) -> Result<&'static Ladder> {
 
 /// Whether a step of the model gives CPUs their stacks.
 pub(super) fn gives_stacks(model: &Model) -> bool {
-    model.steps.iter().any(|step| step.section == Section::Prepare)
+    model
+        .steps
+        .iter()
+        .any(|step| step.section == Section::Prepare)
 }
 
 /// How many steps an AP runs by itself.
@@ -134,7 +141,10 @@ impl Modelled {
         let pieces = pieces
             .iter()
             .filter(move |piece| piece.who.includes(&world.model.shape, cpu));
-        if pieces.clone().all(|piece| self.is_done_here(&running.world, piece)) {
+        if pieces
+            .clone()
+            .all(|piece| self.is_done_here(&running.world, piece))
+        {
             for piece in pieces {
                 running.do_here(piece);
             }
@@ -173,12 +183,7 @@ struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    fn begin(
-        world: &Rc<World>,
-        step: &'a Modelled,
-        cpu: CpuIndex,
-        direction: Direction,
-    ) -> Self {
+    fn begin(world: &Rc<World>, step: &'a Modelled, cpu: CpuIndex, direction: Direction) -> Self {
         let cpu = cpu.0 as usize;
         let rules = &world.rules;
         rules.begins(world, cpu, step.kind);
@@ -202,7 +207,7 @@ impl<'a> Running<'a> {
             return world.do_here(name, piece, self.cpu);
         }
         let span = world.span_of(name, piece, self.cpu);
-        let partner = world.partner(|place| place.package == 0, self.cpu);
+        let partner = world.helper(Helpers::OfFirstPackage, self.cpu);
         let start = world.cpus[partner].ready_at.get().max(world.now());
         let end = world.cpus[partner].steal(world.now(), span);
         world.note_on(Some(partner), name, self.cpu, start, end);
@@ -217,7 +222,7 @@ impl<'a> Running<'a> {
         let end = match piece.on {
             On::Bsp => {
                 let helper = match self.step.step.section {
-                    Section::Prepare => world.partner(|_| true, self.cpu),
+                    Section::Prepare => world.helper(Helpers::All, self.cpu),
                     _ => 0,
                 };
                 let start = world.cpus[helper].ready_at.get().max(world.now());
@@ -242,6 +247,9 @@ impl<'a> Running<'a> {
             self.world.cpus[here].has_handlers.set(has_handlers);
         }
         rules.has_passed(&self.world, self.cpu, self.step.kind, self.direction);
+        if self.step.role == Role::Last && self.direction == Direction::Up {
+            self.world.joins_helpers(self.cpu);
+        }
         self.world.pass_place();
     }
 }
@@ -253,15 +261,55 @@ impl Drop for Running<'_> {
 }
 
 impl World {
-    /// Who helps a CPU: of those that are online at such a place, and the BSP, the one that is free
+    /// Who helps a CPU: of a few that are online at such a place, and the BSP, the one that is free
     /// first; the BSP last.
-    fn partner(&self, is_eligible: impl Fn(reveille_smp::cpu::Place) -> bool, not: usize) -> usize {
-        let is_online = |&number: &usize| {
-            let ap = &self.aps[number - 1];
-            number != not && is_eligible(ap.place) && ap.slot.state().load().stage() == Stage::Online
+    fn helper(&self, place: Helpers, not: usize) -> usize {
+        /// How many are asked: with thousands of them one of the first is free.
+        const ASKED: usize = 16;
+        let pool = &mut *self.helpers[place as usize].borrow_mut();
+        let is_online = |number: usize| {
+            let state = self.aps[number - 1].slot.state().load();
+            state.stage() == Stage::Online
         };
-        let free_at = |&number: &usize| self.cpus[number].ready_at.get().max(self.now());
-        let aps = (1..=self.aps.len()).filter(is_online);
-        aps.chain([0]).min_by_key(free_at).unwrap_or_default()
+        let mut best = 0;
+        let free_at = |number: usize| self.cpus[number].ready_at.get().max(self.now());
+        for _ in 0..pool.len().min(ASKED) {
+            let Some(number) = pool.pop_front() else {
+                break;
+            };
+            if !is_online(number) {
+                continue;
+            }
+            pool.push_back(number);
+            if number != not && (best == 0 || free_at(number) < free_at(best)) {
+                best = number;
+            }
+        }
+        match free_at(0) < free_at(best) {
+            true => 0,
+            false => best,
+        }
     }
+
+    /// The AP has passed its last step, and will help others.
+    fn joins_helpers(&self, number: usize) {
+        let ap = &self.aps[number - 1];
+        let all = [Helpers::OfFirstPackage, Helpers::All];
+        let fitting = all
+            .into_iter()
+            .filter(|&helpers| helpers == Helpers::All || ap.place.package == 0);
+        for helpers in fitting {
+            let mut pool = self.helpers[helpers as usize].borrow_mut();
+            pool.push_back(number);
+        }
+    }
+}
+
+/// Among whom a helper is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Helpers {
+    /// The CPUs of the BSP's package.
+    OfFirstPackage,
+    /// All.
+    All,
 }

@@ -6,7 +6,7 @@
 use std::{
     any::Any,
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
@@ -73,6 +73,8 @@ pub(super) struct World {
     seed: u64,
     grain: Option<Duration>,
     pub(super) spreads_prepare: bool,
+    /// APs that may help others, once for each kind of help.
+    pub(super) helpers: [RefCell<VecDeque<usize>>; 2],
 }
 
 thread_local! {
@@ -127,6 +129,7 @@ impl World {
             seed: setup.seed,
             grain: setup.grain,
             spreads_prepare: setup.spreads_prepare,
+            helpers: Default::default(),
             model,
             aps,
             ladder,
@@ -148,7 +151,10 @@ impl World {
         for (number, cpu) in self.cpus.iter().enumerate() {
             for fault in &cpu.faults {
                 if let Fault::MachineCheck(at, span) = *fault {
-                    self.plan_at(EPOCH + micros(at), Event::MachineCheck(number, micros(span)));
+                    self.plan_at(
+                        EPOCH + micros(at),
+                        Event::MachineCheck(number, micros(span)),
+                    );
                 }
             }
             if let Some(until) = cpu.held_until() {
@@ -329,7 +335,10 @@ impl World {
     /// What the CPU has of things that are shared is free again.
     fn let_go(&self, cpu: &Cpu) {
         self.leave_core(cpu);
-        cpu.holds.take().into_iter().for_each(|held| self.give_back(held));
+        cpu.holds
+            .take()
+            .into_iter()
+            .for_each(|held| self.give_back(held));
     }
 
     fn leave_core(&self, cpu: &Cpu) {
@@ -365,7 +374,12 @@ impl World {
             _ => Duration::ZERO,
         });
         let after = self.latency(At::Start, number) + late.sum::<Duration>();
-        self.note("start", number, self.now(), self.now().saturating_add(after));
+        self.note(
+            "start",
+            number,
+            self.now(),
+            self.now().saturating_add(after),
+        );
         let body = {
             let world = Rc::clone(self);
             move || life::live(&world, number)
@@ -498,7 +512,9 @@ impl World {
     pub(super) fn halt(&self, until: Option<Instant>) {
         let rings = |until| {
             let here = self.here().unwrap_or_default();
-            self.global(until).max(self.now()).saturating_add(self.latency(At::Wake, here))
+            self.global(until)
+                .max(self.now())
+                .saturating_add(self.latency(At::Wake, here))
         };
         suspend(Wait::Halt(until.map(rings)));
     }
