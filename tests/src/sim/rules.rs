@@ -42,6 +42,8 @@ pub enum Rule {
     Truth,
     /// A CPU with which nothing is wrong comes up, whatever befalls the others.
     Healthy,
+    /// Where nothing is wrong, nobody waits for a deadline: no wake is lost.
+    Prompt,
 }
 
 /// A rule that was broken.
@@ -100,6 +102,8 @@ pub(super) struct Rules {
     is_bsp_faulty: bool,
     /// Steps before the kick wait, and their attempts are polled for that.
     prepare_waits: bool,
+    /// How long an operation may take, where nothing is wrong and that is asked.
+    longest: Option<Duration>,
 }
 
 /// What is known of one AP.
@@ -147,6 +151,7 @@ impl Rules {
             latest: latest(aps, setup),
             is_bsp_faulty: is_faulty(0),
             prepare_waits: setup.spreads_prepare,
+            longest: setup.longest.filter(|_| setup.faults.is_empty()),
         }
     }
 
@@ -313,6 +318,17 @@ impl Rules {
     }
 
     // ---- outcomes ----
+
+    /// An operation has ended that began then; `pauses` are those that belong to it.
+    pub(super) fn has_ended(&self, world: &World, began: Instant, pauses: Duration) {
+        let took = world.now() - began;
+        if self.longest.is_some_and(|longest| took > longest + pauses) {
+            world.broke(
+                Rule::Prompt,
+                format!("nothing is wrong, and it took {took:?}"),
+            );
+        }
+    }
 
     /// A CPU has left evidence under the id of this AP.
     pub(super) fn seen(&self, index: usize, now: Instant) {

@@ -8,7 +8,7 @@ use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
-use reveille_smp::{order::Order, strategy::Strategy as Kicks};
+use reveille_smp::{bringup::SecondSipi, order::Order, strategy::Strategy as Kicks};
 
 use super::{Broken, Fault, Operation, Setup, Simulator, model::Model};
 
@@ -76,6 +76,10 @@ impl Explorer {
             grain: match schedule.grain_ns {
                 0 => None,
                 nanos => Some(std::time::Duration::from_nanos(u64::from(nanos))),
+            },
+            // The first deadline is that of the second SIPI.
+            longest: match machine.model().timing.second_sipi {
+                SecondSipi::IfUnseen(after) | SecondSipi::Always(after) => Some(after * 4 / 5),
             },
             keeps_spans: false,
             ..machine.setup(Kicks::Parallel, schedule.seed)

@@ -47,6 +47,9 @@ pub struct Setup {
     pub faults: Vec<(usize, Fault)>,
     /// Between two places of a CPU's way passes up to so much time.
     pub grain: Option<Duration>,
+    /// How long an operation may take where nothing is wrong, if that is to be checked: less than the
+    /// first deadline.
+    pub longest: Option<Duration>,
     /// Whether spans are wanted.
     pub keeps_spans: bool,
     /// What the bring-up itself does not do yet: the steps before the kick run on whoever is online and
@@ -139,6 +142,7 @@ impl Simulator {
             seed,
             faults: Vec::new(),
             grain: None,
+            longest: None,
             keeps_spans: true,
             spreads_prepare: false,
         }
@@ -212,6 +216,7 @@ fn drive(world: &Rc<World>, setup: &Setup) -> Driven {
     let done = resident.block_on(async {
         let mut done = Vec::with_capacity(setup.operations.len());
         for operation in &setup.operations {
+            let began = world.now();
             done.push(match *operation {
                 Operation::BringUp(strategy) => {
                     let round = bring_up.run(&spawner, strategy).await;
@@ -234,6 +239,9 @@ fn drive(world: &Rc<World>, setup: &Setup) -> Driven {
                     Done::Waited
                 }
             });
+            world
+                .rules
+                .has_ended(world, began, pauses(*operation, world.aps.len()));
         }
         done
     });
@@ -242,6 +250,17 @@ fn drive(world: &Rc<World>, setup: &Setup) -> Driven {
         done,
         doorbells: behind.doorbells_sent - before.doorbells_sent,
         polls: behind.polls - before.polls,
+    }
+}
+
+/// How long an operation lets time pass in any case.
+fn pauses(operation: Operation, aps: usize) -> Duration {
+    /// The old delay between INIT and SIPI, and some for the one between the SIPIs.
+    const LEGACY: Duration = Duration::from_millis(11);
+    match operation {
+        Operation::BringUp(Strategy::Legacy) => LEGACY * aps as u32,
+        Operation::Wait(us) => Duration::from_micros(u64::from(us)),
+        _ => Duration::ZERO,
     }
 }
 
