@@ -45,6 +45,16 @@ pub enum Fault {
     FailsDown(u32),
 }
 
+impl Fault {
+    /// The longest stall that is nobody's fault: a host has no time for a CPU that long at any moment.
+    pub const HARMLESS_STALL_US: u32 = 2_000;
+
+    /// Whether nothing is wrong with a CPU that has it, and it must come up all the same.
+    pub fn is_harmless(&self) -> bool {
+        matches!(self, Self::Stall(_, us) if *us <= Self::HARMLESS_STALL_US)
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

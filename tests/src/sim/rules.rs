@@ -16,7 +16,7 @@ use reveille_smp::{
 };
 use strum::{Display, VariantArray};
 
-use super::{EPOCH, Operation, Setup, cpu::Power, world::World};
+use super::{EPOCH, Fault, Operation, Setup, cpu::Power, world::World};
 
 /// A rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, VariantArray)]
@@ -128,7 +128,11 @@ const MOST_LOOKED_AT: usize = 128;
 
 impl Rules {
     pub(super) fn new(aps: usize, setup: &Setup) -> Self {
-        let is_faulty = |cpu: usize| setup.faults.iter().any(|(other, _)| *other == cpu);
+        let is_wrong = |(_, fault): &&(usize, Fault)| !fault.is_harmless();
+        let is_faulty = |cpu: usize| {
+            let mut wrong = setup.faults.iter().filter(is_wrong);
+            wrong.any(|(other, _)| *other == cpu)
+        };
         let watch = |index: usize| Watch {
             user: Cell::new(None),
             has_stack: Cell::new(false),
@@ -151,7 +155,10 @@ impl Rules {
             latest: latest(aps, setup),
             is_bsp_faulty: is_faulty(0),
             prepare_waits: setup.spreads_prepare,
-            longest: setup.longest.filter(|_| setup.faults.is_empty()),
+            longest: match setup.faults.iter().find(is_wrong) {
+                Some(_) => None,
+                None => setup.longest.map(|longest| longest + stalls(setup)),
+            },
         }
     }
 
@@ -426,6 +433,15 @@ impl Rules {
 
 fn overlap(step: &str, cpu: usize, other: usize) -> String {
     format!("CPU {cpu} begins with {step} while CPU {other} is in its turn")
+}
+
+/// How long CPUs are held up in all.
+fn stalls(setup: &Setup) -> Duration {
+    let stall = |(_, fault): &(usize, Fault)| match *fault {
+        Fault::Stall(_, us) => Duration::from_micros(u64::from(us)),
+        _ => Duration::ZERO,
+    };
+    setup.faults.iter().map(stall).sum()
 }
 
 /// When all deadlines have passed, of each AP behind the other.

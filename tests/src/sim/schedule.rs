@@ -79,7 +79,7 @@ impl Explorer {
             },
             // The first deadline is that of the second SIPI.
             longest: match machine.model().timing.second_sipi {
-                SecondSipi::IfUnseen(after) | SecondSipi::Always(after) => Some(after * 4 / 5),
+                SecondSipi::IfUnseen(after) | SecondSipi::Always(after) => Some(after / 2),
             },
             keeps_spans: false,
             ..machine.setup(Kicks::Parallel, schedule.seed)
@@ -216,9 +216,16 @@ fn any_fault(cpus: usize, steps: u32) -> impl Strategy<Value = (usize, Fault)> {
         (0..steps).prop_map(Fault::FailsUp),
         (0..steps).prop_map(Fault::FailsDown),
     ];
+    // The BSP passes as many places for each AP as that AP does.
+    let harmless = (0..cpus).prop_flat_map(move |cpu| {
+        let places = if cpu == 0 { 60 * cpus as u32 } else { 80 };
+        let stall = (1..=places, any_span(Fault::HARMLESS_STALL_US));
+        stall.prop_map(move |(place, span)| (cpu, Fault::Stall(place, span)))
+    });
     prop_oneof![
         1 => of_bsp.prop_map(|fault| (0, fault)),
         8 => (1..cpus, of_ap),
+        6 => harmless,
     ]
 }
 
