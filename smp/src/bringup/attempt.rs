@@ -25,6 +25,8 @@ pub(crate) struct Attempt<M> {
     pub(super) polls: Rc<Polls>,
     /// When the first SIPI was sent; the deadline counts from there.
     pub(super) kicked: Option<Instant>,
+    /// The AP had been abandoned and had its time to come back.
+    pub(super) has_waited_for_return: bool,
     /// Known early when the kick failed.
     pub(super) outcome: Option<Outcome>,
 }
@@ -41,6 +43,7 @@ impl<M: Machine> Attempt<M> {
             report: Report::new(ap.cpu, ap.apic_id),
             polls: Rc::default(),
             kicked: None,
+            has_waited_for_return: false,
             outcome: None,
         }
     }

@@ -6,7 +6,7 @@
 //!      ◀────────── prepared ◀──── park ───────────────────────
 //! ```
 
-use core::time::Duration;
+use core::{mem, time::Duration};
 
 use reveille_executor::Instant;
 
@@ -69,12 +69,16 @@ impl<M: Machine> Attempt<M> {
             // its way.
             (None, Stage::Alive | Stage::Online) => {}
             (None, stage) if stage.is_down() && self.stays_down() => return Ok(()),
+            (None, Stage::Abandoned) if self.has_come_back().await => {}
             (None, stage) => return Err(self.cannot_be_called(stage)),
         }
         self.climb(self.goal()).await
     }
 
     async fn descend(&mut self) -> Result<(), Outcome> {
+        if self.stage() == Stage::Abandoned {
+            self.has_come_back().await;
+        }
         match self.stage() {
             Stage::Alive | Stage::Online => {
                 let lowest = self.shared().bring_up.ladder.prepared();
@@ -95,9 +99,12 @@ impl<M: Machine> Attempt<M> {
         self.goal() <= self.shared().bring_up.ladder.prepared()
     }
 
-    /// After a failure: takes the AP back to where it was, if it can be called at all. What the
-    /// report says of the failure stays.
+    /// After a failure: takes the AP back to where it was, if it was elsewhere and can be called at all.
+    /// What the report says of the failure stays.
     pub(super) async fn go_back(&mut self) {
+        if self.goal() == self.origin() {
+            return;
+        }
         let can_be_called = match self.stage() {
             Stage::Alive | Stage::Online => true,
             Stage::Claimed | Stage::Moving => self.has_parked().await,
@@ -115,8 +122,12 @@ impl<M: Machine> Attempt<M> {
         (self.report.step, self.report.reason) = (step, reason);
     }
 
-    /// An AP that waited in its step drops it as soon as it hears that nobody waits for it.
+    /// An AP that waited in its step drops it as soon as it hears that nobody waits for it. It has its
+    /// time for that once in each operation.
     async fn has_come_back(&mut self) -> bool {
+        if mem::replace(&mut self.has_waited_for_return, true) {
+            return self.stage() == Stage::Alive;
+        }
         let shared = self.shared();
         let back = self.slot().until(|slot| slot.stage() != Stage::Abandoned);
         let _ = shared.bring_up.timer.timeout(COME_BACK_TIMEOUT, back).await;
