@@ -405,11 +405,12 @@ impl Rules {
         }
     }
 
-    /// Deadlines and lost doorbells may let a task be polled for nothing; else nothing does.
+    /// A wake that comes while its task looks at the words has it polled once more for nothing; a
+    /// fault may bring more of these about.
     fn most_spurious(&self, watch: &Watch) -> u32 {
         match watch.is_faulty || self.is_bsp_faulty {
             true => 8,
-            false => 1,
+            false => 4,
         }
     }
 

@@ -9,6 +9,7 @@ use reveille_smp::{
     injection::Injection,
     ladder::{Ladder, Rung},
     order::Order,
+    preemption,
     step::Direction,
     strategy::Strategy,
 };
@@ -105,6 +106,7 @@ impl Simulator {
     ///
     /// When the model's steps are no ladder.
     pub fn new(model: Model) -> Result<Self> {
+        preemption::on_each_access(World::pass_place_here);
         let ladder = steps::ladder(&model)?;
         let model = Rc::new(model);
         Ok(Self { model, ladder })

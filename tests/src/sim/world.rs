@@ -457,6 +457,14 @@ impl World {
         shifted(local, -skew)
     }
 
+    /// [`pass_place`](Self::pass_place) of the machine that is simulated on this thread, if a CPU of it
+    /// runs.
+    pub(super) fn pass_place_here() {
+        if let Some(world) = Self::current() {
+            world.pass_place();
+        }
+    }
+
     /// A place in front of which the CPU that runs may be stopped.
     pub(super) fn pass_place(&self) {
         let Some(number) = self.here().filter(|_| !std::thread::panicking()) else {
