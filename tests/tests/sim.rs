@@ -223,6 +223,22 @@ fn predictions_are_as_near_to_what_was_measured_as_was_asked() {
 }
 
 #[test]
+fn on_two_sockets_ours_is_at_least_one_and_a_half_times_as_fast_as_two_passes() {
+    let simulator = Simulator::new(Model::named("skylake-112").expect("it is ours"));
+    let simulator = simulator.expect("its steps are a ladder");
+    for seed in 1..=9 {
+        let [ours, two_pass] = [Strategy::Parallel, Strategy::TwoPass].map(|strategy| {
+            let simulated = simulator.run(&simulator.setup(strategy, seed));
+            let brought_up = BroughtUp::first_of(simulated.expect("no rule is broken"));
+            let round = brought_up.expect("one was asked for").round;
+            assert_eq!(round.online(), 111);
+            round.nanos(round.end)
+        });
+        assert!(2 * two_pass >= 3 * ours, "{two_pass} ns, and ours {ours} ns");
+    }
+}
+
+#[test]
 fn the_list_has_all_models() {
     let output = sim(&["--list"]);
     assert_eq!(output.status.code(), Some(0));

@@ -194,7 +194,8 @@ impl Sim {
             .map(|run| (run.strategy, &run.parts[..]))
             .collect();
         let standings = standings(model, &parts);
-        if !standings.is_empty() {
+        // Nobody measured the machine with these faults.
+        if !standings.is_empty() && self.fault.is_empty() {
             println!("{}", StandingTable(&standings));
         }
 
