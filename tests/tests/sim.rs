@@ -48,13 +48,13 @@ fn records(path: &Path) -> Records {
 
 #[test]
 fn a_simulation_shows_what_a_boot_does_and_then_where_the_time_went() {
-    let output = sim(&["--model", "synthetic"]);
+    let output = sim(&["--model", "skylake-112"]);
     assert_eq!(output.status.code(), Some(0));
     let text = stdout(&output);
     let parts = [
-        "machine: synthetic, ",
+        "machine: skylake-112, ",
         " cpu   apic place      sipi  real  long alive online sipis polls outcome\n",
-        "bring-up: 7 of 7 APs online in ",
+        "bring-up: 111 of 111 APs online in ",
         " | legacy ",
         " | not built: prepare spread ",
         "\nparallel: ",
