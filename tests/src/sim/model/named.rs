@@ -11,6 +11,8 @@ macro_rules! models {
 /// Each by its name, with its text.
 pub(super) const NAMED: &[(&str, &str)] = models![
     "haswell-28",
+    "qemu-kvm",
+    "qemu-tcg",
     "sapphire-rapids-1920",
     "skylake-112",
     "skylake-96",
