@@ -234,7 +234,10 @@ fn on_two_sockets_ours_is_at_least_one_and_a_half_times_as_fast_as_two_passes() 
             assert_eq!(round.online(), 111);
             round.nanos(round.end)
         });
-        assert!(2 * two_pass >= 3 * ours, "{two_pass} ns, and ours {ours} ns");
+        assert!(
+            2 * two_pass >= 3 * ours,
+            "{two_pass} ns, and ours {ours} ns"
+        );
     }
 }
 
