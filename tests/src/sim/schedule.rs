@@ -93,6 +93,10 @@ impl Explorer {
     /// # Errors
     ///
     /// That one.
+    ///
+    /// # Panics
+    ///
+    /// If the simulator itself does.
     pub fn explore(
         &self,
         schedules: u32,
@@ -119,8 +123,10 @@ impl Explorer {
             })
         });
         match (result, found.take()) {
+            (Ok(()), _) => Ok(()),
             (Err(TestError::Fail(..)), Some(finding)) => Err(Box::new(finding)),
-            _ => Ok(()),
+            // Not the code that is simulated: the simulator itself panicked, or drew nothing.
+            (Err(error), _) => panic!("{error}"),
         }
     }
 
@@ -288,5 +294,17 @@ impl fmt::Display for Schedule {
         let faults: Vec<_> = faults.iter().map(fault).collect();
         writeln!(f, "        faults: vec![{}],", faults.join(", "))?;
         write!(f, "    }}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "as the simulator might")]
+    fn a_simulator_that_panics_has_not_found_everything_in_order() {
+        let explorer = Explorer::new().unwrap();
+        let _ = explorer.explore(1, 1, |_| panic!("as the simulator might"));
     }
 }
