@@ -49,12 +49,20 @@ impl Fiber {
     /// If the fiber does.
     pub(super) fn resume(&mut self) -> Option<Wait> {
         let coroutine = self.0.as_mut()?;
-        let result = coroutine.resume(());
-        YIELDER.set(None);
-        match result {
+        let _forget = Forget;
+        match coroutine.resume(()) {
             CoroutineResult::Yield(wait) => Some(wait),
             CoroutineResult::Return(()) => None,
         }
+    }
+}
+
+/// Nobody is suspended by a yielder whose fiber does not run, even if that panicked.
+struct Forget;
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        YIELDER.set(None);
     }
 }
 
@@ -83,5 +91,58 @@ pub(super) fn suspend(wait: Wait) {
         // that one is suspended or has ended.
         unsafe { yielder.as_ref() }.suspend(wait);
         YIELDER.set(Some(yielder));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        rc::Rc,
+        time::Duration,
+    };
+
+    use super::*;
+
+    const A_WHILE: Wait = Wait::Busy(Duration::from_micros(1));
+
+    #[test]
+    fn a_fiber_goes_on_where_it_was_suspended_until_it_ends() {
+        let mut fiber = Fiber::new(|| {
+            suspend(A_WHILE);
+            suspend(Wait::Forever);
+        })
+        .unwrap();
+        assert_eq!(fiber.resume(), Some(A_WHILE));
+        assert_eq!(fiber.resume(), Some(Wait::Forever));
+        assert_eq!(fiber.resume(), None);
+    }
+
+    #[test]
+    fn nobody_is_suspended_by_a_fiber_that_has_panicked() {
+        let mut fiber = Fiber::new(|| panic!("as it was told")).unwrap();
+        assert!(catch_unwind(AssertUnwindSafe(|| fiber.resume())).is_err());
+        assert_eq!(YIELDER.get(), None);
+        suspend(A_WHILE);
+    }
+
+    #[test]
+    fn what_a_fiber_has_on_its_stack_is_dropped_with_it_and_is_not_suspended() {
+        struct Suspends(#[expect(dead_code, reason = "it is counted")] Rc<()>);
+        impl Drop for Suspends {
+            fn drop(&mut self) {
+                suspend(A_WHILE);
+            }
+        }
+        let counted = Rc::new(());
+        let held = Suspends(Rc::clone(&counted));
+        let mut fiber = Fiber::new(move || {
+            let _held = held;
+            suspend(Wait::Forever);
+        })
+        .unwrap();
+        assert_eq!(fiber.resume(), Some(Wait::Forever));
+        drop(fiber);
+        assert_eq!(Rc::strong_count(&counted), 1);
     }
 }
