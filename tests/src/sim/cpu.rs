@@ -51,6 +51,8 @@ pub(super) struct Cpu {
     pub(super) is_pending: Cell<bool>,
     /// Until when its processor is taken.
     pub(super) ready_at: Cell<Instant>,
+    /// How long it has been taken in all by what its own code knows nothing of.
+    pub(super) stolen: Cell<Duration>,
     /// What it has still to do on a core of its host.
     pub(super) left: Cell<Duration>,
     pub(super) is_on_core: Cell<bool>,
@@ -82,6 +84,7 @@ impl Cpu {
             is_halted: Cell::new(false),
             is_pending: Cell::new(false),
             ready_at: Cell::new(Instant::ZERO),
+            stolen: Cell::new(Duration::ZERO),
             left: Cell::new(Duration::ZERO),
             is_on_core: Cell::new(false),
             holds: Cell::new(None),
@@ -110,11 +113,27 @@ impl Cpu {
         Claim { cpu, ticket }
     }
 
+    /// From when on its processor is free.
+    pub(super) fn free_at(&self, now: Instant) -> Instant {
+        self.ready_at.get().max(now)
+    }
+
     /// Takes its processor for so long, behind whatever it does already; when that is over.
-    pub(super) fn steal(&self, now: Instant, span: Duration) -> Instant {
-        let ready_at = self.ready_at.get().max(now).saturating_add(span);
+    pub(super) fn take(&self, now: Instant, span: Duration) -> Instant {
+        let ready_at = self.free_at(now).saturating_add(span);
         self.ready_at.set(ready_at);
         ready_at
+    }
+
+    /// The same for something that its own code knows nothing of. Where it does something on a core of
+    /// its host, it keeps that core for as much longer.
+    pub(super) fn steal(&self, now: Instant, span: Duration) -> Instant {
+        self.stolen.set(self.stolen.get() + span);
+        let left = self.left.get();
+        if !left.is_zero() {
+            self.left.set(left + span);
+        }
+        self.take(now, span)
     }
 
     /// How far its clock is ahead, in nanoseconds.

@@ -278,3 +278,32 @@ fn injection(fault: &Fault) -> Option<Injection> {
         is_sticky: false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn simulator(change: impl Fn(&mut Model)) -> Simulator {
+        let mut model = Model::named("synthetic").unwrap();
+        change(&mut model);
+        Simulator::new(model).unwrap()
+    }
+
+    #[test]
+    fn a_host_with_a_core_for_each_cpu_is_as_good_as_none() {
+        let hosted = simulator(|model| model.host.as_mut().unwrap().cores = 8);
+        let own = simulator(|model| model.host = None);
+        for &strategy in Strategy::ALL {
+            let checks = (1..40).map(|at| (0, Fault::MachineCheck(40 * at, 7)));
+            for spreads_prepare in [false, true] {
+                let setup = Setup {
+                    faults: checks.clone().collect(),
+                    spreads_prepare,
+                    ..own.setup(strategy, 1)
+                };
+                let spans = |machine: &Simulator| machine.run(&setup).unwrap().spans;
+                assert_eq!(spans(&hosted), spans(&own), "{strategy}");
+            }
+        }
+    }
+}

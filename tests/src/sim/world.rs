@@ -272,11 +272,10 @@ impl World {
         let claim = cpu.claim(number);
         match wait {
             Wait::Busy(span) => {
-                let ready_at = cpu.steal(self.now(), span);
+                let ready_at = cpu.take(self.now(), span);
                 match &self.host {
                     None => self.plan_at(ready_at, Event::Go(claim)),
                     Some(host) => {
-                        cpu.ready_at.set(self.now());
                         cpu.left.set(ready_at - self.now());
                         if host.borrow_mut().take(claim) {
                             self.run_on_core(claim);
@@ -403,6 +402,7 @@ impl World {
         cpu.renew();
         cpu.is_pending.set(false);
         cpu.ready_at.set(self.now());
+        cpu.left.set(Duration::ZERO);
         cpu.fiber.replace(Some(fiber));
         self.plan(after, Event::Go(cpu.claim(number)));
     }
