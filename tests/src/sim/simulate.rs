@@ -290,6 +290,28 @@ mod tests {
     }
 
     #[test]
+    fn a_cpu_never_does_two_things_at_once() {
+        let names = ["synthetic", "zen3", "skylake-112"];
+        for machine in names.map(|name| Simulator::new(Model::named(name).unwrap()).unwrap()) {
+            let runs = Strategy::ALL.iter().flat_map(|&strategy| {
+                [false, true].map(|spreads_prepare| Setup {
+                    spreads_prepare,
+                    ..machine.setup(strategy, 1)
+                })
+            });
+            for setup in runs {
+                let mut spans = machine.run(&setup).unwrap().spans;
+                // Nobody does that: it is under way.
+                spans.retain(|span| span.what != "start");
+                spans.sort_by_key(|span| (span.cpu, span.start, span.end));
+                for pair in spans.windows(2).filter(|pair| pair[0].cpu == pair[1].cpu) {
+                    assert!(pair[0].end <= pair[1].start, "{setup:?}: {pair:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_host_with_a_core_for_each_cpu_is_as_good_as_none() {
         let hosted = simulator(|model| model.host.as_mut().unwrap().cores = 8);
         let own = simulator(|model| model.host = None);

@@ -208,7 +208,7 @@ impl<'a> Running<'a> {
         }
         let span = world.span_of(name, piece, self.cpu);
         let partner = world.helper(Helpers::OfFirstPackage, self.cpu);
-        let start = world.cpus[partner].ready_at.get().max(world.now());
+        let start = world.cpus[partner].free_at(world.now());
         let end = world.cpus[partner].steal(world.now(), span);
         world.note_on(Some(partner), name, self.cpu, start, end);
         // Both have to be there: until the other one is, this one waits at work.
@@ -225,7 +225,7 @@ impl<'a> Running<'a> {
                     Section::Prepare => world.helper(Helpers::All, self.cpu),
                     _ => 0,
                 };
-                let start = world.cpus[helper].ready_at.get().max(world.now());
+                let start = world.cpus[helper].free_at(world.now());
                 let end = world.cpus[helper].steal(world.now(), span);
                 world.note_on(Some(helper), name, self.cpu, start, end);
                 end
@@ -272,7 +272,7 @@ impl World {
             state.stage() == Stage::Online
         };
         let mut best = 0;
-        let free_at = |number: usize| self.cpus[number].ready_at.get().max(self.now());
+        let free_at = |number: usize| self.cpus[number].free_at(self.now());
         for _ in 0..pool.len().min(ASKED) {
             let Some(number) = pool.pop_front() else {
                 break;

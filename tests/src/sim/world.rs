@@ -509,11 +509,15 @@ impl World {
 
     /// The CPU that runs is busy for so long, with something for a CPU.
     pub(super) fn work(&self, what: &'static str, for_cpu: usize, span: Duration) {
-        if span > Duration::ZERO && self.here().is_some() {
-            let start = self.now();
-            suspend(Wait::Busy(span));
-            self.note_on(self.here(), what, for_cpu, start, self.now());
-        }
+        let Some(number) = self.here().filter(|_| !span.is_zero()) else {
+            return;
+        };
+        let cpu = &self.cpus[number];
+        let (start, stolen) = (cpu.free_at(self.now()), cpu.stolen.get());
+        suspend(Wait::Busy(span));
+        // What was stolen meanwhile came behind that, and stands where it was stolen.
+        let took = (self.now() - start).saturating_sub(cpu.stolen.get() - stolen);
+        self.note_on(Some(number), what, for_cpu, start, start.saturating_add(took));
     }
 
     /// The CPU that runs halts until a doorbell comes, or this moment of its own clock.
