@@ -1,7 +1,7 @@
 //! The life of an AP, from the SIPI to the parking place: what the trampoline does in assembly, and
 //! then the AP's side of the bring-up, as it boots.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::atomic::Ordering};
 
 use reveille_smp::{
     ap::{self, Arrival},
@@ -67,12 +67,17 @@ fn claim(world: &Rc<World>, number: usize, index: usize, arrival: Arrival) {
         let life = ap::reside(&world.aps, index, world.ladder, &seat, &timer, arrival, &());
         resident.block_on(life)
     };
-    world.rules.leaves(index);
-    if left.is_ok() {
-        cpu.has_handlers.set(false);
-        // From here on it uses nothing but the trampoline's page.
-        cpu.power.set(Power::Parks);
-        world.pass_place();
-        let _ = slot.state().park();
+    match left {
+        Ok(state) => {
+            cpu.has_handlers.set(false);
+            // As the trampoline does it: one store. Up to there the CPU is on its stack, and behind it
+            // uses nothing but the trampoline's page.
+            let word = slot.state().as_atomic();
+            word.store(state.parked().to_bits(), Ordering::Release);
+            cpu.power.set(Power::Parks);
+            world.rules.leaves(index);
+        }
+        // It halts where it is, and keeps what it has.
+        Err(_) => suspend(Wait::Forever),
     }
 }
