@@ -8,7 +8,8 @@ use std::{
 
 use reveille_executor::Instant;
 use reveille_smp::{
-    bringup::{Moved, Round},
+    bringup::{Moved, NotDown, Round},
+    ladder::Rung,
     machine::Evidence,
     outcome::Outcome,
     state::Stage,
@@ -121,6 +122,8 @@ struct Watch {
     /// When it was first seen since it was last kicked.
     seen: Cell<Option<Instant>>,
     is_faulty: bool,
+    /// Nothing else is wrong with it but that steps are told to fail.
+    is_told_to_fail: bool,
 }
 
 /// With more APs than that, a look at each of them behind each event would take too long.
@@ -133,6 +136,11 @@ impl Rules {
             let mut wrong = setup.faults.iter().filter(is_wrong);
             wrong.any(|(other, _)| *other == cpu)
         };
+        let is_told_to_fail = |cpu: usize| {
+            let told = |fault: &Fault| matches!(fault, Fault::FailsUp(_) | Fault::FailsDown(_));
+            let mut wrong = setup.faults.iter().filter(is_wrong);
+            is_faulty(cpu) && wrong.all(|(other, fault)| *other != cpu || told(fault))
+        };
         let watch = |index: usize| Watch {
             user: Cell::new(None),
             has_stack: Cell::new(false),
@@ -142,6 +150,7 @@ impl Rules {
             given_up: Cell::new(None),
             seen: Cell::new(None),
             is_faulty: is_faulty(index + 1),
+            is_told_to_fail: is_told_to_fail(index + 1),
         };
         Self {
             broken: RefCell::new(None),
@@ -371,6 +380,9 @@ impl Rules {
                     }
                 }
                 _ if stage == Stage::Online => untrue("it is online"),
+                Outcome::NeverStarted | Outcome::StuckRealMode if watch.user.get().is_some() => {
+                    untrue("it has claimed its slot");
+                }
                 Outcome::NeverStarted if report.reason.is_none() => {
                     if let (Some(seen), Some(given_up)) = (watch.seen.get(), watch.given_up.get())
                         && seen < given_up
@@ -417,16 +429,54 @@ impl Rules {
     pub(super) fn has_moved(&self, world: &World, moved: &[Moved]) {
         for moved in moved {
             let cpu = moved.cpu.0 as usize;
+            let watch = &self.aps[cpu - 1];
             match &moved.failure {
-                None if moved.rung != moved.to => {
+                None if moved.rung != moved.to || !self.is_on(world, cpu - 1, moved.to) => {
                     let text = format!("CPU {cpu} has moved, and is at {:?}", moved.rung);
                     world.broke(Rule::Truth, text);
                 }
-                Some(failure) if !self.aps[cpu - 1].is_faulty && !self.is_bsp_faulty => {
+                Some(failure)
+                    if watch.is_told_to_fail
+                        && !self.is_bsp_faulty
+                        && failure.rollback.is_none()
+                        && moved.rung != moved.from =>
+                {
+                    let text = format!("CPU {cpu}: {failure}, and is not back where it was");
+                    world.broke(Rule::Truth, text);
+                }
+                Some(failure) if !watch.is_faulty && !self.is_bsp_faulty => {
                     let text = format!("CPU {cpu}: {failure}, and nothing is wrong with it");
                     world.broke(Rule::Healthy, text);
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Whether a CPU rests on a rung by what it did itself.
+    fn is_on(&self, world: &World, index: usize, rung: Rung) -> bool {
+        let watch = &self.aps[index];
+        let stage = world.aps[index].slot.state().load().stage();
+        if rung <= world.ladder.prepared() {
+            return stage.is_down() && watch.user.get().is_none();
+        }
+        let rest = match rung == world.ladder.top() {
+            true => Stage::Online,
+            false => Stage::Alive,
+        };
+        let steps = usize::from(rung.0 - world.ladder.prepared().0 - 1);
+        stage == rest && watch.passed.get() == steps
+    }
+
+    pub(super) fn has_taken_down(&self, world: &World, down: &Result<(), NotDown>) {
+        for (index, watch) in self.aps.iter().enumerate() {
+            if watch.is_faulty || self.is_bsp_faulty {
+                continue;
+            }
+            let is_down = self.is_on(world, index, Rung::OFFLINE) && !watch.has_stack.get();
+            if !is_down {
+                let text = format!("CPU {} was taken down and is up ({down:?})", index + 1);
+                world.broke(Rule::Healthy, text);
             }
         }
     }

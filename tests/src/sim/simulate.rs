@@ -227,7 +227,11 @@ fn drive(world: &Rc<World>, setup: &Setup) -> Driven {
                         .has_brought_up(world, &round, steps::on_ap(&world.model));
                     Done::Round(round)
                 }
-                Operation::TakeDown => Done::Down(bring_up.take_down(&spawner).await),
+                Operation::TakeDown => {
+                    let down = bring_up.take_down(&spawner).await;
+                    world.rules.has_taken_down(world, &down);
+                    Done::Down(down)
+                }
                 Operation::Drive(cpus, rung) => {
                     let all =
                         (1..=world.aps.len().min(63) as u32).filter(|cpu| cpus >> cpu & 1 == 1);
