@@ -11,9 +11,11 @@ use reveille_smp::{
     bringup::{Moved, NotDown, Round},
     ladder::Rung,
     machine::Evidence,
+    order::Order,
     outcome::Outcome,
     state::Stage,
     step::Direction,
+    strategy::Strategy,
 };
 use strum::{Display, VariantArray};
 
@@ -39,6 +41,10 @@ pub enum Rule {
     Serial,
     /// The turn goes to the lowest of those who wait for it.
     Lowest,
+    /// In strict order, it goes to nobody before all lower ones have had it.
+    Strict,
+    /// Where a step asks for it, a core's first thread runs it before the others are started.
+    Primaries,
     /// What is said of a CPU is what it did.
     Truth,
     /// A CPU with which nothing is wrong comes up, whatever befalls the others.
@@ -84,6 +90,8 @@ pub(super) struct StepKind {
     /// Its place among the steps that APs run; `None` where it runs before the kick.
     pub(super) on_ap: Option<usize>,
     pub(super) is_serialised: bool,
+    /// First threads pass it before their siblings are started.
+    pub(super) primaries_first: bool,
 }
 
 /// What has happened, as far as a rule looks at it. APs are named by their index.
@@ -96,6 +104,8 @@ pub(super) struct Rules {
     /// Who ran the last one, and who should be next while it waits.
     last: Cell<Option<usize>>,
     next: Cell<Option<usize>>,
+    /// Whether the operation keeps strict order.
+    is_strict: Cell<bool>,
     /// Whether every AP is looked at behind every event: not where they are many.
     looks_at_all: bool,
     has_stacks: bool,
@@ -159,6 +169,7 @@ impl Rules {
             in_gate: Cell::new(None),
             last: Cell::new(None),
             next: Cell::new(None),
+            is_strict: Cell::new(false),
             looks_at_all: aps <= MOST_LOOKED_AT,
             has_stacks: false,
             latest: latest(aps, setup),
@@ -260,7 +271,13 @@ impl Rules {
 
     // ---- steps ----
 
-    pub(super) fn begins(&self, world: &World, cpu: usize, step: StepKind) {
+    pub(super) fn begins(
+        &self,
+        world: &World,
+        cpu: usize,
+        step: StepKind,
+        direction: Direction,
+    ) {
         let index = cpu - 1;
         let here = world.here();
         let right = match step.on_ap {
@@ -274,8 +291,17 @@ impl Rules {
             );
             world.broke(Rule::Truth, text);
         }
+        if step.primaries_first && direction == Direction::Up {
+            self.is_before_siblings(world, cpu, step);
+        }
         if !step.is_serialised {
             return;
+        }
+        if let Some(place) = step.on_ap
+            && direction == Direction::Up
+            && self.is_strict.get()
+        {
+            self.is_behind_lower_ones(world, cpu, step, place);
         }
         if step.on_ap.is_none() {
             if let Some(other) = self.in_gate.replace(Some(index)) {
@@ -298,6 +324,46 @@ impl Rules {
             let text = format!("CPU {cpu} has the turn, for which CPU {} waits", next + 1);
             world.broke(Rule::Lowest, text);
         }
+    }
+
+    /// While a core's first thread runs such a step, the others must not run yet.
+    fn is_before_siblings(&self, world: &World, cpu: usize, step: StepKind) {
+        let place = |cpu: usize| world.aps[cpu - 1].place;
+        let core = |cpu: usize| (place(cpu).package, place(cpu).core);
+        if place(cpu).thread > 0 || self.aps[cpu - 1].is_faulty {
+            return;
+        }
+        let is_early = |&other: &usize| {
+            let stage = world.aps[other - 1].slot.state().load().stage();
+            let is_on_its_way = matches!(stage, Stage::Kicked | Stage::Claimed);
+            other != cpu && core(other) == core(cpu) && is_on_its_way
+        };
+        if let Some(other) = (1..=self.aps.len()).find(is_early) {
+            let text = format!("CPU {cpu} begins with {}, and CPU {other} is started", step.name);
+            world.broke(Rule::Primaries, text);
+        }
+    }
+
+    /// In strict order, all lower CPUs have had their turn. Siblings that are kicked behind the first
+    /// threads come behind them here too.
+    fn is_behind_lower_ones(&self, world: &World, cpu: usize, step: StepKind, place: usize) {
+        let thread = |index: usize| world.aps[index].place.thread;
+        let is_missed = |&index: &usize| {
+            let watch = &self.aps[index];
+            let comes_before = thread(index) == 0 || thread(cpu - 1) > 0;
+            comes_before && !watch.is_faulty && watch.passed.get() <= place
+        };
+        if let Some(index) = (0..cpu - 1).find(is_missed).filter(|_| !self.is_bsp_faulty) {
+            let text = format!("CPU {cpu} runs {} before CPU {}", step.name, index + 1);
+            world.broke(Rule::Strict, text);
+        }
+    }
+
+    /// An operation begins.
+    pub(super) fn begins_operation(&self, operation: Operation, order: Order) {
+        // In two passes the waves go before the order.
+        let keeps_order = matches!(operation, Operation::BringUp(strategy) if strategy != Strategy::TwoPass);
+        self.is_strict.set(keeps_order && order == Order::Strict);
     }
 
     /// A step has been passed by a CPU.

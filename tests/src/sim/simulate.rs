@@ -219,6 +219,7 @@ fn drive(world: &Rc<World>, setup: &Setup) -> Driven {
         let mut done = Vec::with_capacity(setup.operations.len());
         for operation in &setup.operations {
             let began = world.now();
+            world.rules.begins_operation(*operation, setup.order);
             done.push(match *operation {
                 Operation::BringUp(strategy) => {
                     let round = bring_up.run(&spawner, strategy).await;

@@ -71,6 +71,7 @@ pub(super) fn ladder(model: &Model) -> Result<&'static Ladder> {
                     _ => on_ap.next(),
                 },
                 is_serialised: step.mode == Mode::Serialised,
+                primaries_first: step.primaries_first,
             },
             role: role(step),
             step: step.clone(),
@@ -186,7 +187,7 @@ impl<'a> Running<'a> {
     fn begin(world: &Rc<World>, step: &'a Modelled, cpu: CpuIndex, direction: Direction) -> Self {
         let cpu = cpu.0 as usize;
         let rules = &world.rules;
-        rules.begins(world, cpu, step.kind);
+        rules.begins(world, cpu, step.kind, direction);
         if step.role == Role::Stack {
             match direction {
                 Direction::Up => rules.stack_given(world, cpu - 1),
