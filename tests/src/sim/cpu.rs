@@ -62,6 +62,8 @@ pub(super) struct Cpu {
     pub(super) places: Cell<u32>,
     /// Those that it has passed at this moment.
     pub(super) places_now: Cell<u32>,
+    /// Polls since it halted last.
+    pub(super) polls_awake: Cell<u32>,
     /// It has passed its starting steps, so that it survives a machine check.
     pub(super) has_handlers: Cell<bool>,
     pub(super) starts: Cell<u32>,
@@ -90,6 +92,7 @@ impl Cpu {
             holds: Cell::new(None),
             places: Cell::new(0),
             places_now: Cell::new(0),
+            polls_awake: Cell::new(0),
             has_handlers: Cell::new(false),
             starts: Cell::new(0),
             inits: Cell::new(0),

@@ -45,7 +45,7 @@ fn leave_evidence(world: &World, number: usize, evidence: Evidence) {
     let id = world.cpus[number].arrives_as;
     world.evidence.borrow_mut().insert(id, evidence);
     if let Some(listed) = world.listed(id) {
-        world.rules.seen(listed - 1, world.now());
+        world.rules.seen(listed - 1, evidence, world.now());
     }
 }
 

@@ -88,6 +88,7 @@ impl Clock for Simulated {
 
 impl Machine for Simulated {
     fn send_init(&self, target: ApicId) -> Result<(), SendError> {
+        self.0.will_start(target);
         self.send(At::Init, target, init)
     }
 
@@ -96,6 +97,7 @@ impl Machine for Simulated {
     }
 
     fn broadcast_init(&self) -> Result<(), SendError> {
+        self.0.cpus.iter().for_each(|cpu| self.0.will_start(cpu.apic_id));
         self.broadcast(init)
     }
 
@@ -112,9 +114,7 @@ impl Machine for Simulated {
     fn forget_evidence(&self, target: ApicId) {
         self.0.pass_place();
         self.0.evidence.borrow_mut().remove(&target);
-        if let Some(listed) = self.0.listed(target) {
-            self.0.rules.forgotten(listed - 1);
-        }
+        self.0.will_start(target);
     }
 
     fn strangers(&self) -> Strangers {

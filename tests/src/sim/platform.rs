@@ -55,6 +55,7 @@ impl Metrics for Meter {
         if let Some(world) = World::current()
             && let Some(here) = world.here()
         {
+            world.has_polled(here);
             world.take_time(At::Poll, here);
         }
     }

@@ -111,6 +111,8 @@ pub(super) struct Rules {
     has_stacks: bool,
     latest: Instant,
     is_bsp_faulty: bool,
+    /// Clocks differ.
+    has_skew: bool,
     /// Steps before the kick wait, and their attempts are polled for that.
     prepare_waits: bool,
     /// How long an operation may take, where nothing is wrong and that is asked.
@@ -124,6 +126,8 @@ struct Watch {
     has_stack: Cell<bool>,
     /// How many of the steps that APs run its user has passed.
     passed: Cell<usize>,
+    /// Its executor has polled since.
+    has_polled: Cell<bool>,
     stage: Cell<Stage>,
     /// It waits for its turn, and the BSP has put it into the queue.
     is_queued: Cell<bool>,
@@ -131,6 +135,8 @@ struct Watch {
     given_up: Cell<Option<Instant>>,
     /// When it was first seen since it was last kicked.
     seen: Cell<Option<Instant>>,
+    /// How far it was seen to come since then: what the bring-up reads may be of an earlier life.
+    evidence: Cell<Evidence>,
     is_faulty: bool,
     /// Nothing else is wrong with it but that steps are told to fail.
     is_told_to_fail: bool,
@@ -155,10 +161,12 @@ impl Rules {
             user: Cell::new(None),
             has_stack: Cell::new(false),
             passed: Cell::new(0),
+            has_polled: Cell::new(false),
             stage: Cell::new(Stage::Ready),
             is_queued: Cell::new(false),
             given_up: Cell::new(None),
             seen: Cell::new(None),
+            evidence: Cell::new(Evidence::None),
             is_faulty: is_faulty(index + 1),
             is_told_to_fail: is_told_to_fail(index + 1),
         };
@@ -174,6 +182,7 @@ impl Rules {
             has_stacks: false,
             latest: latest(aps, setup),
             is_bsp_faulty: is_faulty(0),
+            has_skew: setup.faults.iter().any(|(_, fault)| matches!(fault, Fault::Skew(_))),
             prepare_waits: setup.spreads_prepare,
             longest: match setup.faults.iter().find(is_wrong) {
                 Some(_) => None,
@@ -213,8 +222,15 @@ impl Rules {
         let is_bsp_asleep = world.cpus[0].is_halted.get();
         for (watch, ap) in self.aps.iter().zip(world.aps.iter()) {
             let stage = ap.slot.state().load().stage();
-            if watch.stage.replace(stage) != stage && stage == Stage::GivenUp {
-                watch.given_up.set(Some(world.now()));
+            if watch.stage.replace(stage) != stage {
+                match stage {
+                    Stage::GivenUp => watch.given_up.set(Some(world.now())),
+                    Stage::Online if !watch.has_polled.get() => {
+                        let text = format!("CPU {} is online and has not polled", ap.cpu);
+                        world.broke(Rule::Truth, text);
+                    }
+                    _ => {}
+                }
             }
             let waits = ap.slot.waits_for_turn();
             watch
@@ -366,6 +382,11 @@ impl Rules {
         self.is_strict.set(keeps_order && order == Order::Strict);
     }
 
+    /// The AP's executor has polled.
+    pub(super) fn has_polled(&self, index: usize) {
+        self.aps[index].has_polled.set(true);
+    }
+
     /// A step has been passed by a CPU.
     pub(super) fn has_passed(
         &self,
@@ -375,6 +396,7 @@ impl Rules {
         direction: Direction,
     ) {
         let Some(place) = step.on_ap else { return };
+        self.aps[cpu - 1].has_polled.set(false);
         let passed = &self.aps[cpu - 1].passed;
         let (before, behind) = match direction {
             Direction::Up => (place, place + 1),
@@ -413,13 +435,15 @@ impl Rules {
     }
 
     /// A CPU has left evidence under the id of this AP.
-    pub(super) fn seen(&self, index: usize, now: Instant) {
-        let seen = &self.aps[index].seen;
-        seen.set(seen.get().or(Some(now)));
+    pub(super) fn seen(&self, index: usize, evidence: Evidence, now: Instant) {
+        let watch = &self.aps[index];
+        watch.seen.set(watch.seen.get().or(Some(now)));
+        watch.evidence.set(evidence);
     }
 
     pub(super) fn forgotten(&self, index: usize) {
         self.aps[index].seen.set(None);
+        self.aps[index].evidence.set(Evidence::None);
     }
 
     pub(super) fn has_brought_up(&self, world: &World, round: &Round, on_ap: usize) {
@@ -459,14 +483,22 @@ impl Rules {
                 Outcome::StuckRealMode if watch.seen.get().is_none() => {
                     untrue("it never was in real mode");
                 }
-                Outcome::StuckLongMode => {
-                    let id = report.apic_id;
-                    let evidence = world.evidence.borrow().get(&id).copied();
-                    if evidence != Some(Evidence::LongMode) {
-                        untrue("it never was in long mode");
-                    }
+                Outcome::StuckLongMode if watch.evidence.get() != Evidence::LongMode => {
+                    untrue("it never was in long mode");
                 }
                 _ => {}
+            }
+            let stamps = [
+                report.init,
+                report.sipi,
+                report.real,
+                report.long,
+                report.alive,
+                report.online,
+                Some(round.end),
+            ];
+            if !self.has_skew && !stamps.into_iter().flatten().is_sorted() {
+                untrue("its times are not in order");
             }
             if outcome != Outcome::Online && !watch.is_faulty && !self.is_bsp_faulty {
                 let why = report.reason.unwrap_or("no reason is given");

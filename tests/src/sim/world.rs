@@ -85,6 +85,9 @@ thread_local! {
 /// What a CPU may pass at one moment: more means that it turns in circles.
 const MOST_PLACES_AT_ONCE: u32 = 100_000;
 
+/// How often an AP, which has one task, polls before it halts: more means that it spins.
+const MOST_POLLS_AWAKE: u32 = 100;
+
 impl World {
     pub(super) fn new(
         model: Rc<Model>,
@@ -289,6 +292,7 @@ impl World {
                     return true;
                 }
                 cpu.is_halted.set(true);
+                cpu.polls_awake.set(0);
                 if let Some(until) = until {
                     self.plan_at(until, Event::Go(claim));
                 }
@@ -403,6 +407,7 @@ impl World {
         cpu.is_pending.set(false);
         cpu.ready_at.set(self.now());
         cpu.left.set(Duration::ZERO);
+        cpu.polls_awake.set(0);
         cpu.fiber.replace(Some(fiber));
         self.plan(after, Event::Go(cpu.claim(number)));
     }
@@ -426,6 +431,13 @@ impl World {
         let others = self.model.shape.cpus()..self.cpus.len();
         let others = others.filter(move |&number| self.cpus[number].apic_id == id);
         listed.into_iter().chain(others)
+    }
+
+    /// From now on a CPU with this id is about to be started anew: what was seen of it counts no more.
+    pub(super) fn will_start(&self, id: ApicId) {
+        if let Some(index) = self.listed(id).and_then(|number| number.checked_sub(1)) {
+            self.rules.forgotten(index);
+        }
     }
 
     /// The number of the CPU that is listed with this id.
@@ -491,6 +503,18 @@ impl World {
                 }
                 Fault::Stall(at, us) if at == place => self.work("stall", number, micros(us)),
                 _ => {}
+            }
+        }
+    }
+
+    /// The executor of a CPU polls.
+    pub(super) fn has_polled(&self, number: usize) {
+        let cpu = &self.cpus[number];
+        if let Power::Runs(Some(index)) = cpu.power.get() {
+            self.rules.has_polled(index);
+            if count(&cpu.polls_awake) > MOST_POLLS_AWAKE {
+                self.broke(Rule::Halts, format!("CPU {number} polls and does not halt"));
+                suspend(Wait::Forever);
             }
         }
     }
