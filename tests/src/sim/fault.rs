@@ -49,6 +49,20 @@ impl Fault {
     /// The longest stall that is nobody's fault: a host has no time for a CPU that long at any moment.
     pub const HARMLESS_STALL_US: u32 = 2_000;
 
+    /// Whether all that it can do is to keep a CPU from being alive in time.
+    pub(super) fn is_before_alive(&self) -> bool {
+        matches!(
+            self,
+            Self::Silent
+                | Self::LostInit(_)
+                | Self::LostSipi(_)
+                | Self::Refused
+                | Self::Late(_)
+                | Self::HeldUp(_)
+                | Self::WrongId
+        )
+    }
+
     /// Whether nothing is wrong with a CPU that has it, and it must come up all the same.
     pub fn is_harmless(&self) -> bool {
         matches!(self, Self::Stall(_, us) if *us <= Self::HARMLESS_STALL_US)

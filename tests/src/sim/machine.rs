@@ -97,7 +97,10 @@ impl Machine for Simulated {
     }
 
     fn broadcast_init(&self) -> Result<(), SendError> {
-        self.0.cpus.iter().for_each(|cpu| self.0.will_start(cpu.apic_id));
+        self.0
+            .cpus
+            .iter()
+            .for_each(|cpu| self.0.will_start(cpu.apic_id));
         self.broadcast(init)
     }
 

@@ -117,6 +117,9 @@ pub(super) struct Rules {
     prepare_waits: bool,
     /// How long an operation may take, where nothing is wrong and that is asked.
     longest: Option<Duration>,
+    /// How long a bring-up of all at once may take, where CPUs are not alive in time and nothing else
+    /// is wrong: each CPU has one deadline, siblings behind that of their first thread.
+    longest_of_silent: Option<Duration>,
 }
 
 /// What is known of one AP.
@@ -182,12 +185,23 @@ impl Rules {
             has_stacks: false,
             latest: latest(aps, setup),
             is_bsp_faulty: is_faulty(0),
-            has_skew: setup.faults.iter().any(|(_, fault)| matches!(fault, Fault::Skew(_))),
+            has_skew: setup
+                .faults
+                .iter()
+                .any(|(_, fault)| matches!(fault, Fault::Skew(_))),
             prepare_waits: setup.spreads_prepare,
             longest: match setup.faults.iter().find(is_wrong) {
                 Some(_) => None,
                 None => setup.longest.map(|longest| longest + stalls(setup)),
             },
+            longest_of_silent: setup
+                .faults
+                .iter()
+                .filter(is_wrong)
+                .all(|(_, fault)| fault.is_before_alive())
+                .then_some(setup.longest)
+                .flatten()
+                .map(|longest| 2 * (setup.timing.alive_timeout + longest) + stalls(setup)),
         }
     }
 
@@ -287,13 +301,7 @@ impl Rules {
 
     // ---- steps ----
 
-    pub(super) fn begins(
-        &self,
-        world: &World,
-        cpu: usize,
-        step: StepKind,
-        direction: Direction,
-    ) {
+    pub(super) fn begins(&self, world: &World, cpu: usize, step: StepKind, direction: Direction) {
         let index = cpu - 1;
         let here = world.here();
         let right = match step.on_ap {
@@ -355,7 +363,10 @@ impl Rules {
             other != cpu && core(other) == core(cpu) && is_on_its_way
         };
         if let Some(other) = (1..=self.aps.len()).find(is_early) {
-            let text = format!("CPU {cpu} begins with {}, and CPU {other} is started", step.name);
+            let text = format!(
+                "CPU {cpu} begins with {}, and CPU {other} is started",
+                step.name
+            );
             world.broke(Rule::Primaries, text);
         }
     }
@@ -378,7 +389,8 @@ impl Rules {
     /// An operation begins.
     pub(super) fn begins_operation(&self, operation: Operation, order: Order) {
         // In two passes the waves go before the order.
-        let keeps_order = matches!(operation, Operation::BringUp(strategy) if strategy != Strategy::TwoPass);
+        let keeps_order =
+            matches!(operation, Operation::BringUp(strategy) if strategy != Strategy::TwoPass);
         self.is_strict.set(keeps_order && order == Order::Strict);
     }
 
@@ -424,8 +436,24 @@ impl Rules {
     // ---- outcomes ----
 
     /// An operation has ended that began then; `pauses` are those that belong to it.
-    pub(super) fn has_ended(&self, world: &World, began: Instant, pauses: Duration) {
+    pub(super) fn has_ended(
+        &self,
+        world: &World,
+        operation: Operation,
+        began: Instant,
+        pauses: Duration,
+    ) {
         let took = world.now() - began;
+        let is_of_all_at_once = matches!(
+            operation,
+            Operation::BringUp(Strategy::Parallel | Strategy::Broadcast)
+        );
+        if let Some(longest) = self.longest_of_silent.filter(|_| is_of_all_at_once)
+            && took > longest
+        {
+            let text = format!("all deadlines are to pass at once, and it took {took:?}");
+            world.broke(Rule::Ends, text);
+        }
         if self.longest.is_some_and(|longest| took > longest + pauses) {
             world.broke(
                 Rule::Prompt,

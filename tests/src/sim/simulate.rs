@@ -246,9 +246,12 @@ fn drive(world: &Rc<World>, setup: &Setup) -> Driven {
                     Done::Waited
                 }
             });
-            world
-                .rules
-                .has_ended(world, began, pauses(*operation, world.aps.len()));
+            world.rules.has_ended(
+                world,
+                *operation,
+                began,
+                pauses(*operation, world.aps.len()),
+            );
         }
         done
     });

@@ -541,7 +541,13 @@ impl World {
         suspend(Wait::Busy(span));
         // What was stolen meanwhile came behind that, and stands where it was stolen.
         let took = (self.now() - start).saturating_sub(cpu.stolen.get() - stolen);
-        self.note_on(Some(number), what, for_cpu, start, start.saturating_add(took));
+        self.note_on(
+            Some(number),
+            what,
+            for_cpu,
+            start,
+            start.saturating_add(took),
+        );
     }
 
     /// The CPU that runs halts until a doorbell comes, or this moment of its own clock.
