@@ -352,15 +352,17 @@ impl Rules {
 
     /// While a core's first thread runs such a step, the others must not run yet.
     fn is_before_siblings(&self, world: &World, cpu: usize, step: StepKind) {
+        // One with which something is wrong may still be stuck where an earlier attempt left it.
+        let is_faulty = |cpu: usize| self.aps[cpu - 1].is_faulty;
         let place = |cpu: usize| world.aps[cpu - 1].place;
         let core = |cpu: usize| (place(cpu).package, place(cpu).core);
-        if place(cpu).thread > 0 || self.aps[cpu - 1].is_faulty {
+        if place(cpu).thread > 0 || is_faulty(cpu) {
             return;
         }
         let is_early = |&other: &usize| {
             let stage = world.aps[other - 1].slot.state().load().stage();
             let is_on_its_way = matches!(stage, Stage::Kicked | Stage::Claimed);
-            other != cpu && core(other) == core(cpu) && is_on_its_way
+            !is_faulty(other) && other != cpu && core(other) == core(cpu) && is_on_its_way
         };
         if let Some(other) = (1..=self.aps.len()).find(is_early) {
             let text = format!(
