@@ -268,9 +268,9 @@ impl Slot {
         .await;
     }
 
-    /// Waits on the AP until it has been abandoned.
+    /// Waits on the AP until it has been abandoned, which only the BSP does.
     pub(crate) async fn until_abandoned(&self) {
-        self.wait_on_ap(|| self.stage() == Stage::Abandoned).await;
+        wait(&self.line.resident, || self.stage() == Stage::Abandoned).await;
     }
 
     /// The AP has done what it was asked to do where it is.
