@@ -22,9 +22,9 @@ fn pass() {
 }
 
 /// A word that CPUs share. Each use of it derefs to the plain one, and so passes here.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(transparent)]
-pub struct Watched<T>(T);
+pub(crate) struct Watched<T>(T);
 
 impl<T> Deref for Watched<T> {
     type Target = T;
