@@ -19,7 +19,7 @@ pub enum Fault {
     Refused,
     /// Its first start takes so much longer.
     Late(u32),
-    /// Until so long after its first INIT it runs nothing, as where its host has no time for it: all
+    /// Until so long after the beginning it runs nothing, as where its host has no time for it: all
     /// INITs until then are one to it, and all SIPIs behind the first.
     HeldUp(u32),
     /// It stops for good in front of this place.
@@ -36,7 +36,7 @@ pub enum Fault {
     LateDoorbell(u32, u32),
     /// Its clock is so far ahead of the machine's, or behind it.
     Skew(i32),
-    /// So long after the first INIT a machine check keeps it for so long; before it has passed its
+    /// So long after the beginning a machine check keeps it for so long; before it has passed its
     /// starting steps, it has no handler for one and stops for good.
     MachineCheck(u32, u32),
     /// The step with this place in the ladder is told to fail on it, once, on its way up.
