@@ -336,7 +336,7 @@ impl Rules {
         let mut in_turn = self.in_turn.borrow_mut();
         for &other in in_turn.iter() {
             // Whoever is waited for no longer may not know that yet.
-            if world.aps[other].slot.state().load().stage() != Stage::Abandoned {
+            if world.stage(other) != Stage::Abandoned {
                 world.broke(Rule::Serial, overlap(step.name, cpu, other + 1));
             }
         }
@@ -360,7 +360,7 @@ impl Rules {
             return;
         }
         let is_early = |&other: &usize| {
-            let stage = world.aps[other - 1].slot.state().load().stage();
+            let stage = world.stage(other - 1);
             let is_on_its_way = matches!(stage, Stage::Kicked | Stage::Claimed);
             !is_faulty(other) && other != cpu && core(other) == core(cpu) && is_on_its_way
         };
@@ -483,7 +483,7 @@ impl Rules {
             let untrue = |what: &str| {
                 world.broke(Rule::Truth, format!("CPU {cpu} is {outcome}, and {what}"));
             };
-            let stage = world.aps[index].slot.state().load().stage();
+            let stage = world.stage(index);
             match outcome {
                 Outcome::Online => {
                     let is_there = watch.user.get().is_some_and(|user| {
@@ -584,7 +584,7 @@ impl Rules {
     /// Whether a CPU rests on a rung by what it did itself.
     fn is_on(&self, world: &World, index: usize, rung: Rung) -> bool {
         let watch = &self.aps[index];
-        let stage = world.aps[index].slot.state().load().stage();
+        let stage = world.stage(index);
         if rung <= world.ladder.prepared() {
             return stage.is_down() && watch.user.get().is_none();
         }

@@ -302,6 +302,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nobody_is_stopped_where_the_simulator_looks_at_a_word_itself() {
+        // It looks while it holds what the next CPU that comes there needs.
+        let schedule = Schedule {
+            cpus: 8,
+            order: Order::Lowest,
+            seed: 76867,
+            grain_ns: 66,
+            operations: vec![
+                Operation::BringUp(Kicks::Serial),
+                Operation::BringUp(Kicks::Parallel),
+                Operation::Wait(927_932),
+            ],
+            faults: vec![
+                (5, Fault::Dies(63)),
+                (5, Fault::Twice(478)),
+                (5, Fault::Stall(52, 94)),
+                (3, Fault::Stall(64, 4_212_743)),
+            ],
+        };
+        assert_eq!(Explorer::new().unwrap().check(&schedule), Ok(()));
+    }
+
+    #[test]
     #[should_panic(expected = "as the simulator might")]
     fn a_simulator_that_panics_has_not_found_everything_in_order() {
         let explorer = Explorer::new().unwrap();

@@ -268,10 +268,7 @@ impl World {
         /// How many are asked: with thousands of them one of the first is free.
         const ASKED: usize = 16;
         let pool = &mut *self.helpers[place as usize].borrow_mut();
-        let is_online = |number: usize| {
-            let state = self.aps[number - 1].slot.state().load();
-            state.stage() == Stage::Online
-        };
+        let is_online = |number: usize| self.stage(number - 1) == Stage::Online;
         let mut best = 0;
         let free_at = |number: usize| self.cpus[number].free_at(self.now());
         for _ in 0..pool.len().min(ASKED) {

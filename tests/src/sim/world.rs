@@ -15,7 +15,7 @@ use std::{
 
 use rand_distr::{Distribution, Uniform};
 use reveille_executor::Instant;
-use reveille_smp::{bringup::Ap, cpu::ApicId, ladder::Ladder, machine::Evidence};
+use reveille_smp::{bringup::Ap, cpu::ApicId, ladder::Ladder, machine::Evidence, state::Stage};
 
 use super::{
     EPOCH, Span,
@@ -475,6 +475,15 @@ impl World {
         if let Some(world) = Self::current() {
             world.pass_place();
         }
+    }
+
+    /// The stage of the AP with this index, as the simulator looks at it and no CPU does: nobody is
+    /// stopped in front of that.
+    pub(super) fn stage(&self, index: usize) -> Stage {
+        let here = self.current.take();
+        let stage = self.aps[index].slot.state().load().stage();
+        self.current.set(here);
+        stage
     }
 
     /// A place in front of which the CPU that runs may be stopped.
