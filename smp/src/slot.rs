@@ -30,7 +30,8 @@ use crate::{
     sync::AtomicWaker,
 };
 
-/// What the BSP and one AP share. Processors fetch lines in pairs, so a slot has a pair of its own.
+/// What the BSP and one AP share. Processors fetch lines in pairs, so a slot has pairs of its own: one for
+/// what is spoken and the stamps, one for the rest.
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub struct Slot {

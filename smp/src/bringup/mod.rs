@@ -167,7 +167,8 @@ impl<M: Machine> BringUp<M> {
     ///
     /// # Cancellation
     ///
-    /// The APs' tasks live on and finish on their own; their reports are lost.
+    /// The APs' tasks that were spawned live on and finish on their own; their reports are lost. An AP
+    /// whose turn to be kicked had not come is left as it is.
     pub async fn run(&self, spawner: &Spawner, strategy: Strategy) -> Round {
         let top = self.ladder.top();
         let everybody = (0..self.aps.len()).map(|index| (index, top));

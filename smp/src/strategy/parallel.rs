@@ -1,6 +1,6 @@
 //! All APs at once: every delay and every wait overlaps with all others.
 //!
-//! What is done for an AP before its kick takes the CPU that drives. So one AP is kicked in each round
+//! What is done for an AP before its kick takes the CPU that drives. So one AP is set out in each round
 //! of the executor, the lowest first: between two of them, whoever has come alive meanwhile is put in
 //! its place in the queue, and goes on while others are yet to be kicked. From there on the turn goes
 //! from AP to AP.

@@ -1,13 +1,13 @@
 //! The simulator: the very code that boots, on machines that nobody here owns, in virtual time.
 //!
-//! A discrete-event simulation. Each simulated CPU is a coroutine on a stack of its own ([`fiber`])
-//! that runs what it runs in a boot: the BSP drives a [`BringUp`] on its executor, an AP goes through
-//! [`live`](life::live) into [`reside`](reveille_smp::ap::reside) on its own. Wherever that code
+//! A discrete-event simulation. Each simulated CPU is a coroutine on a stack of its own (`fiber`)
+//! that runs what it runs in a boot: the BSP drives a `BringUp` on its executor, an AP goes through
+//! `life::live` into [`reside`](reveille_smp::ap::reside) on its own. Wherever that code
 //! touches the machine, through [`Machine`](reveille_smp::machine::Machine), its executor's platform,
-//! a step of the ladder, or a word that CPUs share, time may pass, and other CPUs go on ([`world`]).
+//! a step of the ladder, or a word that CPUs share, time may pass, and other CPUs go on (`world`).
 //!
-//! [`model`] says what a machine is and what everything costs on it, [`fault`] what may be wrong with
-//! its CPUs, [`rules`] what must hold all the same, [`report`] what a person sees of it, and
+//! [`model`] says what a machine is and what everything costs on it, `fault` what may be wrong with
+//! its CPUs, `rules` what must hold all the same, [`report`] what a person sees of it, and
 //! [`schedule`] looks for what breaks the rules. One thread, no clock of the host, nothing in
 //! an order that could change: a seed always gives the same simulation.
 
