@@ -242,6 +242,47 @@ fn on_two_sockets_ours_is_at_least_one_and_a_half_times_as_fast_as_two_passes() 
 }
 
 #[test]
+fn a_trace_tells_what_happens_in_the_order_in_which_it_does_and_changes_nothing() {
+    let words = [
+        "--model",
+        "synthetic",
+        "--strategy",
+        "parallel",
+        "--fault",
+        "2:dies=14",
+    ];
+    let plain = sim(&words);
+    let traced = sim(&[&words[..], &["--trace"]].concat());
+    assert_eq!(traced.status.code(), Some(0));
+    assert_eq!(stdout(&plain), stdout(&traced));
+    assert!(!stderr(&plain).contains("CPU 2"));
+    let text = stderr(&traced);
+    let told: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains(" us  CPU 2 "))
+        .collect();
+    let parts = [
+        "INIT, at Off",
+        "SIPI, at WaitsForSipi",
+        "RealMode",
+        "Claimed(1)",
+        "stops for good",
+    ];
+    let places = parts.map(|part| told.iter().position(|line| line.contains(part)));
+    assert!(places.iter().all(Option::is_some), "{places:?}");
+    assert!(places.is_sorted(), "{places:?}");
+}
+
+#[test]
+fn schedules_are_explored_and_the_progress_is_told_apart() {
+    let output = sim(&["--explore", "40", "--seed", "3"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).starts_with("reveille: ok: 40 schedules break no rule"));
+    assert!(stderr(&output).contains("xtask: 36 of 40 schedules"));
+    assert_eq!(sim(&["--explore", "0"]).status.code(), Some(2));
+}
+
+#[test]
 fn the_list_has_all_models() {
     let output = sim(&["--list"]);
     assert_eq!(output.status.code(), Some(0));

@@ -113,7 +113,9 @@ Examples:
   cargo xtask sim --model skylake-112 --cpus 448 --strategy parallel --strategy serial --runs 9
   cargo xtask sim --model skylake-112 --fault 7:silent --fault 9:lost-sipi=1
   cargo xtask sim --model mine.toml --json sim.jsonl
-  cargo xtask sim --model skylake-112 --growth --plot growth.svg";
+  cargo xtask sim --model skylake-112 --growth --plot growth.svg
+  cargo xtask sim --model synthetic --strategy parallel --fault 2:dies=14 --trace
+  cargo xtask sim --explore 20000 --seed 7";
 
 /// What the kernel takes on its command line, and what each key does. The kernel's own list, with
 /// all values, is in its answer to a key that it does not know.
@@ -303,7 +305,7 @@ struct Sim {
     #[arg(
         long,
         value_name = "NAME|FILE",
-        required_unless_present = "list",
+        required_unless_present_any = ["list", "explore"],
         value_parser = sim::model
     )]
     model: Option<Model>,
@@ -368,6 +370,26 @@ struct Sim {
     /// Draw that as an SVG
     #[arg(long, value_name = "FILE", requires = "growth")]
     plot: Option<PathBuf>,
+
+    /// Instead, simulate so many random schedules of CPUs, operations and faults on the model
+    /// synthetic, and look for one that breaks a rule
+    ///
+    /// The schedules are those that --seed gives. One that breaks a rule is reduced to its shortest
+    /// form and printed as a test, to be pasted into tests/tests/found.rs, and with --trace all that
+    /// happens in it.
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with_all = [
+            "model", "list", "strategy", "cpus", "runs", "order", "fault", "all_cpus", "json", "growth"
+        ],
+        value_parser = value_parser!(u32).range(1..)
+    )]
+    explore: Option<u32>,
+
+    /// Write all that happens to stderr: when, on which CPU, what
+    #[arg(long, conflicts_with_all = ["list", "growth"])]
+    trace: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -562,6 +584,9 @@ mod tests {
             ("--model synthetic --fault 3:asleep", "silent"),
             ("--model synthetic --plot growth.svg", "--growth"),
             ("--model synthetic --growth --runs 2", "--runs"),
+            ("--model synthetic --growth --trace", "--trace"),
+            ("--model synthetic --explore 9", "--model"),
+            ("--explore 0", "1.."),
         ];
         for (line, hint) in wrong {
             let error = sim(line).expect_err(line).to_string();

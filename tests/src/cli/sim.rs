@@ -1,6 +1,7 @@
 //! `cargo xtask sim`: bring-ups on machines that nobody here owns, in virtual time.
 
 use std::{
+    cell::Cell,
     fs::File,
     io::Write,
     path::{Path, PathBuf},
@@ -19,7 +20,7 @@ use reveille_smp::{
 
 use super::Sim;
 use crate::sim::{
-    Fault, Setup, Simulator,
+    Fault, Happened, Setup, Simulator,
     model::Model,
     report::{
         BroughtUp,
@@ -31,6 +32,7 @@ use crate::sim::{
         table::Shortened,
         timeline::{LEGEND, Timeline},
     },
+    schedule::{Explorer, Schedule},
 };
 
 /// The exit status for a command line that is wrong, as clap has it.
@@ -43,6 +45,9 @@ impl Sim {
     pub(super) fn execute(mut self) -> Result<ExitCode> {
         if self.list {
             return list();
+        }
+        if let Some(schedules) = self.explore {
+            return self.explore(schedules);
         }
         let mut model = self.model.take().context("there is no --model")?;
         if self.growth {
@@ -128,6 +133,7 @@ impl Sim {
                 let spread = Setup {
                     spreads_prepare: true,
                     keeps_spans: false,
+                    tell: None,
                     ..setup
                 };
                 let spread = bring_up(simulator, strategy, &spread)?;
@@ -141,6 +147,7 @@ impl Sim {
         let faults = self.fault.iter();
         Setup {
             order: self.order,
+            tell: self.trace.then_some(tell),
             faults: faults
                 .map(|fault| (fault.cpu, fault.kind.clone()))
                 .collect(),
@@ -279,6 +286,35 @@ impl Sim {
         })
     }
 
+    /// Looks for a schedule that breaks a rule.
+    fn explore(&self, schedules: u32) -> Result<ExitCode> {
+        /// So often is said how many there have been.
+        const TOLD: u32 = 10;
+        let explorer = Explorer::new()?;
+        let done = Cell::new(0);
+        let begun = Instant::now();
+        let progress = |_: &Schedule| {
+            let before = done.replace(done.get() + 1);
+            let tenths = |done: u32| u64::from(done) * u64::from(TOLD) / u64::from(schedules);
+            if before < schedules && tenths(before) > tenths(before.saturating_sub(1)) {
+                eprintln!("xtask: {before} of {schedules} schedules break no rule");
+            }
+        };
+        let Err(finding) = explorer.explore(schedules, self.seed, progress) else {
+            let seconds = begun.elapsed().as_secs_f64();
+            println!("reveille: ok: {schedules} schedules break no rule, in {seconds:.1} s");
+            return Ok(ExitCode::SUCCESS);
+        };
+        if self.trace {
+            // It breaks the rule again, which is said below.
+            let _ = explorer.trace(&finding.schedule, tell);
+        }
+        println!("{finding}");
+        let (drawn, broken) = (finding.drawn, finding.broken);
+        println!("reveille: failed: schedule {drawn} of {schedules}: {broken}");
+        Ok(ExitCode::FAILURE)
+    }
+
     /// The strategies that were asked for by name, each once; none where all are wanted.
     fn named(&self) -> Vec<Strategy> {
         let mut named = Vec::new();
@@ -291,6 +327,11 @@ impl Sim {
         }
         named
     }
+}
+
+/// For a person who looks for a bug.
+fn tell(happened: &Happened) {
+    eprintln!("{happened}");
 }
 
 /// Simulates one bring-up.

@@ -2,7 +2,8 @@
 //! where it is not.
 //!
 //! The scenarios boot the kernel; those in a module `slow` are left out by `--quick`, and those
-//! marked `#[ignore]` are added by `--full`.
+//! marked `#[ignore]` are added by `--full`, as is the target with very many schedules for the
+//! simulator, which alone is built optimised.
 
 use std::{
     env, fs,
@@ -24,6 +25,9 @@ use crate::{
 /// The test target of this package that needs QEMU.
 const SCENARIOS: &str = "scenarios";
 
+/// The one that would take half an hour if it were not optimised.
+const MILLION: &str = "million";
+
 impl Test {
     pub(super) fn execute(self) -> Result<ExitCode> {
         setup::ensure(false)?;
@@ -40,6 +44,9 @@ impl Test {
         }
         if self.has_match(|runner, options| runner.host(options, &targets))? {
             parts.push(("on the host", runner.host(&self, &targets)));
+        }
+        if self.full && self.has_match(Runner::million)? {
+            parts.push(("a million schedules, simulated", runner.million(&self)));
         }
         if self.has_match(|runner, options| runner.kernel(options))? {
             parts.push(("parts of the kernel, on the host", runner.kernel(&self)));
@@ -151,7 +158,7 @@ impl Runner {
         }
     }
 
-    /// All crates but the kernel, and all targets but the scenarios.
+    /// All crates but the kernel, and all targets but the scenarios and the one for `--full`.
     fn host(self, options: &Test, targets: &Targets) -> Command {
         let mut command = self.start(options.list);
         command.args([
@@ -164,6 +171,24 @@ impl Runner {
         for target in &targets.host {
             command.args(["--test", target]);
         }
+        self.finish(command, options)
+    }
+
+    /// Fast, and with the checks that a release goes without.
+    fn million(self, options: &Test) -> Command {
+        let mut command = self.start(options.list);
+        let profile = match self {
+            Self::Nextest => "--cargo-profile",
+            Self::Cargo => "--profile",
+        };
+        command.args([
+            profile,
+            "fuzz",
+            "--package",
+            "reveille-tests",
+            "--test",
+            MILLION,
+        ]);
         self.finish(command, options)
     }
 
@@ -243,9 +268,7 @@ impl Targets {
         for package in metadata.packages {
             let tests = package.targets.iter().filter(|target| target.is_test());
             let names = tests.map(|target| target.name.clone());
-            targets
-                .host
-                .extend(names.filter(|name| name != SCENARIOS && !name.starts_with("loom")));
+            targets.host.extend(names.filter(|name| !is_apart(name)));
             // A package that takes loom in any build has its models among its other tests.
             let is_cfg = |platform: &Platform| platform.to_string() == "cfg(loom)";
             let for_cfg = |dependency: &Dependency| {
@@ -287,6 +310,11 @@ impl Targets {
         command.arg("--").args(&options.filter);
         command
     }
+}
+
+/// Whether a test target is not run on the host like all others.
+fn is_apart(target: &str) -> bool {
+    [SCENARIOS, MILLION].contains(&target) || target.starts_with("loom")
 }
 
 /// The functions in the files of a folder that are named after loom.

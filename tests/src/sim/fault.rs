@@ -63,6 +63,12 @@ impl Fault {
         )
     }
 
+    /// Whether the bring-up is made to overcome it, so that a CPU which has nothing worse comes up: an
+    /// INIT and a SIPI are sent again to a CPU of which nothing is seen.
+    pub fn is_overcome(&self) -> bool {
+        self.is_harmless() || matches!(self, Self::LostInit(1) | Self::LostSipi(1))
+    }
+
     /// Whether nothing is wrong with a CPU that has it, and it must come up all the same.
     pub fn is_harmless(&self) -> bool {
         matches!(self, Self::Stall(_, us) if *us <= Self::HARMLESS_STALL_US)

@@ -43,6 +43,7 @@ pub(super) fn live(world: &Rc<World>, number: usize) {
 /// What the trampoline leaves behind, under the id that the CPU's APIC tells it.
 fn leave_evidence(world: &World, number: usize, evidence: Evidence) {
     let id = world.cpus[number].arrives_as;
+    world.tell(number, || format!("leaves evidence of {evidence:?}"));
     world.evidence.borrow_mut().insert(id, evidence);
     if let Some(listed) = world.listed(id) {
         world.rules.seen(listed - 1, evidence, world.now());

@@ -28,6 +28,8 @@ mod steps;
 mod wait;
 mod world;
 
+use std::{fmt, time::Duration};
+
 use reveille_executor::Instant;
 
 pub use fault::{Fault, KINDS as FAULT_KINDS};
@@ -36,6 +38,24 @@ pub use simulate::{Done, Operation, Setup, Simulated, Simulator};
 
 /// When simulations begin. Not at zero, as a clock may be behind.
 const EPOCH: Instant = Instant::from_nanos(1_000_000_000);
+
+/// Something that happened to a CPU or that a CPU did, for whoever looks for a bug.
+#[derive(Clone, Debug)]
+pub struct Happened {
+    /// When, from the beginning of the simulation.
+    pub at: Duration,
+    /// To which CPU, by its number.
+    pub cpu: usize,
+    /// What.
+    pub what: String,
+}
+
+impl fmt::Display for Happened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let us = self.at.as_nanos() as f64 / 1_000.0;
+        write!(f, "{us:14.3} us  CPU {:<4} {}", self.cpu, self.what)
+    }
+}
 
 /// A time in which a CPU was busy, or something was under way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

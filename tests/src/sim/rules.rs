@@ -47,7 +47,8 @@ pub enum Rule {
     Primaries,
     /// What is said of a CPU is what it did.
     Truth,
-    /// A CPU with which nothing is wrong comes up, whatever befalls the others.
+    /// A CPU with which nothing is wrong comes up, whatever befalls the others; so does one to which an
+    /// INIT or a SIPI was lost.
     Healthy,
     /// Where nothing is wrong, nobody waits for a deadline: no wake is lost.
     Prompt,
@@ -127,6 +128,8 @@ struct Watch {
     /// The CPU that is on its stack.
     user: Cell<Option<usize>>,
     has_stack: Cell<bool>,
+    /// Which generation was claimed last.
+    claimed: Cell<Option<u32>>,
     /// How many of the steps that APs run its user has passed.
     passed: Cell<usize>,
     /// Its executor has polled since.
@@ -143,6 +146,8 @@ struct Watch {
     is_faulty: bool,
     /// Nothing else is wrong with it but that steps are told to fail.
     is_told_to_fail: bool,
+    /// It comes up, whatever befalls the others.
+    comes_up: bool,
 }
 
 /// With more APs than that, a look at each of them behind each event would take too long.
@@ -160,9 +165,15 @@ impl Rules {
             let mut wrong = setup.faults.iter().filter(is_wrong);
             is_faulty(cpu) && wrong.all(|(other, fault)| *other != cpu || told(fault))
         };
+        let has_worse = |cpu: usize| {
+            let of_it = setup.faults.iter().filter(|(other, _)| *other == cpu);
+            let lost = of_it.clone().filter(is_wrong).count();
+            lost > 1 || of_it.clone().any(|(_, fault)| !fault.is_overcome())
+        };
         let watch = |index: usize| Watch {
             user: Cell::new(None),
             has_stack: Cell::new(false),
+            claimed: Cell::new(None),
             passed: Cell::new(0),
             has_polled: Cell::new(false),
             stage: Cell::new(Stage::Ready),
@@ -172,6 +183,7 @@ impl Rules {
             evidence: Cell::new(Evidence::None),
             is_faulty: is_faulty(index + 1),
             is_told_to_fail: is_told_to_fail(index + 1),
+            comes_up: !has_worse(index + 1),
         };
         Self {
             broken: RefCell::new(None),
@@ -235,8 +247,10 @@ impl Rules {
         }
         let is_bsp_asleep = world.cpus[0].is_halted.get();
         for (watch, ap) in self.aps.iter().zip(world.aps.iter()) {
-            let stage = ap.slot.state().load().stage();
+            let state = ap.slot.state().load();
+            let stage = state.stage();
             if watch.stage.replace(stage) != stage {
+                world.tell(ap.cpu.0 as usize, || format!("its slot says {state:?}"));
                 match stage {
                     Stage::GivenUp => watch.given_up.set(Some(world.now())),
                     Stage::Online if !watch.has_polled.get() => {
@@ -267,6 +281,11 @@ impl Rules {
         if self.has_stacks && !watch.has_stack.get() {
             let text = format!("CPU {cpu} enters stack {index}, which was freed");
             world.broke(Rule::InUse, text);
+        }
+        let generation = world.aps[index].slot.state().load().generation();
+        if watch.claimed.replace(Some(generation)) == Some(generation) {
+            let text = format!("CPU {cpu} claims generation {generation} of stack {index} again");
+            world.broke(Rule::OwnStack, text);
         }
         watch.passed.set(0);
     }
@@ -304,6 +323,9 @@ impl Rules {
     pub(super) fn begins(&self, world: &World, cpu: usize, step: StepKind, direction: Direction) {
         let index = cpu - 1;
         let here = world.here();
+        world.tell(here.unwrap_or(cpu), || {
+            format!("begins with {} for CPU {cpu}", step.name)
+        });
         let right = match step.on_ap {
             Some(_) => self.aps[index].user.get(),
             None => Some(0),
@@ -409,6 +431,10 @@ impl Rules {
         step: StepKind,
         direction: Direction,
     ) {
+        let here = world.here().unwrap_or(cpu);
+        world.tell(here, || {
+            format!("passes {} of CPU {cpu}, {direction:?}", step.name)
+        });
         let Some(place) = step.on_ap else { return };
         self.aps[cpu - 1].has_polled.set(false);
         let passed = &self.aps[cpu - 1].passed;
@@ -478,6 +504,10 @@ impl Rules {
 
     pub(super) fn has_brought_up(&self, world: &World, round: &Round, on_ap: usize) {
         for (index, report) in round.reports.iter().enumerate() {
+            world.tell(index + 1, || match report.reason {
+                None => report.outcome.to_string(),
+                Some(reason) => format!("{}: {reason}", report.outcome),
+            });
             let (cpu, watch) = (index + 1, &self.aps[index]);
             let outcome = report.outcome;
             let untrue = |what: &str| {
@@ -532,9 +562,9 @@ impl Rules {
             if !self.has_skew && !are_in_order {
                 untrue("its times are not in order");
             }
-            if outcome != Outcome::Online && !watch.is_faulty && !self.is_bsp_faulty {
+            if outcome != Outcome::Online && watch.comes_up && !self.is_bsp_faulty {
                 let why = report.reason.unwrap_or("no reason is given");
-                let text = format!("CPU {cpu} is {outcome} ({why}), and nothing is wrong with it");
+                let text = format!("CPU {cpu} is {outcome} ({why}), and should have come up");
                 world.broke(Rule::Healthy, text);
             }
             if !self.prepare_waits && report.spurious_polls > self.most_spurious(watch) {
@@ -560,6 +590,7 @@ impl Rules {
         for moved in moved {
             let cpu = moved.cpu.0 as usize;
             let watch = &self.aps[cpu - 1];
+            world.tell(cpu, || format!("has moved: {moved:?}"));
             match &moved.failure {
                 None if moved.rung != moved.to || !self.is_on(world, cpu - 1, moved.to) => {
                     let text = format!("CPU {cpu} has moved, and is at {:?}", moved.rung);

@@ -1,7 +1,11 @@
 //! Random schedules: CPUs, what is done with them, and what goes wrong. One that breaks a rule is
 //! reduced to its shortest form and written as a test.
 
-use std::{cell::RefCell, fmt, ops::RangeInclusive};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    ops::RangeInclusive,
+};
 
 use anyhow::Result;
 use proptest::{
@@ -10,7 +14,7 @@ use proptest::{
 };
 use reveille_smp::{bringup::SecondSipi, order::Order, strategy::Strategy as Kicks};
 
-use super::{Broken, Fault, Operation, Setup, Simulator, model::Model};
+use super::{Broken, Fault, Happened, Operation, Setup, Simulator, model::Model};
 
 /// A simulation on the model `synthetic`, as it is drawn, reduced and written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub struct Finding {
     pub schedule: Schedule,
     /// What it breaks.
     pub broken: Broken,
+    /// How many were simulated until it was drawn, before it was made shorter.
+    pub drawn: u32,
 }
 
 impl Explorer {
@@ -68,6 +74,19 @@ impl Explorer {
     ///
     /// When it breaks a rule.
     pub fn check(&self, schedule: &Schedule) -> Result<(), Broken> {
+        self.simulate(schedule, None)
+    }
+
+    /// Simulates one, and tells all that happens, as it happens.
+    ///
+    /// # Errors
+    ///
+    /// When it breaks a rule.
+    pub fn trace(&self, schedule: &Schedule, tell: fn(&Happened)) -> Result<(), Broken> {
+        self.simulate(schedule, Some(tell))
+    }
+
+    fn simulate(&self, schedule: &Schedule, tell: Option<fn(&Happened)>) -> Result<(), Broken> {
         let machine = &self.machines[schedule.cpus - 2];
         let setup = Setup {
             operations: schedule.operations.clone(),
@@ -81,6 +100,7 @@ impl Explorer {
             longest: match machine.model().timing.second_sipi {
                 SecondSipi::IfUnseen(after) | SecondSipi::Always(after) => Some(after / 2),
             },
+            tell,
             keeps_spans: false,
             ..machine.setup(Kicks::Parallel, schedule.seed)
         };
@@ -106,21 +126,38 @@ impl Explorer {
         let config = Config {
             cases: schedules,
             failure_persistence: None,
-            max_shrink_iters: 20_000,
+            max_shrink_iters: 4_000,
             ..Config::default()
         };
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &key);
-        let found = RefCell::new(None);
+        let drawn = Cell::new(0);
+        let found = RefCell::new(None::<Finding>);
         let result = TestRunner::new_with_rng(config, rng).run(&self.any_schedule(), |schedule| {
             tell(&schedule);
-            self.check(&schedule).map_err(|broken| {
-                let text = broken.to_string();
-                // The last one that fails is the shortest.
-                found.replace(Some(Finding { schedule, broken }));
-                TestCaseError::fail(text)
-            })
+            let mut found = found.borrow_mut();
+            if found.is_none() {
+                drawn.set(drawn.get() + 1);
+            }
+            let Err(broken) = self.check(&schedule) else {
+                return Ok(());
+            };
+            // What breaks another rule when it is made shorter is another finding.
+            if found
+                .as_ref()
+                .is_some_and(|it| it.broken.rule != broken.rule)
+            {
+                return Ok(());
+            }
+            let text = broken.to_string();
+            // The last one that fails is the shortest.
+            *found = Some(Finding {
+                schedule,
+                broken,
+                drawn: drawn.get(),
+            });
+            Err(TestCaseError::fail(text))
         });
         match (result, found.take()) {
             (Ok(()), _) => Ok(()),
@@ -185,12 +222,20 @@ fn any_operation(cpus: usize, rungs: Vec<u16>) -> impl Strategy<Value = Operatio
     ]
 }
 
-/// Up to so many microseconds, as often short as long.
+/// Up to so many microseconds, as often short as long, and now and then about as long as something
+/// that the bring-up waits for.
 fn any_span(longest: u32) -> impl Strategy<Value = u32> {
+    /// Until the second SIPI and for an AP to come back; until the second INIT; half of a leg; until
+    /// an AP is given up, and a leg.
+    const WAITS: &[u32] = &[50_000, 500_000, 1_000_000, 2_000_000];
     let decades = longest.ilog10();
-    (0..=decades)
-        .prop_flat_map(|decade| 0..10_u32.pow(decade + 1))
-        .prop_map(move |span| span.min(longest))
+    let any = (0..=decades).prop_flat_map(|decade| 0..10_u32.pow(decade + 1));
+    let about = (prop::sample::select(WAITS), 0..4_000_u32);
+    prop_oneof![
+        4 => any,
+        1 => about.prop_map(|(wait, more)| wait - 2_000 + more),
+    ]
+    .prop_map(move |span| span.min(longest))
 }
 
 fn any_fault(cpus: usize, steps: u32) -> impl Strategy<Value = (usize, Fault)> {
@@ -223,7 +268,8 @@ fn any_fault(cpus: usize, steps: u32) -> impl Strategy<Value = (usize, Fault)> {
         (0..steps).prop_map(Fault::FailsDown),
     ];
     // The BSP passes as many places for each AP as that AP does.
-    let harmless = (0..cpus).prop_flat_map(move |cpu| {
+    let stalled = prop_oneof![1 => Just(0), 2 => 1..cpus];
+    let harmless = stalled.prop_flat_map(move |cpu| {
         let places = if cpu == 0 { 60 * cpus as u32 } else { 80 };
         let stall = (1..=places, any_span(Fault::HARMLESS_STALL_US));
         stall.prop_map(move |(place, span)| (cpu, Fault::Stall(place, span)))

@@ -15,7 +15,7 @@ use reveille_smp::{
 };
 
 use super::{
-    Span,
+    Happened, Span,
     fault::Fault,
     fiber::Fiber,
     machine,
@@ -51,6 +51,8 @@ pub struct Setup {
     /// How long an operation may take where nothing is wrong, if that is to be checked: less than the
     /// first deadline.
     pub longest: Option<Duration>,
+    /// Hears of all that happens, as it happens.
+    pub tell: Option<fn(&Happened)>,
     /// Whether spans are wanted.
     pub keeps_spans: bool,
     /// What the bring-up itself does not do yet: the steps before the kick run on whoever is online and
@@ -145,6 +147,7 @@ impl Simulator {
             faults: Vec::new(),
             grain: None,
             longest: None,
+            tell: None,
             keeps_spans: true,
             spreads_prepare: false,
         }
@@ -220,6 +223,7 @@ fn drive(world: &Rc<World>, setup: &Setup) -> Driven {
         for operation in &setup.operations {
             let began = world.now();
             world.rules.begins_operation(*operation, setup.order);
+            world.tell(0, || format!("begins with {operation:?}"));
             done.push(match *operation {
                 Operation::BringUp(strategy) => {
                     let round = bring_up.run(&spawner, strategy).await;

@@ -18,7 +18,7 @@ use reveille_executor::Instant;
 use reveille_smp::{bringup::Ap, cpu::ApicId, ladder::Ladder, machine::Evidence, state::Stage};
 
 use super::{
-    EPOCH, Span,
+    EPOCH, Happened, Span,
     agenda::Agenda,
     cpu::{Cpu, Power, count},
     fault::Fault,
@@ -72,6 +72,7 @@ pub(super) struct World {
     graveyard: RefCell<Vec<Fiber>>,
     seed: u64,
     grain: Option<Duration>,
+    tell: Option<fn(&Happened)>,
     pub(super) spreads_prepare: bool,
     /// APs that may help others, once for each kind of help.
     pub(super) helpers: [RefCell<VecDeque<usize>>; 2],
@@ -131,6 +132,7 @@ impl World {
             graveyard: RefCell::default(),
             seed: setup.seed,
             grain: setup.grain,
+            tell: setup.tell,
             spreads_prepare: setup.spreads_prepare,
             helpers: Default::default(),
             model,
@@ -203,6 +205,7 @@ impl World {
             Event::Slice(claim, slice) => self.slice_is_over(claim, slice),
             Event::Doorbell(number) => {
                 let cpu = &self.cpus[number];
+                self.tell(number, || format!("doorbell, at {:?}", cpu.power.get()));
                 match cpu.power.get() {
                     Power::Runs(_) if cpu.is_halted.get() => self.go(cpu.claim(number)),
                     Power::Runs(_) => cpu.is_pending.set(true),
@@ -211,6 +214,7 @@ impl World {
             }
             Event::MachineCheck(number, span) => {
                 let cpu = &self.cpus[number];
+                self.tell(number, || format!("machine check, {span:?}"));
                 match cpu.power.get() {
                     Power::Runs(_) if cpu.has_handlers.get() => {
                         cpu.steal(self.now(), span);
@@ -221,6 +225,7 @@ impl World {
                 }
             }
             Event::LetRun(number) => {
+                self.tell(number, || "its host lets it run".to_owned());
                 let (init, sipi) = self.cpus[number].held.take();
                 if init {
                     self.reset(number);
@@ -358,6 +363,7 @@ impl World {
     /// INIT has reached the CPU.
     pub(super) fn reset(&self, number: usize) {
         let cpu = &self.cpus[number];
+        self.tell(number, || format!("INIT, at {:?}", cpu.power.get()));
         self.rules.hit_by_init(self, number);
         self.end_life(cpu);
         cpu.power.set(Power::WaitsForSipi);
@@ -366,6 +372,7 @@ impl World {
     /// A SIPI has reached the CPU.
     pub(super) fn start(self: &Rc<Self>, number: usize) {
         let cpu = &self.cpus[number];
+        self.tell(number, || format!("SIPI, at {:?}", cpu.power.get()));
         if cpu.power.get() != Power::WaitsForSipi || cpu.has(&Fault::Silent) {
             return;
         }
@@ -399,6 +406,7 @@ impl World {
         cpu.renew();
         self.let_go(cpu);
         cpu.power.set(Power::Dead(holds));
+        self.tell(number, || "stops for good".to_owned());
     }
 
     fn begin(&self, number: usize, fiber: Fiber, after: Duration) {
@@ -510,7 +518,10 @@ impl World {
                     self.die(number, holds);
                     suspend(Wait::Forever);
                 }
-                Fault::Stall(at, us) if at == place => self.work("stall", number, micros(us)),
+                Fault::Stall(at, us) if at == place => {
+                    self.tell(number, || format!("is held up for {us} us"));
+                    self.work("stall", number, micros(us));
+                }
                 _ => {}
             }
         }
@@ -647,6 +658,9 @@ impl World {
             return;
         }
         self.pass_place();
+        if let Some(here) = self.here() {
+            self.tell(here, || format!("rings for CPU {number}"));
+        }
         let latency = self.take_time(At::Ring, number) + self.latency(At::Wake, number);
         for target in self.with_id(self.cpus[number].apic_id) {
             let cpu = &self.cpus[target];
@@ -671,6 +685,17 @@ impl World {
             text,
             at: self.now() - EPOCH,
         });
+    }
+
+    /// Tells of something that happened to a CPU, if anybody listens.
+    pub(super) fn tell(&self, cpu: usize, what: impl FnOnce() -> String) {
+        if let Some(tell) = self.tell {
+            tell(&Happened {
+                at: self.now() - EPOCH,
+                cpu,
+                what: what(),
+            });
+        }
     }
 
     fn note(&self, what: &'static str, cpu: usize, start: Instant, end: Instant) {
