@@ -356,9 +356,10 @@ impl Rules {
             return;
         }
         let mut in_turn = self.in_turn.borrow_mut();
+        // Whoever is waited for no longer may not know that yet.
+        let is_abandoned = |other: usize| world.stage(other) == Stage::Abandoned;
         for &other in in_turn.iter() {
-            // Whoever is waited for no longer may not know that yet.
-            if world.stage(other) != Stage::Abandoned {
+            if !is_abandoned(other) && !is_abandoned(index) {
                 world.broke(Rule::Serial, overlap(step.name, cpu, other + 1));
             }
         }
@@ -529,9 +530,12 @@ impl Rules {
                         ));
                     }
                 }
-                _ if stage == Stage::Online => untrue("it is online"),
-                Outcome::NeverStarted | Outcome::StuckRealMode if watch.user.get().is_some() => {
-                    untrue("it has claimed its slot");
+                // Where a step down fails, it stays up, and the report says so.
+                _ if stage == Stage::Online && report.rollback.is_none() => {
+                    untrue("it is online");
+                }
+                Outcome::NeverStarted | Outcome::StuckRealMode if !stage.is_down() => {
+                    untrue(&format!("its slot says {stage:?}, and is not closed"));
                 }
                 Outcome::NeverStarted if report.reason.is_none() => {
                     if let (Some(seen), Some(given_up)) = (watch.seen.get(), watch.given_up.get())

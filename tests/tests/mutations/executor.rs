@@ -3,7 +3,7 @@
 use crate::{Mutation, Subject};
 
 pub(crate) const SUBJECT: Subject = Subject {
-    folder: "executor",
+    folders: &["executor"],
     package: "reveille-executor",
     loom: &["--test", "loom"],
     module: "",

@@ -10,6 +10,7 @@
 #![cfg(unix)]
 
 mod executor;
+mod sim;
 mod smp;
 
 use std::fs;
@@ -18,8 +19,9 @@ use std::process::{Command, Output};
 
 /// A crate whose guards are checked.
 pub(crate) struct Subject {
-    /// Its folder in the workspace.
-    folder: &'static str,
+    /// The folders in the workspace that its guards are in; `file` counts from the one's `src`, or from
+    /// the workspace where they are several.
+    folders: &'static [&'static str],
     package: &'static str,
     /// What makes Cargo choose its models for loom.
     loom: &'static [&'static str],
@@ -32,12 +34,12 @@ pub(crate) struct Subject {
 pub(crate) struct Mutation {
     /// What is lost.
     guard: &'static str,
-    /// The file, from the crate's `src`.
+    /// The file.
     file: &'static str,
     from: &'static str,
     to: &'static str,
     /// What fails then: a model for loom, with its module if that is another one than the subject's;
-    /// or as `file::test` a test of one of the test targets.
+    /// or as `file::test` a test of one of the test targets; for the simulator, the rule's name.
     noticed_by: &'static str,
 }
 
@@ -51,6 +53,12 @@ fn every_guard_of_the_executor_is_noticed_when_it_is_gone() {
 #[ignore = "builds and runs the models once for each guard: minutes"]
 fn every_guard_of_the_bring_up_is_noticed_when_it_is_gone() {
     check(&smp::SUBJECT);
+}
+
+#[test]
+#[ignore = "builds the simulator once for each guard: minutes"]
+fn every_bug_that_is_put_in_is_found_by_the_simulator() {
+    sim::check();
 }
 
 fn check(subject: &'static Subject) {
@@ -117,15 +125,19 @@ struct Restore {
 impl Copy {
     fn of(subject: &'static Subject) -> Self {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let root =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mutations-{}", subject.folder));
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("mutations-{}", subject.folders.join("-")));
         let sources = root.join("workspace");
         let _ = fs::remove_dir_all(&sources);
         fs::create_dir_all(&sources).unwrap();
         for entry in fs::read_dir(workspace).unwrap() {
             let entry = entry.unwrap();
             let to = sources.join(entry.file_name());
-            if entry.file_name() == subject.folder {
+            if subject
+                .folders
+                .iter()
+                .any(|&folder| entry.file_name() == folder)
+            {
                 copy_tree(&entry.path(), &to);
             } else if entry.path().join("Cargo.toml").exists() {
                 std::os::unix::fs::symlink(entry.path(), to).unwrap();
@@ -143,11 +155,11 @@ impl Copy {
     }
 
     fn mutate(&self, mutation: &Mutation) -> Restore {
-        let path = self
-            .sources
-            .join(self.subject.folder)
-            .join("src")
-            .join(mutation.file);
+        let folder = match self.subject.folders {
+            [only] => self.sources.join(only).join("src"),
+            _ => self.sources.clone(),
+        };
+        let path = folder.join(mutation.file);
         let text = fs::read_to_string(&path).unwrap();
         let places = text.matches(mutation.from).count();
         assert_eq!(
@@ -182,6 +194,9 @@ impl Copy {
         cargo
             .current_dir(&self.sources)
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            // Nobody reads where in the source a mutation is noticed, or the shortest schedule.
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env("PROPTEST_MAX_SHRINK_ITERS", "0")
             .env("RUSTFLAGS", if is_loom { "--cfg loom" } else { "" })
             .env(
                 "CARGO_TARGET_DIR",

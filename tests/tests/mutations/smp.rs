@@ -3,7 +3,7 @@
 use crate::{Mutation, Subject};
 
 pub(crate) const SUBJECT: Subject = Subject {
-    folder: "smp",
+    folders: &["smp"],
     package: "reveille-smp",
     loom: &["--lib"],
     module: "loom_models::",
