@@ -116,6 +116,8 @@ pub(super) struct Rules {
     has_skew: bool,
     /// Steps before the kick wait, and their attempts are polled for that.
     prepare_waits: bool,
+    /// The machine is known to be fast enough for its deadlines.
+    meets_deadlines: bool,
     /// How long an operation may take, where nothing is wrong and that is asked.
     longest: Option<Duration>,
     /// How long a bring-up of all at once may take, where CPUs are not alive in time and nothing else
@@ -202,6 +204,7 @@ impl Rules {
                 .iter()
                 .any(|(_, fault)| matches!(fault, Fault::Skew(_))),
             prepare_waits: setup.spreads_prepare,
+            meets_deadlines: setup.longest.is_some(),
             longest: match setup.faults.iter().find(is_wrong) {
                 Some(_) => None,
                 None => setup.longest.map(|longest| longest + stalls(setup)),
@@ -226,8 +229,12 @@ impl Rules {
         self.broken.borrow().is_some()
     }
 
-    /// Only the first one counts: the others may follow from it.
+    /// Only the first one counts: the others may follow from it. A machine that may be too slow for its
+    /// deadlines loses CPUs with which nothing is wrong, and is told of by their outcomes.
     pub(super) fn broke(&self, broken: Broken) {
+        if broken.rule == Rule::Healthy && !self.meets_deadlines {
+            return;
+        }
         self.broken.borrow_mut().get_or_insert(broken);
     }
 
@@ -282,7 +289,7 @@ impl Rules {
             let text = format!("CPU {cpu} enters stack {index}, which was freed");
             world.broke(Rule::InUse, text);
         }
-        let generation = world.aps[index].slot.state().load().generation();
+        let generation = world.state(index).generation();
         if watch.claimed.replace(Some(generation)) == Some(generation) {
             let text = format!("CPU {cpu} claims generation {generation} of stack {index} again");
             world.broke(Rule::OwnStack, text);

@@ -15,7 +15,13 @@ use std::{
 
 use rand_distr::{Distribution, Uniform};
 use reveille_executor::Instant;
-use reveille_smp::{bringup::Ap, cpu::ApicId, ladder::Ladder, machine::Evidence, state::Stage};
+use reveille_smp::{
+    bringup::Ap,
+    cpu::ApicId,
+    ladder::Ladder,
+    machine::Evidence,
+    state::{Stage, State},
+};
 
 use super::{
     EPOCH, Happened, Span,
@@ -485,13 +491,18 @@ impl World {
         }
     }
 
-    /// The stage of the AP with this index, as the simulator looks at it and no CPU does: nobody is
+    /// The state of the AP with this index, as the simulator looks at it and no CPU does: nobody is
     /// stopped in front of that.
-    pub(super) fn stage(&self, index: usize) -> Stage {
+    pub(super) fn state(&self, index: usize) -> State {
         let here = self.current.take();
-        let stage = self.aps[index].slot.state().load().stage();
+        let state = self.aps[index].slot.state().load();
         self.current.set(here);
-        stage
+        state
+    }
+
+    /// Its stage, likewise.
+    pub(super) fn stage(&self, index: usize) -> Stage {
+        self.state(index).stage()
     }
 
     /// A place in front of which the CPU that runs may be stopped.
