@@ -1,9 +1,9 @@
 //! `cargo xtask sim`, as a person or a script sees it.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use reveille_smp::{
@@ -313,4 +313,61 @@ fn growth_is_told_by_size_and_drawn() {
             .expect("it was drawn")
             .contains("</svg>")
     );
+}
+
+/// Runs `cargo xtask sim` with these words, its output going there.
+fn sim_to(words: &[&str], stdout: impl Into<Stdio>) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("sim").args(words).stdout(stdout);
+    let child = command.stderr(Stdio::piped()).spawn();
+    child
+        .and_then(std::process::Child::wait_with_output)
+        .expect("xtask starts")
+}
+
+/// One of each kind of simulation.
+const KINDS: [&[&str]; 4] = [
+    &["--list"],
+    &["--model", "synthetic"],
+    &["--model", "synthetic", "--growth", "--cpus", "8"],
+    &["--explore", "1"],
+];
+
+#[test]
+fn where_nobody_reads_on_a_simulation_ends_quietly_and_its_records_are_whole() {
+    for words in KINDS {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = sim_to(words, writer);
+        assert_eq!(output.status.code(), Some(0), "{words:?}");
+        let told = stderr(&output);
+        assert!(
+            !told.contains("panicked") && !told.contains("pipe"),
+            "{told}"
+        );
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sim.jsonl");
+    let json = path.to_str().expect("UTF-8");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    sim_to(&["--model", "synthetic", "--json", json], writer);
+    assert!(records(&path).exit().is_ok());
+}
+
+#[test]
+fn what_cannot_be_written_is_told_in_a_line() {
+    for words in KINDS {
+        let full = File::create("/dev/full").expect("Linux has it");
+        let output = sim_to(words, full);
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        let told = stderr(&output);
+        let last = told.lines().last().unwrap_or_default();
+        let expected = "xtask: cannot write to the standard output: ";
+        assert!(last.starts_with(expected), "{told}");
+        assert!(!told.contains("panicked"), "{told}");
+    }
+    let output = sim(&["--model", "synthetic", "--json", "/dev/null/none"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot write /dev/null/none: "));
 }

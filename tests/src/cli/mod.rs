@@ -6,7 +6,14 @@ mod sim;
 mod soak;
 mod test;
 
-use std::{ffi::OsString, fs::File, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{self, BufWriter, ErrorKind, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use clap::{
@@ -421,6 +428,24 @@ fn readable(path: PathBuf) -> Result<PathBuf> {
     let file = File::open(&path).context("it cannot be read")?;
     ensure!(!file.metadata()?.is_dir(), "it is a folder");
     Ok(path)
+}
+
+/// Lets something write to the standard output, of which every [`io::Error`] must be. That nobody reads on is no failure: `head` has all
+/// that it wanted, and a pipeline that asks each of its commands is not to fail for that.
+fn to_stdout(write: impl FnOnce(&mut dyn Write) -> Result<ExitCode>) -> Result<ExitCode> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = write(&mut out).and_then(|code| {
+        out.flush()?;
+        Ok(code)
+    });
+    match written {
+        Err(error) => match error.downcast::<io::Error>() {
+            Ok(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+            Ok(error) => Err(error).context("cannot write to the standard output"),
+            Err(other) => Err(other),
+        },
+        code => code,
+    }
 }
 
 impl Cli {

@@ -3,7 +3,7 @@
 use std::{
     cell::Cell,
     fs::File,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
@@ -42,16 +42,20 @@ const USAGE: u8 = 2;
 const GROWN: usize = 8192;
 
 impl Sim {
-    pub(super) fn execute(mut self) -> Result<ExitCode> {
+    pub(super) fn execute(self) -> Result<ExitCode> {
+        super::to_stdout(|out| self.execute_to(out))
+    }
+
+    fn execute_to(mut self, out: &mut dyn Write) -> Result<ExitCode> {
         if self.list {
-            return list();
+            return list(out);
         }
         if let Some(schedules) = self.explore {
-            return self.explore(schedules);
+            return self.explore(schedules, out);
         }
         let mut model = self.model.take().context("there is no --model")?;
         if self.growth {
-            return self.grow(&model);
+            return self.grow(&model, out);
         }
         if let Some(cpus) = self.cpus {
             model = model.with_cpus(cpus)?;
@@ -64,18 +68,18 @@ impl Sim {
         // First, as it costs nothing.
         let mut json = self.json.as_deref().map(Json::create).transpose()?;
         let failure = match self.simulate(&simulator) {
-            Ok(runs) => self.show(simulator.model(), &runs, json.as_mut())?,
+            Ok(runs) => self.show(simulator.model(), &runs, json.as_mut(), out)?,
             Err(broke) => {
-                println!("reveille: {}", broke.0);
                 if let Some(json) = &mut json {
-                    json.write(&Record::Exit(records::exit(Some(broke.0))))?;
+                    json.write(&Record::Exit(records::exit(Some(broke.0.clone()))))?;
                 }
+                writeln!(out, "reveille: {}", broke.0)?;
                 return Ok(ExitCode::FAILURE);
             }
         };
         match failure {
-            None => println!("reveille: ok"),
-            Some(reason) => println!("reveille: failed: {reason}"),
+            None => writeln!(out, "reveille: ok")?,
+            Some(reason) => writeln!(out, "reveille: failed: {reason}")?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -160,29 +164,46 @@ impl Sim {
         &self,
         model: &Model,
         runs: &[Run],
-        mut json: Option<&mut Json>,
+        json: Option<&mut Json>,
+        out: &mut dyn Write,
     ) -> Result<Option<String>> {
         let shown: Vec<_> = runs.iter().filter_map(|run| run.shown.as_ref()).collect();
         let first = shown.first().context("nothing was simulated")?;
-        println!("reveille: {}, simulated", env!("CARGO_PKG_VERSION"));
-        println!(
+        let faulty: Vec<_> = self.fault.iter().map(|fault| fault.cpu).collect();
+        let cpus = records::cpus(model, first, &faulty);
+        let bringup = first.round.record(0, first.doorbells);
+        let verdict = Require::All.judge(&cpus, first.round.strangers.count, None);
+        let failure = verdict.err().map(|shortfall| shortfall.to_string());
+        // Before anything is shown: whoever reads only the first lines gets whole records.
+        if let Some(json) = json {
+            json.write(&Record::Boot(records::boot(model, first)))?;
+            for cpu in &cpus {
+                json.write(&Record::Cpu(cpu.clone()))?;
+            }
+            json.write(&Record::Bringup(bringup.clone()))?;
+            for bringup in runs.iter().flat_map(|run| &run.bringups) {
+                json.write(&Record::Bringup(bringup.clone()))?;
+            }
+            json.write(&Record::Exit(records::exit(failure.clone())))?;
+        }
+
+        writeln!(out, "reveille: {}, simulated", env!("CARGO_PKG_VERSION"))?;
+        writeln!(
+            out,
             "machine: {}, {}; {} CPUs, seed {}",
             model.name,
             model.title,
             model.shape.cpus(),
             self.seed
-        );
-        let faulty: Vec<_> = self.fault.iter().map(|fault| fault.cpu).collect();
-        let cpus = records::cpus(model, first, &faulty);
-        let bringup = first.round.record(0, first.doorbells);
+        )?;
         match self.all_cpus {
-            true => print!("{}", Table(&cpus)),
-            false => print!("{}", Shortened(&cpus)),
+            true => write!(out, "{}", Table(&cpus))?,
+            false => write!(out, "{}", Shortened(&cpus))?,
         }
-        println!("{}", Headline(&bringup));
-        println!("{}\n", self.comparison(runs));
+        writeln!(out, "{}", Headline(&bringup))?;
+        writeln!(out, "{}\n", self.comparison(runs))?;
 
-        println!("{LEGEND}\n");
+        writeln!(out, "{LEGEND}\n")?;
         let phases: Vec<_> = shown
             .iter()
             .map(|it| (it.round.strategy, Phases::of(it)))
@@ -194,7 +215,7 @@ impl Sim {
                 phases,
                 longest: longest.unwrap_or_default(),
             };
-            println!("{timeline}");
+            writeln!(out, "{timeline}")?;
         }
         let parts: Vec<_> = runs
             .iter()
@@ -203,22 +224,9 @@ impl Sim {
         let standings = standings(model, &parts);
         // Nobody measured the machine with these faults.
         if !standings.is_empty() && self.fault.is_empty() {
-            println!("{}", StandingTable(&standings));
+            writeln!(out, "{}", StandingTable(&standings))?;
         }
 
-        let verdict = Require::All.judge(&cpus, first.round.strangers.count, None);
-        let failure = verdict.err().map(|shortfall| shortfall.to_string());
-        if let Some(json) = &mut json {
-            json.write(&Record::Boot(records::boot(model, first)))?;
-            for cpu in cpus {
-                json.write(&Record::Cpu(cpu))?;
-            }
-            json.write(&Record::Bringup(bringup))?;
-            for bringup in runs.iter().flat_map(|run| &run.bringups) {
-                json.write(&Record::Bringup(bringup.clone()))?;
-            }
-            json.write(&Record::Exit(records::exit(failure.clone())))?;
-        }
         Ok(failure)
     }
 
@@ -236,20 +244,22 @@ impl Sim {
     }
 
     /// Simulates a machine of more and more CPUs.
-    fn grow(&self, model: &Model) -> Result<ExitCode> {
-        println!("{}, {}; seed {}", model.name, model.title, self.seed);
-        println!("{}", growth::Head);
+    fn grow(&self, model: &Model, out: &mut dyn Write) -> Result<ExitCode> {
+        writeln!(out, "{}, {}; seed {}", model.name, model.title, self.seed)?;
+        writeln!(out, "{}", growth::Head)?;
         let mut points = Vec::new();
         for cpus in growth::sizes(self.cpus.unwrap_or(GROWN)) {
             let simulator = Simulator::new(model.clone().with_cpus(cpus)?)?;
             let point = match self.point(&simulator) {
                 Ok(point) => point,
                 Err(broke) => {
-                    println!("reveille: {}", broke.0);
+                    writeln!(out, "reveille: {}", broke.0)?;
                     return Ok(ExitCode::FAILURE);
                 }
             };
-            println!("{point}");
+            writeln!(out, "{point}")?;
+            // The next one takes its time.
+            out.flush()?;
             points.push(point);
         }
         if let Some(path) = &self.plot {
@@ -287,7 +297,7 @@ impl Sim {
     }
 
     /// Looks for a schedule that breaks a rule.
-    fn explore(&self, schedules: u32) -> Result<ExitCode> {
+    fn explore(&self, schedules: u32, out: &mut dyn Write) -> Result<ExitCode> {
         /// So often is said how many there have been.
         const TOLD: u32 = 10;
         let explorer = Explorer::new()?;
@@ -302,16 +312,22 @@ impl Sim {
         };
         let Err(finding) = explorer.explore(schedules, self.seed, progress) else {
             let seconds = begun.elapsed().as_secs_f64();
-            println!("reveille: ok: {schedules} schedules break no rule, in {seconds:.1} s");
+            writeln!(
+                out,
+                "reveille: ok: {schedules} schedules break no rule, in {seconds:.1} s"
+            )?;
             return Ok(ExitCode::SUCCESS);
         };
         if self.trace {
             // It breaks the rule again, which is said below.
             let _ = explorer.trace(&finding.schedule, tell);
         }
-        println!("{finding}");
+        writeln!(out, "{finding}")?;
         let (drawn, broken) = (finding.drawn, finding.broken);
-        println!("reveille: failed: schedule {drawn} of {schedules}: {broken}");
+        writeln!(
+            out,
+            "reveille: failed: schedule {drawn} of {schedules}: {broken}"
+        )?;
         Ok(ExitCode::FAILURE)
     }
 
@@ -331,7 +347,8 @@ impl Sim {
 
 /// For a person who looks for a bug.
 fn tell(happened: &Happened) {
-    eprintln!("{happened}");
+    // Where nobody reads on, the simulation is the same.
+    let _ = writeln!(io::stderr(), "{happened}");
 }
 
 /// Simulates one bring-up.
@@ -424,10 +441,15 @@ pub(super) fn model(text: &str) -> Result<Model, String> {
 }
 
 /// All models that come with Reveille.
-fn list() -> Result<ExitCode> {
+fn list(out: &mut dyn Write) -> Result<ExitCode> {
     for name in Model::names() {
         let model = Model::named(name)?;
-        println!("{name:22}{:>6} CPUs  {}", model.shape.cpus(), model.title);
+        writeln!(
+            out,
+            "{name:22}{:>6} CPUs  {}",
+            model.shape.cpus(),
+            model.title
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -440,16 +462,20 @@ struct Json {
 
 impl Json {
     fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path);
-        Ok(Self {
-            path: path.to_owned(),
-            file: file.with_context(|| format!("cannot write {}", path.display()))?,
-        })
+        let path = path.to_owned();
+        match File::create(&path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(error) => Err(cannot_write(&path, error)),
+        }
     }
 
     fn write(&mut self, record: &Record) -> Result<()> {
         let line = serde_json::to_string(record)?;
-        writeln!(self.file, "{line}")
-            .with_context(|| format!("cannot write {}", self.path.display()))
+        writeln!(self.file, "{line}").map_err(|error| cannot_write(&self.path, error))
     }
+}
+
+/// As a text: an [`io::Error`] is one of the standard output.
+fn cannot_write(path: &Path, error: io::Error) -> anyhow::Error {
+    anyhow!("cannot write {}: {error}", path.display())
 }
