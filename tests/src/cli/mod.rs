@@ -35,7 +35,10 @@ use crate::{
         smp::Smp,
     },
     setup,
-    sim::{FAULT_KINDS, model::Model},
+    sim::{
+        FAULT_KINDS,
+        model::{Model, Shape},
+    },
 };
 
 /// Build, boot, test and measure Reveille.
@@ -333,7 +336,7 @@ struct Sim {
     strategy: Vec<sim::StrategyChoice>,
 
     /// So many CPUs, CPU 0 included [default: the model's]
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_536))]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=Shape::MOST_CPUS as u64))]
     cpus: Option<usize>,
 
     /// What all delays are drawn from
@@ -582,7 +585,7 @@ mod tests {
     fn a_simulation_takes_models_strategies_and_faults_by_their_names() {
         let sim = sim(
             "--model synthetic --strategy serial --strategy all --order strict \
-             --fault 3:silent --fault 3:lost-sipi=1 --cpus 65536",
+             --fault 3:silent --fault 3:lost-sipi=1 --cpus 16384",
         );
         let sim = sim.expect("all of it is right");
         assert_eq!(
@@ -591,7 +594,7 @@ mod tests {
         );
         assert_eq!(sim.order, Order::Strict);
         assert_eq!((sim.strategy.len(), sim.fault.len()), (2, 2));
-        assert_eq!((sim.seed, sim.runs, sim.cpus), (1, 1, Some(65_536)));
+        assert_eq!((sim.seed, sim.runs, sim.cpus), (1, 1, Some(16_384)));
     }
 
     #[test]
@@ -602,7 +605,8 @@ mod tests {
             ("--model /dev/null/none.toml", "/dev/null/none.toml"),
             ("--model synthetic --strategy one", "two-pass"),
             ("--model synthetic --order random", "strict"),
-            ("--model synthetic --cpus 0", "1..=65536"),
+            ("--model synthetic --cpus 0", "1..=16384"),
+            ("--model synthetic --cpus 16385", "1..=16384"),
             ("--model synthetic --runs 0", "1.."),
             ("--model synthetic --fault 3", "CPU:KIND"),
             ("--model synthetic --fault 0:silent", "from 1 on"),

@@ -7,9 +7,6 @@ use anyhow::{Result, ensure};
 use reveille_smp::cpu::{ApicId, Place};
 use serde::Deserialize;
 
-/// More than any machine has: who asks for them has mistyped.
-const MOST_CPUS: usize = 1 << 16;
-
 /// The CPUs of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -48,6 +45,10 @@ pub(super) enum Scale {
 }
 
 impl Shape {
+    /// The most CPUs of a simulated machine. Each has a stack of its own, which with its guard page is
+    /// two mappings; a process on Linux has 65,530 of them (`vm.max_map_count`).
+    pub const MOST_CPUS: usize = 1 << 14;
+
     pub(super) fn new(
         [packages, cores, threads]: [u32; 3],
         numbering: Numbering,
@@ -60,9 +61,13 @@ impl Shape {
             .unwrap_or(usize::MAX);
         ensure!(
             cpus > 0,
-            "there are no CPUs: `packages`, `cores` and `threads` are 1 or more"
+            "there are no CPUs: `packages`, `cores` and `threads` must be 1 or more"
         );
-        ensure!(cpus <= MOST_CPUS, "there are more than {MOST_CPUS} CPUs");
+        ensure!(
+            cpus <= Self::MOST_CPUS,
+            "there are {cpus} CPUs, and there must be from 1 to {}",
+            Self::MOST_CPUS
+        );
         Ok(Self {
             packages,
             cores,
@@ -81,10 +86,11 @@ impl Shape {
     /// As many cores or packages as so many CPUs need.
     pub(super) fn with_cpus(self, cpus: usize) -> Result<Self> {
         ensure!(
-            (1..=MOST_CPUS).contains(&cpus),
-            "a machine has from 1 to {MOST_CPUS} CPUs"
+            (1..=Self::MOST_CPUS).contains(&cpus),
+            "a machine must have from 1 to {} CPUs, and not {cpus}",
+            Self::MOST_CPUS
         );
-        // It fits: there are no more than MOST_CPUS.
+        // It fits: there are no more than `MOST_CPUS`.
         let needed = |of_one: u32| cpus.div_ceil(of_one as usize) as u32;
         Ok(match self.scale {
             Scale::Cores => Self {
@@ -200,13 +206,14 @@ mod tests {
             [0, 1, 1],
             [1, 0, 1],
             [1, 1, 0],
-            [65_537, 1, 1],
+            [16_385, 1, 1],
             [u32::MAX; 3],
         ] {
             assert!(Shape::new(counts, any.0, any.1).is_err(), "{counts:?}");
         }
         let some = shape([1, 1, 1], any.0, any.1);
-        assert!(some.with_cpus(0).is_err() && some.with_cpus(MOST_CPUS + 1).is_err());
+        assert!(some.with_cpus(0).is_err() && some.with_cpus(Shape::MOST_CPUS + 1).is_err());
+        assert!(some.with_cpus(Shape::MOST_CPUS).is_ok());
     }
 
     proptest! {
