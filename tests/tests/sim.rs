@@ -185,7 +185,7 @@ fn a_users_own_model_is_simulated_and_a_wrong_one_is_told_with_its_mistake() {
     fs::write(&path, text.replace("capacity = 2", "capacity = 0")).expect("the same");
     let output = sim(&["--model", model]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("[[resource]] \"bus\": `capacity` is 1 or more"));
+    assert!(stderr(&output).contains("[[resource]] \"bus\": `capacity` must be 1 or more"));
 }
 
 #[test]

@@ -149,33 +149,39 @@ impl Delay {
         match *self {
             Self::Constant(_) => {}
             Self::Uniform { from, to } => {
-                ensure!(from <= to, "uniform: `from` is not longer than `to`");
+                ensure!(from <= to, "uniform: `from` must not be longer than `to`");
             }
             Self::LogUniform { from, to } => {
-                ensure!(!from.is_zero(), "log-uniform: `from` is more than 0");
-                ensure!(from <= to, "log-uniform: `from` is not longer than `to`");
+                ensure!(!from.is_zero(), "log-uniform: `from` must be more than 0");
+                ensure!(
+                    from <= to,
+                    "log-uniform: `from` must not be longer than `to`"
+                );
             }
             Self::Exponential { mean, least } => ensure!(
                 least <= mean,
-                "exponential: `mean` is that of the whole, so `least` is not longer"
+                "exponential: `least` must not be longer than `mean`, which is that of the whole"
             ),
             Self::Normal { .. } => {}
             Self::LogNormal { median, p99 } => {
-                ensure!(!median.is_zero(), "log-normal: `median` is more than 0");
+                ensure!(
+                    !median.is_zero(),
+                    "log-normal: `median` must be more than 0"
+                );
                 ensure!(
                     median <= p99,
-                    "log-normal: `median` is not longer than `p99`"
+                    "log-normal: `median` must not be longer than `p99`"
                 );
             }
             Self::Choice(ref choices) => {
                 ensure!(
                     !choices.is_empty(),
-                    "choice: there is a [weight, time] at least"
+                    "choice: there must be one [weight, time] at least"
                 );
                 let is_weight = |weight: f64| weight.is_finite() && weight > 0.0;
                 ensure!(
                     choices.iter().all(|&(weight, _)| is_weight(weight)),
-                    "choice: each [weight, time] has a weight of more than 0"
+                    "choice: each [weight, time] must have a weight of more than 0"
                 );
             }
         }
@@ -394,42 +400,42 @@ mod tests {
                     from: long,
                     to: short,
                 },
-                "`from` is not longer",
+                "`from` must not be longer",
             ),
             (
                 Delay::LogUniform {
                     from: long,
                     to: short,
                 },
-                "`from` is not longer",
+                "`from` must not be longer",
             ),
             (
                 Delay::LogUniform {
                     from: zero,
                     to: long,
                 },
-                "`from` is more than 0",
+                "`from` must be more than 0",
             ),
             (
                 Delay::Exponential {
                     mean: short,
                     least: long,
                 },
-                "`least` is not longer",
+                "`least` must not be longer",
             ),
             (
                 Delay::LogNormal {
                     median: zero,
                     p99: long,
                 },
-                "`median` is more than 0",
+                "`median` must be more than 0",
             ),
             (
                 Delay::LogNormal {
                     median: long,
                     p99: short,
                 },
-                "`median` is not longer",
+                "`median` must not be longer",
             ),
             (Delay::Choice(vec![]), "at least"),
             (

@@ -26,7 +26,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Model> {
     let file: File = toml::from_str(text)?;
     ensure!(
         !file.title.trim().is_empty(),
-        "`title` says in a line what it is a model of"
+        "`title` must say in a line what it is a model of"
     );
     let ShapeTable {
         packages,
@@ -141,8 +141,8 @@ struct HostTable {
 impl HostTable {
     fn check(self) -> Result<Host> {
         let Self { cores, slice } = self;
-        ensure!(cores > 0, "a host has 1 core at least: `cores`");
-        ensure!(!slice.is_zero(), "`slice` is more than 0");
+        ensure!(cores > 0, "`cores` must be 1 or more");
+        ensure!(!slice.is_zero(), "`slice` must be more than 0");
         Ok(Host { cores, slice })
     }
 }
@@ -161,7 +161,7 @@ fn resources(tables: Vec<ResourceTable>) -> Result<Vec<Resource>> {
         check_name(&name).with_context(place)?;
         let is_taken = resources.iter().any(|other| other.name == name);
         ensure!(!is_taken, "{}: there are two of that name", place());
-        ensure!(capacity > 0, "{}: `capacity` is 1 or more", place());
+        ensure!(capacity > 0, "{}: `capacity` must be 1 or more", place());
         resources.push(Resource { name, capacity });
     }
     Ok(resources)
@@ -186,7 +186,7 @@ impl PieceTable {
         let Self { on, who, time, .. } = self;
         ensure!(
             possible.contains(&on),
-            "`on` is {} here, and not {on}",
+            "`on` must be {} here, and not {on}",
             list(possible.iter(), "or")
         );
         time.check().context("`time`")?;
@@ -211,7 +211,7 @@ impl PieceTable {
 
 fn cost(table: PieceTable, resources: &[Resource]) -> Result<Cost> {
     let Some(at) = table.at else {
-        bail!("`at` says where: {}", list(At::ALL.iter(), "or"));
+        bail!("`at` must say where: {}", list(At::ALL.iter(), "or"));
     };
     let piece = table.check(at.possible(), resources);
     let piece = piece.with_context(|| format!("at {at}"))?;
@@ -291,7 +291,7 @@ fn step(
     let mode = Mode::from(table.mode);
     ensure!(
         section == Section::Online || mode == Mode::Concurrent,
-        "`mode`: only steps of the section online can be serialised"
+        "`mode`: a step that is serialised must be of the section online"
     );
     let pieces = |tables: Vec<PieceTable>, direction: &str| {
         let check = |(index, table): (usize, PieceTable)| {
@@ -300,7 +300,10 @@ fn step(
                 index + 1,
                 section.name()
             );
-            ensure!(table.at.is_none(), "{place}: only a [[cost]] has `at`");
+            ensure!(
+                table.at.is_none(),
+                "{place}: `at` must stand in a [[cost]] only"
+            );
             table
                 .check(work::possible(section), resources)
                 .context(place)
@@ -338,19 +341,19 @@ struct TotalTable {
 fn total(table: TotalTable, shape: &Shape) -> Result<Total> {
     let Ok(strategy) = table.strategy.parse() else {
         let known = list(Strategy::ALL.iter(), "or");
-        bail!("`strategy` is {known}, and not {:?}", table.strategy);
+        bail!("`strategy` must be {known}, and not {:?}", table.strategy);
     };
     let published = Duration::try_from_secs_f64(table.ms / 1e3).ok();
     let Some(published) = published.filter(|time| !time.is_zero()) else {
-        bail!("`ms` is a time in milliseconds, more than 0");
+        bail!("`ms` must be a time in milliseconds, more than 0");
     };
     let is_share = |percent: f64| percent.is_finite() && percent > 0.0;
     ensure!(
         table.within_percent.is_none_or(is_share),
-        "`within-percent` is more than 0"
+        "`within-percent` must be more than 0"
     );
     let cpus = table.cpus.unwrap_or(shape.cpus());
-    ensure!(cpus > 0, "`cpus` is 1 or more");
+    ensure!(cpus > 0, "`cpus` must be 1 or more");
     check_source(&table.source)?;
     Ok(Total {
         strategy,
@@ -368,7 +371,7 @@ fn check_name(name: &str) -> Result<()> {
     let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     ensure!(
         name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(is_part),
-        "`name` is made of a-z, 0-9 and hyphens, a letter first"
+        "`name` must be made of a-z, 0-9 and hyphens, a letter first"
     );
     Ok(())
 }
@@ -376,7 +379,7 @@ fn check_name(name: &str) -> Result<()> {
 fn check_source(source: &str) -> Result<()> {
     ensure!(
         !source.trim().is_empty(),
-        "`source` says where the figure is from"
+        "`source` must say where the figure is from"
     );
     Ok(())
 }

@@ -145,24 +145,24 @@ fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
         (
             "title = \"a machine for tests\"",
             "title = \" \"",
-            "`title` says",
+            "`title` must say",
         ),
         ("cores = 4", "cores = 4\nsockets = 1", "sockets"),
         ("siblings-together", "random", "first-threads-first"),
         (
             "name = \"lock\"",
             "name = \"the lock\"",
-            "[[resource]] \"the lock\": `name` is made of a-z",
+            "[[resource]] \"the lock\": `name` must be made of a-z",
         ),
         (
             "name = \"prepare\"",
             "name = \"prep=are\"",
-            "[[step]] \"prep=are\": `name` is made of a-z",
+            "[[step]] \"prep=are\": `name` must be made of a-z",
         ),
         (
             "name = \"prepare\"",
             "name = \"\"",
-            "[[step]] \"\": `name` is made of a-z",
+            "[[step]] \"\": `name` must be made of a-z",
         ),
         (
             "name = \"prepare\"",
@@ -182,12 +182,12 @@ fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
         (
             "source = \"an access to the APIC\"",
             "source = \"\"",
-            "[[cost]] number 2: at init: `source` says",
+            "[[cost]] number 2: at init: `source` must say",
         ),
         (
             "source = \"the total by the CPUs\"",
             "source = \" \"",
-            "number 1 (section prepare): `source` says",
+            "number 1 (section prepare): `source` must say",
         ),
         (
             "holds = \"lock\"",
@@ -196,16 +196,16 @@ fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
         ),
         // Numbers.
         ("packages = 2", "packages = 0", "[shape]: there are no CPUs"),
-        ("cores = 2", "cores = 0", "[host]: a host has 1 core"),
+        ("cores = 2", "cores = 0", "[host]: `cores` must be 1"),
         (
             "slice = 3000",
             "slice = 0",
-            "[host]: `slice` is more than 0",
+            "[host]: `slice` must be more than 0",
         ),
         (
             "capacity = 1",
             "capacity = 0",
-            "[[resource]] \"lock\": `capacity` is 1",
+            "[[resource]] \"lock\": `capacity` must be 1",
         ),
         (
             "constant = 0.25",
@@ -245,64 +245,68 @@ fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
         (
             "from = 350, to",
             "from = 3501, to",
-            "[[cost]] number 1: at start: `time`: log-uniform: `from` is not longer",
+            "[[cost]] number 1: at start: `time`: log-uniform: `from` must not be longer",
         ),
-        ("ms = 100.5", "ms = 0", "[[total]] number 1: `ms` is a time"),
+        (
+            "ms = 100.5",
+            "ms = 0",
+            "[[total]] number 1: `ms` must be a time",
+        ),
         (
             "ms = 100.5",
             "ms = inf",
-            "[[total]] number 1: `ms` is a time",
+            "[[total]] number 1: `ms` must be a time",
         ),
         (
             "ms = 100.5",
             "ms = 1\ncpus = 0",
-            "[[total]] number 1: `cpus` is 1",
+            "[[total]] number 1: `cpus` must be 1",
         ),
         (
             "within-percent = 15",
             "within-percent = 0",
-            "[[total]] number 1: `within-percent` is more",
+            "[[total]] number 1: `within-percent` must be more",
         ),
         (
             "\"two-pass\"",
             "\"two\"",
-            "`strategy` is parallel, broadcast, two-pass, serial or legacy, and not \"two\"",
+            "`strategy` must be parallel, broadcast, two-pass, serial or legacy, and not \"two\"",
         ),
         // Who is busy where.
         (
             "on = \"latency\"",
             "on = \"ap\"",
-            "[[cost]] number 1: at start: `on` is latency here, and not ap",
+            "[[cost]] number 1: at start: `on` must be latency here, and not ap",
         ),
         (
             "at = \"init\"\non = \"bsp\"",
             "at = \"poll\"\non = \"pair\"",
-            "at poll: `on` is bsp or ap here, and not pair",
+            "at poll: `on` must be bsp or ap here, and not pair",
         ),
         (
             "at = \"init\"\n",
             "",
-            "[[cost]] number 2: `at` says where: init, ",
+            "[[cost]] number 2: `at` must say where: init, ",
         ),
         (
             "[[step.down]]\n",
             "[[step.down]]\nat = \"poll\"\n",
-            "[[step.down]] number 1 (section online): only a [[cost]] has `at`",
+            "[[step.down]] number 1 (section online): `at` must stand in a [[cost]] only",
         ),
         (
             "section = \"prepare\"\n[[step.up]]\non = \"bsp\"",
             "section = \"prepare\"\n[[step.up]]\non = \"ap\"",
-            "`on` is bsp or latency here, and not ap",
+            "`on` must be bsp or latency here, and not ap",
         ),
         (
             "section = \"prepare\"\n[[step.up]]\non = \"bsp\"",
             "section = \"starting\"\n[[step.up]]\non = \"bsp\"",
-            "(section starting): `on` is ap here, and not bsp",
+            "(section starting): `on` must be ap here, and not bsp",
         ),
         (
             "section = \"online\"",
             "section = \"starting\"",
-            "`mode`: only steps of the section online",
+            "`mode`: a step that is serialised must be of the section online",
         ),
     ];
     for (right, wrong, expected) in mistakes {
