@@ -149,12 +149,34 @@ fn a_cpu_that_was_told_to_fail_is_named_and_no_failure_of_the_simulation() {
 
 #[test]
 fn a_fault_that_cannot_happen_is_a_mistake() {
-    for fault in ["8:silent", "3:fails-up=99"] {
+    let steps = "prepare, kick, microcode, local, clock, shared";
+    for (fault, hint) in [
+        ("8:silent", "8 CPUs"),
+        ("3:fails-up=99", steps),
+        ("3:fails-down=microcod", steps),
+        ("3:dies=0", "counted from 1"),
+    ] {
         let output = sim(&["--model", "synthetic", "--fault", fault]);
         assert_eq!(output.status.code(), Some(2));
-        assert!(stderr(&output).contains(fault));
+        assert!(stderr(&output).contains(fault) && stderr(&output).contains(hint));
         assert!(stdout(&output).is_empty());
     }
+}
+
+#[test]
+fn a_step_that_is_to_fail_has_a_name_and_a_number() {
+    let of = |fault| stdout(&sim(&["--model", "synthetic", "--fault", fault]));
+    let named = of("2:fails-up=microcode");
+    assert!(named.contains("CPU 2 (APIC 2): failed at step microcode; it was told to fail"));
+    assert_eq!(named, of("2:fails-up=2"));
+}
+
+#[test]
+fn one_cpu_cannot_grow() {
+    let output = sim(&["--model", "synthetic", "--growth", "--cpus", "1"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("2 CPUs"));
+    assert!(stdout(&output).is_empty());
 }
 
 #[test]

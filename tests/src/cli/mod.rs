@@ -204,8 +204,12 @@ fn append_help() -> String {
 
 fn fault_help() -> String {
     format!(
-        "How a CPU is to fail, such as 3:silent; may be given several times\n\nKINDs, with times in \
-         microseconds, counts from 1 and steps by their place in the ladder, from 0:\n  {}",
+        "How a CPU is to fail, such as 3:silent; may be given several times\n\nKINDs:\n  {}\n\n\
+         US and AT are times in microseconds, AT from the first INIT on. N counts from 1: the INITs \
+         and SIPIs that are sent to the CPU, the doorbells that are rung for it. PLACE counts from 1, \
+         from the CPU's start on: each access to a word that CPUs share, each step's beginning and \
+         end, each interrupt that it sends; --trace helps to find one. STEP is a name as in the lines \
+         of the phases, or kick, or its number in the ladder, from 0.",
         FAULT_KINDS.join("\n  ")
     )
 }

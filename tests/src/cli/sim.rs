@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, ensure};
 use reveille_smp::{
+    ladder::Ladder,
     order::Order,
     record::{self, Record},
     require::Require,
@@ -55,19 +56,22 @@ impl Sim {
         }
         let mut model = self.model.take().context("there is no --model")?;
         if self.growth {
+            if self.cpus == Some(1) {
+                return Ok(mistake(&anyhow!("--cpus 1: --growth begins with 2 CPUs")));
+            }
             return self.grow(&model, out);
         }
         if let Some(cpus) = self.cpus {
             model = model.with_cpus(cpus)?;
         }
         let simulator = Simulator::new(model)?;
-        if let Err(mistake) = self.check_faults(&simulator) {
-            eprintln!("xtask: {mistake}");
-            return Ok(ExitCode::from(USAGE));
-        }
+        let faults = match self.faults(&simulator) {
+            Ok(faults) => faults,
+            Err(wrong) => return Ok(mistake(&wrong)),
+        };
         // First, as it costs nothing.
         let mut json = self.json.as_deref().map(Json::create).transpose()?;
-        let failure = match self.simulate(&simulator) {
+        let failure = match self.simulate(&simulator, &faults) {
             Ok(runs) => self.show(simulator.model(), &runs, json.as_mut(), out)?,
             Err(broke) => {
                 if let Some(json) = &mut json {
@@ -84,39 +88,45 @@ impl Sim {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// A fault that cannot happen is a mistake: nobody is to be glad that nothing went wrong.
-    fn check_faults(&self, simulator: &Simulator) -> Result<()> {
+    /// What is to be wrong, by the CPUs' numbers. A fault that cannot happen is a mistake: nobody is to
+    /// be glad that nothing went wrong.
+    fn faults(&self, simulator: &Simulator) -> Result<Vec<(usize, Fault)>> {
         let cpus = simulator.model().shape.cpus();
-        let steps = u32::from(simulator.ladder().top().0);
-        for CpuFault { cpu, kind } in &self.fault {
+        let resolve = |fault: &CpuFault| {
+            let CpuFault { text, cpu, kind } = fault;
             ensure!(
                 *cpu < cpus,
-                "--fault {cpu}:{kind}: the machine has {cpus} CPUs, of which the BSP has the number 0"
+                "--fault {text}: the machine has {cpus} CPUs, of which the BSP has the number 0"
             );
-            if let Fault::FailsUp(step) | Fault::FailsDown(step) = *kind {
-                ensure!(
-                    step < steps,
-                    "--fault {cpu}:{kind}: the ladder has the steps from 0 to {}",
-                    steps - 1
-                );
-            }
-        }
-        Ok(())
+            let kind = kind.of(simulator.ladder());
+            Ok((*cpu, kind.with_context(|| format!("--fault {text}"))?))
+        };
+        self.fault.iter().map(resolve).collect()
     }
 
     /// Simulates all strategies, that first with which the others are compared.
-    fn simulate(&self, simulator: &Simulator) -> Result<Vec<Run>, Broke> {
+    fn simulate(
+        &self,
+        simulator: &Simulator,
+        faults: &[(usize, Fault)],
+    ) -> Result<Vec<Run>, Broke> {
         let named = self.named();
         let (simulated, shown) = match named.is_empty() {
             true => (Strategy::ALL, &[Strategy::Parallel, Strategy::TwoPass][..]),
             false => (&named[..], &named[..]),
         };
-        let run = |&strategy| self.run(simulator, strategy, shown.contains(&strategy));
+        let run = |&strategy| self.run(simulator, faults, strategy, shown.contains(&strategy));
         simulated.iter().map(run).collect()
     }
 
     /// Simulates one strategy as often as asked.
-    fn run(&self, simulator: &Simulator, strategy: Strategy, is_shown: bool) -> Result<Run, Broke> {
+    fn run(
+        &self,
+        simulator: &Simulator,
+        faults: &[(usize, Fault)],
+        strategy: Strategy,
+        is_shown: bool,
+    ) -> Result<Run, Broke> {
         let mut run = Run {
             strategy,
             bringups: Vec::new(),
@@ -125,7 +135,10 @@ impl Sim {
             shown: None,
         };
         for round in 1..=self.runs {
-            let setup = self.setup(simulator, strategy, round);
+            let setup = Setup {
+                faults: faults.to_vec(),
+                ..self.setup(simulator, strategy, round)
+            };
             let brought_up = bring_up(simulator, strategy, &setup)?;
             let record = |of: &BroughtUp| of.round.record(round, of.doorbells);
             run.bringups.push(record(&brought_up));
@@ -148,13 +161,9 @@ impl Sim {
     }
 
     fn setup(&self, simulator: &Simulator, strategy: Strategy, round: u32) -> Setup {
-        let faults = self.fault.iter();
         Setup {
             order: self.order,
             tell: self.trace.then_some(tell),
-            faults: faults
-                .map(|fault| (fault.cpu, fault.kind.clone()))
-                .collect(),
             ..simulator.setup(strategy, self.seed.wrapping_add(u64::from(round - 1)))
         }
     }
@@ -345,6 +354,12 @@ impl Sim {
     }
 }
 
+/// Tells a mistake that clap could not see.
+fn mistake(wrong: &anyhow::Error) -> ExitCode {
+    eprintln!("xtask: {wrong:#}");
+    ExitCode::from(USAGE)
+}
+
 /// For a person who looks for a bug.
 fn tell(happened: &Happened) {
     // Where nobody reads on, the simulation is the same.
@@ -413,8 +428,61 @@ pub(super) fn order(name: String) -> Result<Order> {
 /// What is wrong with one AP.
 #[derive(Clone, Debug)]
 pub(super) struct CpuFault {
+    /// As it was written.
+    text: String,
     cpu: usize,
-    kind: Fault,
+    kind: Kind,
+}
+
+/// A fault, of which only the ladder can say whether there is such a step.
+#[derive(Clone, Debug)]
+enum Kind {
+    /// As it stands.
+    Known(Fault),
+    /// A step that fails, by its name.
+    Named {
+        fails: fn(u32) -> Fault,
+        step: String,
+    },
+}
+
+impl Kind {
+    fn of(&self, ladder: &Ladder) -> Result<Fault> {
+        let steps: Vec<_> = ladder.steps().iter().map(|step| step.name()).collect();
+        let known = || format!("the steps are {}, from 0 on", steps.join(", "));
+        match self {
+            Self::Known(fault) => {
+                if let Fault::FailsUp(step) | Fault::FailsDown(step) = fault {
+                    ensure!((*step as usize) < steps.len(), known());
+                }
+                Ok(fault.clone())
+            }
+            Self::Named { fails, step } => {
+                let place = steps.iter().position(|name| name == step);
+                Ok(fails(place.with_context(known)? as u32))
+            }
+        }
+    }
+}
+
+impl std::str::FromStr for Kind {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let named = |fails, step: &str| {
+            let is_name = step.starts_with(|first: char| first.is_ascii_lowercase());
+            is_name.then(|| Self::Named {
+                fails,
+                step: step.to_owned(),
+            })
+        };
+        let named = match text.split_once('=') {
+            Some(("fails-up", step)) => named(Fault::FailsUp, step),
+            Some(("fails-down", step)) => named(Fault::FailsDown, step),
+            _ => None,
+        };
+        named.map_or_else(|| text.parse().map(Self::Known), Ok)
+    }
 }
 
 impl std::str::FromStr for CpuFault {
@@ -424,6 +492,7 @@ impl std::str::FromStr for CpuFault {
         let (cpu, kind) = text.split_once(':').context("it is written CPU:KIND")?;
         let cpu = cpu.parse().ok().filter(|&cpu| cpu > 0);
         Ok(Self {
+            text: text.to_owned(),
             cpu: cpu.context("an AP has a number from 1 on")?,
             kind: kind.parse()?,
         })

@@ -22,9 +22,9 @@ pub enum Fault {
     /// Until so long after the beginning it runs nothing, as where its host has no time for it: all
     /// INITs until then are one to it, and all SIPIs behind the first.
     HeldUp(u32),
-    /// It stops for good in front of this place.
+    /// It stops for good in front of this place, from 1.
     Dies(u32),
-    /// Nothing moves it for so long in front of this place.
+    /// Nothing moves it for so long in front of this place: the place, from 1, and how long.
     Stall(u32, u32),
     /// A second CPU has its id and starts by the same SIPI, so much later.
     Twice(u32),
@@ -145,19 +145,23 @@ impl FromStr for Fault {
                 format!("`{value}` in `{text}` is no number; it is written {asked}")
             })
         };
+        let count = |which: usize| match number(which)? {
+            0 => bail!("0 in `{text}` is none: N and PLACE are counted from 1"),
+            count => Ok(count),
+        };
         Ok(match kind {
             "silent" => Self::Silent,
-            "lost-init" => Self::LostInit(number(0)?),
-            "lost-sipi" => Self::LostSipi(number(0)?),
+            "lost-init" => Self::LostInit(count(0)?),
+            "lost-sipi" => Self::LostSipi(count(0)?),
             "refused" => Self::Refused,
             "late" => Self::Late(number(0)?),
             "held-up" => Self::HeldUp(number(0)?),
-            "dies" => Self::Dies(number(0)?),
-            "stall" => Self::Stall(number(0)?, number(1)?),
+            "dies" => Self::Dies(count(0)?),
+            "stall" => Self::Stall(count(0)?, number(1)?),
             "twice" => Self::Twice(number(0)?),
             "wrong-id" => Self::WrongId,
-            "lost-doorbell" => Self::LostDoorbell(number(0)?),
-            "late-doorbell" => Self::LateDoorbell(number(0)?, number(1)?),
+            "lost-doorbell" => Self::LostDoorbell(count(0)?),
+            "late-doorbell" => Self::LateDoorbell(count(0)?, number(1)?),
             "skew" => Self::Skew(values[0].parse().with_context(|| {
                 format!(
                     "`{}` in `{text}` is no number; it is written {asked}",
@@ -202,6 +206,12 @@ mod tests {
             ("silent=1", "is written silent"),
             ("stall=1", "stall=PLACE:US"),
             ("dies=soon", "`soon`"),
+            ("lost-init=0", "counted from 1"),
+            ("lost-sipi=0", "counted from 1"),
+            ("dies=0", "counted from 1"),
+            ("stall=0:5", "counted from 1"),
+            ("lost-doorbell=0", "counted from 1"),
+            ("late-doorbell=0:5", "counted from 1"),
         ] {
             let error = format!("{:#}", text.parse::<Fault>().unwrap_err());
             assert!(error.contains(hint), "{error}");
