@@ -31,7 +31,7 @@ use crate::sim::{
         plot, records,
         standing::{StandingTable, standings},
         table::Shortened,
-        timeline::{LEGEND, Timeline},
+        timeline::{LEGEND, Timeline, USUAL_WIDTH},
     },
     schedule::{Explorer, Schedule},
 };
@@ -217,12 +217,14 @@ impl Sim {
             .iter()
             .map(|it| (it.round.strategy, Phases::of(it)))
             .collect();
+        let width = terminal_width();
         let longest = phases.iter().map(|(_, phases)| phases.whole()).max();
         for (strategy, phases) in &phases {
             let timeline = Timeline {
                 strategy: *strategy,
                 phases,
                 longest: longest.unwrap_or_default(),
+                width,
             };
             writeln!(out, "{timeline}")?;
         }
@@ -352,6 +354,16 @@ impl Sim {
         }
         named
     }
+}
+
+/// How many columns the standard output has.
+fn terminal_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    // A terminal that does not know its size has none.
+    let columns = size.map(|size| usize::from(size.ws_col));
+    columns
+        .filter(|&columns| columns > 0)
+        .unwrap_or(USUAL_WIDTH)
 }
 
 /// Tells a mistake that clap could not see.

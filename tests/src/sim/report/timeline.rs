@@ -6,15 +6,32 @@ use reveille_smp::{strategy::Strategy, table::Millis};
 
 use super::phases::{Phase, Phases, Side};
 
-/// The columns of a bar.
-const WIDTH: usize = 60;
-
-/// From nearly none to all.
+/// From a sixteenth to all, in eighths.
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// What the columns say.
-pub const LEGEND: &str = "phase by phase (busy: all CPUs together; most: so many at once; alone: \
-                          while nobody did anything else)";
+/// Less than a sixteenth.
+const TRACE: char = '·';
+
+/// What the columns say. It fits [`LEAST_WIDTH`].
+pub const LEGEND: &str = "\
+phase by phase, in ms from the first piece of work
+busy: all CPUs together; most: so many at once; alone: while nobody did anything
+else; a bar's height: the part of `most` that was at it, a dot below 1/16";
+
+/// The columns of a line where there is no terminal.
+pub const USUAL_WIDTH: usize = 114;
+
+/// On fewer columns a line has no bar.
+const LEAST_WIDTH: usize = 80;
+
+/// On more columns a bar does not become longer.
+const MOST_WIDTH: usize = 200;
+
+/// The columns for a name, more where one is longer.
+const NAME_WIDTH: usize = 13;
+
+/// The columns of the BSP's or the APs' mark, of the figures, and of what is in front of the bar.
+const FIXED_WIDTH: usize = 4 + 35 + 2;
 
 /// The phases of one strategy: a line each. A bar is as high as the BSP is busy with it, or as many APs
 /// are at it, against the most that ever were.
@@ -26,6 +43,19 @@ pub struct Timeline<'a> {
     /// How long the longest of those took that are to be compared: one axis for all, but for those
     /// that would fill too little of it.
     pub longest: Duration,
+    /// The columns of a line.
+    pub width: usize,
+}
+
+impl Timeline<'_> {
+    /// The columns for names, and those for the bars where they have enough.
+    fn widths(&self) -> (usize, Option<usize>) {
+        let names = self.phases.phases.iter().map(|phase| phase.what.len());
+        let name = names.max().unwrap_or_default().max(NAME_WIDTH);
+        let bar = self.width.min(MOST_WIDTH).checked_sub(FIXED_WIDTH + name);
+        let is_enough = |bar: &usize| *bar >= LEAST_WIDTH - FIXED_WIDTH - NAME_WIDTH;
+        (name, bar.filter(is_enough))
+    }
 }
 
 /// What fills less of the common axis than one part of so many has its own.
@@ -37,46 +67,52 @@ impl fmt::Display for Timeline<'_> {
         let whole = phases.whole();
         let (axis, note) = match whole * LEAST_PART >= self.longest {
             true => (self.longest, ""),
-            false => (whole, " (an axis of its own)"),
+            false => (whole, " (own axis)"),
         };
+        let (name_width, bar_width) = self.widths();
         writeln!(
             f,
-            "{}: {} ms from the first piece of work to the last outcome, and {} of them the BSP is \
-             busy{note}",
+            "{}: {} ms from the first piece of work to the last outcome{note}",
             self.strategy,
             millis(whole),
-            millis(phases.bsp_busy())
         )?;
-        writeln!(
+        write!(
             f,
-            "{:17}{:>7}{:>7}{:>8}{:>6}{:>7}  0{:>width$}",
+            "{:width$}{:>7}{:>7}{:>8}{:>6}{:>7}",
             "ms",
             "from",
             "to",
             "busy",
             "most",
             "alone",
-            millis(axis),
-            width = WIDTH - 1
+            width = name_width + 4
         )?;
+        if let Some(width) = bar_width {
+            write!(f, "  0{:>1$}", millis(axis), width - 1)?;
+        }
+        writeln!(f)?;
         for phase in &phases.phases {
             let side = match phase.side {
                 Side::Bsp => "BSP",
                 Side::Aps => "APs",
             };
-            writeln!(
+            write!(
                 f,
-                "{side} {:13}{:>7}{:>7}{:>8}{:>6}{:>7}  {}",
+                "{side} {:name_width$}{:>7}{:>7}{:>8}{:>6}{:>7}",
                 phase.what,
                 millis(phase.from - phases.begin),
                 millis(phase.to - phases.begin),
                 millis(phase.busy),
                 phase.most,
                 millis(phase.alone),
-                bar(phase, phases, axis).trim_end()
             )?;
+            if let Some(width) = bar_width {
+                write!(f, "  {}", bar(phase, phases, axis, width).trim_end())?;
+            }
+            writeln!(f)?;
         }
-        writeln!(f, "{:38}{:>14}", "nobody", millis(phases.nobody))
+        let width = name_width + 25;
+        writeln!(f, "{:width$}{:>14}", "nobody", millis(phases.nobody))
     }
 }
 
@@ -87,9 +123,9 @@ pub(super) fn millis(time: Duration) -> Millis {
     }
 }
 
-fn bar(phase: &Phase, phases: &Phases, axis: Duration) -> String {
-    let column = axis.as_secs_f64() / WIDTH as f64;
-    let mut filled = [0.0_f64; WIDTH];
+fn bar(phase: &Phase, phases: &Phases, axis: Duration, width: usize) -> String {
+    let column = axis.as_secs_f64() / width as f64;
+    let mut filled = vec![0.0_f64; width];
     for &(from, to) in &phase.spans {
         let from = (from - phases.begin).as_secs_f64() / column;
         let to = (to - phases.begin).as_secs_f64() / column;
@@ -103,8 +139,11 @@ fn bar(phase: &Phase, phases: &Phases, axis: Duration) -> String {
             *filled += right - left;
         }
     }
+    /// What ends with a column may reach so far into the next.
+    const ROUNDING: f64 = 1e-9;
     let most = phase.most.max(1) as f64;
-    let level = |filled: f64| match (filled / most * LEVELS.len() as f64).ceil() as usize {
+    let level = |filled: f64| match (filled / most * LEVELS.len() as f64).round() as usize {
+        0 if filled > ROUNDING => TRACE,
         0 => ' ',
         level => LEVELS[level.min(LEVELS.len()) - 1],
     };
@@ -120,11 +159,16 @@ mod tests {
     };
 
     fn timeline(spans: Vec<Span>, longest_us: u64) -> Vec<String> {
+        timeline_of_width(spans, longest_us, USUAL_WIDTH)
+    }
+
+    fn timeline_of_width(spans: Vec<Span>, longest_us: u64, width: usize) -> Vec<String> {
         let brought_up = brought_up(&model(), Strategy::TwoPass, &[Some(600)], spans);
         let text = Timeline {
             strategy: Strategy::TwoPass,
             phases: &Phases::of(&brought_up),
             longest: Duration::from_micros(longest_us),
+            width,
         };
         text.to_string().lines().map(str::to_owned).collect()
     }
@@ -157,16 +201,17 @@ mod tests {
         assert_eq!(bar_of(&common[2]), "█".repeat(15));
         let own = timeline(prepare(), 2_401);
         assert_eq!(bar_of(&own[2]), "█".repeat(60));
-        assert!(own[0].ends_with("its own)") && own[1].ends_with(" 0.60"));
+        assert!(own[0].ends_with("(own axis)") && own[1].ends_with(" 0.60"));
     }
 
     #[test]
     fn what_is_too_short_for_a_column_is_still_seen() {
+        // A column is 40 us.
         let lines = timeline(
             vec![span(0, "poll", 0, 600), span(1, "join", 101, 102)],
-            600,
+            2_400,
         );
-        assert_eq!(bar_of(&lines[3]).trim(), "▁");
+        assert_eq!(bar_of(&lines[3]), "  ·");
     }
 
     #[test]
@@ -175,10 +220,48 @@ mod tests {
         let end = |line: &str, word: &str| line.find(word).expect(word) + word.len();
         assert_eq!(end(&lines[1], "to"), end(&lines[2], "0.30"));
         assert_eq!(end(&lines[1], "alone"), end(&lines[3], "0.30"));
-        assert_eq!(end(&lines[1], "0.60"), 54 + WIDTH);
+        assert_eq!(end(&lines[1], "0.60"), USUAL_WIDTH);
         assert!(
             lines.iter().all(|line| line.chars().count() <= 114),
             "{lines:#?}"
         );
+    }
+
+    #[test]
+    fn what_is_done_for_a_little_of_a_column_does_not_look_busy() {
+        // A column is 10 us.
+        let of = |busy: u64| {
+            let spans = (0..60).map(|column| span(0, "poll", column * 10, column * 10 + busy));
+            bar_of(&timeline(spans.collect(), 600)[2])
+        };
+        assert_eq!(of(10), "█".repeat(60));
+        assert_eq!(of(5), "▄".repeat(60));
+        assert_eq!(of(1), "▁".repeat(60));
+    }
+
+    #[test]
+    fn lines_fill_the_terminal_from_80_columns_to_200_and_have_no_bars_on_fewer() {
+        let longest = |width| {
+            let lines = timeline_of_width(vec![span(0, "prepare", 0, 600)], 600, width);
+            lines.iter().map(|line| line.chars().count()).max()
+        };
+        for (width, expected) in [(80, 80), (114, 114), (200, 200), (201, 200)] {
+            assert_eq!(longest(width), Some(expected));
+        }
+        let narrow = timeline_of_width(vec![span(0, "prepare", 0, 600)], 600, 79);
+        assert_eq!(narrow[2].len(), 52, "{narrow:#?}");
+        assert!(narrow.iter().all(|line| !line.contains('█')));
+        assert!(LEGEND.lines().all(|line| line.len() <= LEAST_WIDTH));
+    }
+
+    #[test]
+    fn a_long_name_widens_its_column() {
+        let long = "a-step-of-which-the-name-has-forty-five-bytes";
+        let spans = vec![span(0, long, 0, 300), span(0, "prepare", 300, 600)];
+        let lines = timeline(spans, 600);
+        let end = |line: &str, word: &str| line.find(word).expect(word) + word.len();
+        assert_eq!(end(&lines[1], "to"), end(&lines[2], "0.30"), "{lines:#?}");
+        assert_eq!(end(&lines[1], "to"), end(&lines[3], "0.60"), "{lines:#?}");
+        assert!(lines.iter().all(|line| line.chars().count() <= USUAL_WIDTH));
     }
 }
