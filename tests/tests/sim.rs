@@ -57,6 +57,8 @@ fn a_simulation_shows_what_a_boot_does_and_then_where_the_time_went() {
         "bring-up: 111 of 111 APs online in ",
         " | legacy ",
         " | not built: prepare spread ",
+        "\n          1x is parallel\n",
+        "\n          two-pass: of ",
         "\nparallel: ",
         "\nBSP prepare ",
         "\nAPs microcode ",
@@ -392,4 +394,23 @@ fn what_cannot_be_written_is_told_in_a_line() {
     let output = sim(&["--model", "synthetic", "--json", "/dev/null/none"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("cannot write /dev/null/none: "));
+}
+
+#[test]
+fn a_prediction_that_misses_what_was_asked_is_told_last() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mine.toml");
+    let theirs = workspace().join("tests/models/synthetic.toml");
+    let text = fs::read_to_string(theirs).expect("it is there");
+    let asked = text.replace(
+        "use = \"context\"",
+        "use = \"validated\"\nwithin-percent = 0.001",
+    );
+    fs::write(&path, asked).expect("the folder can be written");
+    let words = ["--strategy", "serial", "--strategy", "parallel"];
+    let output = sim(&[&["--model", path.to_str().expect("UTF-8")], &words[..]].concat());
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    assert!(text.ends_with("reveille: ok, but 1 of 1 prediction missed what was asked\n"));
+    assert!(text.contains(" 1x is serial\n"));
 }

@@ -29,9 +29,10 @@ use crate::sim::{
         parts::Parts,
         phases::Phases,
         plot, records,
-        standing::{StandingTable, standings},
+        standing::{StandingTable, missed, standings},
         table::Shortened,
         timeline::{LEGEND, Timeline, USUAL_WIDTH},
+        why::Why,
     },
     schedule::{Explorer, Schedule},
 };
@@ -71,7 +72,7 @@ impl Sim {
         };
         // First, as it costs nothing.
         let mut json = self.json.as_deref().map(Json::create).transpose()?;
-        let failure = match self.simulate(&simulator, &faults) {
+        let verdict = match self.simulate(&simulator, &faults) {
             Ok(runs) => self.show(simulator.model(), &runs, json.as_mut(), out)?,
             Err(broke) => {
                 if let Some(json) = &mut json {
@@ -81,10 +82,7 @@ impl Sim {
                 return Ok(ExitCode::FAILURE);
             }
         };
-        match failure {
-            None => writeln!(out, "reveille: ok")?,
-            Some(reason) => writeln!(out, "reveille: failed: {reason}")?,
-        }
+        writeln!(out, "reveille: {verdict}")?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -168,14 +166,15 @@ impl Sim {
         }
     }
 
-    /// Shows the simulations, and says why not all CPUs of the first one came up, if they did not.
+    /// Shows the simulations, and says whether all CPUs of the first one came up, and the predictions
+    /// are as near as was asked.
     fn show(
         &self,
         model: &Model,
         runs: &[Run],
         json: Option<&mut Json>,
         out: &mut dyn Write,
-    ) -> Result<Option<String>> {
+    ) -> Result<String> {
         let shown: Vec<_> = runs.iter().filter_map(|run| run.shown.as_ref()).collect();
         let first = shown.first().context("nothing was simulated")?;
         let faulty: Vec<_> = self.fault.iter().map(|fault| fault.cpu).collect();
@@ -210,13 +209,17 @@ impl Sim {
             false => write!(out, "{}", Shortened(&cpus))?,
         }
         writeln!(out, "{}", Headline(&bringup))?;
-        writeln!(out, "{}\n", self.comparison(runs))?;
-
-        writeln!(out, "{LEGEND}\n")?;
         let phases: Vec<_> = shown
             .iter()
             .map(|it| (it.round.strategy, Phases::of(it)))
             .collect();
+        writeln!(out, "{}", self.comparison(runs))?;
+        if runs.len() > 1 {
+            writeln!(out, "{:10}1x is {}", "", first.round.strategy)?;
+        }
+        writeln!(out, "{}", Why(&phases))?;
+
+        writeln!(out, "{LEGEND}\n")?;
         let width = terminal_width();
         let longest = phases.iter().map(|(_, phases)| phases.whole()).max();
         for (strategy, phases) in &phases {
@@ -238,7 +241,13 @@ impl Sim {
             writeln!(out, "{}", StandingTable(&standings))?;
         }
 
-        Ok(failure)
+        Ok(match failure {
+            Some(failure) => format!("failed: {failure}"),
+            None => match missed(&standings) {
+                Some(missed) => format!("ok, but {missed}"),
+                None => "ok".to_owned(),
+            },
+        })
     }
 
     /// The medians side by side, and what more is possible.

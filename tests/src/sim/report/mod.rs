@@ -1,5 +1,5 @@
 //! What a person or a program gets to see of simulations: what a boot would show, from [`records`]
-//! in the [`table`]; then where the time went, phase by phase ([`phases`], [`timeline`]); how that
+//! in the [`table`]; then where the time went, phase by phase ([`phases`], [`timeline`], [`why`]); how that
 //! compares with what was measured on the real machine ([`parts`], [`standing`]); and what more CPUs
 //! cost ([`growth`], [`plot`]).
 //!
@@ -14,6 +14,7 @@ pub mod records;
 pub mod standing;
 pub mod table;
 pub mod timeline;
+pub mod why;
 
 #[cfg(test)]
 mod by_hand;

@@ -8,6 +8,7 @@ use std::{
 use reveille_executor::Instant;
 
 use super::BroughtUp;
+use crate::sim::Span;
 
 /// What was done from the first piece of work until every outcome was known.
 pub struct Phases {
@@ -19,6 +20,8 @@ pub struct Phases {
     pub phases: Vec<Phase>,
     /// How long nobody did anything.
     pub nobody: Duration,
+    /// How long all that was done or under way was for one AP, and the BSP had nothing to do.
+    pub one_ap: Duration,
 }
 
 /// One thing that was done for many CPUs.
@@ -86,6 +89,7 @@ impl Phases {
             end,
             phases,
             nobody,
+            one_ap: one_ap(spans, end),
         }
     }
 
@@ -139,6 +143,39 @@ fn sweep(phases: &mut [Phase], begin: Instant, end: Instant) -> Duration {
         }
     }
     nobody + (end - now)
+}
+
+/// How long all spans before the end that are under way are for one AP, and none is the BSP's.
+fn one_ap(spans: &[Span], end: Instant) -> Duration {
+    let mut changes = Vec::with_capacity(2 * spans.len());
+    for span in spans {
+        let whose = (span.cpu != 0).then_some(span.for_cpu);
+        let clipped = (span.start, span.end.min(end));
+        if clipped.0 < clipped.1 {
+            changes.push((clipped.0, true, whose));
+            changes.push((clipped.1, false, whose));
+        }
+    }
+    changes.sort_unstable();
+    let mut under_way: BTreeMap<Option<usize>, usize> = BTreeMap::new();
+    let mut alone = Duration::ZERO;
+    let mut last = end;
+    for (at, begins, whose) in changes {
+        if under_way.len() == 1 && !under_way.contains_key(&None) {
+            alone += at - last;
+        }
+        last = at;
+        let count = under_way.entry(whose).or_default();
+        if begins {
+            *count += 1;
+        } else {
+            *count -= 1;
+            if *count == 0 {
+                under_way.remove(&whose);
+            }
+        }
+    }
+    alone
 }
 
 #[cfg(test)]

@@ -49,6 +49,19 @@ pub fn standings<'a>(model: &'a Model, simulated: &[(Strategy, &[Parts])]) -> Ve
     standings
 }
 
+/// How many are not as near as was asked, in words, if any.
+pub fn missed(standings: &[Standing<'_>]) -> Option<String> {
+    let asked: Vec<_> = standings.iter().filter_map(Standing::is_met).collect();
+    let missed = asked.iter().filter(|&&is_met| !is_met).count();
+    let all = asked.len();
+    let word = if all == 1 {
+        "prediction"
+    } else {
+        "predictions"
+    };
+    (missed > 0).then(|| format!("{missed} of {all} {word} missed what was asked"))
+}
+
 /// A line for each; nothing where there are none.
 pub struct StandingTable<'a>(pub &'a [Standing<'a>]);
 
@@ -148,6 +161,9 @@ mod tests {
                 Some(expected),
                 "{online}"
             );
+            let told = missed(&standings(&model, &runs));
+            let expected = (!expected).then_some("1 of 1 prediction missed what was asked");
+            assert_eq!(told.as_deref(), expected);
         }
     }
 
