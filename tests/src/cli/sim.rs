@@ -184,7 +184,7 @@ impl Sim {
         let failure = verdict.err().map(|shortfall| shortfall.to_string());
         // Before anything is shown: whoever reads only the first lines gets whole records.
         if let Some(json) = json {
-            json.write(&Record::Boot(records::boot(model, first)))?;
+            json.write(&Record::Boot(records::boot(model, first, self.seed)))?;
             for cpu in &cpus {
                 json.write(&Record::Cpu(cpu.clone()))?;
             }

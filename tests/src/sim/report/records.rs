@@ -10,13 +10,14 @@ use reveille_smp::{
 use super::BroughtUp;
 use crate::sim::{EPOCH, model::Model};
 
-/// The machine. What a kernel would have found out is what the simulator has.
-pub fn boot(model: &Model, brought_up: &BroughtUp) -> record::Boot {
+/// The machine, and the seed of its first round. What a kernel would have found out is what the
+/// simulator has.
+pub fn boot(model: &Model, brought_up: &BroughtUp, seed: u64) -> record::Boot {
     let cpus = model.shape.cpus() as u32;
     let first_init = brought_up.round.first_init();
     record::Boot {
         schema: record::SCHEMA,
-        machine: model.name.clone(),
+        machine: format!("{}, seed {seed}", model.name),
         accel_hint: "simulator".to_owned(),
         cpus_listed: cpus,
         cpus_enabled: cpus,
@@ -77,7 +78,8 @@ mod tests {
         let model = model();
         let online = [Some(2_010), Some(1_010), Some(510)];
         let brought_up = brought_up(&model, Strategy::Parallel, &online, vec![]);
-        let boot = boot(&model, &brought_up);
+        let boot = boot(&model, &brought_up, 7);
+        assert_eq!(boot.machine, "two-cores, seed 7");
         assert_eq!(
             (boot.cpus_enabled, boot.entry_to_kick_ns),
             (4, Some(10_000))
