@@ -329,6 +329,7 @@ fn step(
 struct TotalTable {
     strategy: String,
     part: Part,
+    name: Option<String>,
     /// Where it was another machine of the same kind.
     cpus: Option<usize>,
     ms: f64,
@@ -353,11 +354,17 @@ fn total(table: TotalTable, shape: &Shape) -> Result<Total> {
         "`within-percent` must be more than 0"
     );
     let cpus = table.cpus.unwrap_or(shape.cpus());
+    let has_text = |name: &String| !name.trim().is_empty();
+    ensure!(
+        table.name.as_ref().is_none_or(has_text),
+        "`name` must say which one it is"
+    );
     ensure!(cpus > 0, "`cpus` must be 1 or more");
     check_source(&table.source)?;
     Ok(Total {
         strategy,
         part: table.part,
+        name: table.name,
         cpus,
         published,
         role: table.role,

@@ -13,6 +13,8 @@ pub struct Total {
     pub strategy: Strategy,
     /// What of the bring-up it is.
     pub part: Part,
+    /// Which one it is, where there are several.
+    pub name: Option<String>,
     /// How many CPUs the machine had.
     pub cpus: usize,
     /// The time.

@@ -35,6 +35,7 @@ section = "online"
 [[total]]
 strategy = "parallel"
 part = "all"
+name = "May"
 ms = 2
 use = "validated"
 within-percent = 10

@@ -91,7 +91,10 @@ impl fmt::Display for StandingTable<'_> {
                     String::new()
                 },
                 total.strategy.to_string(),
-                total.part.to_string(),
+                match &total.name {
+                    Some(name) => format!("{}, {name}", total.part),
+                    None => total.part.to_string(),
+                },
                 millis(total.published).to_string(),
                 millis(standing.simulated).to_string(),
                 format!("{:+.1} %", standing.error_percent()),
@@ -149,6 +152,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("10 %: kept"), "{text}");
+        assert!(text.contains(" all, May "), "{text}");
     }
 
     #[test]

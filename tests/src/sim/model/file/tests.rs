@@ -69,6 +69,7 @@ source = "boots of ours"
 [[total]]
 strategy = "two-pass"
 part = "other-threads"
+name = "May"
 ms = 100.5
 use = "validated"
 within-percent = 15
@@ -120,6 +121,7 @@ fn a_model_is_read_as_it_is_written() {
         panic!("{:?}", model.totals)
     };
     assert_eq!(total.strategy, Strategy::TwoPass);
+    assert_eq!(total.name.as_deref(), Some("May"));
     assert_eq!(
         (total.part, total.role),
         (Part::OtherThreads, Use::Validated)
@@ -251,6 +253,11 @@ fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
             "ms = 100.5",
             "ms = 0",
             "[[total]] number 1: `ms` must be a time",
+        ),
+        (
+            "name = \"May\"",
+            "name = \" \"",
+            "[[total]] number 1: `name` must say",
         ),
         (
             "ms = 100.5",
