@@ -294,7 +294,7 @@ mod tests {
                 |(mean, deviation, least)| Delay::Normal {
                     mean,
                     deviation,
-                    least
+                    least: least.min(mean + deviation)
                 }
             ),
             (any_time(1..1_000), 1..8_u32).prop_map(|(median, times)| Delay::LogNormal {
