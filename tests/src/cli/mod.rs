@@ -9,7 +9,7 @@ mod test;
 use std::{
     ffi::OsString,
     fs::File,
-    io::{self, BufWriter, ErrorKind, Write},
+    io::{self, BufWriter, Write},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -21,7 +21,7 @@ use clap::{
     builder::{
         PathBufValueParser, PossibleValuesParser, RangedU64ValueParser, StyledStr, TypedValueParser,
     },
-    error::{ContextKind, ContextValue},
+    error::{ContextKind, ContextValue, ErrorKind},
     value_parser,
 };
 use reveille_smp::order::Order;
@@ -447,7 +447,7 @@ fn to_stdout(write: impl FnOnce(&mut dyn Write) -> Result<ExitCode>) -> Result<E
     });
     match written {
         Err(error) => match error.downcast::<io::Error>() {
-            Ok(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+            Ok(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
             Ok(error) => Err(error).context("cannot write to the standard output"),
             Err(other) => Err(other),
         },
@@ -462,6 +462,15 @@ impl Cli {
         words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
         Self::try_parse_from(words).map_err(|mut error| {
+            if let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg)
+                && missing
+                    .iter()
+                    .any(|argument| argument.starts_with("--model"))
+                && error.kind() == ErrorKind::MissingRequiredArgument
+            {
+                let tip = StyledStr::from("which there are: cargo xtask sim --list");
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+            }
             let is_key = |word: &str| {
                 let key = word.split_once('=').map(|(key, _)| key);
                 KERNEL_KEYS.iter().any(|(known, _)| key == Some(*known))
@@ -605,6 +614,7 @@ mod tests {
     fn a_simulation_of_what_there_is_not_is_refused_with_what_there_is() {
         let wrong = [
             ("", "--model"),
+            ("", "--list"),
             ("--model none", "skylake-112"),
             ("--model /dev/null/none.toml", "/dev/null/none.toml"),
             ("--model synthetic --strategy one", "two-pass"),
