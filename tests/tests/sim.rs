@@ -414,3 +414,31 @@ fn a_prediction_that_misses_what_was_asked_is_told_last() {
     assert!(text.ends_with("reveille: ok, but 1 of 1 prediction missed what was asked\n"));
     assert!(text.contains(" 1x is serial\n"));
 }
+
+#[test]
+fn a_model_in_which_nothing_takes_time_is_told_as_such() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("empty.toml");
+    let shape = "packages = 1\ncores = 2\nthreads = 1\nnumbering = \"siblings-together\"";
+    let text = format!("title = \"nothing\"\n[shape]\n{shape}\n");
+    fs::write(&path, text).expect("the folder can be written");
+    let output = sim(&["--model", path.to_str().expect("UTF-8")]);
+    let told = stderr(&output);
+    let expected = "xtask: the model empty has 0 [[cost]] and 0 [[step]]";
+    assert!(told.starts_with(expected), "{told}");
+    assert_eq!(told.lines().count(), 1);
+    assert!(stderr(&sim(&["--model", "synthetic"])).is_empty());
+}
+
+#[test]
+fn a_cpu_with_a_clock_of_its_own_is_marked() {
+    let text = stdout(&sim(&[
+        "--model",
+        "synthetic",
+        "--fault",
+        "3:skew=-10000000",
+    ]));
+    assert!(
+        text.contains("\nCPU 3's clock is 10 s behind: its times from real mode on are its own")
+    );
+}

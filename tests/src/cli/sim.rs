@@ -30,7 +30,7 @@ use crate::sim::{
         phases::Phases,
         plot, records,
         standing::{StandingTable, missed, standings},
-        table::Shortened,
+        table::{Shortened, Skewed},
         timeline::{LEGEND, Timeline, USUAL_WIDTH},
         why::Why,
     },
@@ -56,6 +56,14 @@ impl Sim {
             return self.explore(schedules, out);
         }
         let mut model = self.model.take().context("there is no --model")?;
+        if model.costs.is_empty() || model.steps.is_empty() {
+            eprintln!(
+                "xtask: the model {} has {} [[cost]] and {} [[step]]: what it leaves out takes no time",
+                model.name,
+                model.costs.len(),
+                model.steps.len()
+            );
+        }
         if self.growth {
             if self.cpus == Some(1) {
                 return Ok(mistake(&anyhow!("--cpus 1: --growth begins with 2 CPUs")));
@@ -73,7 +81,7 @@ impl Sim {
         // First, as it costs nothing.
         let mut json = self.json.as_deref().map(Json::create).transpose()?;
         let verdict = match self.simulate(&simulator, &faults) {
-            Ok(runs) => self.show(simulator.model(), &runs, json.as_mut(), out)?,
+            Ok(runs) => self.show(simulator.model(), &runs, &faults, json.as_mut(), out)?,
             Err(broke) => {
                 if let Some(json) = &mut json {
                     json.write(&Record::Exit(records::exit(Some(broke.0.clone()))))?;
@@ -172,12 +180,13 @@ impl Sim {
         &self,
         model: &Model,
         runs: &[Run],
+        faults: &[(usize, Fault)],
         json: Option<&mut Json>,
         out: &mut dyn Write,
     ) -> Result<String> {
         let shown: Vec<_> = runs.iter().filter_map(|run| run.shown.as_ref()).collect();
         let first = shown.first().context("nothing was simulated")?;
-        let faulty: Vec<_> = self.fault.iter().map(|fault| fault.cpu).collect();
+        let faulty: Vec<_> = faults.iter().map(|(cpu, _)| *cpu).collect();
         let cpus = records::cpus(model, first, &faulty);
         let bringup = first.round.record(0, first.doorbells);
         let verdict = Require::All.judge(&cpus, first.round.strangers.count, None);
@@ -207,6 +216,12 @@ impl Sim {
         match self.all_cpus {
             true => write!(out, "{}", Table(&cpus))?,
             false => write!(out, "{}", Shortened(&cpus))?,
+        }
+        for (cpu, fault) in faults {
+            if let Fault::Skew(us) = *fault {
+                let (cpu, us) = (*cpu, i64::from(us));
+                write!(out, "{}", Skewed { cpu, us })?;
+            }
         }
         writeln!(out, "{}", Headline(&bringup))?;
         let phases: Vec<_> = shown

@@ -1,5 +1,6 @@
 //! The table of a boot, shortened where there are more CPUs than a person reads: the first and the
-//! last of them stay, and some of those that did not come online.
+//! last of them stay, and some of those that did not come online. Below it, whose times are not the
+//! machine's.
 
 use std::fmt;
 
@@ -47,6 +48,33 @@ impl fmt::Display for Shortened<'_> {
     }
 }
 
+/// A CPU whose clock is ahead of the machine's, or behind it, which is seen in its line.
+pub struct Skewed {
+    /// Its number.
+    pub cpu: usize,
+    /// By how many microseconds it is ahead.
+    pub us: i64,
+}
+
+impl fmt::Display for Skewed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let us = self.us.unsigned_abs();
+        let (value, unit) = match us {
+            0 => return Ok(()),
+            us if us.is_multiple_of(1_000_000) => (us / 1_000_000, "s"),
+            us if us.is_multiple_of(1_000) => (us / 1_000, "ms"),
+            us => (us, "us"),
+        };
+        let direction = if self.us > 0 { "ahead" } else { "behind" };
+        writeln!(
+            f,
+            "CPU {}'s clock is {value} {unit} {direction}: its times from real mode on are its own, in the \
+             totals too",
+            self.cpu
+        )
+    }
+}
+
 fn ends_well(row: &str) -> bool {
     let outcome = row.rsplit(' ').next();
     let well = [Outcome::Bsp, Outcome::Online].map(<&str>::from);
@@ -74,6 +102,18 @@ mod tests {
             ..Cpu::unwoken(Some(CpuIndex(number)), ApicId(number), Outcome::Online)
         };
         (0..count).map(cpu).collect()
+    }
+
+    #[test]
+    fn a_clock_that_is_not_the_machines_is_told() {
+        let told = |us| Skewed { cpu: 3, us }.to_string();
+        assert_eq!(
+            told(10_000_000),
+            "CPU 3's clock is 10 s ahead: its times from real mode on are its own, in the totals too\n"
+        );
+        assert!(told(-1_500_000).contains("1500 ms behind"));
+        assert!(told(7).contains("7 us ahead"));
+        assert_eq!(told(0), "");
     }
 
     #[test]
