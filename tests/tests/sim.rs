@@ -402,11 +402,16 @@ fn a_prediction_that_misses_what_was_asked_is_told_last() {
     let path = folder.path().join("mine.toml");
     let theirs = workspace().join("tests/models/synthetic.toml");
     let text = fs::read_to_string(theirs).expect("it is there");
-    let asked = text.replace(
-        "use = \"context\"",
-        "use = \"validated\"\nwithin-percent = 0.001",
-    );
-    fs::write(&path, asked).expect("the folder can be written");
+    let asked = "
+        [[total]]
+        strategy = \"serial\"
+        part = \"all\"
+        ms = 1.0
+        use = \"validated\"
+        within-percent = 0.001
+        source = \"nobody\"
+    ";
+    fs::write(&path, text + asked).expect("the folder can be written");
     let words = ["--strategy", "serial", "--strategy", "parallel"];
     let output = sim(&[&["--model", path.to_str().expect("UTF-8")], &words[..]].concat());
     assert_eq!(output.status.code(), Some(0));

@@ -208,8 +208,8 @@ fn fault_help() -> String {
          US and AT are times in microseconds, AT from the first INIT on. N counts from 1: the INITs \
          and SIPIs that are sent to the CPU, the doorbells that are rung for it. PLACE counts from 1, \
          from the CPU's start on: each access to a word that CPUs share, each step's beginning and \
-         end, each interrupt that it sends; --trace helps to find one. STEP is a name as in the lines \
-         of the phases, or kick, or its number in the ladder, from 0.",
+         end, each interrupt that it sends. STEP is a name as in the lines of the phases, or kick, or \
+         its number in the ladder, from 0.",
         FAULT_KINDS.join("\n  ")
     )
 }
@@ -389,7 +389,7 @@ struct Sim {
     /// synthetic, and look for one that breaks a rule
     ///
     /// The schedules are those that --seed gives. One that breaks a rule is reduced to its shortest
-    /// form and printed as a test, to be pasted into tests/tests/found.rs, and with --trace all that
+    /// form and printed as a test, to be pasted into tests/tests/schedules/found.rs, and with --trace all that
     /// happens in it.
     #[arg(
         long,
