@@ -107,7 +107,7 @@ pub(super) struct Rules {
     next: Cell<Option<usize>>,
     /// Whether the operation keeps strict order.
     is_strict: Cell<bool>,
-    /// Whether every AP is looked at behind every event: not where they are many.
+    /// Whether all APs are looked at for what befalls one: not where they are many.
     looks_at_all: bool,
     has_stacks: bool,
     latest: Instant,
@@ -386,7 +386,7 @@ impl Rules {
         let is_faulty = |cpu: usize| self.aps[cpu - 1].is_faulty;
         let place = |cpu: usize| world.aps[cpu - 1].place;
         let core = |cpu: usize| (place(cpu).package, place(cpu).core);
-        if place(cpu).thread > 0 || is_faulty(cpu) {
+        if place(cpu).thread > 0 || is_faulty(cpu) || !self.looks_at_all {
             return;
         }
         let is_early = |&other: &usize| {
@@ -465,8 +465,10 @@ impl Rules {
             return self.in_gate.set(None);
         }
         self.in_turn.borrow_mut().retain(|&other| other != cpu - 1);
-        let lowest = self.aps.iter().position(|watch| watch.is_queued.get());
-        self.next.set(lowest);
+        if self.looks_at_all {
+            let lowest = self.aps.iter().position(|watch| watch.is_queued.get());
+            self.next.set(lowest);
+        }
     }
 
     // ---- outcomes ----
