@@ -12,7 +12,7 @@ const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 /// Less than a sixteenth.
 const TRACE: char = '·';
 
-/// What the columns say. It fits [`LEAST_WIDTH`].
+/// What the columns say. It fits `LEAST_WIDTH`.
 pub const LEGEND: &str = "\
 phase by phase, in ms from the first piece of work
 busy: all CPUs together; most: so many at once; alone: while nobody did anything
