@@ -3,6 +3,7 @@
 use reveille_tests::sim::schedule::Explorer;
 
 #[test]
+#[ignore = "minutes, and that optimised: `cargo xtask test --full` runs it"]
 fn of_a_million_schedules_none_breaks_a_rule() {
     let explorer = Explorer::new().expect("the model comes with Reveille");
     if let Err(finding) = explorer.explore(1_000_000, 6, |_| ()) {
