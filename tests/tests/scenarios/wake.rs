@@ -9,10 +9,11 @@ use crate::boot::comes_up_whole;
 fn machine() -> Machine {
     Machine::new(4)
         .accel(Accel::Icount)
-        .append("alive-timeout=40 online-timeout=40")
+        .append("alive-timeout=40 online-timeout=80")
 }
 
-/// The shortest deadline that [`machine`] sets.
+/// The deadline for ALIVE that [`machine`] sets, and half of the one for ONLINE, at which the BSP looks
+/// by itself for the first time.
 const DEADLINE_NS: u64 = 40_000_000;
 
 #[test]
