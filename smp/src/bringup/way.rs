@@ -63,22 +63,20 @@ impl<M: Machine> Attempt<M> {
 
     /// The second part of the way up.
     pub(super) async fn ascend(&mut self) -> Result<(), Outcome> {
+        self.give_time_to_come_back().await;
         match (self.kicked, self.stage()) {
             (Some(kicked), _) => self.await_alive(kicked).await?,
             // It claimed in time and was alive only after an earlier attempt had ended, or rests on
             // its way.
             (None, Stage::Alive | Stage::Online) => {}
             (None, stage) if stage.is_down() && self.stays_down() => return Ok(()),
-            (None, Stage::Abandoned) if self.has_come_back().await => {}
             (None, stage) => return Err(self.cannot_be_called(stage)),
         }
         self.climb(self.goal()).await
     }
 
     async fn descend(&mut self) -> Result<(), Outcome> {
-        if self.stage() == Stage::Abandoned {
-            self.has_come_back().await;
-        }
+        self.give_time_to_come_back().await;
         match self.stage() {
             Stage::Alive | Stage::Online => {
                 let lowest = self.shared().bring_up.ladder.prepared();
@@ -120,6 +118,13 @@ impl<M: Machine> Attempt<M> {
             self.report.rollback = self.report.reason;
         }
         (self.report.step, self.report.reason) = (step, reason);
+    }
+
+    /// An AP that an earlier operation abandoned may be on its way back.
+    async fn give_time_to_come_back(&mut self) {
+        if self.stage() == Stage::Abandoned {
+            self.has_come_back().await;
+        }
     }
 
     /// An AP that waited in its step drops it as soon as it hears that nobody waits for it. It has its
