@@ -107,7 +107,7 @@ Examples:
 const TEST_EXAMPLES: &str = "\
 Examples:
   cargo xtask test                  what a change must pass
-  cargo xtask test --quick          the same without the slow ones, in under two minutes
+  cargo xtask test --quick          the same without the slow ones
   cargo xtask test --list           the names
   cargo xtask test triple_fault     those with `triple_fault` in their name";
 
