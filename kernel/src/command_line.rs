@@ -21,6 +21,7 @@ use reveille_smp::{
 use strum::{EnumString, VariantNames};
 
 use crate::{
+    consistency::Consistency,
     faults::{self, Fault},
     operations::op::{self, Op},
 };
@@ -57,6 +58,10 @@ pub struct Options {
     /// `attempts=`: how often the bring-up is tried while an AP that is down is missing, if not
     /// once.
     pub attempts: Option<NonZero<u32>>,
+    /// `consistency=`: whether every AP is brought in line with the BSP.
+    pub consistency: Consistency,
+    /// `report=`: what more is told of the CPUs.
+    pub report: Report,
     /// `fault=`: how which APs are to fail.
     pub faults: Vec<Fault>,
     /// `after=`: what to do after the report.
@@ -85,6 +90,17 @@ pub enum MadtSource {
     Firmware,
     /// The first module that was loaded beside the kernel: so a test can present any table.
     Module,
+}
+
+/// What is told on the console beyond the table of the bring-up. The records have all of it anyway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Report {
+    /// Nothing, but for what is wrong.
+    #[default]
+    None,
+    /// What was found of each CPU, and done to bring it in line with the BSP.
+    Cpu,
 }
 
 /// A fault that a test asks for, or something else that a boot does not do by itself.
@@ -144,6 +160,8 @@ enum Takes {
     CpuSet(fn(&mut Options, CpuSet)),
     Require(fn(&mut Options, Require)),
     MadtSource(fn(&mut Options, MadtSource)),
+    Consistency(fn(&mut Options, Consistency)),
+    Report(fn(&mut Options, Report)),
     Smt(fn(&mut Options, Smt)),
     Milliseconds(fn(&mut Options, Duration)),
     Microseconds(fn(&mut Options, Duration)),
@@ -212,6 +230,11 @@ const KEYS: &[Key] = &[
         "attempts",
         Takes::Positive(|options, it| options.attempts = Some(it)),
     ),
+    once(
+        "consistency",
+        Takes::Consistency(|options, it| options.consistency = it),
+    ),
+    once("report", Takes::Report(|options, it| options.report = it)),
     Key {
         name: "fault",
         takes: Takes::Fault(|options, it| options.faults.push(it)),
@@ -270,6 +293,8 @@ impl Takes {
             Self::CpuSet(set) => set(options, value.parse().ok()?),
             Self::Require(set) => set(options, value.parse().ok()?),
             Self::MadtSource(set) => set(options, value.parse().ok()?),
+            Self::Consistency(set) => set(options, value.parse().ok()?),
+            Self::Report(set) => set(options, value.parse().ok()?),
             Self::Smt(set) => set(options, value.parse().ok()?),
             Self::Milliseconds(set) => set(options, Duration::from_millis(number(value)?.into())),
             Self::Microseconds(set) => set(options, Duration::from_micros(number(value)?.into())),
@@ -349,6 +374,8 @@ impl fmt::Display for Takes {
             Self::After(_) => words(After::VARIANTS),
             Self::TestHook(_) => words(TestHook::VARIANTS),
             Self::MadtSource(_) => words(MadtSource::VARIANTS),
+            Self::Consistency(_) => words(Consistency::VARIANTS),
+            Self::Report(_) => words(Report::VARIANTS),
             Self::Smt(_) => words(Smt::VARIANTS),
             Self::Seconds(_) => f.write_str("SECONDS"),
             Self::Op(_) => f.write_str(op::SYNTAX),
@@ -374,8 +401,8 @@ mod tests {
     };
 
     use super::{
-        After, KEYS, MadtSource, OptionError, Options, Order, Problem, Require, Selection, Smt,
-        Strategy, TestHook, VariantNames,
+        After, Consistency, KEYS, MadtSource, OptionError, Options, Order, Problem, Report,
+        Require, Selection, Smt, Strategy, TestHook, VariantNames,
     };
 
     fn problem(command_line: &str) -> (String, Problem) {
@@ -394,7 +421,7 @@ mod tests {
     fn every_key_reaches_its_option() {
         let line = "bringup=serial order=strict bench=9 cycle=20 do=offline:all do=states torture=30 seed=7 alive-timeout=50  online-timeout=70 init-delay=10000 \
                     maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module \
-                    attempts=3 fault=2:silent fault=3:late=40 after=halt test=no-wake \
+                    attempts=3 consistency=off report=cpu fault=2:silent fault=3:late=40 after=halt test=no-wake \
                     test=panic-ap";
         assert_eq!(
             Options::parse(line),
@@ -418,6 +445,8 @@ mod tests {
                 require: Require::AtLeast(NonZero::new(4).unwrap()),
                 madt: MadtSource::Module,
                 attempts: NonZero::new(3),
+                consistency: Consistency::Off,
+                report: Report::Cpu,
                 faults: vec![
                     Fault {
                         cpu: CpuIndex(2),
@@ -530,7 +559,7 @@ mod tests {
                 "maxcpus=2 maxcpus=3",
                 "`maxcpus=3` gives a key again that may be given once; it is maxcpus=N",
             ),
-            ("fault=2", "|panic|step=NAME (several times)"),
+            ("fault=2", "|tsc=TICKS|feature=NAME (several times)"),
         ] {
             let message = Options::parse(line).unwrap_err().to_string();
             assert!(message.starts_with("command line: `"), "{message}");
@@ -565,7 +594,7 @@ mod tests {
             " madt=firmware|module",
             " attempts=N",
             " fault=CPU:silent|real-mode|",
-            "|step=NAME (several times)",
+            "|feature=NAME (several times)",
             " after=exit|halt",
             " test=panic-bsp|panic-ap|",
             " (several times)",

@@ -44,11 +44,21 @@ pub enum FaultKind {
     Panic,
     /// The step of this name fails for it, on the way up.
     Step(String),
+    /// Its PAT is not the BSP's.
+    Pat,
+    /// One of its MTRRs is not the BSP's.
+    Mtrr,
+    /// Its CR4 is not the BSP's.
+    Cr4,
+    /// Its TSC is so many counts ahead of the BSP's, or behind it.
+    Tsc(i64),
+    /// It lacks the feature of this name.
+    Feature(String),
 }
 
 /// What `fault=` takes.
-pub const SYNTAX: &str =
-    "CPU:silent|real-mode|long-mode|late=MS|wrong-id|twice|claimed|panic|step=NAME";
+pub const SYNTAX: &str = "CPU:silent|real-mode|long-mode|late=MS|wrong-id|twice|claimed|panic|\
+                          step=NAME|pat|mtrr|cr4|tsc=TICKS|feature=NAME";
 
 /// What a [`Fault`] is not written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +89,9 @@ impl FromStr for FaultKind {
                 "twice" => Self::Twice,
                 "claimed" => Self::Claimed,
                 "panic" => Self::Panic,
+                "pat" => Self::Pat,
+                "mtrr" => Self::Mtrr,
+                "cr4" => Self::Cr4,
                 _ => return Err(NotAFault),
             },
             Some(("late", delay)) => {
@@ -90,8 +103,18 @@ impl FromStr for FaultKind {
                 Self::Late(delay)
             }
             Some(("step", name)) if !name.is_empty() => Self::Step(name.to_owned()),
+            Some(("tsc", ticks)) => Self::Tsc(ticks_of(ticks).ok_or(NotAFault)?),
+            Some(("feature", name)) if !name.is_empty() => Self::Feature(name.to_owned()),
             Some(_) => return Err(NotAFault),
         })
+    }
+}
+
+/// Counts of the TSC, with or without a minus sign.
+fn ticks_of(text: &str) -> Option<i64> {
+    match text.strip_prefix('-') {
+        Some(behind) => number(behind).map(|ticks| -i64::from(ticks)),
+        None => number(text).map(i64::from),
     }
 }
 
@@ -116,11 +139,32 @@ impl fmt::Display for FaultKind {
             Self::Claimed => f.write_str("claimed"),
             Self::Panic => f.write_str("panic"),
             Self::Step(name) => write!(f, "step={name}"),
+            Self::Pat => f.write_str("pat"),
+            Self::Mtrr => f.write_str("mtrr"),
+            Self::Cr4 => f.write_str("cr4"),
+            Self::Tsc(ticks) => write!(f, "tsc={ticks}"),
+            Self::Feature(name) => write!(f, "feature={name}"),
         }
     }
 }
 
 impl FaultKind {
+    /// Whether it keeps its AP from coming online. Otherwise the AP comes, and is not as the BSP.
+    pub fn keeps_away(&self) -> bool {
+        match self {
+            Self::Silent
+            | Self::RealMode
+            | Self::LongMode
+            | Self::Late(_)
+            | Self::WrongId
+            | Self::Twice
+            | Self::Claimed
+            | Self::Panic
+            | Self::Step(_) => true,
+            Self::Pat | Self::Mtrr | Self::Cr4 | Self::Tsc(_) | Self::Feature(_) => false,
+        }
+    }
+
     /// Whether the AP may end like this in the attempt of this number, the first of which is 0.
     fn leads_to(&self, outcome: Outcome, attempt: u32) -> bool {
         match self {
@@ -134,6 +178,7 @@ impl FaultKind {
             }
             // The run ends.
             Self::Panic => false,
+            Self::Pat | Self::Mtrr | Self::Cr4 | Self::Tsc(_) | Self::Feature(_) => false,
             Self::Step(_) => outcome == Outcome::Failed,
         }
     }
@@ -150,7 +195,14 @@ impl FaultKind {
             },
             Self::WrongId => trampoline::Fault::WrongId,
             Self::Twice => trampoline::Fault::Twice,
-            Self::Claimed | Self::Panic | Self::Step(_) => return None,
+            Self::Claimed
+            | Self::Panic
+            | Self::Step(_)
+            | Self::Pat
+            | Self::Mtrr
+            | Self::Cr4
+            | Self::Tsc(_)
+            | Self::Feature(_) => return None,
         })
     }
 }
@@ -168,7 +220,7 @@ fn counts(delay: Duration, tsc_hz: u64) -> u64 {
 }
 
 /// Checks that each of the faults can happen on a machine with these APs and steps, and
-/// that no AP is to fail in two ways.
+/// that no AP is to stay away in two ways.
 pub fn check(
     faults: &[Fault],
     aps: impl Iterator<Item = CpuIndex> + Clone,
@@ -182,7 +234,8 @@ pub fn check(
         if !aps.clone().any(|cpu| cpu == fault.cpu) {
             return Err(wrong(Problem::NoSuchAp(aps.map(|cpu| cpu.0).collect())));
         }
-        if faults[..index].iter().any(|other| other.cpu == fault.cpu) {
+        let is_second = |other: &Fault| other.cpu == fault.cpu && other.kind.keeps_away();
+        if fault.kind.keeps_away() && faults[..index].iter().any(is_second) {
             return Err(wrong(Problem::SecondOfItsAp));
         }
         if let FaultKind::Step(name) = &fault.kind
@@ -277,7 +330,7 @@ mod tests {
         check(&faults(texts), aps, &ladder).unwrap_err().to_string()
     }
 
-    const ALL: [&str; 9] = [
+    const ALL: [&str; 14] = [
         "1:silent",
         "2:real-mode",
         "3:long-mode",
@@ -287,6 +340,11 @@ mod tests {
         "7:claimed",
         "8:panic",
         "4095:step=join",
+        "1:pat",
+        "2:mtrr",
+        "3:cr4",
+        "4:tsc=-25000",
+        "5:feature=smep",
     ];
 
     #[test]
@@ -323,6 +381,10 @@ mod tests {
             "1:late=60001",
             "1:step",
             "1:step=",
+            "1:tsc=",
+            "1:tsc=--1",
+            "1:tsc=+1",
+            "1:feature=",
         ] {
             assert_eq!(text.parse::<Fault>(), Err(NotAFault), "`{text}`");
         }

@@ -11,19 +11,23 @@ use reveille_smp::{
     step::Step,
 };
 
+use crate::consistency::Consistency;
+
 /// All steps, in no order.
 #[distributed_slice]
 pub static STEPS: [&'static dyn Step];
 
-/// The ladder that they make, with those that a test adds.
+/// The ladder that they make, with those of `consistency` if it is on, and those that a test adds.
 ///
 /// # Errors
 ///
 /// [`LadderError`] when two of them share a name, or another rule of ladders is broken.
 pub fn of_all_steps(
+    consistency: Consistency,
     added: impl IntoIterator<Item = &'static dyn Step>,
 ) -> Result<Ladder, LadderError> {
-    Ladder::new(STEPS.iter().copied().chain(added))
+    let checks = consistency.steps().iter();
+    Ladder::new(STEPS.iter().chain(checks).copied().chain(added))
 }
 
 #[cfg(test)]
@@ -34,9 +38,12 @@ mod tests {
 
     #[test]
     fn the_steps_that_are_registered_make_a_ladder() {
-        let ladder = of_all_steps(None).unwrap();
+        let ladder = of_all_steps(Consistency::On, None).unwrap();
         // The ladder adds one, the kick.
-        assert_eq!(ladder.steps().len(), STEPS.len() + 1);
+        let checks = Consistency::On.steps().len();
+        assert_eq!(ladder.steps().len(), STEPS.len() + checks + 1);
+        let without = of_all_steps(Consistency::Off, None).unwrap();
+        assert_eq!(without.steps().len(), STEPS.len() + 1);
         for section in [Section::Prepare, Section::Starting, Section::Online] {
             let is_there = STEPS.iter().any(|step| step.section() == section);
             assert!(is_there, "{section:?}");
@@ -45,7 +52,7 @@ mod tests {
 
     #[test]
     fn interrupts_come_last_before_the_first_online_step_and_what_they_need_before_them() {
-        let ladder = of_all_steps(None).unwrap();
+        let ladder = of_all_steps(Consistency::On, None).unwrap();
         let rung = |name| ladder.find(name).unwrap();
         assert_eq!(rung("interrupts"), ladder.started());
         let order = ["kick", "tables", "apic", "timer", "interrupts"].map(rung);
@@ -54,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_cpu_rests_wherever_a_doorbell_finds_it() {
-        let ladder = of_all_steps(None).unwrap();
+        let ladder = of_all_steps(Consistency::On, None).unwrap();
         let blind: Vec<_> = ladder
             .rungs()
             .filter(|&rung| !ladder.can_rest(rung))

@@ -15,6 +15,7 @@ pub mod backtrace;
 pub mod bench;
 pub mod boot;
 pub mod command_line;
+pub mod consistency;
 pub mod console;
 pub mod cpu_list;
 pub mod cpuid;

@@ -6,7 +6,7 @@
 //! freed. Subsystems keep here what they have for each CPU; what others than the CPU may touch of
 //! it, and when, each says for itself.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use core::{
     arch::asm,
     ops::Range,
@@ -39,6 +39,7 @@ use crate::{
         stack::StackUse,
         trace::Trace,
     },
+    faults::FaultKind,
     interrupts::{gdt, idt},
     ladder::STEPS,
     memory::stacks::StackPurpose,
@@ -170,6 +171,7 @@ pub struct PerCpu {
     idle: Account,
     counters: Counters,
     inbox: Inbox,
+    flaws: Vec<FaultKind>,
 }
 
 /// `current` reads the address from the start of the area.
@@ -215,7 +217,18 @@ impl PerCpu {
             idle: Account::new(),
             counters: Counters::new(),
             inbox: Inbox::new(),
+            flaws: Vec::new(),
         }
+    }
+
+    /// The same of a CPU that is to differ from the BSP in these ways.
+    pub fn with_flaws(self, flaws: Vec<FaultKind>) -> Self {
+        Self { flaws, ..self }
+    }
+
+    /// In which ways the CPU is to differ from the BSP.
+    pub fn flaws(&self) -> &[FaultKind] {
+        &self.flaws
     }
 
     /// Makes this CPU the owner of the area: loads its GDT and TSS, points GS at it, loads the IDT,

@@ -28,6 +28,7 @@ use crate::{
     bench::{self, Bench},
     boot::{BootInfo, pvh},
     command_line::{After, MadtSource, Options, TestHook},
+    consistency,
     cpu_list::CpuList,
     cpuid::{Cpuid, ThisCpu},
     cpus::{self, Cpus, figures::Figures, home::Home, machine, roll_call::roll_call},
@@ -108,7 +109,13 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         top: main_stack.end,
     };
     // Its executor is made below, for as many tasks as there are APs.
-    let bsp = cpus::area(CpuIndex::BSP, apic.id(), main_stack, || Home::new(None))?;
+    let bsp = cpus::area(
+        CpuIndex::BSP,
+        apic.id(),
+        main_stack,
+        || Home::new(None),
+        Vec::new(),
+    )?;
     // SAFETY: this is the BSP, interrupts are off, and the stacks are its own.
     unsafe { bsp.enter() };
 
@@ -121,15 +128,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         |id| topology.place(id),
         &options.selection,
     )?;
-    let cpus = Cpus::prepare(
-        plan,
-        &options.faults,
-        &options.tests,
-        bsp,
-        apic,
-        clock,
-        timer,
-    )?;
+    let cpus = Cpus::prepare(plan, &options, bsp, apic, clock, timer)?;
     let most_attempts =
         most_attempts::check(options.attempts, cpus.heap_to_spare(), cpus.plan.len())?;
     let platform: &'static CpuPlatform =
@@ -235,12 +234,13 @@ impl Run {
         let most = self.most_attempts;
         let attempts = attempts::bring_up(&bench, self.options.bringup, most).await;
         let missing = attempts.last().record.failed;
+        let settled = consistency::settle(&self.options, &bench).await;
         let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
         let mut results = bench::Results::default();
         let rounds = self.options.bench_rounds;
         let benched = match missing {
             0 => bench.run(rounds, &mut results).await,
-            _ if self.options.faults.is_empty() => Ok(()),
+            _ if !self.is_to_miss_any() => Ok(()),
             _ => bench.run_without_the_missing(rounds, &mut results).await,
         };
         // As the bring-up and its rounds left the CPUs.
@@ -254,6 +254,7 @@ impl Run {
         // Nothing is measured any more; from here on there is time to write.
         let reports: Vec<_> = attempts.all.iter().map(|it| self.cpu_records(it)).collect();
         self.write(&attempts.all, &reports, &results, &figures);
+        settled.write();
         operated.write();
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
@@ -270,6 +271,12 @@ impl Run {
         benched?;
         operated.verdict()?;
         Ok(enough)
+    }
+
+    /// Whether a fault on demand keeps APs away.
+    fn is_to_miss_any(&self) -> bool {
+        let mut faults = self.options.faults.iter();
+        faults.any(|fault| fault.kind.keeps_away())
     }
 
     fn cpu_records(&self, attempt: &Attempt) -> Vec<record::Cpu> {
@@ -350,7 +357,7 @@ impl Run {
         match self.options.bench_rounds {
             0 => {}
             _ if self.cpus.aps.is_empty() => println!("{:10}no APs, nothing to compare", ""),
-            _ if is_short && self.options.faults.is_empty() => {
+            _ if is_short && !self.is_to_miss_any() => {
                 println!("{:10}no rounds: not all APs are online", "");
             }
             rounds => println!("{}", results.comparison(rounds)),

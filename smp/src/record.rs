@@ -4,12 +4,16 @@
 //! says otherwise; a time that does not exist is `null`. The kernel writes these types and the
 //! host reads the same ones, so the two cannot drift apart.
 
+mod cpu_state;
+
 use alloc::{string::String, vec::Vec};
 
 use crate::{
     cpu::{ApicId, CpuIndex},
     outcome::Outcome,
 };
+
+pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
 
 /// The version of the records' format, in the field `schema` of [`Boot`].
 pub const SCHEMA: u32 = 1;
@@ -37,6 +41,9 @@ pub enum Record {
     Op(Op),
     /// One rung of the ladder of steps, and the CPUs there.
     State(State),
+    /// One CPU, and how far it is in line with the BSP.
+    #[cfg_attr(feature = "serde", serde(rename = "cpu_state"))]
+    CpuState(CpuState),
     /// The kernel's verdict, written last.
     Exit(Exit),
 }

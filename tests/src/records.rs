@@ -1,7 +1,7 @@
 //! The guest's records, as they came and as what they mean.
 
 use anyhow::{Context, Result};
-use reveille_smp::record::{Boot, Bringup, Cpu, Cycle, Exit, Op, Record, State, Torture};
+use reveille_smp::record::{Boot, Bringup, Cpu, CpuState, Cycle, Exit, Op, Record, State, Torture};
 
 /// The lines of one boot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,6 +107,15 @@ impl Records {
     pub fn states(&self, listing: u32) -> Result<Vec<State>> {
         let states = self.parse()?.into_iter().filter_map(|record| match record {
             Record::State(state) if state.listing == listing => Some(state),
+            _ => None,
+        });
+        Ok(states.collect())
+    }
+
+    /// What was found of each CPU, the BSP first.
+    pub fn cpu_states(&self) -> Result<Vec<CpuState>> {
+        let states = self.parse()?.into_iter().filter_map(|record| match record {
+            Record::CpuState(state) => Some(state),
             _ => None,
         });
         Ok(states.collect())

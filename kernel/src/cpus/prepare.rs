@@ -22,7 +22,7 @@ use x86_64::registers::model_specific::ApicBase;
 
 use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
-    command_line::TestHook,
+    command_line::Options,
     cpuid::ThisCpu,
     faults::{self, Fault, FaultError, FaultKind},
     ladder,
@@ -84,8 +84,7 @@ impl Cpus {
     /// cannot happen on this machine.
     pub fn prepare(
         mut plan: Vec<Planned>,
-        faults: &[Fault],
-        tests: &[TestHook],
+        options: &Options,
         bsp: &'static PerCpu,
         apic: LocalApic,
         clock: TscClock,
@@ -93,7 +92,7 @@ impl Cpus {
     ) -> Result<Self, PrepareError> {
         let machine = Hardware::new(clock, apic, install_trampoline(apic.mode())?);
         let topology = Topology::of(&ThisCpu);
-        let areas = areas(&mut plan)?;
+        let areas = areas(&mut plan, &options.faults)?;
         let with_slots = plan.iter().filter(|planned| planned.has_slot());
         let aps: Arc<[Ap]> = with_slots
             .filter_map(|planned| {
@@ -110,15 +109,19 @@ impl Cpus {
         let shared: &'static Arc<[Ap]> = Box::leak(Box::new(Arc::clone(&aps)));
 
         let online = OnlineList::set_up(aps.len());
-        let added = wait::asked_for(tests);
-        let ladder: &'static Ladder = Box::leak(Box::new(ladder::of_all_steps(added)?));
+        let added = wait::asked_for(&options.tests);
+        let ladder = ladder::of_all_steps(options.consistency, added)?;
+        let ladder: &'static Ladder = Box::leak(Box::new(ladder));
 
         let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
         let to_wake = aps.iter().filter(is_there).map(|ap| ap.cpu);
+        let faults = &options.faults;
         faults::check(faults, to_wake, ladder)?;
         let mut contexts = Vec::with_capacity(aps.len());
         for (index, (ap, area)) in shared.iter().zip(areas).enumerate() {
-            let fault = faults.iter().find(|fault| fault.cpu == ap.cpu);
+            let fault = faults
+                .iter()
+                .find(|fault| fault.cpu == ap.cpu && fault.kind.keeps_away());
             let fault = fault.map(|fault| fault.kind.clone());
             if let Some(FaultKind::Step(name)) = &fault {
                 ap.slot.inject(always_failing(ladder, name));
@@ -229,7 +232,7 @@ impl Cpus {
 
 /// Areas with stacks for the CPUs that are to have a slot, lowest number first. When memory ends,
 /// those that are left have none, and the plan says so.
-fn areas(plan: &mut [Planned]) -> Result<Vec<&'static PerCpu>, MapError> {
+fn areas(plan: &mut [Planned], faults: &[Fault]) -> Result<Vec<&'static PerCpu>, MapError> {
     let heap_for_records = HEAP_RESERVE + plan.len() * HEAP_A_RECORD;
     let mut areas = Vec::new();
     let mut is_full = false;
@@ -240,7 +243,10 @@ fn areas(plan: &mut [Planned]) -> Result<Vec<&'static PerCpu>, MapError> {
         if !is_full {
             let main = stack(cpu, StackPurpose::Main);
             let home = || Home::new(Some(Box::leak(Box::new(ApStorage::new()))));
-            match main.and_then(|main| area(cpu, planned.apic_id, main, home)) {
+            let of_cpu = faults.iter().filter(|fault| fault.cpu == cpu);
+            let flaws = of_cpu.map(|fault| fault.kind.clone());
+            let flaws = flaws.filter(|kind| !kind.keeps_away()).collect();
+            match main.and_then(|main| area(cpu, planned.apic_id, main, home, flaws)) {
                 Ok(area) => areas.push(area),
                 Err(MapError::NoFrame) => is_full = true,
                 Err(error) => return Err(error),
@@ -254,12 +260,13 @@ fn areas(plan: &mut [Planned]) -> Result<Vec<&'static PerCpu>, MapError> {
 }
 
 /// Makes the area of a CPU around its main stack, with the stacks of its exceptions and a home for
-/// its executor. It is never freed.
+/// its executor; `flaws` are the ways in which it is to differ from the BSP. It is never freed.
 pub fn area(
     cpu: CpuIndex,
     apic_id: ApicId,
     main: StackBounds,
     home: impl FnOnce() -> Home,
+    flaws: Vec<FaultKind>,
 ) -> Result<&'static PerCpu, MapError> {
     let stacks = CpuStacks {
         main,
@@ -267,12 +274,8 @@ pub fn area(
         nmi: stack(cpu, StackPurpose::Nmi)?,
         machine_check: stack(cpu, StackPurpose::MachineCheck)?,
     };
-    Ok(Box::leak(Box::new(PerCpu::new(
-        cpu,
-        apic_id,
-        stacks,
-        home(),
-    ))))
+    let area = PerCpu::new(cpu, apic_id, stacks, home()).with_flaws(flaws);
+    Ok(Box::leak(Box::new(area)))
 }
 
 fn stack(cpu: CpuIndex, purpose: StackPurpose) -> Result<StackBounds, MapError> {

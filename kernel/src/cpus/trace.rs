@@ -19,7 +19,7 @@ use spin::Mutex;
 use crate::{ladder::STEPS, percpu::PerCpu, time::read_tsc};
 
 /// How many steps are remembered: the way up and down again.
-const EVENTS: usize = 16;
+const EVENTS: usize = 32;
 
 #[distributed_slice(STEPS)]
 static TRACE: &dyn Step = &TracePlace;
