@@ -254,7 +254,7 @@ impl Run {
         // Nothing is measured any more; from here on there is time to write.
         let reports: Vec<_> = attempts.all.iter().map(|it| self.cpu_records(it)).collect();
         self.write(&attempts.all, &reports, &results, &figures);
-        settled.write();
+        settled.write(self.options.report);
         operated.write();
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;

@@ -10,8 +10,8 @@
 //! listed), [`selection`] and [`plan`] (who is woken), [`step`], [`ladder`] and [`instances`] (what is
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
-//! CPUs send each other), [`record`], [`table`] and [`summary`] (what a person or a
-//! program gets to see).
+//! CPUs send each other), [`record`], [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what
+//! a person or a program gets to see).
 #![no_std]
 #![cfg_attr(not(loom), forbid(unsafe_code))]
 
@@ -21,6 +21,8 @@ pub mod ap;
 mod baton;
 pub mod bringup;
 pub mod cpu;
+pub mod cpu_states;
+pub mod deviations;
 mod errand;
 mod explain;
 pub mod inbox;

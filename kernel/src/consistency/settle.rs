@@ -3,14 +3,18 @@
 
 use alloc::vec::Vec;
 
-use reveille_smp::record::{self, CpuState, Record};
+use reveille_smp::{
+    cpu_states::CpuStatesTable,
+    deviations::Deviations,
+    record::{self, CpuState, Record},
+};
 
 use super::Consistency;
 use crate::{
     bench::Bench,
-    command_line::Options,
+    command_line::{Options, Report},
     percpu::{self, PerCpu},
-    report,
+    print, println, report,
 };
 
 /// The account: one record a CPU that has an area, the BSP first.
@@ -42,8 +46,17 @@ fn state_of(area: &PerCpu) -> CpuState {
 }
 
 impl Settled {
-    /// Writes the account, on both channels.
-    pub fn write(&self) {
+    /// Writes the account, on both channels: on the console what deviates, and the whole where it was
+    /// asked for.
+    pub fn write(&self, asked_for: Report) {
+        match (asked_for, self.states.is_empty()) {
+            (Report::None, _) => {}
+            (Report::Cpu, true) => {
+                println!("{:10}the CPUs were not looked at: consistency=off", "")
+            }
+            (Report::Cpu, false) => println!("{}", CpuStatesTable(&self.states)),
+        }
+        print!("{}", Deviations(&self.states));
         for state in &self.states {
             report::write(&Record::CpuState(state.clone()));
         }

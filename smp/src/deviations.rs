@@ -1,0 +1,196 @@
+//! Sentences for what is not on a CPU as it is on the BSP: one for all CPUs that share it, however
+//! many they are. Made from the records, so that whoever has records can print them.
+
+use core::fmt;
+
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+
+use crate::{
+    ranges::Ranges,
+    record::{Clock, CpuState, Difference, Remedy},
+};
+
+/// A line for each deviation, with the end of the line, in the order of the first CPU of each;
+/// nothing where all CPUs are as the BSP.
+pub struct Deviations<'a>(pub &'a [CpuState]);
+
+impl fmt::Display for Deviations<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut position = BTreeMap::new();
+        let mut lines: Vec<(String, Ranges)> = Vec::new();
+        for state in self.0 {
+            for sentence in sentences(state) {
+                let at = *position.entry(sentence.clone()).or_insert_with(|| {
+                    lines.push((sentence, Ranges::default()));
+                    lines.len() - 1
+                });
+                lines[at].1.push(state.cpu.0);
+            }
+        }
+        for (sentence, cpus) in &lines {
+            let word = if cpus.is_single() { "CPU" } else { "CPUs" };
+            writeln!(f, "{word} {cpus}: {sentence}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is to be said of one CPU.
+fn sentences(state: &CpuState) -> Vec<String> {
+    let mut sentences = state.topology.contradictions.clone();
+    sentences.extend(state.registers.differences.iter().map(of_register));
+    if state.registers.checked && !state.registers.machine_checks {
+        sentences.push("it takes no machine checks".into());
+    }
+    for (features, verb) in [
+        (&state.features.missing, "lacks"),
+        (&state.features.surplus, "alone has, without use,"),
+    ] {
+        if !features.is_empty() {
+            sentences.push(format!("it {verb} {}", features.join(", ")));
+        }
+    }
+    sentences.extend(state.clock.tsc_adjust.iter().map(of_register));
+    sentences.extend(of_clock(&state.clock));
+    sentences
+}
+
+fn of_register(difference: &Difference) -> String {
+    let Difference {
+        register,
+        bsp,
+        found,
+        now,
+        remedy,
+        reason,
+    } = difference;
+    match remedy {
+        Remedy::SetRight => format!("{register} was {found}, and is now {now} as on the BSP"),
+        Remedy::Reported => {
+            let reason = reason.as_deref().unwrap_or("it is left as it is");
+            format!("{register} is {now} and not {bsp} as on the BSP: {reason}")
+        }
+    }
+}
+
+fn of_clock(clock: &Clock) -> Option<String> {
+    if let Some(reason) = &clock.reason {
+        return Some(format!(
+            "its times cannot be compared with the BSP's: {reason}"
+        ));
+    }
+    let (offset, uncertainty) = (clock.offset_ns?, clock.uncertainty_ns?);
+    (!is_in_step(clock)).then(|| {
+        let way = if offset > 0 { "ahead of" } else { "behind" };
+        format!(
+            "its TSC is {} ns {way} the BSP's, give or take {uncertainty} ns; its times are corrected",
+            offset.unsigned_abs()
+        )
+    })
+}
+
+/// Whether the CPU's TSC may well show what the BSP's does.
+pub(crate) fn is_in_step(clock: &Clock) -> bool {
+    let offset = clock.offset_ns.map(i64::unsigned_abs);
+    offset
+        .zip(clock.uncertainty_ns)
+        .is_some_and(|(offset, uncertainty)| offset <= uncertainty)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+    use crate::{
+        cpu::{ApicId, CpuIndex},
+        record::{Features, Registers, Topology},
+    };
+
+    fn in_line(cpu: u32) -> CpuState {
+        CpuState {
+            cpu: CpuIndex(cpu),
+            apic_id: ApicId(cpu),
+            topology: Topology::default(),
+            registers: Registers {
+                checked: true,
+                machine_checks: true,
+                ..Registers::default()
+            },
+            features: Features {
+                compared: true,
+                ..Features::default()
+            },
+            clock: Clock {
+                offset_ns: Some(-300),
+                uncertainty_ns: Some(300),
+                ..Clock::default()
+            },
+        }
+    }
+
+    fn difference(remedy: Remedy) -> Difference {
+        Difference {
+            register: "pat".into(),
+            bsp: "0x6".into(),
+            found: "0x7".into(),
+            now: match remedy {
+                Remedy::SetRight => "0x6".into(),
+                Remedy::Reported => "0x7".into(),
+            },
+            remedy,
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn of_cpus_that_are_as_the_bsp_nothing_is_said() {
+        assert_eq!(Deviations(&[in_line(0), in_line(1)]).to_string(), "");
+    }
+
+    #[test]
+    fn cpus_that_share_a_deviation_share_its_line() {
+        let mut states: Vec<_> = (0..5).map(in_line).collect();
+        for cpu in [1, 2, 4] {
+            states[cpu].registers.differences = Vec::from([difference(Remedy::SetRight)]);
+        }
+        states[3].features.missing = Vec::from(["smep".into(), "smap".into()]);
+        states[4].clock.offset_ns = Some(10_000);
+        assert_eq!(
+            Deviations(&states).to_string(),
+            "CPUs 1-2,4: pat was 0x7, and is now 0x6 as on the BSP\n\
+             CPU 3: it lacks smep, smap\n\
+             CPU 4: its TSC is 10000 ns ahead of the BSP's, give or take 300 ns; its times are corrected\n"
+        );
+    }
+
+    #[test]
+    fn what_was_not_set_right_is_told_with_its_reason() {
+        let mut state = in_line(1);
+        let reason = Some("a CPU did not come".into());
+        state.registers.differences = Vec::from([Difference {
+            reason,
+            ..difference(Remedy::Reported)
+        }]);
+        state.registers.machine_checks = false;
+        state.clock.reason = Some("it was not measured".into());
+        assert_eq!(
+            Deviations(&[state]).to_string(),
+            "CPU 1: pat is 0x7 and not 0x6 as on the BSP: a CPU did not come\n\
+             CPU 1: it takes no machine checks\n\
+             CPU 1: its times cannot be compared with the BSP's: it was not measured\n"
+        );
+    }
+
+    #[test]
+    fn a_clock_is_in_step_when_no_difference_is_among_what_is_possible() {
+        let clock = |offset_ns, uncertainty_ns| Clock {
+            offset_ns,
+            uncertainty_ns,
+            ..Clock::default()
+        };
+        assert!(is_in_step(&clock(Some(-300), Some(300))));
+        assert!(!is_in_step(&clock(Some(301), Some(300))));
+        assert!(!is_in_step(&clock(None, None)));
+    }
+}
