@@ -530,7 +530,10 @@ mod tests {
             let bad = mailbox(0, address, 0);
             let bytes = table(&[&bad, &good, &local_apic(2, 1)]);
             let madt = Madt::parse(&bytes).unwrap();
-            assert_eq!((ids(&madt), madt.mailbox, madt.lossy), (vec![2], None, None));
+            assert_eq!(
+                (ids(&madt), madt.mailbox, madt.lossy),
+                (vec![2], None, None)
+            );
             let offset = ENTRIES;
             let defect = Defect::MailboxAddress { offset, address };
             assert_eq!(madt.defect, Some(defect));
@@ -540,7 +543,10 @@ mod tests {
             entry.pop();
             entry[1] -= 1;
             let madt = Madt::parse(&table(&[entry, &local_apic(2, 1)])).unwrap();
-            assert_eq!((ids(&madt), madt.mailbox, madt.lossy), (vec![2], None, None));
+            assert_eq!(
+                (ids(&madt), madt.mailbox, madt.lossy),
+                (vec![2], None, None)
+            );
             assert_eq!(
                 madt.defect,
                 Some(Defect::EntryTooShort {

@@ -333,7 +333,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         guard: "INIT is sent again to a CPU of which nothing is seen, and only to it",
-        file: "bringup/kick.rs",
+        file: "bringup/kick/init_sipi.rs",
         from: "            if self.is_unseen() {
                 self.start_over().await?;",
         to: "            if true {
@@ -342,14 +342,14 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         guard: "a CPU that took two INITs for one and parked is sent another",
-        file: "bringup/kick.rs",
+        file: "bringup/kick/init_sipi.rs",
         from: "if self.stage() == Stage::Late {",
         to: "if false {",
         noticed_by: "fake::bring_up::a_cpu_that_takes_two_inits_for_one_and_parks_late_is_sent_a_third",
     },
     Mutation {
         guard: "a second SIPI needs a reason",
-        file: "bringup/kick.rs",
+        file: "bringup/kick/init_sipi.rs",
         from: "if is_unconditional || self.is_unseen() {",
         to: "if true {",
         noticed_by: "fake::bring_up::a_second_sipi_is_sent_to_a_cpu_without_evidence_and_only_to_it",
