@@ -2,6 +2,7 @@
 
 use reveille_smp::{
     cpu::CpuIndex,
+    machine::Way,
     outcome::Outcome,
     record::{self, ExitStatus},
     step::StepError,
@@ -22,6 +23,7 @@ pub fn boot(model: &Model, brought_up: &BroughtUp, seed: u64) -> record::Boot {
         cpus_listed: cpus,
         cpus_enabled: cpus,
         apic: "x2apic".to_owned(),
+        wake: Way::InitSipi.to_string(),
         tsc_hz: 1_000_000_000,
         clock_source: "virtual-time".to_owned(),
         entry_to_kick_ns: first_kick.map(|kick| (kick - EPOCH).as_nanos() as u64),
