@@ -158,13 +158,15 @@ impl Runner {
         }
     }
 
-    /// All crates but the kernel, and all targets but the scenarios and the one for `--full`.
+    /// All crates but those that boot, and all targets but the scenarios and the one for `--full`.
     fn host(self, options: &Test, targets: &Targets) -> Command {
         let mut command = self.start(options.list);
         command.args([
             "--workspace",
             "--exclude",
             "reveille-kernel",
+            "--exclude",
+            "reveille-test-firmware",
             "--lib",
             "--bins",
         ]);
@@ -194,7 +196,13 @@ impl Runner {
 
     fn kernel(self, options: &Test) -> Command {
         let mut command = self.start(options.list);
-        command.args(["--package", "reveille-kernel", "--lib"]);
+        command.args([
+            "--package",
+            "reveille-kernel",
+            "--package",
+            "reveille-test-firmware",
+            "--lib",
+        ]);
         self.finish(command, options)
     }
 
@@ -239,6 +247,8 @@ fn doc_tests() -> Command {
         "--workspace",
         "--exclude",
         "reveille-kernel",
+        "--exclude",
+        "reveille-test-firmware",
     ])
 }
 
