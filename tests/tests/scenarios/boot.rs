@@ -4,6 +4,7 @@ use std::{collections::HashSet, sync::OnceLock, time::Duration};
 
 use reveille_smp::{outcome::Outcome as CpuOutcome, record::ExitStatus};
 use reveille_tests::{
+    firmware::Firmware,
     guest::{Ended, Guest},
     kernel::Kernel,
     outcome::Outcome,
@@ -17,6 +18,12 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 pub(crate) fn kernel() -> &'static Kernel {
     static KERNEL: OnceLock<Kernel> = OnceLock::new();
     KERNEL.get_or_init(|| Kernel::ready().expect("the kernel builds"))
+}
+
+/// The firmware with the mailbox.
+pub(crate) fn firmware() -> &'static Firmware {
+    static FIRMWARE: OnceLock<Firmware> = OnceLock::new();
+    FIRMWARE.get_or_init(|| Firmware::ready().expect("the firmware builds"))
 }
 
 /// The right to run `machine` beside what else runs.

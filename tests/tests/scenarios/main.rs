@@ -12,6 +12,7 @@ mod command;
 mod command_line;
 mod cycle;
 mod faults;
+mod firmware;
 mod hostile_madt;
 mod hostile_tables;
 mod late;
