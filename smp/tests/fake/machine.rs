@@ -60,6 +60,8 @@ pub(crate) enum Nature {
     NeverAnswers,
     /// It looks into the mailbox only so long after a request.
     LooksAfter(Duration),
+    /// It takes the first request that comes, whoever it is for.
+    TakesAny,
     /// It reads its first request at once, and takes it so much later, whatever is in the mailbox then.
     TakesAfter(Duration),
 }
@@ -540,6 +542,11 @@ impl WakeMailbox for FakeMailbox {
         self.words.request(target, VECTOR);
         let fake = MACHINE.get().expect("there is a machine");
         REQUESTS.with_borrow_mut(|requests| requests.push(target.0 / 3));
+        for (index, other) in fake.0.cpus.iter().enumerate() {
+            if other.nature == Nature::TakesAny && other.is_in_firmware.load(Ordering::Relaxed) {
+                return fake.schedule(index, LOOK, Event::Take);
+            }
+        }
         let cpu = fake.cpu(target);
         cpu.sipis.fetch_add(1, Ordering::Relaxed);
         let after = match cpu.nature {

@@ -163,6 +163,17 @@ fn an_answer_that_strikes_the_request_for_another_costs_that_one_a_second_reques
 }
 
 #[test]
+fn an_ap_that_takes_the_first_request_though_it_is_for_another_comes_online_by_it() {
+    let fake = machine(&[Nature::Healthy, Nature::Healthy, Nature::TakesAny]);
+    let round = fake.bring_up(Strategy::Parallel, timing());
+    assert_eq!(outcomes(&round), [Outcome::Online; 3]);
+    assert_eq!(sipis(&round), [2, 1, 1]);
+    assert_eq!(Fake::take_requests(), [1, 2, 3, 1]);
+    // Its own request is taken back as soon as it is seen.
+    assert!(total(&round) < PATIENCE + 2 * MS, "{:?}", total(&round));
+}
+
+#[test]
 fn an_ap_that_answers_behind_its_deadline_is_late_and_halts_for_good() {
     let fake = machine(&[Nature::TakesAfter(DEADLINE + 50 * MS), Nature::Healthy]);
     let mut round = fake.bring_up(Strategy::Parallel, timing());

@@ -121,7 +121,9 @@ impl<M: Machine> Attempt<M> {
     /// else claims the generation.
     pub(crate) fn open_slot(&mut self) -> Result<(), Outcome> {
         self.machine().forget_evidence(self.apic_id());
-        self.open()
+        self.open()?;
+        self.note_kick();
+        Ok(())
     }
 
     /// The first SIPI was sent, or refused.

@@ -21,7 +21,8 @@
 //! - It starts though its request is retracted. The vector is the same for all, so it comes to the
 //!   trampoline, and the claim decides: it finds its slot open and comes up, or given up and parks.
 //! - It starts by a request for another AP, whose id it had read too late: the same. It finds the slot
-//!   by its own id, and not by whose request it took.
+//!   by its own id, and not by whose request it took. Slots are opened before their APs are in turn to
+//!   be asked, so that even one that comes too early finds its own open.
 //! - Its answer strikes the request for another AP, which is lost, and which looks as if it had been
 //!   taken. That AP leaves no evidence, so it is asked again as one that fell silent is. For that a
 //!   pause follows each retraction, in which a late answer strikes nobody.
@@ -42,7 +43,8 @@ use crate::{
 /// request has been taken, doubled each time.
 const FIRST_LOOK: Duration = Duration::from_micros(5);
 
-/// No pause is longer than this share of the patience, as somebody else may wait for the mailbox.
+/// While there is patience no pause is longer than this share of it, as somebody else may wait for the
+/// mailbox; behind that none is longer than all of it.
 const LOOKS: u32 = 8;
 
 /// Behind a retraction, how long an AP that had read the request has to answer it. It is a few
@@ -58,7 +60,7 @@ const HALTS: &str = "it came too late and halts, where no mailbox reaches it";
 const WAKES_ONCE: &str = "the firmware's mailbox wakes a CPU once, so one that parks is lost";
 
 impl<M: Machine> Attempt<M> {
-    /// Opens the slot and asks the AP, when it is its turn to be. The wait for that is bounded by the
+    /// Opens the slot, and asks the AP when it is its turn to be. The wait for that is bounded by the
     /// patience with all who are asked before.
     pub(super) async fn kick_by_mailbox(&mut self) -> Result<(), Outcome> {
         match self.stage() {
@@ -69,16 +71,24 @@ impl<M: Machine> Attempt<M> {
             Stage::Parked if !self.can_come_back() => return Err(self.is_lost()),
             // It has left the firmware and was given up on its way. There is no INIT to reset it; it
             // may still come, and no request would reach it.
-            Stage::GivenUp if self.evidence() != Evidence::None => return self.open(),
+            Stage::GivenUp if self.evidence() != Evidence::None => {
+                self.open()?;
+                self.note_kick();
+                return Ok(());
+            }
             _ => {}
         }
+        self.machine().forget_evidence(self.apic_id());
+        self.open()?;
         let shared = self.shared();
         let _turn = shared.mailbox.enter(self.index()).await;
         self.progress();
-        self.machine().forget_evidence(self.apic_id());
-        self.open()?;
-        let deadline = self.now().saturating_add(self.timing().alive_timeout);
-        self.ask(deadline, || false).await;
+        self.note_kick();
+        // It may have come by the request for another AP.
+        if self.is_unseen() {
+            let deadline = self.now().saturating_add(self.timing().alive_timeout);
+            self.ask(deadline, || false).await;
+        }
         Ok(())
     }
 
@@ -132,7 +142,12 @@ impl<M: Machine> Attempt<M> {
                 }
                 break;
             }
-            let look = now.saturating_add(pause.min(patience / LOOKS).max(FIRST_LOOK));
+            let longest = if now < impatient {
+                patience / LOOKS
+            } else {
+                patience
+            };
+            let look = now.saturating_add(pause.min(longest).max(FIRST_LOOK));
             self.has_come_by(look.min(deadline)).await;
             pause = pause.saturating_mul(2);
         }

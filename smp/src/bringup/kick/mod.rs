@@ -97,11 +97,14 @@ impl<M: Machine> Attempt<M> {
         self.slot().kick(self.first_goal()).map(drop).map_err(|_| {
             self.report.reason = Some("its slot is in use");
             Outcome::Failed
-        })?;
+        })
+    }
+
+    /// From now on the AP has its time to come, unless it has been kicked before.
+    fn note_kick(&mut self) {
         let now = self.machine().now();
         self.report.sipi.get_or_insert(now);
         self.kicked.get_or_insert(now);
-        Ok(())
     }
 
     /// How far the AP is to go by itself.
