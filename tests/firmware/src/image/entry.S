@@ -199,15 +199,16 @@ ap_long_mode:
     call_ap ap_main
 
 # What a CPU jumps to that is to be parked again (the reset vector): 64-bit, interrupts off, on page
-# tables that show this by identity, and on nobody's stack. No AP can have come this way that had no
-# place before.
+# tables that show this page by identity and perhaps no other of ours, and on nobody's stack. So our own
+# tables come first. No AP can have come this way that had no place before.
+    .balign 64
 .globl firmware_reset
 firmware_reset:
     cli
     cld
-    lgdt [rip + gdt_pointer]
     mov eax, offset page_tables
     mov cr3, rax
+    lgdt [rip + gdt_pointer]
     mov eax, CR4_PAE
     mov cr4, rax
     mov eax, CR0_LONG_MODE
