@@ -669,6 +669,13 @@ fn whoever_sees_a_request_in_the_mailbox_sees_all_of_it() {
     });
 }
 
+/// The firmware's loop, until a request comes. What stands for what is read there is the stack.
+fn firmware_loop(words: &Words, shared: &Shared) {
+    while !look_and_take(words, || shared.write_stack()) {
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn behind_an_answer_nobody_reads_the_request_any_more() {
     loom::model(|| {
@@ -676,13 +683,30 @@ fn behind_an_answer_nobody_reads_the_request_any_more() {
         let words = Arc::new(Words::new());
         let firmware = {
             let words = Arc::clone(&words);
-            // What stands for what it reads there is the stack.
+            on_ap(&shared, move |shared| firmware_loop(&words, shared))
+        };
+        words.request(ASKED.0, ASKED.1);
+        while !words.is_free() {
+            thread::yield_now();
+        }
+        shared.write_stack();
+        firmware.join().unwrap();
+    });
+}
+
+#[test]
+fn behind_a_retraction_that_came_too_late_nobody_reads_the_request_any_more() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        let words = Arc::new(Words::new());
+        let firmware = {
+            let words = Arc::clone(&words);
             on_ap(&shared, move |shared| {
                 look_and_take(&words, || shared.write_stack())
             })
         };
         words.request(ASKED.0, ASKED.1);
-        if words.is_free() || !words.retract() {
+        if !words.retract() {
             shared.write_stack();
             assert!(firmware.join().unwrap(), "nobody else empties it");
         }

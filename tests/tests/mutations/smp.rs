@@ -350,7 +350,7 @@ const MUTATIONS: &[Mutation] = &[
         file: "mailbox.rs",
         from: ".compare_exchange(WAKEUP, NOOP, Ordering::AcqRel, Ordering::Acquire)",
         to: ".compare_exchange(WAKEUP, NOOP, Ordering::AcqRel, Ordering::Relaxed)",
-        noticed_by: "behind_an_answer_nobody_reads_the_request_any_more",
+        noticed_by: "behind_a_retraction_that_came_too_late_nobody_reads_the_request_any_more",
     },
     Mutation {
         guard: "an AP that does not answer keeps the mailbox from nobody",
