@@ -89,7 +89,9 @@ impl Apic {
         }
         self.write(TASK_PRIORITY, 0);
         self.write(SPURIOUS_VECTOR, SOFTWARE_ENABLE | u32::from(SPURIOUS));
+        self.write(INITIAL_COUNT, 0);
         self.write(DIVIDE, DIVIDE_BY_1);
+        self.write(TIMER_ENTRY, TIMER.into());
         before
     }
 
@@ -97,7 +99,6 @@ impl Apic {
     /// KVM's are so (`hw/intc/apic_common.c`, `arch/x86/kvm/lapic.h`). Interrupts are off before and
     /// after.
     pub(super) fn nap(self, ns: u32) {
-        self.write(TIMER_ENTRY, TIMER.into());
         self.write(INITIAL_COUNT, ns);
         interrupts::enable_and_hlt();
         interrupts::disable();

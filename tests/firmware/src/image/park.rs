@@ -18,8 +18,8 @@ use super::{apic::Apic, console::halt_for_good, interrupts};
 /// Bytes of an AP's stack: room for the line about an exception.
 pub(super) const STACK_SIZE: usize = 4096;
 
-/// How often a parked AP looks: all together at most every 5 µs, one at most every 50 µs.
-const NS_PER_CPU: u32 = 5_000;
+/// How often a parked AP looks: all together at most every 10 µs, one at most every 50 µs.
+const NS_PER_CPU: u32 = 10_000;
 const SHORTEST_NAP_NS: u32 = 50_000;
 
 /// The mailbox (ACPI 6.5, table 5.44). All behind the vector is left alone: half of that page is the
