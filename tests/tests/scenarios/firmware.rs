@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 use crate::boot::{boot, firmware, last_line};
 
 /// So many CPUs in virtual time, parked by the firmware.
-fn parked(smp: impl Into<Smp>) -> Machine {
+pub(crate) fn parked(smp: impl Into<Smp>) -> Machine {
     Machine::new(smp)
         .accel(Accel::Icount)
         .firmware(firmware().image())

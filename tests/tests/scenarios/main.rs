@@ -20,6 +20,7 @@ mod late;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod machine_check;
+mod mailbox;
 mod operations;
 mod outside;
 mod selection;

@@ -122,7 +122,7 @@ impl<M: Machine> Attempt<M> {
     pub(crate) fn open_slot(&mut self) -> Result<(), Outcome> {
         self.machine().forget_evidence(self.apic_id());
         self.open()?;
-        self.note_kick();
+        self.note_kick(self.now());
         Ok(())
     }
 

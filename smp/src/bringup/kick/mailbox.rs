@@ -73,22 +73,26 @@ impl<M: Machine> Attempt<M> {
             // may still come, and no request would reach it.
             Stage::GivenUp if self.evidence() != Evidence::None => {
                 self.open()?;
-                self.note_kick();
+                self.note_kick(self.now());
                 return Ok(());
             }
             _ => {}
         }
         self.machine().forget_evidence(self.apic_id());
         self.open()?;
+        let opened = self.now();
         let shared = self.shared();
         let _turn = shared.mailbox.enter(self.index()).await;
         self.progress();
-        self.note_kick();
-        // It may have come by the request for another AP.
-        if self.is_unseen() {
-            let deadline = self.now().saturating_add(self.timing().alive_timeout);
-            self.ask(deadline, || false).await;
+        if !self.is_unseen() {
+            // It has come by the request for another AP.
+            self.note_kick(opened);
+            return Ok(());
         }
+        let now = self.now();
+        self.note_kick(now);
+        let deadline = now.saturating_add(self.timing().alive_timeout);
+        self.ask(deadline, || false).await;
         Ok(())
     }
 

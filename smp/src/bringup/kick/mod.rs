@@ -100,11 +100,10 @@ impl<M: Machine> Attempt<M> {
         })
     }
 
-    /// From now on the AP has its time to come, unless it has been kicked before.
-    fn note_kick(&mut self) {
-        let now = self.machine().now();
-        self.report.sipi.get_or_insert(now);
-        self.kicked.get_or_insert(now);
+    /// From then on the AP has its time to come, unless it has been kicked before.
+    fn note_kick(&mut self, at: Instant) {
+        self.report.sipi.get_or_insert(at);
+        self.kicked.get_or_insert(at);
     }
 
     /// How far the AP is to go by itself.
