@@ -22,6 +22,7 @@ use strum::{EnumString, VariantNames};
 
 use crate::{
     consistency::Consistency,
+    cpus::waking::Wake,
     faults::{self, Fault},
     operations::op::{self, Op},
 };
@@ -55,6 +56,8 @@ pub struct Options {
     pub require: Require,
     /// `madt=`: where the list of CPUs comes from.
     pub madt: MadtSource,
+    /// `wake=`: by which way the APs are woken.
+    pub wake: Wake,
     /// `attempts=`: how often the bring-up is tried while an AP that is down is missing, if not
     /// once.
     pub attempts: Option<NonZero<u32>>,
@@ -162,6 +165,7 @@ enum Takes {
     MadtSource(fn(&mut Options, MadtSource)),
     Consistency(fn(&mut Options, Consistency)),
     Report(fn(&mut Options, Report)),
+    Wake(fn(&mut Options, Wake)),
     Smt(fn(&mut Options, Smt)),
     Milliseconds(fn(&mut Options, Duration)),
     Microseconds(fn(&mut Options, Duration)),
@@ -226,6 +230,7 @@ const KEYS: &[Key] = &[
         Takes::Require(|options, it| options.require = it),
     ),
     once("madt", Takes::MadtSource(|options, it| options.madt = it)),
+    once("wake", Takes::Wake(|options, it| options.wake = it)),
     once(
         "attempts",
         Takes::Positive(|options, it| options.attempts = Some(it)),
@@ -295,6 +300,7 @@ impl Takes {
             Self::MadtSource(set) => set(options, value.parse().ok()?),
             Self::Consistency(set) => set(options, value.parse().ok()?),
             Self::Report(set) => set(options, value.parse().ok()?),
+            Self::Wake(set) => set(options, value.parse().ok()?),
             Self::Smt(set) => set(options, value.parse().ok()?),
             Self::Milliseconds(set) => set(options, Duration::from_millis(number(value)?.into())),
             Self::Microseconds(set) => set(options, Duration::from_micros(number(value)?.into())),
@@ -376,6 +382,7 @@ impl fmt::Display for Takes {
             Self::MadtSource(_) => words(MadtSource::VARIANTS),
             Self::Consistency(_) => words(Consistency::VARIANTS),
             Self::Report(_) => words(Report::VARIANTS),
+            Self::Wake(_) => words(Wake::VARIANTS),
             Self::Smt(_) => words(Smt::VARIANTS),
             Self::Seconds(_) => f.write_str("SECONDS"),
             Self::Op(_) => f.write_str(op::SYNTAX),
@@ -402,7 +409,7 @@ mod tests {
 
     use super::{
         After, Consistency, KEYS, MadtSource, OptionError, Options, Order, Problem, Report,
-        Require, Selection, Smt, Strategy, TestHook, VariantNames,
+        Require, Selection, Smt, Strategy, TestHook, VariantNames, Wake,
     };
 
     fn problem(command_line: &str) -> (String, Problem) {
@@ -420,7 +427,7 @@ mod tests {
     #[test]
     fn every_key_reaches_its_option() {
         let line = "bringup=serial order=strict bench=9 cycle=20 do=offline:all do=states torture=30 seed=7 alive-timeout=50  online-timeout=70 init-delay=10000 \
-                    maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module \
+                    maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
                     attempts=3 consistency=off report=cpu fault=2:silent fault=3:late=40 after=halt test=no-wake \
                     test=panic-ap";
         assert_eq!(
@@ -444,6 +451,7 @@ mod tests {
                 },
                 require: Require::AtLeast(NonZero::new(4).unwrap()),
                 madt: MadtSource::Module,
+                wake: Wake::Mailbox,
                 attempts: NonZero::new(3),
                 consistency: Consistency::Off,
                 report: Report::Cpu,

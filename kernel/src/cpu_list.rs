@@ -15,7 +15,7 @@ use core::fmt::Display;
 
 use reveille_smp::{
     cpu::ApicId,
-    madt::{Madt, Processor},
+    madt::{Madt, Mailbox, Processor},
 };
 
 /// The CPUs as they are listed.
@@ -34,6 +34,11 @@ impl CpuList {
     /// The CPUs in the table's order.
     pub fn processors(&self) -> &[Processor] {
         self.0.as_ref().map_or(&[], |madt| &madt.processors)
+    }
+
+    /// The mailbox by which the APs can be woken.
+    pub fn mailbox(&self) -> Option<Mailbox> {
+        self.0.as_ref().ok()?.mailbox
     }
 
     /// OEM and table id, which name the machine.

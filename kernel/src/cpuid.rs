@@ -80,6 +80,16 @@ pub trait Cpuid {
         }
     }
 
+    /// How many bits a physical address has (SDM volume 2, CPUID, leaf 80000008H): 36 where the CPU
+    /// does not say, and never more than page tables have room for.
+    fn physical_address_bits(&self) -> u32 {
+        const MOST: u32 = 52;
+        match self.extended(0x8000_0008, 0).eax & 0xff {
+            0 => 36,
+            bits => bits.min(MOST),
+        }
+    }
+
     /// The vendor, such as `GenuineIntel`.
     fn vendor(&self) -> [u8; 12] {
         let Leaf { ebx, ecx, edx, .. } = self.leaf(0, 0);

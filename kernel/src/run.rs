@@ -13,6 +13,7 @@ use reveille_smp::{
     bringup::Timing,
     cpu::CpuIndex,
     inbox::MAX_TASKS,
+    machine::Way,
     plan::{Role, plan},
     record::{self, Record, exit_code},
     require::Enough,
@@ -31,13 +32,21 @@ use crate::{
     consistency,
     cpu_list::CpuList,
     cpuid::{Cpuid, ThisCpu},
-    cpus::{self, Cpus, figures::Figures, home::Home, machine, roll_call::roll_call},
+    cpus::{
+        self, Cpus,
+        figures::Figures,
+        home::Home,
+        machine,
+        mailbox::MappedMailbox,
+        roll_call::roll_call,
+        waking::{self, Waking},
+    },
     exit::exit,
     faults, hooks,
     interrupts::apic_errors::apic_errors,
     memory::{self, image, paging::MapError, physical::BootMapping},
     most_attempts,
-    operations::Operations,
+    operations::{Operations, one_way},
     percpu::StackBounds,
     platform::CpuPlatform,
     println, report,
@@ -102,6 +111,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     clock.publish();
     let apic = LocalApic::set_up(map_page)?;
     let timer = ApicTimer::set_up(apic, clock)?;
+    let waking = waking::choose(options.wake, cpu_list.mailbox(), MappedMailbox::map)?;
 
     let main_stack = image::boot_stack();
     let main_stack = StackBounds {
@@ -128,7 +138,10 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         |id| topology.place(id),
         &options.selection,
     )?;
-    let cpus = Cpus::prepare(plan, &options, bsp, apic, clock, timer)?;
+    let cpus = Cpus::prepare(plan, &options, bsp, apic, clock, timer, waking.mailbox)?;
+    if !cpus.machine.wakes_again() {
+        one_way::check(&options)?;
+    }
     let most_attempts =
         most_attempts::check(options.attempts, cpus.heap_to_spare(), cpus.plan.len())?;
     let platform: &'static CpuPlatform =
@@ -146,6 +159,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         options,
         most_attempts,
         cpu_list,
+        waking,
         calibration,
         cpus,
         platform,
@@ -198,6 +212,7 @@ struct Run {
     options: Options,
     most_attempts: u32,
     cpu_list: CpuList,
+    waking: Waking<MappedMailbox>,
     calibration: Calibration,
     cpus: Cpus,
     platform: &'static CpuPlatform,
@@ -317,14 +332,15 @@ impl Run {
         results: &bench::Results,
         figures: &Figures,
     ) {
-        let boot = self.boot_record(attempts.first().and_then(|first| first.round.first_init()));
+        let boot = self.boot_record(attempts.first().and_then(|first| first.round.first_kick()));
         println!("reveille: {}", env!("CARGO_PKG_VERSION"));
         println!(
-            "machine: {}, {} of {} CPUs enabled, {}, TSC {}, {}",
+            "machine: {}, {} of {} CPUs enabled, {}, woken by {}, TSC {}, {}",
             boot.machine,
             boot.cpus_enabled,
             boot.cpus_listed,
             boot.apic,
+            way(self.waking.way()),
             self.calibration,
             host(&boot.accel_hint),
         );
@@ -332,7 +348,8 @@ impl Run {
             MadtSource::Firmware => "firmware",
             MadtSource::Module => "madt=module",
         };
-        for flaw in self.cpu_list.flaws(self.cpus.machine.apic.id()) {
+        let flaws = self.cpu_list.flaws(self.cpus.machine.apic.id());
+        for flaw in flaws.into_iter().chain(self.waking.flaw()) {
             println!("{source}: {flaw}");
         }
         if let Some(errors) = apic_errors() {
@@ -360,14 +377,22 @@ impl Run {
             _ if is_short && !self.is_to_miss_any() => {
                 println!("{:10}no rounds: not all APs are online", "");
             }
-            rounds => println!("{}", results.comparison(rounds)),
+            rounds => {
+                println!("{}", results.comparison(rounds));
+                if self.waking.way() == Way::Mailbox {
+                    println!(
+                        "{:10}no yardsticks: they need INIT and SIPI, and a mailbox knows no broadcast",
+                        ""
+                    );
+                }
+            }
         }
         if figures.are_there() {
             println!("{figures}");
         }
     }
 
-    fn boot_record(&self, first_init: Option<Instant>) -> record::Boot {
+    fn boot_record(&self, first_kick: Option<Instant>) -> record::Boot {
         let numbered = self
             .cpus
             .plan
@@ -382,10 +407,19 @@ impl Run {
             cpus_listed: self.cpus.plan.len() as u32,
             cpus_enabled: numbered.count() as u32,
             apic: self.cpus.machine.apic.mode().to_string(),
+            wake: self.waking.way().to_string(),
             tsc_hz: self.calibration.chosen.tsc_hz,
             clock_source: self.calibration.chosen.source.to_string(),
-            entry_to_kick_ns: first_init.map(|init| init.as_nanos()),
+            entry_to_kick_ns: first_kick.map(|kick| kick.as_nanos()),
         }
+    }
+}
+
+/// What APs are woken by, for people.
+fn way(way: Way) -> &'static str {
+    match way {
+        Way::InitSipi => "INIT and SIPI",
+        Way::Mailbox => "mailbox",
     }
 }
 

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A CPU is on rung n when it has passed the first n steps. It can be driven to any rung on which it
-//! can be woken again. The kick stands among the steps: to pass it is to be started by INIT and SIPI
-//! and to arrive in Rust, to undo it is to park.
+//! can be woken again. The kick stands among the steps: to pass it is to be started, by INIT and SIPI
+//! or by a mailbox, and to arrive in Rust, to undo it is to park.
 
 use core::{fmt, time::Duration};
 
@@ -210,6 +210,12 @@ impl Ladder {
     /// Whether a CPU can stay here and be woken again.
     pub fn can_rest(&self, rung: Rung) -> bool {
         rung <= self.prepared || self.step_below(rung).is_some_and(|step| step.can_rest())
+    }
+
+    /// The lowest rung on which an AP that runs can stay and be called.
+    pub(crate) fn lowest_awake(&self) -> Rung {
+        let can_stay = |rung: &Rung| *rung > self.prepared && self.can_rest(*rung);
+        self.rungs().find(can_stay).unwrap_or(self.started)
     }
 
     /// Where the first thread of a core must have come before the others are kicked.

@@ -35,6 +35,7 @@ mod loom_inbox;
 mod loom_models;
 pub mod machine;
 pub mod madt;
+pub mod mailbox;
 mod notes;
 pub mod order;
 pub mod outcome;

@@ -1,14 +1,15 @@
-//! The machine as the bring-up sees it: who can be reset, started and looked at, and what time it
-//! is. Hardware and simulator both implement it, so the code above it is the same on both.
+//! The machine as the bring-up sees it: who can be reset, started and looked at, by which way, and
+//! what time it is. Hardware and simulator both implement it, so the code above it is the same on both.
 
 use core::fmt;
 
 use reveille_executor::Clock;
+use strum::{Display, IntoStaticStr};
 
 use crate::cpu::ApicId;
 
-/// A machine whose APs can be started by INIT and SIPI (SDM volume 3, "Multiple-Processor
-/// Management"). A value of it is a handle: clones mean the same machine.
+/// A machine whose APs can be started: by INIT and SIPI (SDM volume 3, "Multiple-Processor
+/// Management"), or by a mailbox. A value of it is a handle: clones mean the same machine.
 pub trait Machine: Clock + Clone + 'static {
     /// Resets the CPU; it then waits for a SIPI. To be called only for a CPU that is not yet
     /// running or has parked.
@@ -25,6 +26,12 @@ pub trait Machine: Clock + Clone + 'static {
     /// Starts all CPUs that wait for it.
     fn broadcast_sipi(&self) -> Result<(), SendError>;
 
+    /// The mailbox by which the APs are woken, where it is not by INIT and SIPI. It is always the
+    /// same answer, and with a mailbox nothing of the above is used.
+    fn mailbox(&self) -> Option<&dyn WakeMailbox> {
+        None
+    }
+
     /// How far the CPU seems to have come since [`forget_evidence`](Self::forget_evidence). A
     /// hint: it may belong to another CPU.
     fn evidence(&self, target: ApicId) -> Evidence;
@@ -34,6 +41,33 @@ pub trait Machine: Clock + Clone + 'static {
 
     /// The CPUs that have ever arrived with an id that no slot carries. They are parked.
     fn strangers(&self) -> Strangers;
+}
+
+/// How a machine's APs are woken. Its text is the name used on the command line and in records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Display, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Way {
+    /// INIT resets them and SIPI starts them.
+    #[default]
+    InitSipi,
+    /// The firmware keeps them, and looks into a mailbox for whom to let go.
+    Mailbox,
+}
+
+/// The ACPI multiprocessor wakeup mailbox. It has room for one request, and nobody is told when that
+/// is taken ([`Words`](crate::mailbox::Words) has the rules).
+pub trait WakeMailbox {
+    /// Asks the CPU to come to the trampoline. The mailbox is free.
+    fn request(&self, target: ApicId);
+
+    /// Whether the request has been taken: then it is free for the next.
+    fn is_free(&self) -> bool;
+
+    /// Takes the request back. `false` when it has been taken first.
+    fn retract(&self) -> bool;
+
+    /// Whether a CPU that parks is the firmware's again, so that it can be woken once more.
+    fn takes_back(&self) -> bool;
 }
 
 /// CPUs that arrived with an id that no slot carries.

@@ -8,7 +8,7 @@
 //! is lost.
 
 use alloc::{string::String, vec::Vec};
-use core::fmt;
+use core::{fmt, mem, num::NonZero};
 
 use crate::cpu::ApicId;
 
@@ -21,6 +21,9 @@ pub struct Madt {
     pub local_apic_address: u64,
     /// The CPUs in the table's order, duplicates and all.
     pub processors: Vec<Processor>,
+    /// By what the APs can be woken beside INIT and SIPI. The first entry counts, and no other where
+    /// that one cannot be used.
+    pub mailbox: Option<Mailbox>,
     /// What is wrong with the table, though it could be read: the first thing, and a wrong
     /// checksum only when nothing else is.
     pub defect: Option<Defect>,
@@ -37,6 +40,17 @@ pub struct Processor {
     pub enabled: bool,
     /// Not enabled now, but can be added later.
     pub online_capable: bool,
+}
+
+/// The multiprocessor wakeup mailbox (ACPI 6.6, section 5.2.12.19): the firmware keeps the APs in a
+/// loop in which they look there for where to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mailbox {
+    /// Physical address of its page, not 0.
+    pub address: u64,
+    /// Where an AP goes to be the firmware's again, a physical address, if it can: from version 1 of
+    /// the mailbox on. Without that an AP can be woken once.
+    pub reset_vector: Option<NonZero<u64>>,
 }
 
 /// Bytes that are no MADT at all.
@@ -86,6 +100,13 @@ pub enum Defect {
         /// Its type; `None` when the table ends within the entry's header.
         kind: Option<u8>,
     },
+    /// A wakeup mailbox at no page's start, or at 0.
+    MailboxAddress {
+        /// Where its entry begins.
+        offset: usize,
+        /// Where it would be.
+        address: u64,
+    },
 }
 
 const SIGNATURE: [u8; 4] = *b"APIC";
@@ -101,6 +122,12 @@ const ENTRY_HEADER: usize = 2;
 const LOCAL_APIC: u8 = 0;
 const LOCAL_APIC_ADDRESS_OVERRIDE: u8 = 5;
 const LOCAL_X2APIC: u8 = 9;
+const MULTIPROCESSOR_WAKEUP: u8 = 0x10;
+
+/// A mailbox is a page.
+const MAILBOX_ALIGNMENT: u64 = 4096;
+/// The mailbox's version from which on an AP can go back to the firmware.
+const SINCE_RESET_VECTOR: u16 = 1;
 
 /// The ids that mean everybody and so no CPU, each in its own kind of entry (ACPI 6.5, sections
 /// 5.2.12.2 and 5.2.12.12): in an entry for an x2APIC, 0xff is an id like any other.
@@ -133,6 +160,7 @@ impl Madt {
             oem: oem(table),
             local_apic_address: u64::from(u32_at(table, LOCAL_APIC_ADDRESS).unwrap_or_default()),
             processors: Vec::new(),
+            mailbox: None,
             defect: None,
             lossy: None,
         };
@@ -144,10 +172,13 @@ impl Madt {
             });
         }
         let mut offset = ENTRIES;
+        let mut has_mailbox = false;
         while offset < table.len() {
             match entry(table, offset) {
                 Ok(bytes) => {
-                    if let Err(found) = madt.take(bytes, offset) {
+                    let is_mailbox = bytes[0] == MULTIPROCESSOR_WAKEUP;
+                    let is_second = is_mailbox && mem::replace(&mut has_mailbox, true);
+                    if !is_second && let Err(found) = madt.take(bytes, offset) {
                         madt.note(found);
                     }
                     offset += bytes.len();
@@ -187,6 +218,16 @@ impl Madt {
             LOCAL_APIC_ADDRESS_OVERRIDE => field(entry, 4).map(|address| {
                 self.local_apic_address = u64::from_le_bytes(address);
             }),
+            MULTIPROCESSOR_WAKEUP => match Mailbox::read(entry) {
+                Some(mailbox) if mailbox.is_at_page() => {
+                    self.mailbox = Some(mailbox);
+                    Some(())
+                }
+                Some(Mailbox { address, .. }) => {
+                    return Err(Defect::MailboxAddress { offset, address });
+                }
+                None => None,
+            },
             // Interrupt controllers, NMI wiring and what later revisions add concern others.
             _ => Some(()),
         };
@@ -205,6 +246,26 @@ impl Processor {
             enabled: flags & ENABLED != 0,
             online_capable: flags & (ENABLED | ONLINE_CAPABLE) == ONLINE_CAPABLE,
         }
+    }
+}
+
+impl Mailbox {
+    /// `None` when the entry is too short for its version.
+    fn read(entry: &[u8]) -> Option<Self> {
+        let version = u16::from_le_bytes(field(entry, 2)?);
+        let address = u64::from_le_bytes(field(entry, 8)?);
+        let reset_vector = match version {
+            ..SINCE_RESET_VECTOR => None,
+            _ => NonZero::new(u64::from_le_bytes(field(entry, 16)?)),
+        };
+        Some(Self {
+            address,
+            reset_vector,
+        })
+    }
+
+    fn is_at_page(&self) -> bool {
+        self.address != 0 && self.address.is_multiple_of(MAILBOX_ALIGNMENT)
     }
 }
 
@@ -259,7 +320,7 @@ impl Defect {
     /// between two entries. What was cut off no longer adds up to 0; what does is whole.
     pub const fn may_lose_cpus(self) -> bool {
         match self {
-            Self::Checksum { .. } => false,
+            Self::Checksum { .. } | Self::MailboxAddress { .. } => false,
             Self::Length {
                 stated,
                 present,
@@ -321,6 +382,12 @@ impl fmt::Display for Defect {
                     "the MADT's entry at {offset:#x} reaches beyond the table and is lost"
                 )
             }
+            Self::MailboxAddress { offset, address } => {
+                write!(
+                    f,
+                    "the MADT's entry at {offset:#x} has its wakeup mailbox at {address:#x}, where no page begins; it is not used"
+                )
+            }
         }
     }
 }
@@ -362,6 +429,16 @@ mod tests {
     fn x2apic(id: u32, flags: u8) -> [u8; 16] {
         let [a, b, c, d] = id.to_le_bytes();
         [9, 16, 0, 0, a, b, c, d, flags, 0, 0, 0, 0, 0, 0, 0]
+    }
+
+    /// An entry for a mailbox of this version, as long as that is to be.
+    fn mailbox(version: u8, address: u64, reset_vector: u64) -> Vec<u8> {
+        let len = if version == 0 { 16 } else { 24 };
+        let mut entry = vec![MULTIPROCESSOR_WAKEUP, len, version, 0, 0, 0, 0, 0];
+        entry.extend(address.to_le_bytes());
+        entry.extend(reset_vector.to_le_bytes());
+        entry.truncate(len.into());
+        entry
     }
 
     fn sum(bytes: &[u8]) -> u8 {
@@ -423,6 +500,62 @@ mod tests {
             Madt::parse(&table(&[&entry])).unwrap().local_apic_address,
             0x1_fe00_0000
         );
+    }
+
+    #[test]
+    fn the_first_mailbox_counts_and_from_version_1_on_has_a_way_back() {
+        let parse = |entries: &[&[u8]]| {
+            let madt = Madt::parse(&table(entries)).unwrap();
+            assert_eq!(madt.defect, None);
+            madt.mailbox
+        };
+        let at = |address, reset_vector| {
+            Some(Mailbox {
+                address,
+                reset_vector: NonZero::new(reset_vector),
+            })
+        };
+        let (old, new) = (mailbox(0, 0x7000, 0), mailbox(1, 0x1_2345_6000, 0x8123));
+        assert_eq!(parse(&[&local_apic(0, 1)]), None);
+        assert_eq!(parse(&[&old, &local_apic(0, 1), &new]), at(0x7000, 0));
+        assert_eq!(parse(&[&new, &old]), at(0x1_2345_6000, 0x8123));
+        assert_eq!(parse(&[&mailbox(1, 0x7000, 0)]), at(0x7000, 0));
+        assert_eq!(parse(&[&mailbox(9, 0x7000, 0x8000)]), at(0x7000, 0x8000));
+    }
+
+    #[test]
+    fn a_mailbox_that_cannot_be_used_is_told_and_no_other_takes_its_place() {
+        let good = mailbox(0, 0x7000, 0);
+        for address in [0, 0x7001, 0x7800, u64::MAX] {
+            let bad = mailbox(0, address, 0);
+            let bytes = table(&[&bad, &good, &local_apic(2, 1)]);
+            let madt = Madt::parse(&bytes).unwrap();
+            assert_eq!(
+                (ids(&madt), madt.mailbox, madt.lossy),
+                (vec![2], None, None)
+            );
+            let offset = ENTRIES;
+            let defect = Defect::MailboxAddress { offset, address };
+            assert_eq!(madt.defect, Some(defect));
+        }
+        let mut cut = [mailbox(0, 0x7000, 0), mailbox(1, 0x7000, 0x8000)];
+        for entry in &mut cut {
+            entry.pop();
+            entry[1] -= 1;
+            let madt = Madt::parse(&table(&[entry, &local_apic(2, 1)])).unwrap();
+            assert_eq!(
+                (ids(&madt), madt.mailbox, madt.lossy),
+                (vec![2], None, None)
+            );
+            assert_eq!(
+                madt.defect,
+                Some(Defect::EntryTooShort {
+                    offset: ENTRIES,
+                    kind: MULTIPROCESSOR_WAKEUP,
+                    len: entry[1],
+                })
+            );
+        }
     }
 
     #[test]

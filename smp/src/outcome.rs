@@ -45,7 +45,7 @@ impl Outcome {
         match self {
             Self::Bsp | Self::Online | Self::Skipped | Self::Disabled => None,
             Self::NeverStarted => Some(
-                "it gave no sign of life: is it really there, and does the VMM deliver INIT and SIPI to it?",
+                "it gave no sign of life: is it really there, and do INIT and SIPI, or the mailbox, reach it?",
             ),
             Self::StuckRealMode => Some(
                 "it started in real mode and went no further: is the page it starts on intact, and is long mode available on it?",

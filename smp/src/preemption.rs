@@ -35,9 +35,16 @@ impl<T> Deref for Watched<T> {
     }
 }
 
+pub(crate) type AtomicU16 = Watched<atomic::AtomicU16>;
 pub(crate) type AtomicU32 = Watched<atomic::AtomicU32>;
 pub(crate) type AtomicU64 = Watched<atomic::AtomicU64>;
 pub(crate) type AtomicWaker = Watched<futures_util::task::AtomicWaker>;
+
+impl AtomicU16 {
+    pub(crate) const fn new(value: u16) -> Self {
+        Self(atomic::AtomicU16::new(value))
+    }
+}
 
 impl AtomicU32 {
     pub(crate) const fn new(value: u32) -> Self {

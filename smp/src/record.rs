@@ -1,13 +1,17 @@
 //! The machine-readable form of what happened: one JSON object a line, told apart by `record`.
 //!
-//! Times are integers in nanoseconds, counted from the first INIT of the round unless the name
-//! says otherwise; a time that does not exist is `null`. The kernel writes these types and the
+//! Times are integers in nanoseconds, counted from the first INIT of the round, or the first request in
+//! a mailbox, unless the name says otherwise; a time that does not exist is `null`. The kernel writes these types and the
 //! host reads the same ones, so the two cannot drift apart.
 
 mod cpu_state;
 
+#[cfg(feature = "serde")]
+use alloc::string::ToString;
 use alloc::{string::String, vec::Vec};
 
+#[cfg(feature = "serde")]
+use crate::machine::Way;
 use crate::{
     cpu::{ApicId, CpuIndex},
     outcome::Outcome,
@@ -64,12 +68,22 @@ pub struct Boot {
     pub cpus_enabled: u32,
     /// `xapic` or `x2apic`.
     pub apic: String,
+    /// How APs are woken: `init-sipi` or `mailbox`.
+    #[cfg_attr(feature = "serde", serde(default = "init_sipi"))]
+    pub wake: String,
     /// Frequency of the time stamp counter.
     pub tsc_hz: u64,
     /// What the frequency was taken from.
     pub clock_source: String,
-    /// From the kernel's entry to the first INIT; `null` when none was sent.
+    /// From the kernel's entry to the first INIT, or the first request in a mailbox; `null` when nobody
+    /// was kicked.
     pub entry_to_kick_ns: Option<u64>,
+}
+
+/// What records say that were written before there was another way.
+#[cfg(feature = "serde")]
+fn init_sipi() -> String {
+    Way::InitSipi.to_string()
 }
 
 /// One CPU in round 0.
@@ -92,11 +106,11 @@ pub struct Cpu {
     pub step: Option<String>,
     /// Why it failed or was skipped.
     pub reason: Option<String>,
-    /// SIPIs sent to it.
+    /// SIPIs sent to it, or requests for it in the mailbox.
     pub sipis: u32,
     /// INIT sent.
     pub init_ns: Option<u64>,
-    /// First SIPI sent.
+    /// First SIPI sent, or first request.
     pub sipi_ns: Option<u64>,
     /// It ran in real mode.
     pub real_ns: Option<u64>,

@@ -4,20 +4,20 @@
 #[cfg(not(loom))]
 pub(crate) use core::sync::atomic::Ordering;
 #[cfg(not(any(loom, feature = "preemption")))]
-pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64};
+pub(crate) use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
 
 #[cfg(not(any(loom, feature = "preemption")))]
 pub(crate) use futures_util::task::AtomicWaker;
 #[cfg(loom)]
 pub(crate) use loom::{
     future::AtomicWaker,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering},
 };
 #[cfg(not(loom))]
 pub(crate) use spin::Mutex;
 
 #[cfg(all(feature = "preemption", not(loom)))]
-pub(crate) use crate::preemption::{AtomicU32, AtomicU64, AtomicWaker};
+pub(crate) use crate::preemption::{AtomicU16, AtomicU32, AtomicU64, AtomicWaker};
 
 #[cfg(loom)]
 pub(crate) use self::mutex::Mutex;

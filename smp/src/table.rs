@@ -65,7 +65,17 @@ impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = Widths::of(self.0);
         let Widths { apic, place } = widths;
-        writeln!(f, "{:>1$}ms from the first INIT to", "", apic + place + 7)?;
+        let is_by_mailbox = |cpu: &Cpu| cpu.sipi_ns.is_some() && cpu.init_ns.is_none();
+        let first = match self.0.iter().any(is_by_mailbox) {
+            true => "request",
+            false => "INIT",
+        };
+        writeln!(
+            f,
+            "{:>1$}ms from the first {first} to",
+            "",
+            apic + place + 7
+        )?;
         writeln!(
             f,
             " cpu {:>apic$} {:<place$}   sipi  real  long alive online sipis polls outcome",
@@ -312,6 +322,18 @@ mod tests {
             polls: 3,
             attempt: 0,
         }
+    }
+
+    #[test]
+    fn the_table_says_what_its_times_are_counted_from() {
+        let mut woken = cpu(Some(1), Outcome::Online);
+        let counted = |cpu: &Cpu| {
+            let table = Table(core::slice::from_ref(cpu)).to_string();
+            String::from(table.lines().next().unwrap_or_default().trim())
+        };
+        assert_eq!(counted(&woken), "ms from the first INIT to");
+        woken.init_ns = None;
+        assert_eq!(counted(&woken), "ms from the first request to");
     }
 
     #[test]

@@ -43,38 +43,10 @@ impl Kernel {
         }
     }
 
-    /// Builds the image. Cargo's own lock keeps builds of several processes apart.
+    /// Builds the image.
     pub fn build() -> Result<Self> {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo
-            .current_dir(workspace())
-            .args(["build", "--release", "--package", PACKAGE, "--bin", PACKAGE])
-            .args([
-                "--target",
-                KERNEL_TARGET,
-                "--message-format=json-render-diagnostics",
-            ])
-            // These would take the place of the flags in .cargo/config.toml.
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .stdin(Stdio::null());
-        let output = cargo
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cannot start cargo")?;
-        if !output.status.success() {
-            bail!("the kernel does not build");
-        }
-        let image = Message::parse_stream(output.stdout.as_slice())
-            .filter_map(Result::ok)
-            .find_map(|message| match message {
-                Message::CompilerArtifact(artifact) => artifact.executable,
-                _ => None,
-            })
-            .context("cargo named no executable")?;
-        Ok(Self {
-            image: image.into(),
-        })
+        let image = build_image(PACKAGE)?;
+        Ok(Self { image })
     }
 
     /// The ELF file.
@@ -137,4 +109,37 @@ impl Kernel {
         }
         Some(addr2line::demangle_auto(loader.find_symbol(address)?.into(), None).into_owned())
     }
+}
+
+/// Builds what a package has for the bare machine. Cargo's own lock keeps builds of several processes
+/// apart.
+pub(crate) fn build_image(package: &str) -> Result<PathBuf> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(workspace())
+        .args(["build", "--release", "--package", package, "--bin", package])
+        .args([
+            "--target",
+            KERNEL_TARGET,
+            "--message-format=json-render-diagnostics",
+        ])
+        // These would take the place of the flags in .cargo/config.toml.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .stdin(Stdio::null());
+    let output = cargo
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("{package} does not build");
+    }
+    let image = Message::parse_stream(output.stdout.as_slice())
+        .filter_map(Result::ok)
+        .find_map(|message| match message {
+            Message::CompilerArtifact(artifact) => artifact.executable,
+            _ => None,
+        })
+        .context("cargo named no executable")?;
+    Ok(image.into())
 }

@@ -4,13 +4,15 @@
 //! The way of a boot: [`kernel`] builds the image, [`qemu::machine`] writes the command line,
 //! [`qemu::process`] starts QEMU and ends it for certain, [`guest`] follows the run, [`outcome`]
 //! says what it ended as, and [`records`] what the guest measured. [`madt`] makes lists of CPUs
-//! for it, right and wrong. [`sim`] does without QEMU: it runs the bring-up on machines that it simulates.
+//! for it, right and wrong, and [`firmware`] builds what starts the kernel where QEMU has nothing that
+//! does. [`sim`] does without QEMU: it runs the bring-up on machines that it simulates.
 //! [`cli`] is the command `cargo xtask` on top, and the scenarios in `tests/` use the same parts.
 
 #![deny(unsafe_code)]
 
 pub mod backtrace;
 pub mod cli;
+pub mod firmware;
 pub mod guest;
 pub mod interrupt;
 pub mod kernel;

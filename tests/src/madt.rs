@@ -15,6 +15,7 @@ const CHECKSUM: usize = 9;
 /// Entry types.
 const LOCAL_APIC: u8 = 0;
 const LOCAL_X2APIC: u8 = 9;
+const MULTIPROCESSOR_WAKEUP: u8 = 0x10;
 
 /// Flags of an entry: the CPU can be used.
 pub const ENABLED: u32 = 1 << 0;
@@ -55,6 +56,13 @@ impl Madt {
         entry.extend(id.to_le_bytes());
         entry.extend(flags.to_le_bytes());
         entry.extend([0; 4]);
+        self.entry(&entry)
+    }
+
+    /// Adds a wakeup mailbox of version 0.
+    pub fn mailbox(self, address: u64) -> Self {
+        let mut entry = vec![MULTIPROCESSOR_WAKEUP, 16, 0, 0, 0, 0, 0, 0];
+        entry.extend(address.to_le_bytes());
         self.entry(&entry)
     }
 

@@ -5,12 +5,16 @@ use std::{fmt, time::Duration};
 use reveille_smp::record::exit_code;
 use signal_hook::low_level::signal_name;
 
+/// How the line begins in which a firmware of the tests says why it cannot go on.
+pub const FIRMWARE_LINE: &str = "firmware: ";
+
 /// How a boot ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The kernel did all that was asked for.
     Ok,
-    /// The kernel says that it did not, and why.
+    /// The kernel says that it did not, and why; or a firmware of ours that it could not start the
+    /// kernel, in a line that begins with [`FIRMWARE_LINE`].
     Failed(String),
     /// A CPU panicked or took an exception; the kernel's line about it.
     Panicked(String),
@@ -40,7 +44,10 @@ impl Outcome {
         if status == verdict(exit_code::OK) {
             Self::Ok
         } else if status == verdict(exit_code::FAILED) {
-            let reason = last_with(console, "reveille: failed: ");
+            let reason = last_with(console, "reveille: failed: ").or_else(|| {
+                let lines = console.lines().rev().map(str::trim_end);
+                lines.into_iter().find(|it| it.starts_with(FIRMWARE_LINE))
+            });
             Self::Failed(reason.unwrap_or("no reason given").to_owned())
         } else if status == verdict(exit_code::PANICKED) {
             let line = ["panic on ", "exception on "].iter().find_map(|start| {
@@ -90,6 +97,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ok => f.write_str("ok"),
+            Self::Failed(reason) if reason.starts_with(FIRMWARE_LINE) => f.write_str(reason),
             Self::Failed(reason) => write!(f, "the kernel reports failure: {reason}"),
             Self::Panicked(line) => write!(f, "the kernel crashed: {line}"),
             Self::TripleFault => f.write_str(
@@ -151,6 +159,17 @@ mod tests {
         );
         let panic = Outcome::Panicked("panic on CPU 3 (APIC 3): no".into());
         assert_eq!(Outcome::judge(Some(0x25), false, console, &[]), panic);
+    }
+
+    #[test]
+    fn what_a_firmware_says_last_is_the_reason_where_the_kernel_says_none() {
+        let firmware = "firmware: no module\r\n";
+        let failed = Outcome::judge(Some(0x23), false, firmware, &[]);
+        assert_eq!(failed, Outcome::Failed("firmware: no module".into()));
+        assert_eq!(failed.to_string(), "firmware: no module");
+        let both = format!("{firmware}reveille: failed: x\r\n");
+        let failed = Outcome::judge(Some(0x23), false, &both, &[]);
+        assert_eq!(failed, Outcome::Failed("x".into()));
     }
 
     #[test]

@@ -28,6 +28,8 @@ global_asm!(
     COUNT = const offset_of!(Mailbox, count),
     GDT_POINTER = const offset_of!(Mailbox, gdt_pointer),
     FAR_POINTER = const offset_of!(Mailbox, far_pointer),
+    WOKEN_POINTER = const offset_of!(Mailbox, woken_pointer),
+    LA57 = const 1 << 12,
     CR3 = const offset_of!(Mailbox, cr3),
     X2APIC = const offset_of!(Mailbox, x2apic),
     XAPIC_BASE = const offset_of!(Mailbox, xapic_base),
@@ -65,6 +67,9 @@ global_asm!(
 unsafe extern "C" {
     static reveille_trampoline_start: u8;
     static reveille_trampoline_long_mode: u8;
+    static reveille_trampoline_woken: u8;
+    static reveille_trampoline_woken_flat: u8;
+    static reveille_trampoline_cr3: u8;
     static reveille_trampoline_gdt: u8;
     static reveille_trampoline_park: u8;
     static reveille_trampoline_end: u8;
@@ -81,6 +86,21 @@ pub(crate) fn bytes() -> &'static [u8] {
 /// Where an AP arrives in long mode, from the start of the page.
 pub(crate) fn long_mode_offset() -> usize {
     offset(&raw const reveille_trampoline_long_mode)
+}
+
+/// Where an AP arrives that the firmware has let go, from the start of the page.
+pub(crate) fn woken_offset() -> usize {
+    offset(&raw const reveille_trampoline_woken)
+}
+
+/// Where it goes on with the page's own code segment.
+pub(crate) fn woken_flat_offset() -> usize {
+    offset(&raw const reveille_trampoline_woken_flat)
+}
+
+/// Where the page table root is to be written, four bytes, from the start of the page.
+pub(crate) fn cr3_offset() -> usize {
+    offset(&raw const reveille_trampoline_cr3)
 }
 
 /// Where the GDT lies, from the start of the page.
@@ -108,15 +128,25 @@ mod tests {
     fn the_code_fits_one_page_and_its_parts_lie_inside() {
         let len = bytes().len();
         assert!((64..=PAGE_SIZE).contains(&len), "{len} bytes of code");
-        for part in [long_mode_offset(), gdt_offset(), park_offset()] {
+        let parts = [
+            long_mode_offset(),
+            woken_offset(),
+            woken_flat_offset(),
+            cr3_offset(),
+            gdt_offset(),
+            park_offset(),
+        ];
+        for part in parts {
             assert!(part > 0 && part < len);
         }
+        assert!(cr3_offset().is_multiple_of(4));
     }
 
     #[test]
-    fn the_code_starts_by_switching_interrupts_off() {
+    fn both_ways_in_start_by_switching_interrupts_off() {
         const CLI: u8 = 0xfa;
         assert_eq!(bytes()[0], CLI);
+        assert_eq!(bytes()[woken_offset()], CLI);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use core::fmt;
 /// How an AP fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It halts in real mode, before it leaves evidence.
+    /// It halts before it leaves evidence, in real mode if it comes by SIPI.
     Silent,
     /// It halts in real mode, behind its evidence.
     RealMode,
@@ -93,6 +93,11 @@ pub enum FaultError {
         /// The id.
         apic_id: u32,
     },
+    /// The firmware lets the AP go in long mode.
+    NoRealMode {
+        /// The id.
+        apic_id: u32,
+    },
     /// In real mode the AP is not told from another one that has a landing.
     SharesItsByte {
         /// The id.
@@ -108,6 +113,10 @@ impl fmt::Display for FaultError {
                 f,
                 "APIC {apic_id} cannot take {} for its id: another CPU has that one",
                 !apic_id
+            ),
+            Self::NoRealMode { apic_id } => write!(
+                f,
+                "APIC {apic_id} is let go by the firmware in long mode, and sees no real mode to halt in"
             ),
             Self::SharesItsByte { apic_id } => write!(
                 f,

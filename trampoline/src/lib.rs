@@ -11,6 +11,10 @@
 //!  evidence      evidence                       park           park
 //! ```
 //!
+//! Firmware that keeps the APs itself lets them go in long mode, by its mailbox (ACPI 6.6, section
+//! 5.2.12.19). Such an AP comes in at the [wakeup vector](Trampoline::wakeup_vector), on the same page,
+//! and joins the way where the other one has come to long mode.
+//!
 //! **The rule that it keeps:** until an AP has won the claim of its slot by compare-and-swap, it
 //! writes to the mailbox page and to that one state word and to nothing else, and it holds no
 //! lock. An AP that nobody waits for any longer therefore parks on the code page and does no
@@ -54,6 +58,17 @@ pub struct Config {
     pub xapic_base: u64,
     /// How a slot's state word is read and claimed.
     pub claim: Claim,
+    /// Where APs come in.
+    pub start: Start,
+}
+
+/// The mode in which APs come to the trampoline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Real mode, at the code page's start: by SIPI.
+    RealMode,
+    /// Long mode, at the [wakeup vector](Trampoline::wakeup_vector): from the firmware's loop.
+    LongMode,
 }
 
 /// How a slot is claimed: a state word whose bits under `mask` equal `kicked` is moved on by
@@ -100,6 +115,7 @@ pub enum Mode {
 pub struct Trampoline {
     mailbox: &'static Mailbox,
     base: u32,
+    start: Start,
 }
 
 impl Trampoline {
@@ -127,6 +143,7 @@ impl Trampoline {
         // and the mailbox the other (checked at compile time), whose address is page-aligned.
         let mailbox = unsafe {
             ptr::copy_nonoverlapping(code.as_ptr(), page, code.len());
+            page.add(code::cr3_offset()).cast::<u32>().write(config.cr3);
             let mailbox = page.add(PAGE_SIZE).cast::<Mailbox>();
             mailbox.write(Mailbox::new(base as u32, &config));
             &*mailbox
@@ -134,12 +151,18 @@ impl Trampoline {
         Self {
             mailbox,
             base: base as u32,
+            start: config.start,
         }
     }
 
     /// The physical address of the code page.
     pub fn base(&self) -> u32 {
         self.base
+    }
+
+    /// Where the firmware is to let APs go: a physical address on the code page.
+    pub fn wakeup_vector(&self) -> u64 {
+        u64::from(self.base) + code::woken_offset() as u64
     }
 
     /// Tells the APs where each of them lands and where they enter Rust.
@@ -203,6 +226,9 @@ impl Trampoline {
         if fault == Some(Fault::WrongId) && directory.find(!apic_id).is_some() {
             return Err(FaultError::ComplementIsTaken { apic_id });
         }
+        if fault == Some(Fault::RealMode) && self.start == Start::LongMode {
+            return Err(FaultError::NoRealMode { apic_id });
+        }
         let byte = fault.map_or(0, Fault::in_real_mode);
         let word = fault.map_or(0, Fault::in_long_mode);
         let same_byte = |other: &&Landing| {
@@ -250,6 +276,31 @@ impl Trampoline {
             )
         }
     }
+
+    /// Gives the calling CPU back to the firmware, which lets it go again by its mailbox. `parked` is
+    /// written to `word` first, and from then on the CPU uses neither its stack nor any other memory
+    /// of ours but these instructions, as in [`park`](Self::park).
+    ///
+    /// # Safety
+    ///
+    /// As for `park`; `reset_vector` is what the firmware names as its reset vector in the mailbox's
+    /// entry (ACPI 6.6, section 5.2.12.19), and the page tables in use map it at its own address,
+    /// executable.
+    pub unsafe fn return_to_firmware(word: &AtomicU32, parked: u32, reset_vector: u64) -> ! {
+        // SAFETY: by the caller's word the firmware takes over there. It expects what is so here:
+        // 64-bit mode, interrupts off, flat segments, no stack.
+        unsafe {
+            core::arch::asm!(
+                "cli",
+                "mov dword ptr [rdi], esi",
+                "jmp {target}",
+                target = in(reg) reset_vector,
+                in("rdi") word.as_ptr(),
+                in("esi") parked,
+                options(noreturn),
+            )
+        }
+    }
 }
 
 const _: () = assert!(size_of::<Mailbox>() <= PAGE_SIZE);
@@ -262,6 +313,10 @@ mod tests {
     use super::*;
 
     fn trampoline() -> Trampoline {
+        starting_in(Start::RealMode)
+    }
+
+    fn starting_in(start: Start) -> Trampoline {
         let config = Config {
             cr3: 0x1000,
             x2apic: false,
@@ -273,10 +328,12 @@ mod tests {
                 given_up: 8,
                 late_delta: 1,
             },
+            start,
         };
         Trampoline {
             mailbox: Box::leak(Box::new(Mailbox::new(0x8000, &config))),
             base: 0x8000,
+            start,
         }
     }
 
@@ -329,6 +386,17 @@ mod tests {
         assert_eq!(set(7), Err(FaultError::NoLanding { apic_id: 7 }));
         assert_eq!(set(1), Err(FaultError::ComplementIsTaken { apic_id: 1 }));
         assert_eq!(set(5), Ok(()));
+    }
+
+    #[test]
+    fn an_ap_that_comes_in_long_mode_cannot_halt_in_real_mode_and_can_be_silent() {
+        let (trampoline, directory) = (starting_in(Start::LongMode), directory(&[1, 5]));
+        let set = |fault| trampoline.set_fault(directory, 5, Some(fault));
+        let refused = FaultError::NoRealMode { apic_id: 5 };
+        assert_eq!(set(Fault::RealMode), Err(refused));
+        assert_eq!(set(Fault::Silent), Ok(()));
+        let page = 0x8000..0x8000 + PAGE_SIZE as u64;
+        assert!(page.contains(&trampoline.wakeup_vector()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The mailbox page: what the BSP tells the APs and what they leave behind, shared with
-//! `trampoline.S`, which takes every offset from here.
+//! `trampoline.S`, which takes every offset from here. (The firmware's mailbox, where there is one, is
+//! another.)
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
@@ -17,11 +18,11 @@ pub(crate) const EVIDENCE_LEN: usize = 2048;
 /// The bit of a byte of evidence that several landings share: it tells of none of them.
 pub(crate) const SHARED: u8 = 1 << 5;
 
-/// The operand of LGDT with a 32-bit base.
+/// The operand of LGDT: in long mode with all of its base, in real mode with the low part of it.
 #[repr(C, packed)]
 pub(crate) struct GdtPointer {
     limit: u16,
-    base: u32,
+    base: u64,
 }
 
 /// The operand of a far jump with a 32-bit offset.
@@ -32,7 +33,7 @@ pub(crate) struct FarPointer {
 }
 
 /// The mailbox. The BSP changes what it tells only while no AP is on its way, so the publication
-/// of a slot's kicked state, which each AP acquires by its SIPI and its claim, orders these words
+/// of a slot's kicked state, which each AP acquires by its SIPI or request and its claim, orders these words
 /// too; what the APs write are counters and hints.
 #[repr(C)]
 pub(crate) struct Mailbox {
@@ -49,6 +50,7 @@ pub(crate) struct Mailbox {
     pub(crate) last_stranger: AtomicU32,
     pub(crate) gdt_pointer: GdtPointer,
     pub(crate) far_pointer: FarPointer,
+    pub(crate) woken_pointer: FarPointer,
     pub(crate) xapic_base: u64,
     pub(crate) landings: AtomicU64,
     pub(crate) landings_len: AtomicU64,
@@ -73,10 +75,14 @@ impl Mailbox {
             last_stranger: AtomicU32::new(0),
             gdt_pointer: GdtPointer {
                 limit: code::GDT_SIZE - 1,
-                base: base + code::gdt_offset() as u32,
+                base: u64::from(base) + code::gdt_offset() as u64,
             },
             far_pointer: FarPointer {
                 offset: base + code::long_mode_offset() as u32,
+                selector: CODE_SELECTOR,
+            },
+            woken_pointer: FarPointer {
+                offset: base + code::woken_flat_offset() as u32,
                 selector: CODE_SELECTOR,
             },
             xapic_base: config.xapic_base,

@@ -3,7 +3,11 @@
 //
 // Only registers carry state until the claim is won:
 //   EDI:ESI  time stamp counter in real mode      EBP  offset of this AP's byte of evidence
-//   R15D     the fault on demand of this AP's landing; zero as a rule (fault.rs)
+//   R12, R13 the same, and in long mode           R15D the fault on demand of this AP's landing; zero
+//                                                      as a rule (fault.rs)
+//
+// There are two ways in: at the page's start in real mode, by SIPI, and at `woken` in long mode, from
+// the firmware's loop. They meet at `arrived`.
 
 .section .rodata.reveille_trampoline, "a"
 .balign 16
@@ -80,6 +84,7 @@ reveille_trampoline_long_mode:
     shl     rdi, 32
     or      r12, rdi                // the same in real mode
 
+arrived:
     // Null is a valid SS in ring 0 of 64-bit mode; what real mode left is not.
     xor     eax, eax
     mov     ss, eax
@@ -150,12 +155,79 @@ claim:
     je      claim
 
     mov     rsp, qword ptr [r14 + {LANDING_STACK_TOP}]
+    push    2                       // the firmware may have left any flags but IF
+    popfq
     mov     rdi, qword ptr [r14 + {LANDING_ARGUMENT}]
     mov     rsi, r12
     mov     rdx, r13
     xor     ebp, ebp                // back traces end here
     call    qword ptr [rbx + {ENTRY}]
     ud2
+
+// Where the firmware's loop lets an AP go (ACPI 6.6, section 5.2.12.19): in long mode, interrupts off,
+// this page mapped at its own address. The stack, the tables and all else are the firmware's, and
+// nothing says that the next page is mapped. So the root of the kernel's tables stands on this one.
+.global reveille_trampoline_woken
+reveille_trampoline_woken:
+    cli
+    cld
+    rdtsc
+    shl     rdx, 32
+    or      rax, rdx
+    mov     r12, rax                // it has been in no real mode
+    mov     r13, rax
+
+    // The same hint as in real mode, so that the same byte tells of it.
+    xor     eax, eax
+    cpuid
+    cmp     eax, 0xb
+    jb      8f
+    mov     eax, 0xb
+    xor     ecx, ecx
+    cpuid
+    test    ebx, ebx
+    jnz     9f
+8:  mov     eax, 1
+    cpuid
+    mov     edx, ebx
+    shr     edx, 24
+9:  and     edx, {EVIDENCE_MASK}
+    mov     ebp, edx
+    lea     r14, [rip + reveille_trampoline_start + {PAGE_SIZE}]
+
+    // Tables of four levels cannot be loaded while CR4.LA57 asks for five, and that bit does not
+    // change in long mode. Such an AP leaves evidence, by the firmware's mapping, and parks.
+    mov     r11, cr4
+    test    r11d, {LA57}
+    jnz     1f
+
+    // As in real mode, and in the same order. A bit that has its value already is not written: some
+    // hypervisors take it amiss.
+    mov     ecx, 0xc0000080         // EFER: NXE
+    rdmsr
+    bts     eax, 11
+    jc      2f
+    wrmsr
+2:  mov     eax, r11d
+    and     eax, 0x40               // CR4: MCE as it is, PAE
+    or      eax, 0x20
+    mov     cr4, rax
+    mov     eax, dword ptr [rip + reveille_trampoline_cr3]
+    mov     cr3, rax
+    lgdt    [r14 + {GDT_POINTER}]
+    .byte   0x41, 0xff, 0xae        // ljmp [r14 + WOKEN_POINTER], with a 32-bit offset
+    .long   {WOKEN_POINTER}
+.global reveille_trampoline_woken_flat
+reveille_trampoline_woken_flat:
+    mov     eax, 0x80010033         // CR0: as in real mode
+    mov     cr0, rax
+
+1:  test    byte ptr [r14 + rbp + {EVIDENCE}], {FAULT_SILENT}
+    jnz     park
+    test    r11d, {LA57}
+    jz      arrived
+    or      byte ptr [r14 + rbp + {EVIDENCE}], {LONG_MODE}
+    jmp     park
 
     // EAX is what the state word was. If the slot has been given up, leave word of having come; if
     // that fails, somebody has moved on, and nothing is to be said.
@@ -213,6 +285,10 @@ park:
     hlt
     jmp     park
 
+.balign 8
+.global reveille_trampoline_cr3
+reveille_trampoline_cr3:
+    .long   0                       // written when the page is installed
 .balign 8
 .global reveille_trampoline_gdt
 reveille_trampoline_gdt:

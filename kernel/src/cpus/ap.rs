@@ -92,11 +92,10 @@ impl ApContext {
         home.move_out(executor);
 
         match end {
-            // SAFETY: the trampoline is mapped for good. Nobody relies on this stack any more: what
+            // SAFETY: the trampoline, or the firmware's page, is mapped for good. Nobody relies on this stack any more: what
             // ran on it has been dropped, and what others see of this CPU lies elsewhere.
             Ok(state) => unsafe {
                 self.machine
-                    .trampoline
                     .park(slot.state().as_atomic(), state.parked().to_bits())
             },
             Err(_) => halt(),

@@ -1,15 +1,16 @@
-//! The hardware behind the bring-up: INIT and SIPI by the local APIC, evidence from the
-//! trampoline's mailbox, time from the TSC.
+//! The hardware behind the bring-up: INIT and SIPI by the local APIC, or the firmware's wakeup mailbox;
+//! evidence from the trampoline, time from the TSC.
 
-use core::time::Duration;
+use core::{sync::atomic::AtomicU32, time::Duration};
 
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
     cpu::ApicId,
-    machine::{Evidence, Machine, SendError, Strangers},
+    machine::{Evidence, Machine, SendError, Strangers, WakeMailbox, Way},
 };
 use reveille_trampoline::Trampoline;
 
+use super::mailbox::{MappedMailbox, Requests};
 use crate::{
     apic::{ApicError, LocalApic, StartPage},
     cpuid::Cpuid,
@@ -26,11 +27,18 @@ pub struct Hardware {
     /// Where APs start.
     pub trampoline: Trampoline,
     start_page: StartPage,
+    /// Where APs are not woken by INIT and SIPI.
+    mailbox: Option<Requests>,
 }
 
 impl Hardware {
-    /// The machine, whose APs start at an installed trampoline.
-    pub fn new(clock: TscClock, apic: LocalApic, trampoline: Trampoline) -> Self {
+    /// The machine, whose APs start at an installed trampoline, by the mailbox if there is one.
+    pub fn new(
+        clock: TscClock,
+        apic: LocalApic,
+        trampoline: Trampoline,
+        mailbox: Option<MappedMailbox>,
+    ) -> Self {
         let start_page = StartPage::at(u64::from(trampoline.base()))
             .expect("the trampoline installs itself only where a SIPI can start a CPU");
         Self {
@@ -38,6 +46,36 @@ impl Hardware {
             apic,
             trampoline,
             start_page,
+            mailbox: mailbox.map(|mailbox| mailbox.to(trampoline.wakeup_vector())),
+        }
+    }
+
+    /// How its APs are woken.
+    pub fn way(&self) -> Way {
+        match self.mailbox {
+            None => Way::InitSipi,
+            Some(_) => Way::Mailbox,
+        }
+    }
+
+    /// Whether an AP that has parked can be woken again.
+    pub fn wakes_again(&self) -> bool {
+        self.mailbox.is_none_or(|requests| requests.takes_back())
+    }
+
+    /// Parks the calling CPU: on the trampoline's page, or in the firmware, if that wakes it again.
+    /// `parked` is written to `word` as the last thing of ours.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Trampoline::park`].
+    pub unsafe fn park(&self, word: &AtomicU32, parked: u32) -> ! {
+        // SAFETY: as promised to us.
+        unsafe {
+            if let Some(requests) = self.mailbox {
+                requests.mailbox.give_back(word, parked);
+            }
+            self.trampoline.park(word, parked)
         }
     }
 }
@@ -67,6 +105,11 @@ impl Machine for Hardware {
         self.apic
             .broadcast_sipi(self.start_page)
             .map_err(send_error)
+    }
+
+    fn mailbox(&self) -> Option<&dyn WakeMailbox> {
+        let requests = self.mailbox.as_ref()?;
+        Some(requests)
     }
 
     fn evidence(&self, target: ApicId) -> Evidence {

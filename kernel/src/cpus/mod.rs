@@ -8,6 +8,7 @@ pub mod figures;
 pub mod home;
 pub mod idle;
 pub mod machine;
+pub mod mailbox;
 pub mod online;
 #[cfg(target_os = "none")]
 mod prepare;
@@ -20,6 +21,7 @@ pub mod trace;
 pub mod untouched;
 #[cfg(target_os = "none")]
 mod wait;
+pub mod waking;
 
 #[cfg(target_os = "none")]
 pub use faulty::{Faulty, StackTouched};

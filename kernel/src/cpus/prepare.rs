@@ -16,7 +16,7 @@ use reveille_smp::{
     state::{Stage, claim},
     step::Direction,
 };
-use reveille_trampoline::{Claim, Config, Directory, DirectoryError, Landing, Trampoline};
+use reveille_trampoline::{Claim, Config, Directory, DirectoryError, Landing, Start, Trampoline};
 
 use x86_64::registers::model_specific::ApicBase;
 
@@ -44,6 +44,7 @@ use super::{
     figures::Figures,
     home::{ApStorage, Home},
     machine::Hardware,
+    mailbox::MappedMailbox,
     online::OnlineList,
     wait,
 };
@@ -89,8 +90,14 @@ impl Cpus {
         apic: LocalApic,
         clock: TscClock,
         timer: ApicTimer,
+        mailbox: Option<MappedMailbox>,
     ) -> Result<Self, PrepareError> {
-        let machine = Hardware::new(clock, apic, install_trampoline(apic.mode())?);
+        let start = match mailbox {
+            None => Start::RealMode,
+            Some(_) => Start::LongMode,
+        };
+        let trampoline = install_trampoline(apic.mode(), start)?;
+        let machine = Hardware::new(clock, apic, trampoline, mailbox);
         let topology = Topology::of(&ThisCpu);
         let areas = areas(&mut plan, &options.faults)?;
         let with_slots = plan.iter().filter(|planned| planned.has_slot());
@@ -296,7 +303,7 @@ fn always_failing(ladder: &Ladder, name: &str) -> Option<Injection> {
     })
 }
 
-fn install_trampoline(mode: ApicMode) -> Result<Trampoline, PrepareError> {
+fn install_trampoline(mode: ApicMode, start: Start) -> Result<Trampoline, PrepareError> {
     let pages = memory::low_pages();
     let config = Config {
         cr3: memory::root(),
@@ -309,6 +316,7 @@ fn install_trampoline(mode: ApicMode) -> Result<Trampoline, PrepareError> {
             given_up: claim::GIVEN_UP,
             late_delta: claim::COME_LATE,
         },
+        start,
     };
     // SAFETY: the two pages are set aside for this, mapped at their own addresses and writable;
     // the next line makes the first executable instead, in the same tables.

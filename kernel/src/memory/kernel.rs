@@ -110,6 +110,14 @@ pub fn map_device(start: u64, length: u64) -> Result<(), MapError> {
     with(|Memory { space, frames, .. }| space.map(pages, first, Access::Device, frames))
 }
 
+/// Maps the page of an address in memory that the firmware keeps for itself, at its own address. It
+/// must not be RAM that the kernel may use, which is mapped already.
+pub fn map_firmware(address: u64, access: Access) -> Result<(), MapError> {
+    let page = pages_of(address, 1)?;
+    let first = page.start;
+    with(|Memory { space, frames, .. }| space.map(page, first, access, frames))
+}
+
 /// The pages that `length` bytes from `start` on touch. Firmware names both: they may be anything.
 fn pages_of(start: u64, length: u64) -> Result<Range<u64>, MapError> {
     let end = start

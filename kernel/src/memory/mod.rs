@@ -1,6 +1,6 @@
 //! Memory: who owns which part of it, and where it is mapped.
 //!
-//! The final address space shows RAM and devices at their own addresses and stacks in an area of
+//! The final address space shows RAM, devices and pages of the firmware's at their own addresses and stacks in an area of
 //! their own. Nothing is both writable and executable; page 0, the page below the boot stack, and
 //! the guards below all other stacks are not mapped.
 //!
@@ -18,6 +18,6 @@ pub mod physical;
 pub mod stacks;
 
 pub use kernel::{
-    MemoryError, allocate_stack, frames_in_use, init, low_pages, map_device, protect, root,
-    writable_and_executable,
+    MemoryError, allocate_stack, frames_in_use, init, low_pages, map_device, map_firmware, protect,
+    root, writable_and_executable,
 };

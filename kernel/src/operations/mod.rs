@@ -14,6 +14,7 @@ mod in_use;
 mod ladder_for_tests;
 pub mod listing;
 pub mod model;
+pub mod one_way;
 pub mod op;
 #[cfg(target_os = "none")]
 mod perform;

@@ -21,8 +21,9 @@ use super::{
     account,
     listing::listing,
     model::Model,
+    one_way,
     op::Op,
-    resolve::{CannotBeDone, Member, Work, resolve},
+    resolve::{CannotBeDone, Member, Problem, Work, resolve},
     rules::{self, Broken, View},
 };
 use crate::{bench::Bench, cpuid::ThisCpu, cpus::spawn_on, topology::Topology};
@@ -74,8 +75,17 @@ impl<'a> Operations<'a> {
     /// The first one that does not.
     pub fn check(&self, ops: &[Op]) -> Result<(), CannotBeDone> {
         let members = self.members();
-        ops.iter()
-            .try_for_each(|op| resolve(op, &members, self.ladder(), Smt::On).map(drop))
+        let wakes_again = self.bench.cpus.machine.wakes_again();
+        for op in ops {
+            let work = resolve(op, &members, self.ladder(), Smt::On)?;
+            if !wakes_again && one_way::lets_go(&work, self.ladder()) {
+                return Err(CannotBeDone {
+                    op: op.clone(),
+                    problem: Problem::OneWay,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Carries one out.

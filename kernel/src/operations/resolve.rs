@@ -17,7 +17,10 @@ use reveille_smp::{
     step::Direction,
 };
 
-use super::op::{Op, Which};
+use super::{
+    one_way,
+    op::{Op, Which},
+};
 
 /// An AP as an operation finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +179,8 @@ pub enum Problem {
     NoSuchStep(Vec<&'static str>),
     /// No CPU can stay on this rung and be woken again; on these it can.
     NoRest(Vec<&'static str>),
+    /// A CPU that goes down is lost.
+    OneWay,
 }
 
 impl fmt::Display for CannotBeDone {
@@ -194,6 +199,7 @@ impl fmt::Display for CannotBeDone {
             }
             Problem::NoSuchRung(names) => write!(f, "a CPU can be sent to {}", list(names)),
             Problem::NoSuchStep(names) => write!(f, "the steps are {}", list(names)),
+            Problem::OneWay => f.write_str(one_way::REASON),
             Problem::NoRest(names) => {
                 write!(
                     f,

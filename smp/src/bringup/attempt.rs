@@ -23,8 +23,10 @@ pub(crate) struct Attempt<M> {
     goal: Rung,
     pub(super) report: Report,
     pub(super) polls: Rc<Polls>,
-    /// When the first SIPI was sent; the deadline counts from there.
+    /// When the first SIPI was sent, or the first request; the deadline counts from there.
     pub(super) kicked: Option<Instant>,
+    /// Somebody has taken a request for the AP from the mailbox.
+    pub(super) has_answered: bool,
     /// The AP had been abandoned and had its time to come back.
     pub(super) has_waited_for_return: bool,
     /// Known early when the kick failed.
@@ -43,6 +45,7 @@ impl<M: Machine> Attempt<M> {
             report: Report::new(ap.cpu, ap.apic_id),
             polls: Rc::default(),
             kicked: None,
+            has_answered: false,
             has_waited_for_return: false,
             outcome: None,
         }
@@ -80,10 +83,14 @@ impl<M: Machine> Attempt<M> {
 
     /// The way to the target, wherever the AP is.
     pub(super) async fn go_all_the_way(&mut self) {
-        let can_rest = self.shared.bring_up.ladder.can_rest(self.goal);
-        let gone = match can_rest {
-            true => self.go().await,
-            false => Err(self.fail("a CPU cannot wait there to be called")),
+        let ladder = self.shared.bring_up.ladder;
+        let is_to_park = self.goal <= ladder.prepared() && self.rung() > ladder.prepared();
+        let gone = if !ladder.can_rest(self.goal) {
+            Err(self.fail("a CPU cannot wait there to be called"))
+        } else if is_to_park && !self.can_come_back() {
+            Err(self.is_lost())
+        } else {
+            self.go().await
         };
         if let Err(failure) = gone {
             self.conclude(failure);
@@ -125,9 +132,15 @@ impl<M: Machine> Attempt<M> {
         self.fail(reason)
     }
 
-    /// From here on it is to go back to where it was.
+    /// From here on it is to go back to where it was; but not so far down that nobody could wake it
+    /// any more.
     pub(super) fn turn_back(&mut self) {
-        self.goal = self.origin;
+        let ladder = self.shared.bring_up.ladder;
+        let would_park = self.rung() > ladder.prepared();
+        self.goal = match would_park && !self.can_come_back() {
+            true => self.origin.max(ladder.lowest_awake()),
+            false => self.origin,
+        };
         self.kicked = None;
     }
 

@@ -1,4 +1,5 @@
-//! Serialised steps of the first section: they run on the CPU that drives, one AP's at a time.
+//! What the CPU that drives does for one AP at a time: the serialised steps of the first section, and
+//! requests in a mailbox that has room for one.
 
 use core::{
     cell::{Cell, RefCell},
@@ -37,6 +38,11 @@ impl Gate {
             Poll::Ready(Passage(self))
         })
         .await
+    }
+
+    /// Whether somebody waits.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.waiting.borrow().is_empty()
     }
 
     fn wake_next(&self) {

@@ -1,7 +1,7 @@
 //! The BSP's side: the bring-up of every AP as a future, driven by one of the strategies.
 //!
 //! One AP's way up, in `way.rs`: what comes before the kick in `prepare.rs`, the kick and the wait in
-//! `kick.rs`, and the rest, once it is alive, in `climb.rs`:
+//! `kick/`, and the rest, once it is alive, in `climb.rs`:
 //!
 //! ```text
 //! INIT ─▶ delay ─▶ KICKED, SIPI ─▶ alive? ──no trace──▶ SIPI, later INIT again ─▶ alive? ──deadline──▶ outcome
@@ -9,6 +9,8 @@
 //!                                    ▼                                              ▼
 //!                             call, and the turn where needed ─▶ steps on the AP ─▶ online, or outcome
 //! ```
+//!
+//! Where the firmware keeps the APs, a request in its mailbox takes the place of INIT and SIPI.
 //!
 //! Every wait for the AP has a deadline, and every end has an [`Outcome`](crate::outcome::Outcome).
 
@@ -97,7 +99,10 @@ pub struct Timing {
     /// From the first SIPI until a CPU that has left no evidence is sent INIT again, and both SIPIs
     /// with the long delays of old.
     pub init_repeat: Duration,
-    /// From the first SIPI until the AP must be alive.
+    /// From a request in the mailbox, where that is the way of waking, until an AP that has not taken
+    /// it is passed over and asked again later.
+    pub answer_timeout: Duration,
+    /// From the first SIPI, or the first request, until the AP must be alive.
     pub alive_timeout: Duration,
     /// From the call until the AP must be at the end of the leg that it was called to go, beside what its
     /// steps have as deadlines of their own.
@@ -124,6 +129,7 @@ impl Timing {
         Self {
             second_sipi,
             init_repeat: self.init_repeat.min(alive_timeout / 2),
+            answer_timeout: self.answer_timeout.min(alive_timeout / 4),
             alive_timeout,
             ..self
         }
@@ -138,6 +144,7 @@ impl Default for Timing {
             init_delay: Duration::ZERO,
             second_sipi: SecondSipi::IfUnseen(Duration::from_millis(50)),
             init_repeat: Duration::from_millis(500),
+            answer_timeout: Duration::from_millis(50),
             alive_timeout: Duration::from_secs(2),
             online_timeout: Duration::from_secs(2),
         }
@@ -195,7 +202,10 @@ pub(crate) struct Shared<M> {
     targets: Vec<(usize, Rung)>,
     precedence: Precedence,
     primaries: Primaries,
+    /// For serialised steps of the first section.
     gate: Gate,
+    /// For the mailbox, where APs are woken by one.
+    mailbox: Gate,
     turns: Turns,
 }
 
@@ -222,6 +232,7 @@ impl<M: Machine> Shared<M> {
             targets,
             primaries,
             gate: Gate::default(),
+            mailbox: Gate::default(),
             turns: Turns::new(Arc::clone(&bring_up.aps)),
         }
     }

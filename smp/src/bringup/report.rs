@@ -33,11 +33,11 @@ pub struct Report {
     pub reason: Option<&'static str>,
     /// Why it could not be taken back to where it was.
     pub rollback: Option<&'static str>,
-    /// SIPIs sent to it.
+    /// SIPIs sent to it, or requests for it in the mailbox.
     pub sipis: u32,
     /// INIT sent.
     pub init: Option<Instant>,
-    /// First SIPI sent.
+    /// First SIPI sent, or first request.
     pub sipi: Option<Instant>,
     /// It ran in real mode.
     pub real: Option<Instant>,
@@ -112,7 +112,7 @@ pub struct Round {
     pub strategy: Strategy,
     /// A report for every AP, lowest number first.
     pub reports: Vec<Report>,
-    /// The first INIT; where none was sent, the end.
+    /// The first INIT, or the first request in a mailbox; where nobody was kicked, the end.
     pub start: Instant,
     /// When every outcome was known.
     pub end: Instant,
@@ -122,7 +122,7 @@ pub struct Round {
 
 impl Round {
     pub(super) fn new(strategy: Strategy, reports: Vec<Report>, end: Instant) -> Self {
-        let start = first_init(&reports).unwrap_or(end);
+        let start = first_kick(&reports).unwrap_or(end);
         Self {
             strategy,
             reports,
@@ -146,9 +146,9 @@ impl Round {
         }
     }
 
-    /// When the first INIT was sent.
-    pub fn first_init(&self) -> Option<Instant> {
-        first_init(&self.reports)
+    /// When the first INIT was sent, or the first request put into the mailbox.
+    pub fn first_kick(&self) -> Option<Instant> {
+        first_kick(&self.reports)
     }
 
     /// How many APs are online.
@@ -159,12 +159,12 @@ impl Round {
             .count()
     }
 
-    /// Nanoseconds from the first INIT to `at`.
+    /// Nanoseconds from the first kick to `at`.
     pub fn nanos(&self, at: Instant) -> u64 {
         at.as_nanos().saturating_sub(self.start.as_nanos())
     }
 
-    /// Nanoseconds from the first INIT to the latest of the APs' times.
+    /// Nanoseconds from the first kick to the latest of the APs' times.
     pub fn last(&self, time: impl Fn(&Report) -> Option<Instant>) -> Option<u64> {
         self.reports
             .iter()
@@ -239,8 +239,9 @@ impl Round {
     }
 }
 
-fn first_init(reports: &[Report]) -> Option<Instant> {
-    reports.iter().filter_map(|report| report.init).min()
+fn first_kick(reports: &[Report]) -> Option<Instant> {
+    let kick = |report: &Report| report.init.or(report.sipi);
+    reports.iter().filter_map(kick).min()
 }
 
 #[cfg(all(test, not(loom)))]

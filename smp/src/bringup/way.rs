@@ -20,7 +20,8 @@ const PARK_TIMEOUT: Duration = Duration::from_secs(2);
 /// It has nothing to do but to be let run by its host.
 const COME_BACK_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// Parking is the AP's last act, so no wake can follow it. The AP announces it, and from there it
+/// Parking is the AP's last act, so no wake can follow it (the other place where the BSP looks unasked
+/// is `kick/mailbox.rs`). The AP announces it, and from there it
 /// is a few instructions: this is the first pause before the driver looks again, doubled each time.
 const FIRST_LOOK: Duration = Duration::from_micros(20);
 
@@ -174,7 +175,7 @@ impl<M: Machine> Attempt<M> {
         }
     }
 
-    fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Instant {
         self.machine().now()
     }
 }

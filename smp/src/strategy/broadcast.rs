@@ -1,7 +1,8 @@
 //! One INIT and one SIPI to all CPUs but this one; from there on as in parallel.
 //!
 //! INIT must not reach an AP that runs. So while one of them is not down, each is kicked by itself;
-//! and so it is where the first threads of cores are to come before the others.
+//! and so it is where the first threads of cores are to come before the others, and where a mailbox
+//! wakes one AP at a time.
 
 use core::time::Duration;
 
@@ -21,7 +22,8 @@ use crate::{
 pub(super) async fn drive<M: Machine>(shared: &Rc<Shared<M>>, spawner: &Spawner) -> Vec<Report> {
     let mut stages = shared.bring_up.aps.iter().map(|ap| ap.slot.stage());
     let are_down = stages.all(|stage| stage.is_down() || stage == Stage::NotPresent);
-    if !are_down || shared.primaries_come_first() {
+    let has_mailbox = shared.bring_up.machine.mailbox().is_some();
+    if !are_down || has_mailbox || shared.primaries_come_first() {
         return parallel::drive(shared, spawner).await;
     }
     let mut attempts: Vec<_> = shared.attempts().collect();

@@ -20,7 +20,8 @@ use reveille_smp::{
     bringup::{Ap, BringUp, Moved, NotDown, Round, Timing},
     cpu::{ApicId, CpuIndex, Place},
     ladder::{Ladder, Rung},
-    machine::{Evidence, Machine, SendError, Strangers},
+    machine::{Evidence, Machine, SendError, Strangers, WakeMailbox},
+    mailbox::Words,
     order::Order,
     strategy::Strategy,
 };
@@ -55,6 +56,14 @@ pub(crate) enum Nature {
     Unreachable,
     /// Each SIPI to it is reported as refused, and goes out all the same.
     SipiRefused,
+    /// It never looks into the mailbox.
+    NeverAnswers,
+    /// It looks into the mailbox only so long after a request.
+    LooksAfter(Duration),
+    /// It takes the first request that comes, whoever it is for.
+    TakesAny,
+    /// It reads its first request at once, and takes it so much later, whatever is in the mailbox then.
+    TakesAfter(Duration),
 }
 
 /// A machine with its APs; clones mean the same one. One at a time in a thread.
@@ -69,7 +78,20 @@ struct World {
     /// INITs that reached a CPU while it was neither waiting nor parked: what must never happen.
     wrongful_inits: AtomicU64,
     strangers: AtomicU64,
+    mailbox: Option<FakeMailbox>,
 }
+
+/// The mailbox of a machine whose firmware keeps the APs.
+struct FakeMailbox {
+    words: Words,
+    takes_back: bool,
+}
+
+/// Where all of them are to go.
+const VECTOR: u64 = 0x9_d123;
+
+/// From a request until an AP in the firmware's loop has seen it.
+const LOOK: Duration = Duration::from_micros(2);
 
 struct FakeCpu {
     nature: Nature,
@@ -82,10 +104,18 @@ struct FakeCpu {
     frozen_until: AtomicU64,
     /// Whether an INIT has come behind which no SIPI has.
     waits_for_sipi: AtomicBool,
+    /// Whether it is in the firmware's loop, where there is a mailbox.
+    is_in_firmware: AtomicBool,
+    /// Whether it has read a request that it takes later.
+    has_read: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
 enum Event {
+    /// It looks into the mailbox.
+    Look,
+    /// It takes what it has read there.
+    Take,
     RealMode,
     LongMode,
     Claim,
@@ -105,6 +135,8 @@ thread_local! {
     static MACHINE: Cell<Option<Fake>> = const { Cell::new(None) };
     /// Who waits on which CPU for time to pass.
     static WAITING: RefCell<Vec<(usize, Waker)>> = const { RefCell::new(Vec::new()) };
+    /// The CPUs for which requests were put into the mailbox, by their numbers.
+    static REQUESTS: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
     /// The executors of the APs that reached Rust.
     static RESIDENTS: RefCell<BTreeMap<usize, Executor<Counters>>> = const { RefCell::new(BTreeMap::new()) };
 }
@@ -126,6 +158,26 @@ impl Fake {
         ladder: &'static Ladder,
         ap: impl Fn(u32) -> Ap,
     ) -> Self {
+        Self::made(natures, ladder, ap, None)
+    }
+
+    /// A machine whose firmware keeps the APs, and may take them back.
+    pub(crate) fn with_mailbox(
+        natures: impl IntoIterator<Item = (Nature, Duration)>,
+        ladder: &'static Ladder,
+        takes_back: bool,
+    ) -> Self {
+        let ap = |n| Ap::new(CpuIndex(n), ApicId(3 * n), Place::default());
+        let words = Words::new();
+        Self::made(natures, ladder, ap, Some(FakeMailbox { words, takes_back }))
+    }
+
+    fn made(
+        natures: impl IntoIterator<Item = (Nature, Duration)>,
+        ladder: &'static Ladder,
+        ap: impl Fn(u32) -> Ap,
+        mailbox: Option<FakeMailbox>,
+    ) -> Self {
         let cpus: Vec<_> = natures
             .into_iter()
             .map(|(nature, latency)| FakeCpu {
@@ -136,11 +188,14 @@ impl Fake {
                 evidence: AtomicU64::new(0),
                 frozen_until: AtomicU64::new(0),
                 waits_for_sipi: AtomicBool::new(false),
+                is_in_firmware: AtomicBool::new(mailbox.is_some()),
+                has_read: AtomicBool::new(false),
             })
             .collect();
         AGENDA.take();
         RESIDENTS.take();
         WAITING.take();
+        REQUESTS.take();
         let aps = (1..=cpus.len() as u32).map(ap);
         let fake = Self(Box::leak(Box::new(World {
             now: AtomicU64::new(1_000_000_000),
@@ -149,6 +204,7 @@ impl Fake {
             cpus,
             wrongful_inits: AtomicU64::new(0),
             strangers: AtomicU64::new(0),
+            mailbox,
         })));
         MACHINE.set(Some(fake));
         fake
@@ -268,6 +324,32 @@ impl Fake {
         self.0.wrongful_inits.load(Ordering::Relaxed)
     }
 
+    /// The CPUs for which requests were put into the mailbox since the last time, in their order.
+    pub(crate) fn take_requests() -> Vec<u32> {
+        REQUESTS.take()
+    }
+
+    /// The AP looks into the mailbox, if it is in the firmware's loop.
+    fn look(&self, index: usize, mailbox: &FakeMailbox) {
+        let cpu = &self.0.cpus[index];
+        let is_for_it = |(target, vector)| {
+            assert_eq!(vector, VECTOR);
+            Self::index(target) == index
+        };
+        let is_asked = mailbox.words.look().is_some_and(is_for_it);
+        if !is_asked || !cpu.is_in_firmware.load(Ordering::Relaxed) {
+            return;
+        }
+        match cpu.nature {
+            Nature::TakesAfter(delay) => {
+                if !cpu.has_read.swap(true, Ordering::Relaxed) {
+                    self.schedule(index, delay, Event::Take);
+                }
+            }
+            _ => self.happen(index, Event::Take),
+        }
+    }
+
     /// Does something with what a bring-up needs to know, on a fresh executor for the BSP.
     pub(crate) fn with<T>(
         &self,
@@ -354,6 +436,17 @@ impl Fake {
     fn happen(&self, index: usize, event: Event) {
         let cpu = &self.0.cpus[index];
         match (event, cpu.nature) {
+            (Event::Look, _) => {
+                let mailbox = self.0.mailbox.as_ref().expect("it has been asked");
+                self.look(index, mailbox);
+            }
+            (Event::Take, nature) => {
+                let mailbox = self.0.mailbox.as_ref().expect("it has looked");
+                mailbox.words.take();
+                if cpu.is_in_firmware.swap(false, Ordering::Relaxed) && nature != Nature::Silent {
+                    self.schedule(index, cpu.latency, Event::LongMode);
+                }
+            }
             (Event::RealMode, nature) => {
                 cpu.evidence.store(1, Ordering::Relaxed);
                 if nature != Nature::StopsInRealMode {
@@ -419,6 +512,13 @@ impl Fake {
                 .state()
                 .park()
                 .expect("its life ended with a request or a failure");
+            if let Some(mailbox) = &fake.0.mailbox
+                && mailbox.takes_back
+            {
+                let is_in_firmware = &fake.0.cpus[index].is_in_firmware;
+                is_in_firmware.store(true, Ordering::Relaxed);
+                fake.look(index, mailbox);
+            }
         };
         executor
             .spawner()
@@ -436,8 +536,48 @@ impl Fake {
     }
 }
 
+impl WakeMailbox for FakeMailbox {
+    fn request(&self, target: ApicId) {
+        assert!(self.words.is_free(), "there is room for one request");
+        self.words.request(target, VECTOR);
+        let fake = MACHINE.get().expect("there is a machine");
+        REQUESTS.with_borrow_mut(|requests| requests.push(target.0 / 3));
+        for (index, other) in fake.0.cpus.iter().enumerate() {
+            if other.nature == Nature::TakesAny && other.is_in_firmware.load(Ordering::Relaxed) {
+                return fake.schedule(index, LOOK, Event::Take);
+            }
+        }
+        let cpu = fake.cpu(target);
+        cpu.sipis.fetch_add(1, Ordering::Relaxed);
+        let after = match cpu.nature {
+            Nature::NeverAnswers => return,
+            Nature::LooksAfter(delay) => delay,
+            _ => LOOK,
+        };
+        fake.schedule(Fake::index(target), after, Event::Look);
+    }
+
+    fn is_free(&self) -> bool {
+        self.words.is_free()
+    }
+
+    fn retract(&self) -> bool {
+        self.words.retract()
+    }
+
+    fn takes_back(&self) -> bool {
+        self.takes_back
+    }
+}
+
 impl Machine for Fake {
+    fn mailbox(&self) -> Option<&dyn WakeMailbox> {
+        let mailbox = self.0.mailbox.as_ref()?;
+        Some(mailbox)
+    }
+
     fn send_init(&self, target: ApicId) -> Result<(), SendError> {
+        assert!(self.0.mailbox.is_none(), "its APs are woken by mailbox");
         if self.cpu(target).nature == Nature::Unreachable {
             return Err(SendError::Unreachable);
         }

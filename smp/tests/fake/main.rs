@@ -4,5 +4,6 @@ mod bring_up;
 mod instances;
 mod ladder;
 mod machine;
+mod mailbox;
 mod primaries;
 mod steps;

@@ -6,12 +6,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    num::NonZeroU32,
+    num::{NonZero, NonZeroU32},
 };
 
 use reveille_smp::{
     cpu::{ApicId, CpuIndex, Place},
-    madt::{Madt, Processor},
+    madt::{Madt, Mailbox, Processor},
     plan::{NoSuchCpus, Planned, Role, Skip, plan},
     selection::{Selection, Smt},
 };
@@ -28,6 +28,8 @@ const REVISION: std::ops::Range<usize> = 25..28;
 const CREATOR_REVISION: usize = 35;
 /// The greatest id that an APIC in xAPIC mode can address.
 const XAPIC_LIMIT: ApicId = ApicId(254);
+/// A wakeup mailbox takes a page, and begins where one does.
+const MAILBOX_SIZE: u64 = 4096;
 /// How many places a table is cut at.
 const CUTS: usize = 4;
 
@@ -104,9 +106,25 @@ fn check_walk(table: &[u8], madt: &Madt) {
     if let Some(defect) = &madt.defect {
         assert!(!defect.to_string().is_empty());
     }
+    if let Some(mailbox) = madt.mailbox {
+        check_mailbox(table, mailbox);
+    }
 }
 
-/// A table that breaks off gives the CPUs before the break, and no others.
+/// A mailbox is a page, and is where an entry says.
+fn check_mailbox(table: &[u8], mailbox: Mailbox) {
+    assert!(mailbox.address != 0 && mailbox.address.is_multiple_of(MAILBOX_SIZE));
+    let is_told = |value: u64| {
+        let mut words = table[FIXED..].windows(8);
+        words.any(|bytes| bytes == value.to_le_bytes())
+    };
+    assert!(is_told(mailbox.address), "{mailbox:?}");
+    let vector = mailbox.reset_vector.map(NonZero::get);
+    assert!(vector.is_none_or(is_told), "{mailbox:?}");
+}
+
+/// A table that breaks off gives the CPUs before the break, and no others; and the whole one's
+/// mailbox, or none.
 fn check_cuts(table: &[u8], whole: &Madt) {
     let entries = table.len() - FIXED;
     for cut in 0..CUTS {
@@ -118,6 +136,7 @@ fn check_cuts(table: &[u8], whole: &Madt) {
             cut.len(),
             part.processors
         );
+        assert!(part.mailbox.is_none() || part.mailbox == whole.mailbox);
     }
 }
 

@@ -28,6 +28,7 @@ use reveille_smp::order::Order;
 use strum::VariantNames;
 
 use crate::{
+    firmware::Firmware,
     kernel::Kernel,
     qemu::{
         accel,
@@ -103,6 +104,17 @@ Examples:
   cargo xtask run --smp 12,sockets=2,cores=3,threads=2 --json boot.jsonl
   cargo xtask run --machine microvm --accel icount
   cargo xtask run --cpu max,-x2apic --qemu-arg -d --qemu-arg int,cpu_reset";
+
+const FIRMWARE_HELP: &str = "\
+Start the kernel by a firmware of the tests. It gives the kernel a MADT, which madt=module makes it
+take; that key is added where it is not there. Words for the firmware, by --append:
+
+  firmware.mailbox=0|1       version of the mailbox: 1, as a rule, has a reset vector
+  firmware.deaf=APIC_ID      this AP never looks at the mailbox
+  firmware.slow=APIC_ID:MS   this one acknowledges a request only that much later
+  firmware.swallow=APIC_ID   this one takes the first request that comes, whoever it is for
+
+All but the first may be given several times, for different APs.";
 
 const TEST_EXAMPLES: &str = "\
 Examples:
@@ -252,9 +264,19 @@ struct MachineOptions {
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(readable))]
     module: Option<PathBuf>,
 
+    /// Start the kernel by a firmware of the tests
+    #[arg(long, value_enum, conflicts_with = "module", long_help = FIRMWARE_HELP)]
+    firmware: Option<FirmwareOption>,
+
     /// A further argument for QEMU; may be given several times
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     qemu_arg: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FirmwareOption {
+    /// Parks the APs at an ACPI wakeup mailbox, and lists it in the MADT
+    Mailbox,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -525,9 +547,16 @@ impl MachineOptions {
             self.smp.cpus()
         );
         let command_line = self.append.join(" ");
+        let has_source = command_line
+            .split(' ')
+            .any(|word| word.starts_with("madt="));
         if self.module.is_some() && !command_line.split(' ').any(|word| word == "madt=module") {
             eprintln!("xtask: without --append madt=module the kernel leaves the module alone");
         }
+        let firmware = match self.firmware {
+            Some(FirmwareOption::Mailbox) => Some(Firmware::ready()?.image().to_owned()),
+            None => None,
+        };
         let machine = Machine {
             chipset: self.machine,
             accel,
@@ -536,9 +565,14 @@ impl MachineOptions {
             memory: self.memory,
             command_line,
             module: self.module,
+            firmware,
             further: self.qemu_arg,
         };
-        Ok(machine)
+        Ok(if machine.firmware.is_some() && !has_source {
+            machine.append("madt=module")
+        } else {
+            machine
+        })
     }
 }
 
@@ -576,6 +610,14 @@ mod tests {
     fn an_argument_for_qemu_may_begin_with_a_hyphen() {
         let run = run("--qemu-arg -d --qemu-arg int").expect("both are arguments");
         assert_eq!(run.machine.qemu_arg, ["-d", "int"]);
+    }
+
+    #[test]
+    fn a_firmware_and_a_module_exclude_each_other() {
+        let with = run("--firmware mailbox").expect("there is such a firmware");
+        assert_eq!(with.machine.firmware, Some(FirmwareOption::Mailbox));
+        let error = run("--firmware mailbox --module Cargo.toml").expect_err("one module only");
+        assert!(error.to_string().contains("--module"), "{error}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     guest::{Guest, Sight},
     interrupt::Interrupts,
     kernel::Kernel,
-    outcome::Outcome,
+    outcome::{FIRMWARE_LINE, Outcome},
     setup,
 };
 
@@ -50,7 +50,10 @@ impl Run {
 
         match &ended.outcome {
             Outcome::Ok => {}
-            // The kernel's own last words, just above, say why.
+            // The last words, just above, say why.
+            Outcome::Failed(reason) if reason.starts_with(FIRMWARE_LINE) => {
+                eprintln!("xtask: the firmware did not start the kernel");
+            }
             Outcome::Failed(_) => eprintln!("xtask: the kernel reports that it failed"),
             // QEMU's own words are just above.
             Outcome::Died { status, .. } if ended.console.is_empty() => {

@@ -17,6 +17,7 @@ use cargo_metadata::{Dependency, MetadataCommand, cargo_platform::Platform};
 
 use super::Test;
 use crate::{
+    firmware::{FIRMWARE_VARIABLE, Firmware},
     kernel::{IMAGE_VARIABLE, Kernel, workspace},
     setup,
     skipped::Skipped,
@@ -32,6 +33,7 @@ impl Test {
     pub(super) fn execute(self) -> Result<ExitCode> {
         setup::ensure(false)?;
         let kernel = Kernel::build()?;
+        let firmware = Firmware::build()?;
         let runner = Runner::find();
         let targets = Targets::of_workspace()?;
 
@@ -49,7 +51,7 @@ impl Test {
             parts.push(("a million schedules, simulated", runner.million(&self)));
         }
         if self.has_match(|runner, options| runner.kernel(options))? {
-            parts.push(("parts of the kernel, on the host", runner.kernel(&self)));
+            parts.push(("parts of what boots, on the host", runner.kernel(&self)));
         }
         if self.filter.is_empty() && !self.list {
             parts.push(("examples in the documentation", doc_tests()));
@@ -57,8 +59,10 @@ impl Test {
         if !self.quick && !self.list && targets.have_model(&self.filter)? {
             parts.push(("loom models", targets.loom_models(&self)));
         }
-        if self.has_match(|runner, options| runner.scenarios(options, &kernel))? {
-            parts.push(("scenarios in QEMU", runner.scenarios(&self, &kernel)));
+        let scenarios =
+            |runner: Runner, options: &Self| runner.scenarios(options, &kernel, &firmware);
+        if self.has_match(scenarios)? {
+            parts.push(("scenarios in QEMU", scenarios(runner, &self)));
         }
         if parts.is_empty() {
             bail!("no test has {} in its name", self.wanted());
@@ -158,13 +162,15 @@ impl Runner {
         }
     }
 
-    /// All crates but the kernel, and all targets but the scenarios and the one for `--full`.
+    /// All crates but those that boot, and all targets but the scenarios and the one for `--full`.
     fn host(self, options: &Test, targets: &Targets) -> Command {
         let mut command = self.start(options.list);
         command.args([
             "--workspace",
             "--exclude",
             "reveille-kernel",
+            "--exclude",
+            "reveille-test-firmware",
             "--lib",
             "--bins",
         ]);
@@ -194,14 +200,21 @@ impl Runner {
 
     fn kernel(self, options: &Test) -> Command {
         let mut command = self.start(options.list);
-        command.args(["--package", "reveille-kernel", "--lib"]);
+        command.args([
+            "--package",
+            "reveille-kernel",
+            "--package",
+            "reveille-test-firmware",
+            "--lib",
+        ]);
         self.finish(command, options)
     }
 
-    fn scenarios(self, options: &Test, kernel: &Kernel) -> Command {
+    fn scenarios(self, options: &Test, kernel: &Kernel, firmware: &Firmware) -> Command {
         let mut command = self.start(options.list);
         command.args(["--package", "reveille-tests", "--test", SCENARIOS]);
         command.env(IMAGE_VARIABLE, kernel.image());
+        command.env(FIRMWARE_VARIABLE, firmware.image());
         self.finish(command, options)
     }
 
@@ -239,6 +252,8 @@ fn doc_tests() -> Command {
         "--workspace",
         "--exclude",
         "reveille-kernel",
+        "--exclude",
+        "reveille-test-firmware",
     ])
 }
 

@@ -83,6 +83,8 @@ pub struct Machine {
     pub command_line: String,
     /// A file that is loaded beside the kernel, for it to read.
     pub module: Option<PathBuf>,
+    /// An image that is loaded in the kernel's place, and starts the kernel itself.
+    pub firmware: Option<PathBuf>,
     /// Further arguments for QEMU, last.
     pub further: Vec<String>,
 }
@@ -98,6 +100,7 @@ impl Machine {
             memory: None,
             command_line: String::new(),
             module: None,
+            firmware: None,
             further: Vec::new(),
         }
     }
@@ -135,7 +138,18 @@ impl Machine {
         self
     }
 
+    /// With a firmware (see [`Firmware`](crate::firmware::Firmware)) that starts the kernel, and gives
+    /// it a module of its own.
+    pub fn firmware(mut self, image: impl Into<PathBuf>) -> Self {
+        self.firmware = Some(image.into());
+        self
+    }
+
     /// QEMU's arguments, without its program name.
+    ///
+    /// # Panics
+    ///
+    /// When there is a module beside a firmware: QEMU takes one only, and that is the kernel then.
     pub fn arguments(&self, kernel: &Path, channels: Channels<'_>) -> Vec<OsString> {
         let mut line = Line::default();
         // Nothing that is not asked for: no network, no disks, no configuration of the user's.
@@ -169,9 +183,14 @@ impl Machine {
             format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"),
         );
         line.option("-mon", "chardev=qmp,mode=control");
-        line.option("-kernel", kernel.as_os_str());
+        let (first, module) = match (&self.firmware, &self.module) {
+            (None, module) => (kernel, module.as_deref()),
+            (Some(firmware), None) => (firmware.as_path(), Some(kernel)),
+            (Some(_), Some(_)) => panic!("the firmware's module is the kernel"),
+        };
+        line.option("-kernel", first);
         line.option("-append", self.command_line.as_str());
-        if let Some(module) = &self.module {
+        if let Some(module) = module {
             line.option("-initrd", module);
         }
         line.0.extend(self.further.iter().map(OsString::from));
@@ -321,6 +340,13 @@ mod tests {
         assert!(!line(&Machine::new(1)).contains("-initrd"));
         let with_module = Machine::new(1).module("madt.bin");
         assert!(line(&with_module).contains("-initrd madt.bin"));
+    }
+
+    #[test]
+    fn a_firmware_takes_the_kernels_place_and_the_kernel_is_its_module() {
+        let line = line(&Machine::new(1).firmware("firmware.elf").append("cycle=1"));
+        let part = "-kernel firmware.elf -append cycle=1 -initrd kernel.elf";
+        assert!(line.ends_with(part), "{line}");
     }
 
     #[test]

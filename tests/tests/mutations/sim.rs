@@ -135,7 +135,7 @@ const BUGS: &[Mutation] = &[
     },
     Mutation {
         guard: "a slot is closed before INIT is sent again",
-        file: "smp/src/bringup/kick.rs",
+        file: "smp/src/bringup/kick/init_sipi.rs",
         from: "        if self.slot().state().give_up().is_err() {
             // It has just come.
             return Ok(());
@@ -146,7 +146,7 @@ const BUGS: &[Mutation] = &[
     },
     Mutation {
         guard: "an AP that is not waited for is given up",
-        file: "smp/src/bringup/kick.rs",
+        file: "smp/src/bringup/kick/mod.rs",
         from: "        match self.slot().state().give_up() {
             Ok(_) => Err",
         to: "        match Ok::<_, crate::state::Refused>(self.slot().state().load()) {
@@ -155,14 +155,14 @@ const BUGS: &[Mutation] = &[
     },
     Mutation {
         guard: "an AP that was in real mode has started",
-        file: "smp/src/bringup/kick.rs",
+        file: "smp/src/bringup/kick/mod.rs",
         from: "Evidence::RealMode => Outcome::StuckRealMode,",
         to: "Evidence::RealMode => Outcome::NeverStarted,",
         noticed_by: "truth",
     },
     Mutation {
         guard: "each wait for an AP to be alive has a deadline",
-        file: "smp/src/bringup/kick.rs",
+        file: "smp/src/bringup/kick/mod.rs",
         from: "let _ = self.shared.bring_up.timer.timeout_at(deadline, come).await;",
         to: "let _ = deadline;
         come.await;",

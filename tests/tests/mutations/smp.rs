@@ -332,8 +332,50 @@ const MUTATIONS: &[Mutation] = &[
         noticed_by: "fake::bring_up::a_broadcast_never_resets_a_cpu_that_runs",
     },
     Mutation {
+        guard: "a request is published behind its id and vector",
+        file: "mailbox.rs",
+        from: "self.command.store(WAKEUP, Ordering::Release);",
+        to: "self.command.store(WAKEUP, Ordering::Relaxed);",
+        noticed_by: "whoever_sees_a_request_in_the_mailbox_sees_all_of_it",
+    },
+    Mutation {
+        guard: "whoever sees the mailbox free is behind the AP that has read it",
+        file: "mailbox.rs",
+        from: "self.command.load(Ordering::Acquire) == NOOP",
+        to: "self.command.load(Ordering::Relaxed) == NOOP",
+        noticed_by: "behind_an_answer_nobody_reads_the_request_any_more",
+    },
+    Mutation {
+        guard: "a retraction that comes too late is behind the AP that has read the mailbox",
+        file: "mailbox.rs",
+        from: ".compare_exchange(WAKEUP, NOOP, Ordering::AcqRel, Ordering::Acquire)",
+        to: ".compare_exchange(WAKEUP, NOOP, Ordering::AcqRel, Ordering::Relaxed)",
+        noticed_by: "behind_a_retraction_that_came_too_late_nobody_reads_the_request_any_more",
+    },
+    Mutation {
+        guard: "an AP that does not answer keeps the mailbox from nobody",
+        file: "bringup/kick/mailbox.rs",
+        from: "self.ask(deadline, || false).await;",
+        to: "self.ask(deadline, || true).await;",
+        noticed_by: "fake::mailbox::those_that_never_answer_cost_the_others_their_patience_and_all_together_one_deadline",
+    },
+    Mutation {
+        guard: "nobody is let go whom no mailbox wakes again",
+        file: "bringup/attempt.rs",
+        from: "} else if is_to_park && !self.can_come_back() {",
+        to: "} else if is_to_park && false {",
+        noticed_by: "fake::mailbox::where_the_firmware_wakes_an_ap_once_none_is_let_go_and_none_is_moved",
+    },
+    Mutation {
+        guard: "no broadcast is sent where APs are woken by mailbox",
+        file: "strategy/broadcast.rs",
+        from: "!are_down || has_mailbox ||",
+        to: "!are_down || has_mailbox && false ||",
+        noticed_by: "fake::mailbox::all_come_online_by_one_request_each_from_the_lowest_on_in_every_strategy",
+    },
+    Mutation {
         guard: "INIT is sent again to a CPU of which nothing is seen, and only to it",
-        file: "bringup/kick.rs",
+        file: "bringup/kick/init_sipi.rs",
         from: "            if self.is_unseen() {
                 self.start_over().await?;",
         to: "            if true {
@@ -342,14 +384,14 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         guard: "a CPU that took two INITs for one and parked is sent another",
-        file: "bringup/kick.rs",
+        file: "bringup/kick/init_sipi.rs",
         from: "if self.stage() == Stage::Late {",
         to: "if false {",
         noticed_by: "fake::bring_up::a_cpu_that_takes_two_inits_for_one_and_parks_late_is_sent_a_third",
     },
     Mutation {
         guard: "a second SIPI needs a reason",
-        file: "bringup/kick.rs",
+        file: "bringup/kick/init_sipi.rs",
         from: "if is_unconditional || self.is_unseen() {",
         to: "if true {",
         noticed_by: "fake::bring_up::a_second_sipi_is_sent_to_a_cpu_without_evidence_and_only_to_it",

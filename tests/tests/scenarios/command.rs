@@ -6,9 +6,11 @@ use std::{
 };
 
 use reveille_smp::record::ExitStatus;
-use reveille_tests::{kernel::IMAGE_VARIABLE, qemu::machine::Machine, records::Records};
+use reveille_tests::{
+    firmware::FIRMWARE_VARIABLE, kernel::IMAGE_VARIABLE, qemu::machine::Machine, records::Records,
+};
 
-use crate::boot::{kernel, slot};
+use crate::boot::{firmware, kernel, slot};
 
 /// Runs `cargo xtask` with these words, for two CPUs under TCG.
 fn xtask(words: &[&str]) -> Output {
@@ -16,6 +18,7 @@ fn xtask(words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(words).args(["--smp", "2", "--accel", "tcg"]);
     command.env(IMAGE_VARIABLE, kernel().image());
+    command.env(FIRMWARE_VARIABLE, firmware().image());
     let output = command.output().expect("xtask starts");
     println!("{}{}", stdout(&output), stderr(&output));
     output
@@ -40,6 +43,23 @@ fn run_ends_with_the_kernels_verdict_as_its_status() {
     let reset = xtask(&["run", "--append", "test=triple-fault"]);
     assert_eq!(reset.status.code(), Some(5));
     assert!(stderr(&reset).contains("triple fault"));
+}
+
+#[test]
+fn run_starts_the_kernel_by_the_firmware_and_lets_it_take_the_firmwares_table() {
+    let output = xtask(&["run", "--firmware", "mailbox"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("machine: REVEIL MAILBOX, 2 of 2 CPUs enabled"));
+    let words = [
+        "run",
+        "--firmware",
+        "mailbox",
+        "--append",
+        "firmware.deaf=9",
+    ];
+    let output = xtask(&words);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("the firmware did not start the kernel"));
 }
 
 #[test]

@@ -294,6 +294,50 @@ fn when_memory_ends_the_cpus_that_are_left_are_skipped() {
 }
 
 #[test]
+fn a_mailbox_where_none_can_be_is_told_and_the_cpus_are_woken_without_it() {
+    for (address, why) in [
+        (0, "where no page begins; it is not used"),
+        (0x9_f800, "where no page begins; it is not used"),
+        // The memory map lists it as free.
+        (0x100_0000, "is mapped already; INIT and SIPI are used"),
+        (1 << 51, "is no address of "),
+    ] {
+        let ended = brings_up(&Madt::of(0..4).mailbox(address), &[1, 2, 3]);
+        tells(&ended, FLAW, &["mailbox", why]);
+        let wake = ended.records.boot().expect("a boot record").wake;
+        assert_eq!(wake, "init-sipi", "{address:#x}");
+    }
+}
+
+#[test]
+fn a_mailbox_that_is_asked_for_and_cannot_be_used_fails_the_run() {
+    for madt in [Madt::of(0..4), Madt::of(0..4).mailbox(0x100_0000)] {
+        let ended = boot_with(&madt, machine().append("wake=mailbox"));
+        let Outcome::Failed(reason) = &ended.outcome else {
+            panic!("it ended as {:?}", ended.outcome);
+        };
+        assert!(reason.starts_with("wake=mailbox: "), "{reason}");
+        assert!(ended.records.bringup().is_err(), "no CPU is woken");
+    }
+}
+
+#[test]
+fn a_mailbox_into_which_nobody_looks_costs_one_deadline_and_a_patience_for_each_cpu() {
+    // No memory and no device is there.
+    let ended = boot_with(&Madt::of(0..4).mailbox(0xd000_0000), machine());
+    let Outcome::Failed(reason) = &ended.outcome else {
+        panic!("it ended as {:?}", ended.outcome);
+    };
+    assert!(
+        reason.starts_with("3 of 3 APs did not come online"),
+        "{reason}"
+    );
+    assert_eq!(ids(&ended, CpuOutcome::NeverStarted), [1, 2, 3]);
+    let bringup = ended.records.bringup().expect("round 0");
+    assert!(bringup.total_ns < 400_000_000, "{bringup:?}");
+}
+
+#[test]
 fn without_a_module_the_run_fails_and_says_how_to_give_one() {
     let ended = boot(&machine().append("madt=module"));
     let Outcome::Failed(reason) = &ended.outcome else {

@@ -12,6 +12,7 @@ mod command;
 mod command_line;
 mod cycle;
 mod faults;
+mod firmware;
 mod hostile_madt;
 mod hostile_tables;
 mod late;
@@ -19,6 +20,7 @@ mod late;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod machine_check;
+mod mailbox;
 mod operations;
 mod outside;
 mod selection;

@@ -124,6 +124,7 @@ impl TimingTable {
             init_delay: self.init_delay.unwrap_or(default.init_delay),
             second_sipi: second_sipi.unwrap_or(default.second_sipi),
             init_repeat: self.init_repeat.unwrap_or(default.init_repeat),
+            answer_timeout: default.answer_timeout,
             alive_timeout: self.alive_timeout.unwrap_or(default.alive_timeout),
             online_timeout: self.online_timeout.unwrap_or(default.online_timeout),
         }

@@ -2,6 +2,7 @@
 
 use reveille_smp::{
     cpu::CpuIndex,
+    machine::Way,
     outcome::Outcome,
     record::{self, ExitStatus},
     step::StepError,
@@ -14,7 +15,7 @@ use crate::sim::{EPOCH, model::Model};
 /// simulator has.
 pub fn boot(model: &Model, brought_up: &BroughtUp, seed: u64) -> record::Boot {
     let cpus = model.shape.cpus() as u32;
-    let first_init = brought_up.round.first_init();
+    let first_kick = brought_up.round.first_kick();
     record::Boot {
         schema: record::SCHEMA,
         machine: format!("{}, seed {seed}", model.name),
@@ -22,9 +23,10 @@ pub fn boot(model: &Model, brought_up: &BroughtUp, seed: u64) -> record::Boot {
         cpus_listed: cpus,
         cpus_enabled: cpus,
         apic: "x2apic".to_owned(),
+        wake: Way::InitSipi.to_string(),
         tsc_hz: 1_000_000_000,
         clock_source: "virtual-time".to_owned(),
-        entry_to_kick_ns: first_init.map(|init| (init - EPOCH).as_nanos() as u64),
+        entry_to_kick_ns: first_kick.map(|kick| (kick - EPOCH).as_nanos() as u64),
     }
 }
 
