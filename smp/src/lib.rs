@@ -62,4 +62,5 @@ pub mod strategy;
 pub mod summary;
 mod sync;
 pub mod table;
+mod trust;
 mod turn;
