@@ -3,14 +3,18 @@
 
 use alloc::vec::Vec;
 
-use reveille_smp::record::{self, CpuState, Record};
+use reveille_smp::{
+    cpu::CpuIndex,
+    record::{self, CpuState, Record},
+};
 
-use super::Consistency;
+use super::{Consistency, clock};
 use crate::{
     bench::Bench,
     command_line::Options,
     percpu::{self, PerCpu},
     report,
+    time::TscClock,
 };
 
 /// The account: one record a CPU that has an area, the BSP first.
@@ -41,11 +45,22 @@ fn state_of(area: &PerCpu) -> CpuState {
     }
 }
 
+/// As late as can be: a CPU that comes behind the account was compared when it came.
+fn clock_of(cpu: CpuIndex) -> record::Clock {
+    match (PerCpu::of(cpu), TscClock::get()) {
+        (Some(area), Some(clock)) => clock::record_of(area, clock),
+        _ => record::Clock::default(),
+    }
+}
+
 impl Settled {
     /// Writes the account, on both channels.
     pub fn write(&self) {
         for state in &self.states {
-            report::write(&Record::CpuState(state.clone()));
+            report::write(&Record::CpuState(CpuState {
+                clock: clock_of(state.cpu),
+                ..state.clone()
+            }));
         }
     }
 }

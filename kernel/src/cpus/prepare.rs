@@ -23,6 +23,7 @@ use x86_64::registers::model_specific::ApicBase;
 use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
     command_line::Options,
+    consistency::clock::adjust,
     cpuid::ThisCpu,
     faults::{self, Fault, FaultError, FaultKind},
     ladder,
@@ -91,6 +92,7 @@ impl Cpus {
         timer: ApicTimer,
     ) -> Result<Self, PrepareError> {
         let machine = Hardware::new(clock, apic, install_trampoline(apic.mode())?);
+        adjust::note_bsps();
         let topology = Topology::of(&ThisCpu);
         let areas = areas(&mut plan, &options.faults)?;
         let with_slots = plan.iter().filter(|planned| planned.has_slot());
@@ -126,13 +128,14 @@ impl Cpus {
             if let Some(FaultKind::Step(name)) = &fault {
                 ap.slot.inject(always_failing(ladder, name));
             }
+            let clock = area.clock().on_this_cpu(clock);
             contexts.push(ApContext {
                 area,
                 aps: shared,
                 index,
                 ladder,
-                platform: CpuPlatform::new(ap.apic_id, clock, apic, timer)?,
-                machine,
+                platform: CpuPlatform::new(ap.apic_id, clock, apic, timer.by(clock))?,
+                machine: machine.with_clock(clock),
                 fault,
             });
         }
