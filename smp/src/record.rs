@@ -183,7 +183,9 @@ pub struct Bringup {
     pub spurious_polls: u32,
     /// Doorbells that APs rang because the BSP slept.
     pub doorbells: u64,
-    /// How far `alive_ns` and `online_ns` can be trusted.
+    /// How far `online_ns` can be trusted, and the other APs' times behind it: those of APs that did not
+    /// come online are as certain as their records `cpu` say. Where none is online, the same of
+    /// `alive_ns`.
     #[cfg_attr(feature = "serde", serde(default))]
     pub uncertainty_ns: Option<u64>,
     /// In round 0 the attempt, from 0: what is missing may be tried again. Else 0.

@@ -10,8 +10,8 @@ use alloc::{
 
 use crate::{
     explain::Explanations,
-    trust::Trust,
     record::{Bringup, Cpu},
+    trust::Trust,
 };
 
 /// A time for people: milliseconds with three significant digits, and never more than two

@@ -89,7 +89,10 @@ mod tests {
 
     #[test]
     fn an_uncertainty_that_shows_is_told_once_and_it_is_the_worst() {
-        let cpus = [cpu(1, Some(1), Some(52_000)), cpu(2, Some(1), Some(140_000))];
+        let cpus = [
+            cpu(1, Some(1), Some(52_000)),
+            cpu(2, Some(1), Some(140_000)),
+        ];
         assert_eq!(
             told(&cpus),
             "times from real mode on are certain to 0.14 ms, as far as the clocks could be compared\n"

@@ -168,7 +168,9 @@ impl Bare {
         };
         let (alive_ns, online_ns) = (last(|seat| &seat.alive), last(|seat| &seat.online));
         let uncertainty_ns = self.seats.iter().try_fold(0, |worst, seat| {
-            let skew = seat.skew()?;
+            // A clock that stands where the BSP's began tells no time.
+            let has_come_so_far = seat.alive.load(Ordering::Relaxed) > 0;
+            let skew = seat.skew().filter(|_| has_come_so_far)?;
             Some(skew.uncertainty_ns.max(worst))
         });
         self.until_parked(deadline, round)?;
@@ -252,8 +254,7 @@ impl Seat {
         let clock = self.area.clock().on_this_cpu(machine.clock);
         // An APIC that cannot be enabled takes no call; the BSP's deadline reports it.
         let _ = machine.apic.enable();
-        self.alive
-            .store(clock.now().as_nanos(), Ordering::Relaxed);
+        self.alive.store(clock.now().as_nanos(), Ordering::Relaxed);
         if alive.fetch_add(1, Ordering::AcqRel) + 1 == *aps {
             let _ = machine.apic.send_fixed(*bsp, Vector::DOORBELL);
         }
@@ -261,8 +262,7 @@ impl Seat {
             interrupts::enable_and_hlt();
             interrupts::disable();
         }
-        self.online
-            .store(clock.now().as_nanos(), Ordering::Relaxed);
+        self.online.store(clock.now().as_nanos(), Ordering::Relaxed);
         self.has_answered.store(true, Ordering::Release);
         let _ = machine.apic.send_fixed(*bsp, Vector::DOORBELL);
         self.area.leave();

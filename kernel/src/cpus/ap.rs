@@ -11,9 +11,7 @@ use reveille_smp::{
 use x86_64::instructions::{hlt, interrupts};
 
 use super::machine::Hardware;
-use crate::{
-    consistency::clock::adjust, faults::FaultKind, percpu::PerCpu, platform::CpuPlatform,
-};
+use crate::{consistency::clock::adjust, faults::FaultKind, percpu::PerCpu, platform::CpuPlatform};
 
 /// All that an AP needs to live, prepared by the BSP before the AP is kicked and never freed.
 pub struct ApContext {

@@ -102,23 +102,35 @@ impl Report {
     }
 
     /// Turns the AP's own times into those of the BSP's clock, or notes that this cannot be done. No
-    /// time comes to lie before that of an earlier stage: an AP does not run before its SIPI, and its
-    /// stages followed each other on one CPU.
+    /// time comes to lie before that of an earlier stage of the AP, as all of them followed each other
+    /// on one CPU; nor before its SIPI, if the uncertainty may be why.
     fn put_on_one_clock(&mut self, skew: Option<ClockSkew>) {
-        if self.own_times().iter().all(|time| time.is_none()) {
+        let times = self.own_times();
+        if times.iter().all(|time| time.is_none()) {
             return;
         }
+        // The clock of a CPU whose counter has not come to where the BSP's was at the beginning stands
+        // there: that is no time.
+        let stood_still = times.iter().any(|time| **time == Some(Instant::ZERO));
+        let skew = skew.filter(|_| !stood_still);
         self.uncertainty_ns = skew.map(|skew| skew.uncertainty_ns);
         let Some(skew) = skew else { return };
         let behind = 0_i64.saturating_sub(skew.ahead_ns);
         let before = behind.saturating_add(skew.put_forward_ns);
-        let mut earliest = self.sipi.unwrap_or(Instant::ZERO);
-        for (time, by) in self.own_times().into_iter().zip([before, before, behind, behind]) {
-            if let Some(at) = time {
-                let shifted = Instant::from_nanos(at.as_nanos().saturating_add_signed(by));
-                earliest = earliest.max(shifted);
-                *at = earliest;
-            }
+        let sipi = self.sipi.unwrap_or(Instant::ZERO);
+        let mut earliest = Instant::ZERO;
+        for (time, by) in self
+            .own_times()
+            .into_iter()
+            .zip([before, before, behind, behind])
+        {
+            let Some(at) = time else { continue };
+            let shifted = Instant::from_nanos(at.as_nanos().saturating_add_signed(by));
+            let may_be_later = (sipi - shifted).as_nanos() <= skew.uncertainty_ns.into();
+            earliest = earliest
+                .max(shifted)
+                .max(if may_be_later { sipi } else { shifted });
+            *at = earliest;
         }
     }
 
@@ -202,13 +214,18 @@ impl Round {
         }
     }
 
-    /// How far the latest of the APs' times can be trusted; see [`Report::uncertainty_ns`].
+    /// How far the time of the last AP online can be trusted; where none is, that of the last alive.
     fn uncertainty_ns(&self) -> Option<u64> {
-        let counts = |report: &&Report| report.alive.is_some() || report.online.is_some();
-        let of_those = self.reports.iter().filter(counts);
-        of_those
-            .map(|report| report.uncertainty_ns)
-            .try_fold(0, |worst, one| Some(one?.max(worst)))
+        let worst = |time: fn(&Report) -> Option<Instant>| {
+            let of_those = self.reports.iter().filter(|report| time(report).is_some());
+            of_those
+                .map(|report| report.uncertainty_ns)
+                .try_fold(0, |worst, one| Some(one?.max(worst)))
+        };
+        match self.online() {
+            0 => worst(|report| report.alive),
+            _ => worst(|report| report.online),
+        }
     }
 
     /// When the first INIT was sent.
@@ -382,14 +399,36 @@ mod tests {
     #[test]
     fn a_correction_lets_no_stage_come_before_the_one_before_it() {
         let times = [Some(50), None, Some(60), Some(70)];
-        assert_eq!(corrected(times, skew(65, 0)).0, [1, 1, 5]);
         assert_eq!(corrected(times, skew(0, 15)).0, [65, 65, 70]);
+        // The SIPI was sent at 1, and 0.7 is how far off this may be. The clock of one who came
+        // with an earlier SIPI is not bent.
+        let nanos = |ahead_ns| ClockSkew {
+            ahead_ns,
+            put_forward_ns: 0,
+            uncertainty_ns: 700,
+        };
+        assert_eq!(corrected(times, Some(nanos(49_700))).0, [1, 10, 20]);
+        assert_eq!(corrected(times, Some(nanos(49_800))).0, [0, 10, 20]);
+        assert_eq!(corrected(times, skew(65, 0)).0, [0, 0, 5]);
+    }
+
+    #[test]
+    fn a_clock_that_stood_still_tells_no_time_that_could_be_corrected() {
+        let times = [Some(0), Some(0), Some(0), Some(70)];
+        assert_eq!(
+            corrected(times, skew(-500, 0)),
+            ([0, 0, 0, 70].into(), None)
+        );
     }
 
     #[test]
     fn a_round_is_as_certain_as_the_worst_of_those_who_came() {
-        let ours = |times, uncertainty_ns| Report {
+        let ours = |times: [Option<u64>; 4], uncertainty_ns| Report {
             uncertainty_ns,
+            outcome: match times[3] {
+                Some(_) => Outcome::Online,
+                None => Outcome::Failed,
+            },
             ..noted(times)
         };
         let trust = |reports: &[Report]| {
@@ -397,11 +436,12 @@ mod tests {
             round.record(0, 0).uncertainty_ns
         };
         let came = [Some(3), Some(4), Some(5), Some(6)];
-        let stuck = [Some(3), None, None, None];
+        let failed = [Some(3), Some(4), Some(5), None];
         assert_eq!(trust(&[]), Some(0));
         assert_eq!(trust(&[ours(came, Some(4)), ours(came, Some(9))]), Some(9));
         assert_eq!(trust(&[ours(came, Some(4)), ours(came, None)]), None);
-        assert_eq!(trust(&[ours(came, Some(4)), ours(stuck, None)]), Some(4));
+        assert_eq!(trust(&[ours(came, Some(4)), ours(failed, None)]), Some(4));
+        assert_eq!(trust(&[ours(failed, Some(2)), ours(failed, None)]), None);
     }
 
     #[test]

@@ -182,7 +182,10 @@ impl Adjustment {
                 Remedy::Reported,
                 Some("it sits in another package, whose clock may have started at another time"),
             ),
-            false => (Remedy::Reported, Some("the CPU did not take the BSP's value")),
+            false => (
+                Remedy::Reported,
+                Some("the CPU did not take the BSP's value"),
+            ),
         };
         Difference {
             register: String::from("tsc-adjust"),
@@ -218,10 +221,16 @@ mod tests {
         assert_eq!((told.remedy, told.reason), (Remedy::SetRight, None));
         // On its next way up it is as it was left: nothing moves, and the difference stays told.
         adjustment.note(0, 0, 0);
-        assert_eq!((adjustment.put_forward(), adjustment.told(0).found), (0, told.found));
+        assert_eq!(
+            (adjustment.put_forward(), adjustment.told(0).found),
+            (0, told.found)
+        );
         adjustment.note(-1, -1, 0);
         let told = adjustment.told(0);
-        assert_eq!((&*told.found, told.remedy), ("0xffffffffffffffff", Remedy::Reported));
+        assert_eq!(
+            (&*told.found, told.remedy),
+            ("0xffffffffffffffff", Remedy::Reported)
+        );
         assert!(told.reason.unwrap().contains("another package"));
     }
 }

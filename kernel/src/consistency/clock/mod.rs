@@ -123,7 +123,9 @@ fn nanos(clock: TscClock, counts: i64) -> i64 {
 /// Rounded up, with what the offset loses by its own rounding.
 fn uncertainty_ns(clock: TscClock, offset: Offset) -> u64 {
     let rounding = u64::from(offset.counts != 0);
-    clock.nanos_of(offset.uncertainty).saturating_add(1 + rounding)
+    clock
+        .nanos_of(offset.uncertainty)
+        .saturating_add(1 + rounding)
 }
 
 /// What was found of a CPU's clock. The BSP's is the measure.
@@ -175,7 +177,8 @@ impl Clocks {
             return;
         }
         // Whoever is alive takes interrupts, on whatever rung it rests.
-        let is_up = |ap: &&Ap| matches!(ap.slot.state().load().stage(), Stage::Online | Stage::Alive);
+        let is_up =
+            |ap: &&Ap| matches!(ap.slot.state().load().stage(), Stage::Online | Stage::Alive);
         let is_new = |area: &&PerCpu| {
             let found = area.clock().found.lock();
             matches!(found.offset, None | Some(Err(Incomparable::NoAnswer)))
@@ -244,7 +247,10 @@ mod tests {
                 },
             )
         };
-        assert_eq!([certain_to(0, 2_999), certain_to(-5, 2_999)], [1_000, 1_001]);
+        assert_eq!(
+            [certain_to(0, 2_999), certain_to(-5, 2_999)],
+            [1_000, 1_001]
+        );
     }
 
     #[test]

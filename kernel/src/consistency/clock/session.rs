@@ -63,17 +63,15 @@ pub(super) struct Session {
 /// # Cancellation
 ///
 /// Readings that were asked for are given and nobody takes them; the next session does.
-pub(super) async fn compare(
-    areas: &[&'static PerCpu],
-    apic: LocalApic,
-    timer: &Timer,
-) -> Session {
+pub(super) async fn compare(areas: &[&'static PerCpu], apic: LocalApic, timer: &Timer) -> Session {
     let began = timer.now();
     let deadline = began.saturating_add(DEADLINE);
     let mut cpus: Vec<_> = areas.iter().map(|area| Asked::new(area)).collect();
     DESK.clear();
     for round in 0..READINGS {
-        timer.sleep_until(began.saturating_add(SPACING * round)).await;
+        timer
+            .sleep_until(began.saturating_add(SPACING * round))
+            .await;
         let first = cpus.len() * round as usize / READINGS as usize;
         for at in (first..cpus.len()).chain(0..first) {
             if timer.now() >= deadline {
