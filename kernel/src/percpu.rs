@@ -32,6 +32,7 @@ use x86_64::{
 
 use crate::{
     alarm::Alarm,
+    consistency::clock::CpuClock,
     cpuid::{Features, ThisCpu},
     cpus::{
         home::Home,
@@ -171,6 +172,7 @@ pub struct PerCpu {
     idle: Account,
     counters: Counters,
     inbox: Inbox,
+    clock: CpuClock,
     flaws: Vec<FaultKind>,
 }
 
@@ -217,13 +219,18 @@ impl PerCpu {
             idle: Account::new(),
             counters: Counters::new(),
             inbox: Inbox::new(),
+            clock: CpuClock::new(&[]),
             flaws: Vec::new(),
         }
     }
 
     /// The same of a CPU that is to differ from the BSP in these ways.
     pub fn with_flaws(self, flaws: Vec<FaultKind>) -> Self {
-        Self { flaws, ..self }
+        Self {
+            clock: CpuClock::new(&flaws),
+            flaws,
+            ..self
+        }
     }
 
     /// In which ways the CPU is to differ from the BSP.
@@ -339,6 +346,11 @@ impl PerCpu {
         TscClock::get().map_or_else(IdleTime::default, |clock| {
             self.idle.read(clock.now(), self.counters.snapshot())
         })
+    }
+
+    /// How its clock stands to the BSP's.
+    pub fn clock(&self) -> &CpuClock {
+        &self.clock
     }
 
     /// Where tasks for the CPU arrive.

@@ -29,7 +29,7 @@ use crate::{
     bench::{self, Bench},
     boot::{BootInfo, pvh},
     command_line::{After, MadtSource, Options, TestHook},
-    consistency,
+    consistency::{self, clock::Clocks},
     cpu_list::CpuList,
     cpuid::{Cpuid, ThisCpu},
     cpus::{
@@ -243,6 +243,11 @@ impl Run {
             platform: self.platform,
             timing: self.timing(),
             order: self.options.order,
+            clocks: Clocks::new(
+                self.options.consistency,
+                self.cpus.machine.clock,
+                self.cpus.machine.apic,
+            ),
         };
         let operations = Operations::new(&bench, self.options.selection.smt);
         operations.check(&self.options.ops)?;
@@ -263,6 +268,8 @@ impl Run {
         // Whatever the clock shows: the seed is told, and repeats what is drawn from it.
         let seed = self.cpus.machine.clock.now().as_nanos() as u32;
         let operated = operations.run(&self.options, seed).await?;
+        // Some may have come for the first time.
+        bench.compare_clocks().await;
         // Once more, because the faults struck in the rounds too.
         let stacks = attempts.stacks.and(self.cpus.faulty.after_attempt(most));
 
@@ -270,6 +277,9 @@ impl Run {
         let reports: Vec<_> = attempts.all.iter().map(|it| self.cpu_records(it)).collect();
         self.write(&attempts.all, &reports, &results, &figures);
         settled.write(self.options.report);
+        for check in bench.clocks.records() {
+            report::write(&Record::Clock(check));
+        }
         operated.write();
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;

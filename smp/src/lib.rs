@@ -10,8 +10,8 @@
 //! listed), [`selection`] and [`plan`] (who is woken), [`step`], [`ladder`] and [`instances`] (what is
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
-//! CPUs send each other), [`record`], [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what
-//! a person or a program gets to see).
+//! CPUs send each other), [`clock_line`] and [`clock_offset`] (how their clocks compare), [`record`],
+//! [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a person or a program gets to see).
 #![no_std]
 #![cfg_attr(not(loom), forbid(unsafe_code))]
 
@@ -20,6 +20,8 @@ extern crate alloc;
 pub mod ap;
 mod baton;
 pub mod bringup;
+pub mod clock_line;
+pub mod clock_offset;
 pub mod cpu;
 pub mod cpu_states;
 pub mod deviations;
@@ -29,6 +31,8 @@ pub mod inbox;
 pub mod injection;
 pub mod instances;
 pub mod ladder;
+#[cfg(all(test, loom))]
+mod loom_clock;
 #[cfg(all(test, loom))]
 mod loom_inbox;
 #[cfg(all(test, loom))]
@@ -61,4 +65,5 @@ pub mod strategy;
 pub mod summary;
 mod sync;
 pub mod table;
+mod trust;
 mod turn;

@@ -3,6 +3,11 @@
 //! Times are integers in nanoseconds, counted from the first INIT of the round, or the first request in
 //! a mailbox, unless the name says otherwise; a time that does not exist is `null`. The kernel writes these types and the
 //! host reads the same ones, so the two cannot drift apart.
+//!
+//! Times that are taken by several CPUs' clocks are told as the BSP's clock would have shown them, and
+//! the field `uncertainty_ns` beside them says how far they can be trusted. It is 0 where the BSP's
+//! clock alone was read, and `null` where an AP's clock was read that could not be compared with it:
+//! then those times are that clock's own.
 
 mod cpu_state;
 
@@ -37,6 +42,8 @@ pub enum Record {
     Floor(Floor),
     /// One round of the bare bring-up.
     Bare(Bare),
+    /// A comparison of clocks.
+    Clock(ClockCheck),
     /// All APs down and up again, so many times.
     Cycle(Cycle),
     /// Random operations on CPUs, for so long.
@@ -122,6 +129,9 @@ pub struct Cpu {
     pub online_ns: Option<u64>,
     /// Polls of its task on the BSP.
     pub polls: u32,
+    /// How far the times from `real_ns` on can be trusted, which the CPU took by its own clock.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub uncertainty_ns: Option<u64>,
     /// The attempt, from 0, of which this is told.
     #[cfg_attr(feature = "serde", serde(default))]
     pub attempt: u32,
@@ -147,8 +157,15 @@ impl Cpu {
             alive_ns: None,
             online_ns: None,
             polls: 0,
+            uncertainty_ns: Some(0),
             attempt: 0,
         }
+    }
+
+    /// Whether it has times that it took by its own clock.
+    pub fn has_own_times(&self) -> bool {
+        let own = [self.real_ns, self.long_ns, self.alive_ns, self.online_ns];
+        own.iter().any(Option::is_some)
     }
 }
 
@@ -180,6 +197,11 @@ pub struct Bringup {
     pub spurious_polls: u32,
     /// Doorbells that APs rang because the BSP slept.
     pub doorbells: u64,
+    /// How far `online_ns` can be trusted, and the other APs' times behind it: those of APs that did not
+    /// come online are as certain as their records `cpu` say. Where none is online, the same of
+    /// `alive_ns`.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub uncertainty_ns: Option<u64>,
     /// In round 0 the attempt, from 0: what is missing may be tried again. Else 0.
     #[cfg_attr(feature = "serde", serde(default))]
     pub attempt: u32,
@@ -210,6 +232,26 @@ pub struct Bare {
     pub alive_ns: Option<u64>,
     /// The last AP had answered its IPI.
     pub online_ns: Option<u64>,
+    /// How far both times can be trusted.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub uncertainty_ns: Option<u64>,
+}
+
+/// A comparison of APs' clocks with the BSP's, behind a bring-up: of all that were not compared before,
+/// at once.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ClockCheck {
+    /// APs that were asked.
+    pub aps: u32,
+    /// Those of them whose clocks can be compared.
+    pub compared: u32,
+    /// Exchanges with all of them.
+    pub exchanges: u32,
+    /// How far their times can be trusted, the worst of them; `null` where none can be compared.
+    pub uncertainty_ns: Option<u64>,
+    /// From the first question to the last answer.
+    pub duration_ns: u64,
 }
 
 /// All APs that were online, down and up again, so many times. It ends with the first cycle in

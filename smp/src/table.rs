@@ -11,6 +11,7 @@ use alloc::{
 use crate::{
     explain::Explanations,
     record::{Bringup, Cpu},
+    trust::Trust,
 };
 
 /// A time for people: milliseconds with three significant digits, and never more than two
@@ -98,7 +99,8 @@ impl fmt::Display for Table<'_> {
                 _ => alike.iter().try_for_each(|cpu| row(f, cpu, widths))?,
             }
         }
-        Explanations(self.0).fmt(f)
+        Explanations(self.0).fmt(f)?;
+        Trust(self.0).fmt(f)
     }
 }
 
@@ -174,7 +176,8 @@ impl<T: fmt::Display> fmt::Display for Optional<T> {
     }
 }
 
-/// The line for the whole round, without an end of line.
+/// The line for the whole round, without an end of line. A question mark stands behind a time that is
+/// taken from clocks which could not be compared.
 pub struct Headline<'a>(pub &'a Bringup);
 
 impl fmt::Display for Headline<'_> {
@@ -185,6 +188,7 @@ impl fmt::Display for Headline<'_> {
             online,
             total_ns,
             online_ns,
+            uncertainty_ns,
             ..
         } = self.0;
         if *aps == 0 {
@@ -195,9 +199,13 @@ impl fmt::Display for Headline<'_> {
             Some(nanos) => ("in", nanos),
             None => ("after", *total_ns),
         };
+        let doubt = match online_ns.is_some() && uncertainty_ns.is_none() {
+            true => "?",
+            false => "",
+        };
         write!(
             f,
-            "bring-up: {online} of {aps} APs online {word} {} ms ({strategy})",
+            "bring-up: {online} of {aps} APs online {word} {} ms{doubt} ({strategy})",
             Millis { nanos }
         )
     }
@@ -320,6 +328,7 @@ mod tests {
             alive_ns: None,
             online_ns: None,
             polls: 3,
+            uncertainty_ns: Some(0),
             attempt: 0,
         }
     }
@@ -417,7 +426,7 @@ mod tests {
 
     #[test]
     fn the_headline_has_the_last_online_time_or_how_long_it_was_tried_or_nobody_to_wake() {
-        let headline = |aps, online, online_ns| {
+        let told = |aps, online, online_ns, uncertainty_ns| {
             let bringup = Bringup {
                 strategy: "parallel".into(),
                 round: 0,
@@ -431,10 +440,12 @@ mod tests {
                 polls: 0,
                 spurious_polls: 0,
                 doorbells: 0,
+                uncertainty_ns,
                 attempt: 0,
             };
             Headline(&bringup).to_string()
         };
+        let headline = |aps, online, online_ns| told(aps, online, online_ns, Some(0));
         assert_eq!(
             headline(7, 6, Some(1_240_000)),
             "bring-up: 6 of 7 APs online in 1.24 ms (parallel)"
@@ -444,6 +455,10 @@ mod tests {
             "bring-up: 0 of 7 APs online after 2015 ms (parallel)"
         );
         assert_eq!(headline(0, 0, None), "bring-up: no APs to wake (parallel)");
+        assert_eq!(
+            told(7, 7, Some(1_240_000), None),
+            "bring-up: 7 of 7 APs online in 1.24 ms? (parallel)"
+        );
     }
 
     #[test]

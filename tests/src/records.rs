@@ -1,7 +1,9 @@
 //! The guest's records, as they came and as what they mean.
 
 use anyhow::{Context, Result};
-use reveille_smp::record::{Boot, Bringup, Cpu, CpuState, Cycle, Exit, Op, Record, State, Torture};
+use reveille_smp::record::{
+    Bare, Boot, Bringup, ClockCheck, Cpu, CpuState, Cycle, Exit, Op, Record, State, Torture,
+};
 
 /// The lines of one boot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,6 +121,24 @@ impl Records {
             _ => None,
         });
         Ok(states.collect())
+    }
+
+    /// The comparisons of clocks, in their order.
+    pub fn clock_checks(&self) -> Result<Vec<ClockCheck>> {
+        let checks = self.parse()?.into_iter().filter_map(|record| match record {
+            Record::Clock(check) => Some(check),
+            _ => None,
+        });
+        Ok(checks.collect())
+    }
+
+    /// The rounds of the bare bring-up.
+    pub fn bares(&self) -> Result<Vec<Bare>> {
+        let bares = self.parse()?.into_iter().filter_map(|record| match record {
+            Record::Bare(bare) => Some(bare),
+            _ => None,
+        });
+        Ok(bares.collect())
     }
 
     /// The kernel's verdict.

@@ -126,6 +126,11 @@ impl ApicTimer {
         Ok(timer)
     }
 
+    /// The same timer, set by another clock of its CPU.
+    pub fn by(self, clock: TscClock) -> Self {
+        Self { clock, ..self }
+    }
+
     /// What the timer's entry of the local vector table is while it can ring.
     fn entry(&self) -> u32 {
         let vector = Vector::TIMER.as_u32();

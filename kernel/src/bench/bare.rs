@@ -14,6 +14,7 @@ use core::{
 
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
+    bringup::ClockSkew,
     cpu::ApicId,
     machine::Machine,
     record,
@@ -58,7 +59,7 @@ struct Seat {
     word: StateWord,
     is_called: AtomicBool,
     has_answered: AtomicBool,
-    /// Nanoseconds on the common clock.
+    /// Nanoseconds on the AP's clock.
     alive: AtomicU64,
     online: AtomicU64,
 }
@@ -159,22 +160,26 @@ impl Bare {
             }
         }
         let last = |stamp: fn(&Seat) -> &AtomicU64| {
-            let stamps = self
-                .seats
-                .iter()
-                .map(|seat| stamp(seat).load(Ordering::Relaxed));
+            let stamps = self.seats.iter().map(|seat| seat.by_the_bsp(stamp(seat)));
             stamps.max().map(|last| {
                 let since = Instant::from_nanos(last).saturating_duration_since(start);
                 since.as_nanos() as u64
             })
         };
         let (alive_ns, online_ns) = (last(|seat| &seat.alive), last(|seat| &seat.online));
+        let uncertainty_ns = self.seats.iter().try_fold(0, |worst, seat| {
+            // A clock that stands where the BSP's began tells no time.
+            let has_come_so_far = seat.alive.load(Ordering::Relaxed) > 0;
+            let skew = seat.skew().filter(|_| has_come_so_far)?;
+            Some(skew.uncertainty_ns.max(worst))
+        });
         self.until_parked(deadline, round)?;
         Ok(record::Bare {
             round,
             aps: *aps,
             alive_ns,
             online_ns,
+            uncertainty_ns,
         })
     }
 
@@ -223,6 +228,18 @@ impl Seat {
         }
     }
 
+    /// How the AP's clock stands to the BSP's.
+    fn skew(&self) -> Option<ClockSkew> {
+        self.area.clock().skew_to_bsp(self.shared.machine.clock)
+    }
+
+    /// What the AP noted by its own clock, as the BSP's would have shown it, if that is known.
+    fn by_the_bsp(&self, stamp: &AtomicU64) -> u64 {
+        let ahead = self.skew().map_or(0, |skew| skew.ahead_ns);
+        let noted = stamp.load(Ordering::Relaxed);
+        noted.saturating_add_signed(0_i64.saturating_sub(ahead))
+    }
+
     /// What the AP does: be alive, halt until called, answer, park.
     fn sit(&self) -> ! {
         let Shared {
@@ -234,10 +251,10 @@ impl Seat {
         // SAFETY: the claim of the seat makes the area this CPU's alone, because its real life is
         // parked; interrupts are off since its start.
         unsafe { self.area.enter() };
+        let clock = self.area.clock().on_this_cpu(machine.clock);
         // An APIC that cannot be enabled takes no call; the BSP's deadline reports it.
         let _ = machine.apic.enable();
-        self.alive
-            .store(machine.now().as_nanos(), Ordering::Relaxed);
+        self.alive.store(clock.now().as_nanos(), Ordering::Relaxed);
         if alive.fetch_add(1, Ordering::AcqRel) + 1 == *aps {
             let _ = machine.apic.send_fixed(*bsp, Vector::DOORBELL);
         }
@@ -245,8 +262,7 @@ impl Seat {
             interrupts::enable_and_hlt();
             interrupts::disable();
         }
-        self.online
-            .store(machine.now().as_nanos(), Ordering::Relaxed);
+        self.online.store(clock.now().as_nanos(), Ordering::Relaxed);
         self.has_answered.store(true, Ordering::Release);
         let _ = machine.apic.send_fixed(*bsp, Vector::DOORBELL);
         self.area.leave();

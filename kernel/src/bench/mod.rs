@@ -22,6 +22,7 @@ use strum::VariantNames;
 
 use self::{bare::Bare, floor::Floor};
 use crate::{
+    consistency::clock::Clocks,
     cpus::{Cpus, machine::Hardware},
     platform::CpuPlatform,
 };
@@ -42,6 +43,8 @@ pub struct Bench<'a> {
     pub timing: Timing,
     /// Who may go through the serialised steps when.
     pub order: Order,
+    /// The APs' clocks against the BSP's.
+    pub clocks: Clocks,
 }
 
 /// What the rounds gave, in the order in which they ran.
@@ -56,12 +59,21 @@ pub struct Results {
 }
 
 impl Bench<'_> {
-    /// Brings up all APs that are down, and tells how many doorbells that took.
+    /// Brings up all APs that are down, and tells how many doorbells that took. Behind it, the clocks
+    /// of those that came for the first time are compared with the BSP's.
     pub async fn bring_up(&self, strategy: Strategy) -> (Round, u64) {
         let doorbells = || self.counters.snapshot().doorbells_sent;
         let before = doorbells();
-        let round = self.all_aps().run(&self.spawner, strategy).await;
-        (round, doorbells() - before)
+        let mut round = self.all_aps().run(&self.spawner, strategy).await;
+        let doorbells = doorbells() - before;
+        self.compare_clocks().await;
+        round.put_on_one_clock(|cpu| self.clocks.skew(cpu));
+        (round, doorbells)
+    }
+
+    /// Compares the clocks of the APs that are up and were not compared before.
+    pub async fn compare_clocks(&self) {
+        self.clocks.compare_new(&self.cpus.aps, &self.timer).await;
     }
 
     /// What is done for each AP on its way.

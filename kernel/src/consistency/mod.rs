@@ -10,6 +10,7 @@ use linkme::distributed_slice;
 use reveille_smp::step::Step;
 use strum::{EnumString, VariantNames};
 
+pub mod clock;
 #[cfg(target_os = "none")]
 mod settle;
 

@@ -9,12 +9,13 @@ use reveille_smp::{
     record::{self, CpuState, Record},
 };
 
-use super::Consistency;
+use super::{Consistency, clock};
 use crate::{
     bench::Bench,
     command_line::{Options, Report},
     percpu::{self, PerCpu},
     print, println, report,
+    time::TscClock,
 };
 
 /// The account: one record a CPU that has an area, the BSP first.
@@ -45,20 +46,33 @@ fn state_of(area: &PerCpu) -> CpuState {
     }
 }
 
+/// As late as can be: the clock of a CPU that comes behind the account was compared when it came.
+fn with_clock(state: &CpuState) -> CpuState {
+    let clock = match (PerCpu::of(state.cpu), TscClock::get()) {
+        (Some(area), Some(clock)) => clock::record_of(area, clock),
+        _ => record::Clock::default(),
+    };
+    CpuState {
+        clock,
+        ..state.clone()
+    }
+}
+
 impl Settled {
     /// Writes the account, on both channels: on the console what deviates, and the whole where it was
     /// asked for.
     pub fn write(&self, asked_for: Report) {
-        match (asked_for, self.states.is_empty()) {
+        let states: Vec<_> = self.states.iter().map(with_clock).collect();
+        match (asked_for, states.is_empty()) {
             (Report::None, _) => {}
             (Report::Cpu, true) => {
-                println!("{:10}the CPUs were not looked at: consistency=off", "")
+                println!("{:10}the CPUs were not looked at: consistency=off", "");
             }
-            (Report::Cpu, false) => println!("{}", CpuStatesTable(&self.states)),
+            (Report::Cpu, false) => println!("{}", CpuStatesTable(&states)),
         }
-        print!("{}", Deviations(&self.states));
-        for state in &self.states {
-            report::write(&Record::CpuState(state.clone()));
+        print!("{}", Deviations(&states));
+        for state in states {
+            report::write(&Record::CpuState(state));
         }
     }
 }

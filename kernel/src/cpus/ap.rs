@@ -11,7 +11,7 @@ use reveille_smp::{
 use x86_64::instructions::{hlt, interrupts};
 
 use super::machine::Hardware;
-use crate::{faults::FaultKind, percpu::PerCpu, platform::CpuPlatform};
+use crate::{consistency::clock::adjust, faults::FaultKind, percpu::PerCpu, platform::CpuPlatform};
 
 /// All that an AP needs to live, prepared by the BSP before the AP is kicked and never freed.
 pub struct ApContext {
@@ -65,9 +65,12 @@ impl ApContext {
         }
 
         let clock = &self.machine.clock;
+        // As if it had struck before the AP noted these.
+        let moved = adjust::strike(self.area);
+        let instant_of = |tsc: u64| clock.instant_of(tsc.wrapping_add_signed(moved));
         let arrival = Arrival {
-            real: clock.instant_of(real_tsc),
-            long: clock.instant_of(long_tsc),
+            real: instant_of(real_tsc),
+            long: instant_of(long_tsc),
         };
         let home = self.area.home();
         let mut executor = home.move_in(&self.platform, self.area.counters());

@@ -20,7 +20,7 @@ use crate::{
 /// The machine that the kernel runs on.
 #[derive(Clone, Copy)]
 pub struct Hardware {
-    /// The clock of all CPUs.
+    /// The clock of the CPU that has this value.
     pub clock: TscClock,
     /// The local APIC of whichever CPU calls.
     pub apic: LocalApic,
@@ -77,6 +77,11 @@ impl Hardware {
             }
             self.trampoline.park(word, parked)
         }
+    }
+
+    /// The same machine on a CPU with this clock.
+    pub fn with_clock(self, clock: TscClock) -> Self {
+        Self { clock, ..self }
     }
 }
 

@@ -23,6 +23,7 @@ use x86_64::registers::model_specific::ApicBase;
 use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
     command_line::Options,
+    consistency::clock::adjust,
     cpuid::ThisCpu,
     faults::{self, Fault, FaultError, FaultKind},
     ladder,
@@ -98,6 +99,7 @@ impl Cpus {
         };
         let trampoline = install_trampoline(apic.mode(), start)?;
         let machine = Hardware::new(clock, apic, trampoline, mailbox);
+        adjust::note_bsps();
         let topology = Topology::of(&ThisCpu);
         let areas = areas(&mut plan, &options.faults)?;
         let with_slots = plan.iter().filter(|planned| planned.has_slot());
@@ -133,13 +135,14 @@ impl Cpus {
             if let Some(FaultKind::Step(name)) = &fault {
                 ap.slot.inject(always_failing(ladder, name));
             }
+            let clock = area.clock().on_this_cpu(clock);
             contexts.push(ApContext {
                 area,
                 aps: shared,
                 index,
                 ladder,
-                platform: CpuPlatform::new(ap.apic_id, clock, apic, timer)?,
-                machine,
+                platform: CpuPlatform::new(ap.apic_id, clock, apic, timer.by(clock))?,
+                machine: machine.with_clock(clock),
                 fault,
             });
         }

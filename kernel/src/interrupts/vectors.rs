@@ -2,14 +2,14 @@
 //!
 //! A higher vector has a higher priority, in classes of 16 (SDM volume 3, "Interrupt, Task, and
 //! Processor Priority"). The handlers of timer and doorbell exist to end a `hlt`: whoever halted
-//! looks for himself what is to be done.
+//! looks for himself what is to be done. Those of the clocks read the TSC, which cannot wait.
 
 use core::arch::naked_asm;
 
 use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::{apic_errors, idt};
-use crate::{apic::LocalApic, percpu::PerCpu};
+use crate::{apic::LocalApic, consistency::clock, percpu::PerCpu};
 
 /// An interrupt vector above the exceptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ impl Vector {
     pub const TIMER: Self = Self(0x40);
     /// Another CPU has work for this one.
     pub const DOORBELL: Self = Self(0x41);
+    /// The BSP asks this CPU what its clock shows.
+    pub const CLOCK_ASKED: Self = Self(0x42);
+    /// A CPU that the BSP asked has said it.
+    pub const CLOCK_GIVEN: Self = Self(0x43);
     /// The APIC noticed an error.
     pub const APIC_ERROR: Self = Self(0xfe);
     /// An interrupt vanished before the APIC could say which. The low four bits must be ones on
@@ -52,6 +56,12 @@ pub(super) fn install(table: &mut InterruptDescriptorTable) {
     let ignore = entry::<IGNORE> as *const ();
     idt::set_gate(&mut table[Vector::TIMER.0], entry::<TIMER> as *const ());
     idt::set_gate(&mut table[Vector::DOORBELL.0], acknowledge);
+    for (vector, handler) in [
+        (Vector::CLOCK_ASKED, entry::<CLOCK_ASKED> as *const ()),
+        (Vector::CLOCK_GIVEN, entry::<CLOCK_GIVEN> as *const ()),
+    ] {
+        idt::set_gate(&mut table[vector.0], handler);
+    }
     idt::set_gate(
         &mut table[Vector::APIC_ERROR.0],
         entry::<APIC_ERROR> as *const (),
@@ -68,6 +78,8 @@ const ACKNOWLEDGE: u8 = 0;
 const IGNORE: u8 = 1;
 const TIMER: u8 = 2;
 const APIC_ERROR: u8 = 3;
+const CLOCK_ASKED: u8 = 4;
+const CLOCK_GIVEN: u8 = 5;
 
 /// Where the CPU enters: saves what a Rust function may change, and calls the handler.
 #[unsafe(naked)]
@@ -113,6 +125,14 @@ extern "C" fn handle<const WHAT: u8>() {
         TIMER => {
             // A CPU's timer is first set when the CPU has its area.
             PerCpu::current().alarm().rang();
+            apic.eoi();
+        }
+        CLOCK_ASKED => {
+            clock::give(apic);
+            apic.eoi();
+        }
+        CLOCK_GIVEN => {
+            clock::session::take();
             apic.eoi();
         }
         APIC_ERROR => {

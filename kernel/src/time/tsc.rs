@@ -24,11 +24,14 @@ pub fn read_tsc() -> u64 {
 /// Turns counts into nanoseconds and back by a multiplication and a shift each.
 ///
 /// The epoch is a count that the owner chooses. Counts of other CPUs are converted alike: the TSCs
-/// of a machine are taken to run as one, which holds on all hypervisors and on CPUs with an
-/// invariant TSC; INIT does not touch them.
+/// of a machine run as one on all hypervisors and on CPUs with an invariant TSC, and INIT does not
+/// touch them. By how much they differ all the same is measured (`consistency/clock/`), and what is
+/// told of times is corrected by that.
 #[derive(Clone, Copy, Debug)]
 pub struct TscClock {
     epoch: u64,
+    /// How many counts more than its TSC shows this clock takes it to show.
+    ahead: i64,
     tsc_hz: u64,
     /// Nanoseconds a count, times 2^`NANOS_SHIFT`.
     nanos_per_count: u64,
@@ -74,10 +77,20 @@ impl TscClock {
             .div_ceil(u128::from(nanos_per_count)) as u64;
         Self {
             epoch,
+            ahead: 0,
             tsc_hz,
             nanos_per_count,
             counts_per_nano,
             count_shift,
+        }
+    }
+
+    /// The same clock on a CPU whose TSC is to be so many counts ahead, or behind. Its alarms ring as
+    /// this clock says.
+    pub fn ahead_by(self, counts: i64) -> Self {
+        Self {
+            ahead: counts,
+            ..self
         }
     }
 
@@ -94,6 +107,7 @@ impl TscClock {
 
     /// The instant of a count of any CPU's TSC; the epoch if the count is before it.
     pub fn instant_of(&self, tsc: u64) -> Instant {
+        let tsc = tsc.saturating_add_signed(self.ahead);
         Instant::from_nanos(self.nanos_of(tsc.saturating_sub(self.epoch)))
     }
 
@@ -102,7 +116,13 @@ impl TscClock {
     pub fn count_at(&self, instant: Instant) -> u64 {
         let scaled = u128::from(instant.as_nanos()) * u128::from(self.counts_per_nano);
         let counts = scaled.div_ceil(1 << self.count_shift);
-        u64::try_from(counts).map_or(u64::MAX, |counts| counts.saturating_add(self.epoch))
+        let count = u64::try_from(counts).map(|counts| counts.saturating_add(self.epoch));
+        match count {
+            Ok(count) if count < u64::MAX => {
+                count.saturating_add_signed(0_i64.saturating_sub(self.ahead))
+            }
+            _ => u64::MAX,
+        }
     }
 }
 
@@ -190,6 +210,20 @@ mod tests {
             TscClock::new(2_000_000_000, 0).count_at(Instant::MAX),
             u64::MAX
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_shows_more_and_is_waited_for_less() {
+        for ahead in [10_000_i64, -10_000] {
+            let clock = TscClock::new(1_000_000_000, 50_000);
+            let skewed = clock.ahead_by(ahead);
+            let nanos = skewed.instant_of(100_000).as_nanos();
+            assert_eq!(nanos, 50_000_u64.saturating_add_signed(ahead));
+            let count = skewed.count_at(Instant::from_nanos(nanos));
+            assert!(skewed.instant_of(count) >= Instant::from_nanos(nanos));
+            assert!(count.abs_diff(100_000) < 2, "{count}");
+            assert_eq!(skewed.count_at(Instant::MAX), u64::MAX);
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(crate) use attempt::Attempt;
 pub use instances::InstanceError;
 pub(crate) use kick::{LONG_INIT_DELAY, LONG_SIPI_DELAY};
 pub use moved::{Failure, Moved, NotDown};
-pub use report::{Report, Round};
+pub use report::{ClockSkew, Report, Round};
 
 use self::{gate::Gate, primaries::Primaries};
 use crate::{

@@ -51,6 +51,22 @@ pub struct Report {
     pub polls: u32,
     /// Those among them that found nothing new.
     pub spurious_polls: u32,
+    /// How far the times from `real` on can be trusted, in nanoseconds, as the AP took them by its own
+    /// clock; `None` where that could not be compared with the BSP's. Machines with one clock have
+    /// nothing to compare.
+    pub uncertainty_ns: Option<u64>,
+}
+
+/// How the clock of an AP stands to the BSP's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockSkew {
+    /// By how many nanoseconds it is ahead, from ALIVE on; negative where it is behind.
+    pub ahead_ns: i64,
+    /// By how many nanoseconds it was put forward before ALIVE, behind what the AP noted in real and in
+    /// long mode; negative where it was put back.
+    pub put_forward_ns: i64,
+    /// The AP's times are certain to this, once they are corrected.
+    pub uncertainty_ns: u64,
 }
 
 impl Report {
@@ -71,6 +87,50 @@ impl Report {
             online: None,
             polls: 0,
             spurious_polls: 0,
+            uncertainty_ns: Some(0),
+        }
+    }
+
+    /// What the AP noted by its own clock, in the order of its stages.
+    fn own_times(&mut self) -> [&mut Option<Instant>; 4] {
+        [
+            &mut self.real,
+            &mut self.long,
+            &mut self.alive,
+            &mut self.online,
+        ]
+    }
+
+    /// Turns the AP's own times into those of the BSP's clock, or notes that this cannot be done. No
+    /// time comes to lie before that of an earlier stage of the AP, as all of them followed each other
+    /// on one CPU; nor before its SIPI, if the uncertainty may be why.
+    fn put_on_one_clock(&mut self, skew: Option<ClockSkew>) {
+        let times = self.own_times();
+        if times.iter().all(|time| time.is_none()) {
+            return;
+        }
+        // The clock of a CPU whose counter has not come to where the BSP's was at the beginning stands
+        // there: that is no time.
+        let stood_still = times.iter().any(|time| **time == Some(Instant::ZERO));
+        let skew = skew.filter(|_| !stood_still);
+        self.uncertainty_ns = skew.map(|skew| skew.uncertainty_ns);
+        let Some(skew) = skew else { return };
+        let behind = 0_i64.saturating_sub(skew.ahead_ns);
+        let before = behind.saturating_add(skew.put_forward_ns);
+        let sipi = self.sipi.unwrap_or(Instant::ZERO);
+        let mut earliest = Instant::ZERO;
+        for (time, by) in self
+            .own_times()
+            .into_iter()
+            .zip([before, before, behind, behind])
+        {
+            let Some(at) = time else { continue };
+            let shifted = Instant::from_nanos(at.as_nanos().saturating_add_signed(by));
+            let may_be_later = (sipi - shifted).as_nanos() <= skew.uncertainty_ns.into();
+            earliest = earliest
+                .max(shifted)
+                .max(if may_be_later { sipi } else { shifted });
+            *at = earliest;
         }
     }
 
@@ -146,6 +206,28 @@ impl Round {
         }
     }
 
+    /// Turns what the APs noted by their own clocks into times of the BSP's; `skew` says how the clock
+    /// of each stands to that, and `None` where nobody knows. To be done once.
+    pub fn put_on_one_clock(&mut self, skew: impl Fn(CpuIndex) -> Option<ClockSkew>) {
+        for report in &mut self.reports {
+            report.put_on_one_clock(skew(report.cpu));
+        }
+    }
+
+    /// How far the time of the last AP online can be trusted; where none is, that of the last alive.
+    fn uncertainty_ns(&self) -> Option<u64> {
+        let worst = |time: fn(&Report) -> Option<Instant>| {
+            let of_those = self.reports.iter().filter(|report| time(report).is_some());
+            of_those
+                .map(|report| report.uncertainty_ns)
+                .try_fold(0, |worst, one| Some(one?.max(worst)))
+        };
+        match self.online() {
+            0 => worst(|report| report.alive),
+            _ => worst(|report| report.online),
+        }
+    }
+
     /// When the first INIT was sent, or the first request put into the mailbox.
     pub fn first_kick(&self) -> Option<Instant> {
         first_kick(&self.reports)
@@ -198,6 +280,7 @@ impl Round {
                 .map(|report| report.spurious_polls)
                 .sum(),
             doorbells,
+            uncertainty_ns: self.uncertainty_ns(),
             attempt: 0,
         }
     }
@@ -234,6 +317,7 @@ impl Round {
             alive_ns: nanos(report.alive),
             online_ns: nanos(report.online),
             polls: report.polls,
+            uncertainty_ns: report.uncertainty_ns,
             attempt: 0,
         }
     }
@@ -264,5 +348,107 @@ mod tests {
         };
         assert_eq!(conclude(Outcome::Failed), (Some(at), None));
         assert_eq!(conclude(Outcome::Online), (Some(at), Some(at)));
+    }
+    /// An AP that was kicked at 1 µs and noted these microseconds.
+    fn noted(times: [Option<u64>; 4]) -> Report {
+        let micros = |us: u64| Instant::from_nanos(us * 1_000);
+        let [real, long, alive, online] = times.map(|time| time.map(micros));
+        Report {
+            init: Some(micros(0)),
+            sipi: Some(micros(1)),
+            real,
+            long,
+            alive,
+            online,
+            ..Report::new(CpuIndex(1), ApicId(1))
+        }
+    }
+
+    fn corrected(times: [Option<u64>; 4], skew: Option<ClockSkew>) -> (Vec<u64>, Option<u64>) {
+        let mut round = Round::new(Strategy::Parallel, [noted(times)].into(), Instant::ZERO);
+        round.put_on_one_clock(|_| skew);
+        let uncertainty = round.record(0, 0).uncertainty_ns;
+        let report = &mut round.reports[0];
+        let times = report.own_times().into_iter().flatten();
+        (times.map(|at| at.as_nanos() / 1_000).collect(), uncertainty)
+    }
+
+    const fn skew(ahead_us: i64, put_forward_us: i64) -> Option<ClockSkew> {
+        Some(ClockSkew {
+            ahead_ns: ahead_us * 1_000,
+            put_forward_ns: put_forward_us * 1_000,
+            uncertainty_ns: 700,
+        })
+    }
+
+    #[test]
+    fn times_of_a_clock_that_is_ahead_or_behind_become_those_of_the_bsps() {
+        let times = [Some(110), Some(120), Some(130), Some(140)];
+        let (ahead, trust) = corrected(times, skew(100, 0));
+        assert_eq!((ahead, trust), (Vec::from([10, 20, 30, 40]), Some(700)));
+        let (behind, _) = corrected(times, skew(-5, 0));
+        assert_eq!(behind, [115, 125, 135, 145]);
+    }
+
+    #[test]
+    fn a_clock_that_was_put_right_before_alive_is_corrected_in_two_parts() {
+        // Ahead by 100 until it was put back by that much.
+        let times = [Some(110), Some(120), Some(30), Some(40)];
+        assert_eq!(corrected(times, skew(0, -100)).0, [10, 20, 30, 40]);
+    }
+
+    #[test]
+    fn a_correction_lets_no_stage_come_before_the_one_before_it() {
+        let times = [Some(50), None, Some(60), Some(70)];
+        assert_eq!(corrected(times, skew(0, 15)).0, [65, 65, 70]);
+        // The SIPI was sent at 1, and 0.7 is how far off this may be. The clock of one who came
+        // with an earlier SIPI is not bent.
+        let nanos = |ahead_ns| ClockSkew {
+            ahead_ns,
+            put_forward_ns: 0,
+            uncertainty_ns: 700,
+        };
+        assert_eq!(corrected(times, Some(nanos(49_700))).0, [1, 10, 20]);
+        assert_eq!(corrected(times, Some(nanos(49_800))).0, [0, 10, 20]);
+        assert_eq!(corrected(times, skew(65, 0)).0, [0, 0, 5]);
+    }
+
+    #[test]
+    fn a_clock_that_stood_still_tells_no_time_that_could_be_corrected() {
+        let times = [Some(0), Some(0), Some(0), Some(70)];
+        assert_eq!(
+            corrected(times, skew(-500, 0)),
+            ([0, 0, 0, 70].into(), None)
+        );
+    }
+
+    #[test]
+    fn a_round_is_as_certain_as_the_worst_of_those_who_came() {
+        let ours = |times: [Option<u64>; 4], uncertainty_ns| Report {
+            uncertainty_ns,
+            outcome: match times[3] {
+                Some(_) => Outcome::Online,
+                None => Outcome::Failed,
+            },
+            ..noted(times)
+        };
+        let trust = |reports: &[Report]| {
+            let round = Round::new(Strategy::Parallel, reports.into(), Instant::ZERO);
+            round.record(0, 0).uncertainty_ns
+        };
+        let came = [Some(3), Some(4), Some(5), Some(6)];
+        let failed = [Some(3), Some(4), Some(5), None];
+        assert_eq!(trust(&[]), Some(0));
+        assert_eq!(trust(&[ours(came, Some(4)), ours(came, Some(9))]), Some(9));
+        assert_eq!(trust(&[ours(came, Some(4)), ours(came, None)]), None);
+        assert_eq!(trust(&[ours(came, Some(4)), ours(failed, None)]), Some(4));
+        assert_eq!(trust(&[ours(failed, Some(2)), ours(failed, None)]), None);
+    }
+
+    #[test]
+    fn what_no_clock_but_the_bsps_has_shown_is_certain() {
+        assert_eq!(corrected([None; 4], None), (Vec::new(), Some(0)));
+        let came = [Some(3), Some(4), Some(5), Some(6)];
+        assert_eq!(corrected(came, None), (Vec::from([3, 4, 5, 6]), None));
     }
 }

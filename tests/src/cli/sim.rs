@@ -187,8 +187,22 @@ impl Sim {
         let shown: Vec<_> = runs.iter().filter_map(|run| run.shown.as_ref()).collect();
         let first = shown.first().context("nothing was simulated")?;
         let faulty: Vec<_> = faults.iter().map(|(cpu, _)| *cpu).collect();
-        let cpus = records::cpus(model, first, &faulty);
-        let bringup = first.round.record(0, first.doorbells);
+        let mut cpus = records::cpus(model, first, &faulty);
+        // Nobody compares clocks here: what a CPU notes by one of its own is not the machine's time.
+        let with_own_clocks: Vec<_> = faults
+            .iter()
+            .filter(|(_, it)| matches!(it, Fault::Skew(_)))
+            .collect();
+        for (cpu, _) in &with_own_clocks {
+            cpus[*cpu].uncertainty_ns = None;
+        }
+        let as_told = |bringup: record::Bringup| record::Bringup {
+            uncertainty_ns: bringup
+                .uncertainty_ns
+                .filter(|_| with_own_clocks.is_empty()),
+            ..bringup
+        };
+        let bringup = as_told(first.round.record(0, first.doorbells));
         let verdict = Require::All.judge(&cpus, first.round.strangers.count, None);
         let failure = verdict.err().map(|shortfall| shortfall.to_string());
         // Before anything is shown: whoever reads only the first lines gets whole records.
@@ -199,7 +213,7 @@ impl Sim {
             }
             json.write(&Record::Bringup(bringup.clone()))?;
             for bringup in runs.iter().flat_map(|run| &run.bringups) {
-                json.write(&Record::Bringup(bringup.clone()))?;
+                json.write(&Record::Bringup(as_told(bringup.clone())))?;
             }
             json.write(&Record::Exit(records::exit(failure.clone())))?;
         }

@@ -8,6 +8,7 @@ mod alarm;
 mod bare_cpu;
 mod boot;
 mod boots;
+mod clock;
 mod command;
 mod command_line;
 mod cycle;

@@ -97,6 +97,7 @@ fn report(model: &Model, cpu: usize, online: Option<u64>) -> Report {
         online: online.map(at),
         polls: 3,
         spurious_polls: 0,
+        uncertainty_ns: Some(0),
     }
 }
 

@@ -68,8 +68,7 @@ impl fmt::Display for Skewed {
         let direction = if self.us > 0 { "ahead" } else { "behind" };
         writeln!(
             f,
-            "CPU {}'s clock is {value} {unit} {direction}: its times from real mode on are its own, in the \
-             totals too",
+            "CPU {}'s clock is {value} {unit} {direction}, in the totals too",
             self.cpu
         )
     }
@@ -109,7 +108,7 @@ mod tests {
         let told = |us| Skewed { cpu: 3, us }.to_string();
         assert_eq!(
             told(10_000_000),
-            "CPU 3's clock is 10 s ahead: its times from real mode on are its own, in the totals too\n"
+            "CPU 3's clock is 10 s ahead, in the totals too\n"
         );
         assert!(told(-1_500_000).contains("1500 ms behind"));
         assert!(told(7).contains("7 us ahead"));
