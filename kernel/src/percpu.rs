@@ -32,6 +32,7 @@ use x86_64::{
 
 use crate::{
     alarm::Alarm,
+    consistency::identity::Identity,
     cpuid::{Features, ThisCpu},
     cpus::{
         home::Home,
@@ -172,6 +173,7 @@ pub struct PerCpu {
     counters: Counters,
     inbox: Inbox,
     flaws: Vec<FaultKind>,
+    identity: Identity,
 }
 
 /// `current` reads the address from the start of the area.
@@ -218,17 +220,28 @@ impl PerCpu {
             counters: Counters::new(),
             inbox: Inbox::new(),
             flaws: Vec::new(),
+            identity: Identity::new(),
         }
     }
 
     /// The same of a CPU that is to differ from the BSP in these ways.
     pub fn with_flaws(self, flaws: Vec<FaultKind>) -> Self {
-        Self { flaws, ..self }
+        let identity = Identity::with_flaws(&flaws);
+        Self {
+            flaws,
+            identity,
+            ..self
+        }
     }
 
     /// In which ways the CPU is to differ from the BSP.
     pub fn flaws(&self) -> &[FaultKind] {
         &self.flaws
+    }
+
+    /// What the CPU has said of itself.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Makes this CPU the owner of the area: loads its GDT and TSS, points GS at it, loads the IDT,

@@ -13,9 +13,11 @@ use reveille_smp::{
     bringup::Timing,
     cpu::CpuIndex,
     inbox::MAX_TASKS,
+    outcome::Outcome,
     plan::{Role, plan},
     record::{self, Record, exit_code},
     require::Enough,
+    srat::Srat,
     step::StepError,
     table::{Headline, Table},
 };
@@ -28,7 +30,7 @@ use crate::{
     bench::{self, Bench},
     boot::{BootInfo, pvh},
     command_line::{After, MadtSource, Options, TestHook},
-    consistency,
+    consistency::{self, identity},
     cpu_list::CpuList,
     cpuid::{Cpuid, ThisCpu},
     cpus::{self, Cpus, figures::Figures, home::Home, machine, roll_call::roll_call},
@@ -91,7 +93,8 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let physical = unsafe { BootMapping::assume() };
     let boot = pvh::parse(&physical, start_info)?;
     let options = Options::parse(&boot.command_line)?;
-    let tables = acpi::read(&physical, boot.rsdp);
+    let mut tables = acpi::read(&physical, boot.rsdp);
+    let srat = tables.as_mut().ok().and_then(|tables| tables.srat.take());
     let madt = madt(&options, &tables, &boot, &physical)?;
     // SAFETY: the caller's promise, and all that the loader and the firmware told is copied.
     unsafe { memory::init(&boot) }?;
@@ -118,6 +121,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     )?;
     // SAFETY: this is the BSP, interrupts are off, and the stacks are its own.
     unsafe { bsp.enter() };
+    identity::begin();
 
     let is_x2apic = apic.mode() == ApicMode::X2Apic;
     let topology = Topology::of(&ThisCpu);
@@ -146,6 +150,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         options,
         most_attempts,
         cpu_list,
+        srat,
         calibration,
         cpus,
         platform,
@@ -198,6 +203,7 @@ struct Run {
     options: Options,
     most_attempts: u32,
     cpu_list: CpuList,
+    srat: Option<Srat>,
     calibration: Calibration,
     cpus: Cpus,
     platform: &'static CpuPlatform,
@@ -234,7 +240,7 @@ impl Run {
         let most = self.most_attempts;
         let attempts = attempts::bring_up(&bench, self.options.bringup, most).await;
         let missing = attempts.last().record.failed;
-        let settled = consistency::settle(&self.options, &bench).await;
+        let settled = consistency::settle(&self.options, &bench, self.srat.as_ref()).await;
         let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
         let mut results = bench::Results::default();
         let rounds = self.options.bench_rounds;
@@ -287,8 +293,25 @@ impl Run {
             if cpu.reason.is_none() && faults::explain(&self.options.faults, cpu) {
                 cpu.reason = Some(StepError::Injected.reason().to_string());
             }
+            if let Some(lacks) = self.lack_of(cpu) {
+                cpu.reason = Some(lacks);
+            }
         }
         cpus
+    }
+
+    /// What a CPU did not come up for the lack of, if that is why.
+    fn lack_of(&self, cpu: &record::Cpu) -> Option<String> {
+        match cpu.outcome {
+            Outcome::Failed if cpu.step.as_deref() == Some(identity::STEP) => {
+                identity::lack_of(cpu.cpu?)
+            }
+            Outcome::StuckRealMode | Outcome::StuckLongMode => {
+                let trampoline = self.cpus.machine.trampoline;
+                trampoline.lacks(cpu.apic_id.0).map(identity::reason)
+            }
+            _ => None,
+        }
     }
 
     fn timing(&self) -> Timing {
@@ -334,6 +357,9 @@ impl Run {
         };
         for flaw in self.cpu_list.flaws(self.cpus.machine.apic.id()) {
             println!("{source}: {flaw}");
+        }
+        if let Some(defect) = self.srat.as_ref().and_then(|srat| srat.defect) {
+            println!("firmware: {defect}");
         }
         if let Some(errors) = apic_errors() {
             println!("{errors}");

@@ -10,6 +10,10 @@ use linkme::distributed_slice;
 use reveille_smp::step::Step;
 use strum::{EnumString, VariantNames};
 
+mod account;
+pub mod features;
+pub mod identity;
+mod names;
 #[cfg(target_os = "none")]
 mod settle;
 
