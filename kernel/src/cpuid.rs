@@ -169,6 +169,41 @@ impl Cpuid for ThisCpu {
     }
 }
 
+/// A CPU that is asked but once for the leaves that many questions begin with. Each CPUID may be an
+/// exit, and every other leaf now costs one and not two.
+pub struct Remembered<C> {
+    cpu: C,
+    first: Leaf,
+    features: Leaf,
+    extended: Leaf,
+    extended_features: Leaf,
+}
+
+impl<C: Cpuid> Remembered<C> {
+    /// Asks for what is remembered: four CPUIDs.
+    pub fn new(cpu: C) -> Self {
+        Self {
+            first: cpu.leaf(0, 0),
+            features: cpu.leaf(1, 0),
+            extended: cpu.leaf(0x8000_0000, 0),
+            extended_features: cpu.leaf(0x8000_0001, 0),
+            cpu,
+        }
+    }
+}
+
+impl<C: Cpuid> Cpuid for Remembered<C> {
+    fn leaf(&self, leaf: u32, subleaf: u32) -> Leaf {
+        match leaf {
+            0 => self.first,
+            1 => self.features,
+            0x8000_0000 => self.extended,
+            0x8000_0001 => self.extended_features,
+            _ => self.cpu.leaf(leaf, subleaf),
+        }
+    }
+}
+
 /// A CPU given by the leaves that it has: leaf, subleaf, EAX to EDX. All others are zero.
 #[cfg(test)]
 pub(crate) struct Recorded<'a>(pub(crate) &'a [(u32, u32, [u32; 4])]);
@@ -182,6 +217,18 @@ impl Cpuid for Recorded<'_> {
             .find(|entry| (entry.0, entry.1) == (leaf, subleaf));
         let [eax, ebx, ecx, edx] = found.map_or([0; 4], |entry| entry.2);
         Leaf { eax, ebx, ecx, edx }
+    }
+}
+
+/// A CPU that counts how often it is asked.
+#[cfg(test)]
+pub(crate) struct Counted<C>(pub(crate) C, pub(crate) core::cell::Cell<u32>);
+
+#[cfg(test)]
+impl<C: Cpuid> Cpuid for &Counted<C> {
+    fn leaf(&self, leaf: u32, subleaf: u32) -> Leaf {
+        self.1.set(self.1.get() + 1);
+        self.0.leaf(leaf, subleaf)
     }
 }
 

@@ -12,7 +12,10 @@ use core::{fmt, str::FromStr, time::Duration};
 use reveille_smp::{cpu::CpuIndex, ladder::Ladder, outcome::Outcome, ranges::Ranges, record};
 use reveille_trampoline as trampoline;
 
-use crate::command_line::number;
+use crate::{
+    command_line::number,
+    consistency::features::{self, Feature, FeatureSet},
+};
 
 /// One AP, and how it fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,12 +222,13 @@ fn counts(delay: Duration, tsc_hz: u64) -> u64 {
     u64::try_from(counts).unwrap_or(u64::MAX)
 }
 
-/// Checks that each of the faults can happen on a machine with these APs and steps, and
-/// that no AP is to stay away in two ways.
+/// Checks that each of the faults can happen on a machine with these APs and steps, whose BSP has
+/// these features, and that no AP is to stay away in two ways.
 pub fn check(
     faults: &[Fault],
     aps: impl Iterator<Item = CpuIndex> + Clone,
     ladder: &Ladder,
+    bsp: &FeatureSet,
 ) -> Result<(), FaultError> {
     for (index, fault) in faults.iter().enumerate() {
         let wrong = |problem| FaultError {
@@ -243,6 +247,11 @@ pub fn check(
         {
             let names = ladder.steps().iter().map(|step| step.name()).collect();
             return Err(wrong(Problem::NoSuchStep(names)));
+        }
+        if let FaultKind::Feature(name) = &fault.kind
+            && !Feature::named(name).is_some_and(|feature| bsp.has(feature))
+        {
+            return Err(wrong(Problem::NotAFeatureOfTheBsp(*bsp)));
         }
     }
     Ok(())
@@ -267,6 +276,8 @@ pub enum Problem {
     SecondOfItsAp,
     /// No step has this name; these are the names.
     NoSuchStep(Vec<&'static str>),
+    /// The BSP has no feature of this name, and so no AP can differ from it in that; it has these.
+    NotAFeatureOfTheBsp(FeatureSet),
     /// The trampoline cannot bring it about.
     Trampoline(trampoline::FaultError),
 }
@@ -287,6 +298,13 @@ impl fmt::Display for FaultError {
             }
             Problem::SecondOfItsAp => write!(f, "CPU {} has a fault already", fault.cpu),
             Problem::NoSuchStep(names) => write!(f, "the steps are {}", names.join(", ")),
+            Problem::NotAFeatureOfTheBsp(bsp) => {
+                write!(
+                    f,
+                    "the features of CPU 0 are {}",
+                    features::list(&bsp.features())
+                )
+            }
             Problem::Trampoline(error) => write!(f, "{error}"),
         }
     }
@@ -327,7 +345,15 @@ mod tests {
     fn refusal(texts: &[&str], aps: &[u32]) -> String {
         let aps = aps.iter().copied().map(CpuIndex);
         let ladder = Ladder::new(STEPS).unwrap();
-        check(&faults(texts), aps, &ladder).unwrap_err().to_string()
+        let checked = check(&faults(texts), aps, &ladder, &bsp());
+        checked.unwrap_err().to_string()
+    }
+
+    /// It has SMEP and AVX2.
+    fn bsp() -> FeatureSet {
+        let mut bsp = FeatureSet::default();
+        bsp.0[3] = 1 << 7 | 1 << 5;
+        bsp
     }
 
     const ALL: [&str; 14] = [
@@ -448,8 +474,21 @@ mod tests {
     fn faults_that_can_happen_are_taken() {
         let aps = || (1..=8).chain([4095]).map(CpuIndex);
         let ladder = Ladder::new(STEPS).unwrap();
-        assert_eq!(check(&faults(&ALL), aps(), &ladder), Ok(()));
-        assert_eq!(check(&[], core::iter::empty(), &ladder), Ok(()));
+        assert_eq!(check(&faults(&ALL), aps(), &ladder, &bsp()), Ok(()));
+        let nobody = core::iter::empty();
+        assert_eq!(check(&[], nobody, &ladder, &bsp()), Ok(()));
+    }
+
+    #[test]
+    fn a_feature_that_is_none_or_that_the_bsp_lacks_is_refused_and_those_it_has_are_listed() {
+        for name in ["smop", "smap"] {
+            assert_eq!(
+                refusal(&[&alloc::format!("1:feature={name}")], &[1]),
+                alloc::format!(
+                    "`fault=1:feature={name}` cannot happen: the features of CPU 0 are avx2, smep"
+                )
+            );
+        }
     }
 
     #[test]

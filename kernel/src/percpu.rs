@@ -32,7 +32,7 @@ use x86_64::{
 
 use crate::{
     alarm::Alarm,
-    consistency::clock::CpuClock,
+    consistency::{clock::CpuClock, identity::Identity},
     cpuid::{Features, ThisCpu},
     cpus::{
         home::Home,
@@ -174,6 +174,7 @@ pub struct PerCpu {
     inbox: Inbox,
     clock: CpuClock,
     flaws: Vec<FaultKind>,
+    identity: Identity,
 }
 
 /// `current` reads the address from the start of the area.
@@ -221,6 +222,7 @@ impl PerCpu {
             inbox: Inbox::new(),
             clock: CpuClock::new(&[]),
             flaws: Vec::new(),
+            identity: Identity::new(),
         }
     }
 
@@ -228,6 +230,7 @@ impl PerCpu {
     pub fn with_flaws(self, flaws: Vec<FaultKind>) -> Self {
         Self {
             clock: CpuClock::new(&flaws),
+            identity: Identity::with_flaws(&flaws),
             flaws,
             ..self
         }
@@ -236,6 +239,11 @@ impl PerCpu {
     /// In which ways the CPU is to differ from the BSP.
     pub fn flaws(&self) -> &[FaultKind] {
         &self.flaws
+    }
+
+    /// What the CPU has said of itself.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Makes this CPU the owner of the area: loads its GDT and TSS, points GS at it, loads the IDT,

@@ -14,9 +14,11 @@ use reveille_smp::{
     cpu::CpuIndex,
     inbox::MAX_TASKS,
     machine::Way,
+    outcome::Outcome,
     plan::{Role, plan},
     record::{self, Record, exit_code},
     require::Enough,
+    srat::Srat,
     step::StepError,
     table::{Headline, Table},
 };
@@ -29,7 +31,7 @@ use crate::{
     bench::{self, Bench},
     boot::{BootInfo, pvh},
     command_line::{After, MadtSource, Options, TestHook},
-    consistency::{self, clock::Clocks},
+    consistency::{self, clock::Clocks, identity},
     cpu_list::CpuList,
     cpuid::{Cpuid, ThisCpu},
     cpus::{
@@ -100,7 +102,8 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let physical = unsafe { BootMapping::assume() };
     let boot = pvh::parse(&physical, start_info)?;
     let options = Options::parse(&boot.command_line)?;
-    let tables = acpi::read(&physical, boot.rsdp);
+    let mut tables = acpi::read(&physical, boot.rsdp);
+    let srat = tables.as_mut().ok().and_then(|tables| tables.srat.take());
     let madt = madt(&options, &tables, &boot, &physical)?;
     // SAFETY: the caller's promise, and all that the loader and the firmware told is copied.
     unsafe { memory::init(&boot) }?;
@@ -128,6 +131,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     )?;
     // SAFETY: this is the BSP, interrupts are off, and the stacks are its own.
     unsafe { bsp.enter() };
+    identity::begin();
 
     let is_x2apic = apic.mode() == ApicMode::X2Apic;
     let topology = Topology::of(&ThisCpu);
@@ -160,6 +164,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         most_attempts,
         cpu_list,
         waking,
+        srat,
         calibration,
         cpus,
         platform,
@@ -213,6 +218,7 @@ struct Run {
     most_attempts: u32,
     cpu_list: CpuList,
     waking: Waking<MappedMailbox>,
+    srat: Option<Srat>,
     calibration: Calibration,
     cpus: Cpus,
     platform: &'static CpuPlatform,
@@ -254,7 +260,7 @@ impl Run {
         let most = self.most_attempts;
         let attempts = attempts::bring_up(&bench, self.options.bringup, most).await;
         let missing = attempts.last().record.failed;
-        let settled = consistency::settle(&self.options, &bench).await;
+        let settled = consistency::settle(&self.options, &bench, self.srat.as_ref()).await;
         let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
         let mut results = bench::Results::default();
         let rounds = self.options.bench_rounds;
@@ -312,8 +318,25 @@ impl Run {
             if cpu.reason.is_none() && faults::explain(&self.options.faults, cpu) {
                 cpu.reason = Some(StepError::Injected.reason().to_string());
             }
+            if let Some(lacks) = self.lack_of(cpu) {
+                cpu.reason = Some(lacks);
+            }
         }
         cpus
+    }
+
+    /// What a CPU did not come up for the lack of, if that is why.
+    fn lack_of(&self, cpu: &record::Cpu) -> Option<String> {
+        match cpu.outcome {
+            Outcome::Failed if cpu.step.as_deref() == Some(identity::STEP) => {
+                identity::lack_of(cpu.cpu?)
+            }
+            Outcome::StuckRealMode | Outcome::StuckLongMode => {
+                let trampoline = self.cpus.machine.trampoline;
+                trampoline.lacks(cpu.apic_id.0).map(identity::reason)
+            }
+            _ => None,
+        }
     }
 
     fn timing(&self) -> Timing {
@@ -361,6 +384,9 @@ impl Run {
         let flaws = self.cpu_list.flaws(self.cpus.machine.apic.id());
         for flaw in flaws.into_iter().chain(self.waking.flaw()) {
             println!("{source}: {flaw}");
+        }
+        if let Some(defect) = self.srat.as_ref().and_then(|srat| srat.defect) {
+            println!("firmware: {defect}");
         }
         if let Some(errors) = apic_errors() {
             println!("{errors}");

@@ -42,13 +42,15 @@ fn sentences(state: &CpuState) -> Vec<String> {
     if state.registers.checked && !state.registers.machine_checks {
         sentences.push("it takes no machine checks".into());
     }
-    for (features, verb) in [
-        (&state.features.missing, "lacks"),
-        (&state.features.surplus, "alone has, without use,"),
-    ] {
-        if !features.is_empty() {
-            sentences.push(format!("it {verb} {}", features.join(", ")));
-        }
+    let (missing, surplus) = (&state.features.missing, &state.features.surplus);
+    if !missing.is_empty() {
+        sentences.push(format!("it lacks {}", missing.join(", ")));
+    }
+    if !surplus.is_empty() {
+        sentences.push(format!(
+            "it has {}, which the BSP lacks",
+            surplus.join(", ")
+        ));
     }
     sentences.extend(state.clock.tsc_adjust.iter().map(of_register));
     sentences.extend(of_clock(&state.clock));

@@ -10,7 +10,10 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, mem, num::NonZero};
 
-use crate::cpu::ApicId;
+use crate::{
+    cpu::ApicId,
+    entries::{Broken, ENTRY_HEADER, entry, field, sum, u32_at},
+};
 
 /// What the table says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,9 +119,6 @@ const OEM_TABLE_ID: usize = 16;
 const LOCAL_APIC_ADDRESS: usize = 36;
 const ENTRIES: usize = 44;
 
-/// Type and length.
-const ENTRY_HEADER: usize = 2;
-
 const LOCAL_APIC: u8 = 0;
 const LOCAL_APIC_ADDRESS_OVERRIDE: u8 = 5;
 const LOCAL_X2APIC: u8 = 9;
@@ -155,7 +155,7 @@ impl Madt {
         let is_right = |table: &&[u8]| table.len() >= ENTRIES;
         let right = bytes.get(..stated as usize).filter(is_right);
         let table = right.unwrap_or(bytes);
-        let sum = table.iter().fold(0u8, |sum, &byte| sum.wrapping_add(byte));
+        let sum = sum(table);
         let mut madt = Self {
             oem: oem(table),
             local_apic_address: u64::from(u32_at(table, LOCAL_APIC_ADDRESS).unwrap_or_default()),
@@ -183,8 +183,8 @@ impl Madt {
                     }
                     offset += bytes.len();
                 }
-                Err(found) => {
-                    madt.note(found);
+                Err(broken) => {
+                    madt.note(broken.into());
                     break;
                 }
             }
@@ -269,30 +269,13 @@ impl Mailbox {
     }
 }
 
-/// The bytes of the entry that begins at `offset`, at least two.
-fn entry(table: &[u8], offset: usize) -> Result<&[u8], Defect> {
-    let rest = &table[offset..];
-    let &[kind, len, ..] = rest else {
-        return Err(Defect::EntryBeyondEnd {
-            offset,
-            kind: rest.first().copied(),
-        });
-    };
-    if usize::from(len) < ENTRY_HEADER {
-        return Err(Defect::EntryTooShort { offset, kind, len });
+impl From<Broken> for Defect {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::TooShort { offset, kind, len } => Self::EntryTooShort { offset, kind, len },
+            Broken::BeyondEnd { offset, kind } => Self::EntryBeyondEnd { offset, kind },
+        }
     }
-    rest.get(..usize::from(len)).ok_or(Defect::EntryBeyondEnd {
-        offset,
-        kind: Some(kind),
-    })
-}
-
-fn field<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
-    bytes.get(offset..)?.first_chunk().copied()
-}
-
-fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
-    field(bytes, offset).map(u32::from_le_bytes)
 }
 
 fn oem(table: &[u8]) -> String {

@@ -13,8 +13,11 @@ use crate::{
 pub(crate) const REAL_MODE: u8 = 1 << 0;
 /// The one that it sets in long mode.
 pub(crate) const LONG_MODE: u8 = 1 << 1;
-/// Both.
-pub(crate) const EVIDENCE: u8 = REAL_MODE | LONG_MODE;
+/// Those of an AP that goes no further, for it lacks what would be used next.
+pub(crate) const NO_NX: u8 = 1 << 2;
+pub(crate) const NO_X2APIC: u8 = 1 << 3;
+/// All of them.
+pub(crate) const EVIDENCE: u8 = REAL_MODE | LONG_MODE | NO_NX | NO_X2APIC;
 
 /// Selector of the 64-bit code segment in the code page's GDT.
 pub(crate) const CODE_SELECTOR: u16 = 0x08;
@@ -47,6 +50,8 @@ global_asm!(
     EVIDENCE_MASK = const EVIDENCE_LEN - 1,
     REAL_MODE = const REAL_MODE,
     LONG_MODE = const LONG_MODE,
+    NO_NX = const NO_NX,
+    NO_X2APIC = const NO_X2APIC,
     FAULT_SILENT = const fault::SILENT,
     FAULT_REAL_MODE = const fault::REAL_MODE,
     FAULT_LONG_MODE = const fault::LONG_MODE,

@@ -201,6 +201,21 @@ impl Trampoline {
         }
     }
 
+    /// What the AP with this id went no further for the lack of, by the names of CPUID's bits; `None`
+    /// when it lacks nothing, or has not come.
+    pub fn lacks(&self, apic_id: u32) -> Option<&'static str> {
+        let byte = self.mailbox.evidence(apic_id).load(Ordering::Acquire);
+        if byte & mailbox::SHARED != 0 {
+            None
+        } else if byte & code::NO_NX != 0 {
+            Some("nx")
+        } else if byte & code::NO_X2APIC != 0 {
+            Some("x2apic")
+        } else {
+            None
+        }
+    }
+
     /// Wipes the evidence that an AP with this id left.
     pub fn forget(&self, apic_id: u32) {
         self.mailbox

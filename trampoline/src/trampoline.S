@@ -52,6 +52,13 @@ reveille_trampoline_start:
     test    byte ptr ds:[ebp + {EVIDENCE}], {FAULT_REAL_MODE}
     jnz     real_mode_halt
 
+    // Firmware can switch NX off, one CPU at a time. Then NXE below would be a #GP, which without an
+    // IDT resets the machine.
+    mov     eax, 0x80000001
+    cpuid
+    test    edx, 1 << 20
+    jz      lacks_nx
+
     // Real mode to long mode in one step (AMD APM volume 2, "Activating Long Mode").
     lgdt    ds:[{GDT_POINTER}]
     mov     eax, 0x20               // CR4: PAE
@@ -69,6 +76,9 @@ reveille_trampoline_start:
 
 count:
     lock inc dword ptr ds:[{COUNT}]
+    jmp     real_mode_halt
+lacks_nx:
+    or      byte ptr ds:[ebp + {EVIDENCE}], {NO_NX}
 real_mode_halt:
     hlt
     jmp     real_mode_halt
@@ -105,6 +115,18 @@ arrived:
     jnz     2f
     cmp     dword ptr [rbx + {X2APIC}], 0
     je      3f
+    // So would be EXTD, on a CPU without that mode.
+    mov     r8, rbx
+    mov     r9d, eax
+    mov     r10d, edx
+    mov     eax, 1
+    cpuid
+    mov     rbx, r8
+    test    ecx, 1 << 21
+    jz      lacks_x2apic
+    mov     eax, r9d
+    mov     edx, r10d
+    mov     ecx, 0x1b
     or      eax, 0xc00
     wrmsr
 2:  mov     ecx, 0x802              // x2APIC id
@@ -239,6 +261,10 @@ late:
     mov     edx, eax
     add     edx, dword ptr [rbx + {CLAIM_LATE_DELTA}]
     lock cmpxchg dword ptr [rcx], edx
+    jmp     park
+
+lacks_x2apic:
+    or      byte ptr [rbx + rbp + {EVIDENCE}], {NO_X2APIC}
     jmp     park
 
 stranger:

@@ -23,17 +23,23 @@ pub(super) fn bytes<H: AcpiHandler, T: AcpiTable>(table: &PhysicalMapping<H, T>)
 /// Gives the crate copies in place of mappings.
 pub(super) struct Copies<'a, M> {
     pub(super) memory: &'a M,
-    /// Address of the first table with the MADT's signature, whatever else is wrong with it.
-    pub(super) madt_seen: &'a Cell<Option<usize>>,
+    pub(super) seen: &'a Seen,
+}
+
+/// Addresses of the first tables with these signatures, whatever else is wrong with them.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) madt: Cell<Option<usize>>,
+    pub(super) srat: Cell<Option<usize>>,
 }
 
 /// Longest table that is copied: a MADT with 12,000 entries of type 9, 16 bytes each, has less.
 pub const LONGEST_TABLE: usize = 192 << 10;
 
 /// Three such copies are there at once: the root table's, the MADT's, and the one that leaves here;
-/// or two, when a module takes the MADT's place.
+/// or two, when a module takes the MADT's place. What is kept of a SRAT takes less than a copy of it.
 /// They come out of the first arena, with what the loader told, which is less than one.
-const _: () = assert!(4 * LONGEST_TABLE <= FIRST_ARENA_SIZE);
+const _: () = assert!(5 * LONGEST_TABLE <= FIRST_ARENA_SIZE);
 
 impl<M: PhysicalMemory> Copies<'_, M> {
     /// `length` bytes from `address` on, zeroes if they cannot be read; `None` if there is no room
@@ -54,8 +60,13 @@ impl<M: PhysicalMemory> Copies<'_, M> {
     /// table otherwise, which its type for the table may outrun.
     fn check_header(&self, address: usize, header: &mut [u8]) {
         let (signature, rest) = header.split_at_mut(4);
-        if signature == b"APIC" && self.madt_seen.get().is_none() {
-            self.madt_seen.set(Some(address));
+        let seen = match &*signature {
+            b"APIC" => Some(&self.seen.madt),
+            b"SRAT" => Some(&self.seen.srat),
+            _ => None,
+        };
+        if let Some(seen) = seen {
+            seen.set(seen.get().or(Some(address)));
         }
         let length = u32::from_le_bytes(rest[..4].try_into().expect("four bytes")) as usize;
         if length <= size_of::<SdtHeader>() || length > LONGEST_TABLE {
@@ -68,7 +79,7 @@ impl<M> Clone for Copies<'_, M> {
     fn clone(&self) -> Self {
         Self {
             memory: self.memory,
-            madt_seen: self.madt_seen,
+            seen: self.seen,
         }
     }
 }

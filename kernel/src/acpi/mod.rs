@@ -1,28 +1,28 @@
-//! What the firmware's ACPI tables say: the CPUs' list and two clocks.
+//! What the firmware's ACPI tables say: the CPUs' list, their nodes, and two clocks.
 //!
 //! The RSDP is found and checked here; the `acpi` crate walks the XSDT or RSDT. Two rules keep
 //! hostile tables from leading it astray: it sees only copies made through [`PhysicalMemory`], and
 //! a header whose length cannot be true loses its signature in the copy, so the crate passes it
-//! over. The MADT leaves here as bytes: `reveille_smp::madt` walks its entries.
+//! over. The entries of MADT and SRAT are for `reveille_smp` to walk; the MADT leaves here as bytes.
 
 mod copies;
 mod error;
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::Cell;
 use core::iter;
 use core::ops::Range;
 
-use acpi::AcpiTables;
 use acpi::address::AddressSpace;
 use acpi::fadt::Fadt;
 use acpi::hpet::HpetTable;
 use acpi::madt::Madt;
-use acpi::sdt::SdtHeader;
+use acpi::sdt::{SdtHeader, Signature};
+use acpi::{AcpiTable, AcpiTables};
+use reveille_smp::srat::Srat;
 
 pub use self::copies::LONGEST_TABLE;
-use self::copies::{Copies, bytes};
+use self::copies::{Copies, Seen, bytes};
 pub use self::error::{AcpiError, MadtError};
 use crate::memory::physical::PhysicalMemory;
 
@@ -36,6 +36,8 @@ pub struct AcpiInfo {
     pub pm_timer: Option<PmTimer>,
     /// Physical address of the HPET's registers, if the machine has one.
     pub hpet: Option<u64>,
+    /// The nodes of the CPUs, if the machine has a table of them that can be read.
+    pub srat: Option<Srat>,
 }
 
 /// The ACPI power management timer: a counter of 3.579545 MHz (ACPI 6.5, 4.8.3.3).
@@ -60,10 +62,10 @@ pub fn read(memory: &impl PhysicalMemory, rsdp: Option<u64>) -> Result<AcpiInfo,
             .ok_or(AcpiError::NoRsdp)?,
     };
 
-    let madt_seen = Cell::new(None);
+    let seen = Seen::default();
     let copies = Copies {
         memory,
-        madt_seen: &madt_seen,
+        seen: &seen,
     };
     // SAFETY: the crate sees copies only, so no address is invalid.
     let tables = unsafe { AcpiTables::from_rsdt(copies, root.revision, root.address as usize) }
@@ -72,9 +74,17 @@ pub fn read(memory: &impl PhysicalMemory, rsdp: Option<u64>) -> Result<AcpiInfo,
             cause,
         })?;
 
-    let madt = match (tables.find_table::<Madt>(), madt_seen.get()) {
+    // The nodes first: then no more copies are there at once than the MADT's own.
+    let srat = match (tables.find_table::<SratTable>(), seen.srat.get()) {
+        (Ok(srat), _) => Srat::parse(bytes(&srat)).ok(),
+        (Err(_), Some(address)) => flawed(memory, address as u64)
+            .ok()
+            .and_then(|table| Srat::parse(&table).ok()),
+        (Err(_), None) => None,
+    };
+    let madt = match (tables.find_table::<Madt>(), seen.madt.get()) {
         (Ok(madt), _) => Ok(bytes(&madt).to_vec()),
-        (Err(_), Some(address)) => flawed_madt(memory, address as u64),
+        (Err(_), Some(address)) => flawed(memory, address as u64),
         (Err(_), None) => Err(MadtError::Missing),
     };
     Ok(AcpiInfo {
@@ -87,11 +97,25 @@ pub fn read(memory: &impl PhysicalMemory, rsdp: Option<u64>) -> Result<AcpiInfo,
             .find_table::<HpetTable>()
             .ok()
             .and_then(|hpet| hpet_base(bytes(&hpet))),
+        srat,
     })
 }
 
-/// The MADT that the crate found at `address` and did not accept, if its length can be true.
-fn flawed_madt(memory: &impl PhysicalMemory, address: u64) -> Result<Vec<u8>, MadtError> {
+/// The SRAT, of which the crate knows the name only.
+#[repr(transparent)]
+struct SratTable(SdtHeader);
+
+// SAFETY: the type is a table's header and nothing else.
+unsafe impl AcpiTable for SratTable {
+    const SIGNATURE: Signature = Signature::SRAT;
+
+    fn header(&self) -> &SdtHeader {
+        &self.0
+    }
+}
+
+/// The table that the crate found at `address` and did not accept, if its length can be true.
+fn flawed(memory: &impl PhysicalMemory, address: u64) -> Result<Vec<u8>, MadtError> {
     let unreadable = |cause| MadtError::Unreadable { cause };
     let header: [u8; size_of::<SdtHeader>()] = memory.read_array(address).map_err(unreadable)?;
     let length = u32::from_le_bytes(header[4..8].try_into().expect("four bytes"));
@@ -186,13 +210,12 @@ fn checksum(bytes: &[u8]) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use core::cell::Cell;
-
     use acpi::AcpiHandler;
     use acpi::madt::Madt;
+    use reveille_smp::{cpu::ApicId, srat::Srat};
 
     use super::{
-        AcpiError, AcpiInfo, Copies, LONGEST_TABLE, MadtError, PmTimer, bytes, checksum, read,
+        AcpiError, AcpiInfo, Copies, LONGEST_TABLE, MadtError, PmTimer, Seen, bytes, checksum, read,
     };
     use crate::memory::physical::fake::Pieces;
 
@@ -287,6 +310,49 @@ mod tests {
                 is_32_bit: true,
             }),
             hpet: Some(HPET_REGISTERS),
+            srat: None,
+        }
+    }
+
+    /// One CPU, APIC 2, in domain 1.
+    fn srat() -> Vec<u8> {
+        let mut body = vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        body.extend([0, 16, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        table(b"SRAT", 3, &body)
+    }
+
+    fn with_srat(srat: Vec<u8>) -> Option<Srat> {
+        let at = MADT + 0x800;
+        let entries = [FADT, MADT, at, HPET].map(u64::to_le_bytes);
+        let memory = machine()
+            .with(ROOT, table(b"XSDT", 1, entries.as_flattened()))
+            .with(at, srat);
+        let info = read(&memory, Some(RSDP)).unwrap();
+        let without = AcpiInfo {
+            srat: None,
+            ..info.clone()
+        };
+        assert_eq!(without, everything(), "the other tables");
+        info.srat
+    }
+
+    #[test]
+    fn the_nodes_are_read_where_a_table_tells_them_even_one_with_a_flaw() {
+        assert_eq!(with_srat(srat()), Some(Srat::parse(&srat()).unwrap()));
+        let mut flawed = srat();
+        flawed[40] ^= 1;
+        let read = with_srat(flawed).unwrap();
+        assert_eq!(read.of(ApicId(2)).len(), 1);
+        assert!(read.defect.is_some());
+    }
+
+    #[test]
+    fn a_table_of_nodes_that_cannot_be_one_is_none() {
+        assert_eq!(with_srat(table(b"SRAT", 3, &[0; 4])), None);
+        for length in [0, 35, u32::MAX] {
+            let mut srat = srat();
+            srat[4..8].copy_from_slice(&length.to_le_bytes());
+            assert_eq!(with_srat(srat), None, "{length} bytes");
         }
     }
 
@@ -398,7 +464,8 @@ mod tests {
             AcpiInfo {
                 madt: Ok(madt()),
                 pm_timer: None,
-                hpet: None
+                hpet: None,
+                srat: None,
             }
         );
     }
@@ -462,7 +529,7 @@ mod tests {
         let memory = machine();
         let copies = Copies {
             memory: &memory,
-            madt_seen: &Cell::new(None),
+            seen: &Seen::default(),
         };
         // SAFETY: a copy is made of any address.
         let mapped =

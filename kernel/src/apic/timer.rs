@@ -131,6 +131,11 @@ impl ApicTimer {
         Self { clock, ..self }
     }
 
+    /// Whether it takes values of the TSC, which every CPU then must.
+    pub fn uses_tsc_deadline(&self) -> bool {
+        matches!(self.mode, Mode::TscDeadline)
+    }
+
     /// What the timer's entry of the local vector table is while it can ring.
     fn entry(&self) -> u32 {
         let vector = Vector::TIMER.as_u32();

@@ -10,7 +10,11 @@ use linkme::distributed_slice;
 use reveille_smp::step::Step;
 use strum::{EnumString, VariantNames};
 
+mod account;
 pub mod clock;
+pub mod features;
+pub mod identity;
+mod names;
 #[cfg(target_os = "none")]
 mod settle;
 

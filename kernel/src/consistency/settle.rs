@@ -7,9 +7,10 @@ use reveille_smp::{
     cpu_states::CpuStatesTable,
     deviations::Deviations,
     record::{self, CpuState, Record},
+    srat::Srat,
 };
 
-use super::{Consistency, clock};
+use super::{Consistency, account, clock};
 use crate::{
     bench::Bench,
     command_line::{Options, Report},
@@ -25,24 +26,26 @@ pub struct Settled {
 }
 
 /// Brings in line what takes several CPUs at once, and tells what was found of each.
-pub async fn settle(options: &Options, bench: &Bench<'_>) -> Settled {
+pub async fn settle(options: &Options, bench: &Bench<'_>, srat: Option<&Srat>) -> Settled {
     if options.consistency == Consistency::Off {
         return Settled::default();
     }
     let _ = bench;
-    Settled {
-        states: percpu::all().iter().map(|area| state_of(area)).collect(),
-    }
-}
-
-fn state_of(area: &PerCpu) -> CpuState {
-    CpuState {
+    let areas = percpu::all();
+    let features = account::features(areas);
+    let topologies = account::topologies(areas, srat);
+    let parts = features.into_iter().zip(topologies);
+    let states = areas.iter().zip(parts);
+    let states = states.map(|(area, (features, topology))| CpuState {
         cpu: area.index(),
         apic_id: area.apic_id(),
-        topology: record::Topology::default(),
+        topology,
         registers: record::Registers::default(),
-        features: record::Features::default(),
+        features,
         clock: record::Clock::default(),
+    });
+    Settled {
+        states: states.collect(),
     }
 }
 

@@ -23,7 +23,7 @@ use x86_64::registers::model_specific::ApicBase;
 use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
     command_line::Options,
-    consistency::clock::adjust,
+    consistency::{clock::adjust, features},
     cpuid::ThisCpu,
     faults::{self, Fault, FaultError, FaultKind},
     ladder,
@@ -125,7 +125,8 @@ impl Cpus {
         let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
         let to_wake = aps.iter().filter(is_there).map(|ap| ap.cpu);
         let faults = &options.faults;
-        faults::check(faults, to_wake, ladder)?;
+        // No AP has come yet, so the common set is the BSP's.
+        faults::check(faults, to_wake, ladder, &features::common())?;
         let mut contexts = Vec::with_capacity(aps.len());
         for (index, (ap, area)) in shared.iter().zip(areas).enumerate() {
             let fault = faults

@@ -1,4 +1,4 @@
-//! What must hold for every MADT, every start info and every command line, whoever wrote it.
+//! What must hold for every MADT, every SRAT, every start info and every command line, whoever wrote it.
 //!
 //! Each module has one function `check` that takes any bytes and panics if an invariant is broken;
 //! that bytes are refused is no fault, and what it returns.
@@ -16,3 +16,4 @@ pub mod boot_info;
 pub mod command_line;
 pub mod madt;
 mod sparse;
+pub mod srat;

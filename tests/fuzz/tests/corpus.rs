@@ -33,6 +33,11 @@ fn the_invariants_hold_for_every_madt_of_the_corpus() {
 }
 
 #[test]
+fn the_invariants_hold_for_every_srat_of_the_corpus() {
+    holds_for_all("srat", reveille_fuzz::srat::check);
+}
+
+#[test]
 fn the_invariants_hold_for_every_start_info_of_the_corpus() {
     holds_for_all("boot_info", reveille_fuzz::boot_info::check);
 }

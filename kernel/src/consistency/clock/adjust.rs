@@ -22,7 +22,7 @@ use x86_64::registers::model_specific::Msr;
 
 use super::ticks_asked_for;
 use crate::{
-    consistency::CHECKS,
+    consistency::{CHECKS, features::Feature},
     cpuid::{Cpuid, ThisCpu},
     percpu::PerCpu,
     topology::Topology,
@@ -45,7 +45,7 @@ impl Step for AdjustClock {
 
     /// Before the first rung on which a CPU can rest: no alarm is set while its clock moves.
     fn rank(&self) -> u16 {
-        15
+        18
     }
 
     /// Nothing wakes a CPU whose APIC is off.
@@ -110,7 +110,8 @@ pub fn strike(area: &PerCpu) -> i64 {
 /// On an AP: compares its value with the BSP's, and sets it right where that is right.
 fn set_right(area: &PerCpu, bsp: i64) {
     // What the BSP has and this CPU lacks is for others to tell.
-    if !is_there(&ThisCpu) {
+    let own = area.identity().features();
+    if !own.is_some_and(|own| own.has(Feature::TSC_ADJUST)) {
         return;
     }
     let found = read();

@@ -33,6 +33,8 @@ const SECONDS_AN_INPUT: u32 = 10;
 pub(super) enum Target {
     /// The walk over the MADT, and the plan made from it
     Madt,
+    /// The walk over the SRAT
+    Srat,
     /// The start info, its memory map, and the choice of the low pages
     BootInfo,
     /// The kernel's command line
@@ -44,6 +46,7 @@ impl Target {
     const fn name(self) -> &'static str {
         match self {
             Self::Madt => "madt",
+            Self::Srat => "srat",
             Self::BootInfo => "boot_info",
             Self::CommandLine => "command_line",
         }
@@ -54,6 +57,8 @@ impl Target {
         match self {
             // Some 100 entries.
             Self::Madt => 1024,
+            // Some 50 entries.
+            Self::Srat => 1024,
             // The longest command line that is taken has 2047 bytes.
             Self::BootInfo => 4096,
             // Some 30 words; all are checked by themselves.
