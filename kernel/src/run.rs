@@ -131,16 +131,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         |id| topology.place(id),
         &options.selection,
     )?;
-    let cpus = Cpus::prepare(
-        plan,
-        &options.faults,
-        &options.tests,
-        bsp,
-        apic,
-        clock,
-        timer,
-        waking.mailbox,
-    )?;
+    let cpus = Cpus::prepare(plan, &options, bsp, apic, clock, timer, waking.mailbox)?;
     if !cpus.machine.wakes_again() {
         one_way::check(&options)?;
     }

@@ -22,9 +22,9 @@ use x86_64::registers::model_specific::ApicBase;
 
 use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
-    command_line::TestHook,
+    command_line::Options,
     cpuid::ThisCpu,
-    faults::{self, Fault, FaultError, FaultKind},
+    faults::{self, FaultError, FaultKind},
     ladder,
     memory::{
         self,
@@ -76,7 +76,7 @@ pub struct Cpus {
 }
 
 impl Cpus {
-    /// Prepares stacks, areas and landings of all CPUs of the plan that are to have a slot, and
+    /// Prepares, as the command line wants it, stacks, areas and landings of all CPUs of the plan that are to have a slot, and
     /// installs the trampoline. When memory ends, the CPUs that are left are skipped.
     ///
     /// # Errors
@@ -85,8 +85,7 @@ impl Cpus {
     /// cannot happen on this machine.
     pub fn prepare(
         mut plan: Vec<Planned>,
-        faults: &[Fault],
-        tests: &[TestHook],
+        Options { faults, tests, .. }: &Options,
         bsp: &'static PerCpu,
         apic: LocalApic,
         clock: TscClock,
