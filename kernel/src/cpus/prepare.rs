@@ -76,8 +76,9 @@ pub struct Cpus {
 }
 
 impl Cpus {
-    /// Prepares, as the command line wants it, stacks, areas and landings of all CPUs of the plan that are to have a slot, and
-    /// installs the trampoline. When memory ends, the CPUs that are left are skipped.
+    /// Prepares, as the command line wants it, stacks, areas and landings of all CPUs of the plan
+    /// that are to have a slot, and installs the trampoline. When memory ends, the CPUs that are left
+    /// are skipped.
     ///
     /// # Errors
     ///
