@@ -1,9 +1,9 @@
 //! Bring-up of the application processors (APs) of an x86_64 machine, each as a future.
 //!
-//! The boot processor (BSP) spawns one task per AP. A task sends INIT and SIPI, sleeps, and is
-//! woken by the AP itself; the tasks run concurrently on one executor. Then come the steps
-//! of the ladder, lowest living CPU first where one must be serialised; the same way leads down
-//! again, and from any rung to any other.
+//! The boot processor (BSP) spawns one task per AP. A task sends INIT and SIPI, or asks by the
+//! firmware's mailbox, sleeps, and is woken by the AP itself; the tasks run concurrently on one
+//! executor. Then come the steps of the ladder, lowest living CPU first where one must be serialised;
+//! the same way leads down again, and from any rung to any other.
 //!
 //! The crate knows no hardware: it sees the machine through [`Machine`](machine::Machine), which a kernel
 //! implements over its APICs and a test over a model. The order of reading is [`madt`] (who is

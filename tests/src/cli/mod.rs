@@ -192,6 +192,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "where the list of CPUs comes from: firmware, or module (see --module)",
     ),
     (
+        "wake",
+        "by which way they are woken: init-sipi, mailbox, or auto for a mailbox if there is one",
+    ),
+    (
         "attempts",
         "how often the bring-up is tried while a CPU that is down is missing",
     ),
