@@ -46,7 +46,9 @@ pub enum Answer {
     Acknowledge,
     /// It acknowledges and goes.
     Go,
-    /// So it does, and has now done its misdeed.
+    /// It has seen its own request and is held up before it acknowledges.
+    HoldUp,
+    /// It acknowledges the request that has come meanwhile, whoever it is for, and goes.
     Swallow,
 }
 
@@ -59,9 +61,11 @@ pub struct Looker {
     pub behaviour: Behaviour,
     /// A slow one has waited already.
     pub has_waited: bool,
-    /// APs that are yet to take what is not theirs. Until they have, nobody else goes, or it would be
+    /// One that swallows has seen its own request already.
+    pub is_held_up: bool,
+    /// APs that are held up. Until they have taken what is not theirs nobody else goes, or it would be
     /// luck who comes first.
-    pub swallowers: u32,
+    pub held_up: u32,
 }
 
 impl Looker {
@@ -70,11 +74,15 @@ impl Looker {
         let is_mine = request.apic_id == self.apic_id;
         match (self.behaviour, request.command) {
             (Behaviour::Deaf, _) => Answer::None,
-            (Behaviour::Swallow, Command::Wakeup) => Answer::Swallow,
+            (Behaviour::Swallow, Command::Wakeup) if self.is_held_up => match is_mine {
+                true => Answer::None,
+                false => Answer::Swallow,
+            },
             _ if !is_mine => Answer::None,
+            (Behaviour::Swallow, Command::Wakeup) => Answer::HoldUp,
             (Behaviour::Slow(ms), _) if !self.has_waited => Answer::Wait(ms),
             (_, Command::Test) => Answer::Acknowledge,
-            (_, Command::Wakeup) if self.swallowers > 0 => Answer::None,
+            (_, Command::Wakeup) if self.held_up > 0 => Answer::None,
             (_, Command::Wakeup) => Answer::Go,
         }
     }
@@ -91,7 +99,8 @@ mod tests {
             apic_id: ME,
             behaviour,
             has_waited: false,
-            swallowers: 0,
+            is_held_up: false,
+            held_up: 0,
         }
     }
 
@@ -143,18 +152,21 @@ mod tests {
     }
 
     #[test]
-    fn who_swallows_takes_what_is_anybodys_and_the_others_let_it() {
-        let swallower = Looker {
-            swallowers: 1,
-            ..looker(Behaviour::Swallow)
+    fn who_swallows_sees_its_own_and_takes_the_next_that_is_anothers_and_the_others_let_it() {
+        let swallower = looker(Behaviour::Swallow);
+        let to_another = request(Command::Wakeup, 4);
+        assert_eq!(swallower.answer(to_another), Answer::None);
+        assert_eq!(swallower.answer(TO_ME), Answer::HoldUp);
+        let held_up = Looker {
+            is_held_up: true,
+            held_up: 1,
+            ..swallower
         };
-        for id in [ME, 4] {
-            let answer = swallower.answer(request(Command::Wakeup, id));
-            assert_eq!(answer, Answer::Swallow);
-        }
-        assert_eq!(swallower.answer(request(Command::Test, 4)), Answer::None);
+        assert_eq!(held_up.answer(TO_ME), Answer::None);
+        assert_eq!(held_up.answer(to_another), Answer::Swallow);
+        assert_eq!(held_up.answer(request(Command::Test, 4)), Answer::None);
         let other = Looker {
-            swallowers: 1,
+            held_up: 1,
             ..looker(Behaviour::Good)
         };
         assert_eq!(other.answer(TO_ME), Answer::None);

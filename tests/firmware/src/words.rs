@@ -22,7 +22,7 @@ pub enum Behaviour {
     Good,
     /// It never looks.
     Deaf,
-    /// Once, if it is parked still, it takes a request that is meant for another one.
+    /// Once, it lets its own request pass, and takes the next one, which is meant for another.
     Swallow,
     /// It looks away for so many milliseconds when it sees a request for itself, and takes what is
     /// there then.

@@ -112,7 +112,7 @@ take; that key is added where it is not there. Words for the firmware, by --appe
   firmware.mailbox=0|1       version of the mailbox: 1, as a rule, has a reset vector
   firmware.deaf=APIC_ID      this AP never looks at the mailbox
   firmware.slow=APIC_ID:MS   this one acknowledges a request only that much later
-  firmware.swallow=APIC_ID   this one takes the first request that comes, whoever it is for
+  firmware.swallow=APIC_ID   this one lets its own request pass, and takes the next one, of another
 
 All but the first may be given several times, for different APs.";
 

@@ -61,10 +61,10 @@ static ARRIVED: AtomicU32 = AtomicU32::new(0);
 /// read after one was seen, which the mailbox's own order puts behind each other.
 static BEHAVIOURS: [AtomicU32; MOST_CPUS] = [const { AtomicU32::new(0) }; MOST_CPUS];
 
-/// How many are yet to take a request that is not theirs. Until they have, nobody else takes his own:
-/// else it would be luck who comes first. Relaxed, as for the behaviours; who sees too high a number looks
-/// again.
-static SWALLOWERS: AtomicU32 = AtomicU32::new(0);
+/// How many have seen their own request and are yet to take another one's. Until they have, nobody else
+/// takes his own: else it would be luck who comes first. Relaxed: who sees too low or too high a number
+/// looks again, as the one that is held up takes no request that it was there for.
+static HELD_UP: AtomicU32 = AtomicU32::new(0);
 
 /// Whether APs switch to x2APIC mode. Written before any is started.
 static WIDE: AtomicBool = AtomicBool::new(false);
@@ -86,9 +86,6 @@ pub(super) fn ids(count: usize) -> impl Iterator<Item = u32> {
 
 /// Lets the AP with this number behave so, before there is any request.
 pub(super) fn set_behaviour(number: usize, behaviour: Behaviour) {
-    if behaviour == Behaviour::Swallow {
-        SWALLOWERS.fetch_add(1, Ordering::Relaxed);
-    }
     BEHAVIOURS[number].store(behaviour.to_word(), Ordering::Relaxed);
 }
 
@@ -113,6 +110,7 @@ fn park(number: usize) -> ! {
     let apic_id = AP_IDS[number].load(Ordering::Relaxed);
     apic.take();
     let mut has_waited = false;
+    let mut is_held_up = false;
     loop {
         // First: whoever asks does so when all that is read below has been said.
         let request = MAILBOX.look();
@@ -124,7 +122,8 @@ fn park(number: usize) -> ! {
             apic_id,
             behaviour,
             has_waited,
-            swallowers: SWALLOWERS.load(Ordering::Relaxed),
+            is_held_up,
+            held_up: HELD_UP.load(Ordering::Relaxed),
         };
         has_waited = false;
         if let Some(request) = request {
@@ -137,6 +136,10 @@ fn park(number: usize) -> ! {
                     has_waited = true;
                     continue;
                 }
+                Answer::HoldUp => {
+                    is_held_up = true;
+                    HELD_UP.fetch_add(1, Ordering::Relaxed);
+                }
                 Answer::Acknowledge => {
                     MAILBOX.acknowledge(request);
                 }
@@ -144,7 +147,7 @@ fn park(number: usize) -> ! {
                     if MAILBOX.acknowledge(request) {
                         if answer == Answer::Swallow {
                             set_behaviour(number, Behaviour::Good);
-                            SWALLOWERS.fetch_sub(1, Ordering::Relaxed);
+                            HELD_UP.fetch_sub(1, Ordering::Relaxed);
                         }
                         leave(apic, request.wakeup_vector);
                     }
