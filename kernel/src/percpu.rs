@@ -354,9 +354,11 @@ fn find<'a>(areas: &[&'a PerCpu], cpu: CpuIndex) -> Option<&'a PerCpu> {
 }
 
 /// Lets a machine check raise #MC on this CPU. A CPU that does not take it shuts the machine down
-/// (SDM volume 3, "Machine-Check Global Control", and CR4.MCE); #MC has a stack and a handler now.
+/// (SDM volume 3, "Machine-Check Global Control", and CR4.MCE); #MC has a stack and a handler now. An
+/// AP comes from the trampoline with that done, and saves the question, which is an exit.
 fn take_machine_checks() {
-    if Features::of(&ThisCpu).has_machine_check() {
+    let takes = Cr4::read().contains(Cr4Flags::MACHINE_CHECK_EXCEPTION);
+    if !takes && Features::of(&ThisCpu).has_machine_check() {
         // SAFETY: the CPU has the bit, and its IDT and TSS are loaded.
         unsafe { Cr4::update(|flags| flags.insert(Cr4Flags::MACHINE_CHECK_EXCEPTION)) };
     }

@@ -4,9 +4,9 @@
 use core::{arch::global_asm, mem::offset_of, slice};
 
 use crate::{
-    Mode, PAGE_SIZE, fault,
+    Mode, PAGE_SIZE, fault, idt,
     landing::{LANDING_SHIFT, Landing},
-    mailbox::{EVIDENCE_LEN, Mailbox},
+    mailbox::{EVIDENCE_LEN, Mailbox, SCRATCH_LEN},
 };
 
 /// The bit of evidence that an AP sets in real mode.
@@ -27,7 +27,13 @@ global_asm!(
     MODE = const offset_of!(Mailbox, mode),
     COUNT = const offset_of!(Mailbox, count),
     GDT_POINTER = const offset_of!(Mailbox, gdt_pointer),
+    LONG_GDT_POINTER = const offset_of!(Mailbox, long_gdt_pointer),
+    IDT_POINTER = const offset_of!(Mailbox, idt_pointer),
+    IDT_SIZE = const idt::SIZE,
+    SCRATCH_END = const offset_of!(Mailbox, scratch) + SCRATCH_LEN,
+    MCG_STATUS = const idt::MCG_STATUS,
     FAR_POINTER = const offset_of!(Mailbox, far_pointer),
+    CR4 = const offset_of!(Mailbox, cr4),
     CR3 = const offset_of!(Mailbox, cr3),
     X2APIC = const offset_of!(Mailbox, x2apic),
     XAPIC_BASE = const offset_of!(Mailbox, xapic_base),
@@ -67,6 +73,9 @@ unsafe extern "C" {
     static reveille_trampoline_long_mode: u8;
     static reveille_trampoline_gdt: u8;
     static reveille_trampoline_park: u8;
+    static reveille_trampoline_halt: u8;
+    static reveille_trampoline_machine_check: u8;
+    static reveille_trampoline_idt: u8;
     static reveille_trampoline_end: u8;
 }
 
@@ -96,6 +105,21 @@ pub(crate) fn park_offset() -> usize {
     offset(&raw const reveille_trampoline_park)
 }
 
+/// Where the IDT lies, from the start of the page.
+pub(crate) fn idt_offset() -> usize {
+    offset(&raw const reveille_trampoline_idt)
+}
+
+/// Where a CPU that has parked halts, from the start of the page.
+pub(crate) fn halt_offset() -> usize {
+    offset(&raw const reveille_trampoline_halt)
+}
+
+/// Where a machine check leads, from the start of the page.
+pub(crate) fn machine_check_offset() -> usize {
+    offset(&raw const reveille_trampoline_machine_check)
+}
+
 fn offset(symbol: *const u8) -> usize {
     symbol.addr() - (&raw const reveille_trampoline_start).addr()
 }
@@ -108,9 +132,18 @@ mod tests {
     fn the_code_fits_one_page_and_its_parts_lie_inside() {
         let len = bytes().len();
         assert!((64..=PAGE_SIZE).contains(&len), "{len} bytes of code");
-        for part in [long_mode_offset(), gdt_offset(), park_offset()] {
+        let parts = [
+            long_mode_offset(),
+            gdt_offset(),
+            park_offset(),
+            halt_offset(),
+            machine_check_offset(),
+            idt_offset(),
+        ];
+        for part in parts {
             assert!(part > 0 && part < len);
         }
+        assert!(idt_offset() + idt::SIZE <= len);
     }
 
     #[test]

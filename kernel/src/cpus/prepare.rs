@@ -23,7 +23,7 @@ use x86_64::registers::model_specific::ApicBase;
 use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
     command_line::Options,
-    cpuid::ThisCpu,
+    cpuid::{Features, ThisCpu},
     faults::{self, Fault, FaultError, FaultKind},
     ladder,
     memory::{
@@ -302,6 +302,7 @@ fn install_trampoline(mode: ApicMode) -> Result<Trampoline, PrepareError> {
         cr3: memory::root(),
         x2apic: mode == ApicMode::X2Apic,
         xapic_base: ApicBase::read().0.start_address().as_u64(),
+        machine_checks: Features::of(&ThisCpu).has_machine_check(),
         claim: Claim {
             mask: claim::STAGE_MASK,
             kicked: claim::KICKED,
