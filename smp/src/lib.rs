@@ -10,7 +10,7 @@
 //! listed), [`selection`] and [`plan`] (who is woken), [`step`], [`ladder`] and [`instances`] (what is
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
-//! CPUs send each other), [`record`], [`table`] and [`summary`] (what a person or a
+//! CPUs send each other), [`rendezvous`] (all stop, some work), [`record`], [`table`] and [`summary`] (what a person or a
 //! program gets to see).
 #![no_std]
 #![cfg_attr(not(loom), forbid(unsafe_code))]
@@ -31,6 +31,8 @@ pub mod ladder;
 mod loom_inbox;
 #[cfg(all(test, loom))]
 mod loom_models;
+#[cfg(all(test, loom))]
+mod loom_rendezvous;
 pub mod machine;
 pub mod madt;
 mod notes;
@@ -45,6 +47,7 @@ pub mod progress;
 pub mod ranges;
 pub mod record;
 pub mod remote;
+pub mod rendezvous;
 pub mod require;
 mod round;
 pub mod selection;
