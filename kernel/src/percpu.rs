@@ -20,6 +20,7 @@ use reveille_executor::{Clock, Counters};
 use reveille_smp::{
     cpu::{ApicId, CpuIndex},
     inbox::Inbox,
+    rendezvous::Seat,
     step::{Run, Section, Site, Step, StepError},
 };
 use x86_64::{
@@ -32,6 +33,7 @@ use x86_64::{
 
 use crate::{
     alarm::Alarm,
+    consistency::registers,
     cpuid::{Features, ThisCpu},
     cpus::{
         home::Home,
@@ -171,6 +173,8 @@ pub struct PerCpu {
     idle: Account,
     counters: Counters,
     inbox: Inbox,
+    seat: Seat,
+    registers: registers::Account,
     flaws: Vec<FaultKind>,
 }
 
@@ -217,6 +221,8 @@ impl PerCpu {
             idle: Account::new(),
             counters: Counters::new(),
             inbox: Inbox::new(),
+            seat: Seat::new(),
+            registers: registers::Account::new(),
             flaws: Vec::new(),
         }
     }
@@ -339,6 +345,16 @@ impl PerCpu {
         TscClock::get().map_or_else(IdleTime::default, |clock| {
             self.idle.read(clock.now(), self.counters.snapshot())
         })
+    }
+
+    /// What it has of a rendezvous of all CPUs.
+    pub fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    /// What it found of its registers.
+    pub fn registers(&self) -> &registers::Account {
+        &self.registers
     }
 
     /// Where tasks for the CPU arrive.

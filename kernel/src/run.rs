@@ -28,7 +28,7 @@ use crate::{
     bench::{self, Bench},
     boot::{BootInfo, pvh},
     command_line::{After, MadtSource, Options, TestHook},
-    consistency,
+    consistency::{self, registers},
     cpu_list::CpuList,
     cpuid::{Cpuid, ThisCpu},
     cpus::{self, Cpus, figures::Figures, home::Home, machine, roll_call::roll_call},
@@ -40,7 +40,7 @@ use crate::{
     operations::Operations,
     percpu::StackBounds,
     platform::CpuPlatform,
-    println, report,
+    println, protection, report,
     time::{self, Calibration, Devices, Hpet, PmTimer, TscClock},
     topology::Topology,
 };
@@ -118,6 +118,8 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     )?;
     // SAFETY: this is the BSP, interrupts are off, and the stacks are its own.
     unsafe { bsp.enter() };
+    protection::turn_on();
+    registers::capture();
 
     let is_x2apic = apic.mode() == ApicMode::X2Apic;
     let topology = Topology::of(&ThisCpu);

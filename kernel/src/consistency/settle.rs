@@ -3,12 +3,16 @@
 
 use alloc::vec::Vec;
 
-use reveille_smp::record::{self, CpuState, Record};
+use reveille_smp::{
+    cpu::CpuIndex,
+    record::{self, CpuState, Record},
+};
 
-use super::Consistency;
+use super::{Consistency, registers};
 use crate::{
     bench::Bench,
-    command_line::Options,
+    command_line::{Options, TestHook},
+    cpus::rendezvous,
     percpu::{self, PerCpu},
     report,
 };
@@ -24,18 +28,30 @@ pub async fn settle(options: &Options, bench: &Bench<'_>) -> Settled {
     if options.consistency == Consistency::Off {
         return Settled::default();
     }
-    let _ = bench;
+    if options.tests.contains(&TestHook::LateRendezvous)
+        && let Some(ap) = bench.cpus.online_aps().max()
+    {
+        rendezvous::make_late(ap);
+    }
+    if options.tests.contains(&TestHook::PanicRendezvous) {
+        registers::panic_at_work();
+    }
+    let settling = registers::Settling::settle(bench);
+    let areas = percpu::all().iter();
     Settled {
-        states: percpu::all().iter().map(|area| state_of(area)).collect(),
+        states: areas.map(|area| state_of(area, &settling)).collect(),
     }
 }
 
-fn state_of(area: &PerCpu) -> CpuState {
+fn state_of(area: &PerCpu, settling: &registers::Settling) -> CpuState {
     CpuState {
         cpu: area.index(),
         apic_id: area.apic_id(),
         topology: record::Topology::default(),
-        registers: record::Registers::default(),
+        registers: match area.index() {
+            CpuIndex::BSP => registers::of_bsp(),
+            _ => settling.account(area),
+        },
         features: record::Features::default(),
         clock: record::Clock::default(),
     }
@@ -45,7 +61,11 @@ impl Settled {
     /// Writes the account, on both channels.
     pub fn write(&self) {
         for state in &self.states {
-            report::write(&Record::CpuState(state.clone()));
+            let mut state = state.clone();
+            if let Some(area) = PerCpu::of(state.cpu) {
+                state.registers.differences.extend(registers::again(area));
+            }
+            report::write(&Record::CpuState(state));
         }
     }
 }

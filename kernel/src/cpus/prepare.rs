@@ -54,8 +54,8 @@ const HEAP_RESERVE: usize = 512 << 10;
 /// (measured), and some to spare.
 const HEAP_A_RECORD: usize = 320;
 /// Heap for all that an AP takes: slot, context, area, executor, landing, the place of its trace, its
-/// task on the BSP, and its report. Together less than 4 KiB (measured), and some to spare.
-const HEAP_AN_AP: usize = 5 << 10;
+/// task on the BSP, and its reports. Together 5 KiB (measured), and some to spare.
+const HEAP_AN_AP: usize = 6 << 10;
 
 /// The CPUs, ready to be brought up.
 pub struct Cpus {
@@ -117,6 +117,7 @@ impl Cpus {
         let to_wake = aps.iter().filter(is_there).map(|ap| ap.cpu);
         let faults = &options.faults;
         faults::check(faults, to_wake, ladder)?;
+        faults::check_shown(faults, |kind| options.consistency.refusal(kind))?;
         let mut contexts = Vec::with_capacity(aps.len());
         for (index, (ap, area)) in shared.iter().zip(areas).enumerate() {
             let fault = faults

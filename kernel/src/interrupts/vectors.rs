@@ -2,14 +2,14 @@
 //!
 //! A higher vector has a higher priority, in classes of 16 (SDM volume 3, "Interrupt, Task, and
 //! Processor Priority"). The handlers of timer and doorbell exist to end a `hlt`: whoever halted
-//! looks for himself what is to be done.
+//! looks for himself what is to be done; that of a stop lasts until the CPU may go on.
 
 use core::arch::naked_asm;
 
 use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::{apic_errors, idt};
-use crate::{apic::LocalApic, percpu::PerCpu};
+use crate::{apic::LocalApic, cpus::rendezvous, percpu::PerCpu};
 
 /// An interrupt vector above the exceptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,11 @@ impl Vector {
     /// Another CPU has work for this one.
     pub const DOORBELL: Self = Self(0x41);
     /// The APIC noticed an error.
-    pub const APIC_ERROR: Self = Self(0xfe);
+    pub const APIC_ERROR: Self = Self(0xdf);
+    /// All CPUs are to stop: whoever is in its handler takes nothing but what comes below.
+    pub const STOP: Self = Self(0xe0);
+    /// Those that have stopped are to look around. It has a class of its own, above all others.
+    pub const RELEASE: Self = Self(0xf0);
     /// An interrupt vanished before the APIC could say which. The low four bits must be ones on
     /// old CPUs.
     pub const SPURIOUS: Self = Self(0xff);
@@ -52,6 +56,8 @@ pub(super) fn install(table: &mut InterruptDescriptorTable) {
     let ignore = entry::<IGNORE> as *const ();
     idt::set_gate(&mut table[Vector::TIMER.0], entry::<TIMER> as *const ());
     idt::set_gate(&mut table[Vector::DOORBELL.0], acknowledge);
+    idt::set_gate(&mut table[Vector::STOP.0], entry::<STOP> as *const ());
+    idt::set_gate(&mut table[Vector::RELEASE.0], acknowledge);
     idt::set_gate(
         &mut table[Vector::APIC_ERROR.0],
         entry::<APIC_ERROR> as *const (),
@@ -68,6 +74,7 @@ const ACKNOWLEDGE: u8 = 0;
 const IGNORE: u8 = 1;
 const TIMER: u8 = 2;
 const APIC_ERROR: u8 = 3;
+const STOP: u8 = 4;
 
 /// Where the CPU enters: saves what a Rust function may change, and calls the handler.
 #[unsafe(naked)]
@@ -117,6 +124,10 @@ extern "C" fn handle<const WHAT: u8>() {
         }
         APIC_ERROR => {
             apic_errors::record(apic.take_errors());
+            apic.eoi();
+        }
+        STOP => {
+            rendezvous::stand(apic);
             apic.eoi();
         }
         _ => {}
