@@ -21,6 +21,7 @@ mod left_behind;
 mod machine_check;
 mod operations;
 mod outside;
+mod registers;
 mod selection;
 mod silent;
 mod slow;
