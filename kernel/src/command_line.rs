@@ -138,6 +138,10 @@ pub enum TestHook {
     Relay,
     /// A little memory is lost in every cycle, and in every random operation.
     Leak,
+    /// The last AP comes too late to the first rendezvous.
+    LateRendezvous,
+    /// An AP panics in the first rendezvous, while all others stand.
+    PanicRendezvous,
     /// Some of the random operations fail though nothing is known of it.
     Unforeseen,
 }

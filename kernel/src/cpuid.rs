@@ -120,9 +120,10 @@ impl Features {
         Self { ecx, edx }
     }
 
-    /// A machine check can be made an exception.
+    /// A machine check can be made an exception, and has a status to be told over in.
     pub fn has_machine_check(self) -> bool {
-        self.edx & 1 << 7 != 0
+        const MCE_AND_MCA: u32 = 1 << 7 | 1 << 14;
+        self.edx & MCE_AND_MCA == MCE_AND_MCA
     }
 
     /// There is a local APIC.

@@ -257,6 +257,26 @@ pub fn check(
     Ok(())
 }
 
+/// Checks that each of the faults would be seen on this machine; `refusal` says why one would not.
+///
+/// # Errors
+///
+/// [`FaultError`] names the first that would not.
+pub fn check_shown(
+    faults: &[Fault],
+    refusal: impl Fn(&FaultKind) -> Option<&'static str>,
+) -> Result<(), FaultError> {
+    faults
+        .iter()
+        .try_for_each(|fault| match refusal(&fault.kind) {
+            None => Ok(()),
+            Some(reason) => Err(FaultError {
+                fault: fault.clone(),
+                problem: Problem::NotShown(reason),
+            }),
+        })
+}
+
 /// A fault that cannot happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultError {
@@ -278,6 +298,8 @@ pub enum Problem {
     NoSuchStep(Vec<&'static str>),
     /// The BSP has no feature of this name, and so no AP can differ from it in that; it has these.
     NotAFeatureOfTheBsp(FeatureSet),
+    /// This machine would not show it, for this reason.
+    NotShown(&'static str),
     /// The trampoline cannot bring it about.
     Trampoline(trampoline::FaultError),
 }
@@ -305,6 +327,7 @@ impl fmt::Display for FaultError {
                     features::list(&bsp.features())
                 )
             }
+            Problem::NotShown(reason) => f.write_str(reason),
             Problem::Trampoline(error) => write!(f, "{error}"),
         }
     }
@@ -513,6 +536,17 @@ mod tests {
             refusal(&["1:step=joyn"], &[1]),
             "`fault=1:step=joyn` cannot happen: the steps are kick, join, inbox"
         );
+    }
+
+    #[test]
+    fn a_fault_that_the_machine_would_not_show_is_refused_with_its_reason() {
+        let refusal = |kind: &FaultKind| (*kind == FaultKind::Pat).then_some("there is no PAT");
+        let check = |texts: &[&str]| check_shown(&faults(texts), refusal);
+        assert_eq!(
+            check(&["1:cr4", "2:pat"]).unwrap_err().to_string(),
+            "`fault=2:pat` cannot happen: there is no PAT"
+        );
+        assert_eq!(check(&["1:cr4", "2:mtrr"]), Ok(()));
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
         | TestHook::WaitSerialised
         | TestHook::WaitConcurrent
         | TestHook::Leak
+        | TestHook::LateRendezvous
+        | TestHook::PanicRendezvous
         | TestHook::Unforeseen => return Ok(()),
         TestHook::Relay => return run_relay(cpus, timer).await,
         TestHook::PanicBsp => panic!("asked for by test=panic-bsp"),

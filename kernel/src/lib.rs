@@ -33,6 +33,7 @@ pub mod panic;
 mod patience;
 pub mod percpu;
 pub mod platform;
+pub mod protection;
 pub mod records;
 pub mod report;
 #[cfg(target_os = "none")]

@@ -20,6 +20,7 @@ use reveille_executor::{Clock, Counters};
 use reveille_smp::{
     cpu::{ApicId, CpuIndex},
     inbox::Inbox,
+    rendezvous::Seat,
     step::{Run, Section, Site, Step, StepError},
 };
 use x86_64::{
@@ -32,7 +33,7 @@ use x86_64::{
 
 use crate::{
     alarm::Alarm,
-    consistency::{clock::CpuClock, identity::Identity},
+    consistency::{clock::CpuClock, identity::Identity, registers},
     cpuid::{Features, ThisCpu},
     cpus::{
         home::Home,
@@ -173,6 +174,8 @@ pub struct PerCpu {
     counters: Counters,
     inbox: Inbox,
     clock: CpuClock,
+    seat: Seat,
+    registers: registers::Account,
     flaws: Vec<FaultKind>,
     identity: Identity,
 }
@@ -221,6 +224,8 @@ impl PerCpu {
             counters: Counters::new(),
             inbox: Inbox::new(),
             clock: CpuClock::new(&[]),
+            seat: Seat::new(),
+            registers: registers::Account::new(),
             flaws: Vec::new(),
             identity: Identity::new(),
         }
@@ -361,6 +366,16 @@ impl PerCpu {
         &self.clock
     }
 
+    /// What it has of a rendezvous of all CPUs.
+    pub fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    /// What it found of its registers.
+    pub fn registers(&self) -> &registers::Account {
+        &self.registers
+    }
+
     /// Where tasks for the CPU arrive.
     pub fn inbox(&self) -> &Inbox {
         &self.inbox
@@ -374,9 +389,11 @@ fn find<'a>(areas: &[&'a PerCpu], cpu: CpuIndex) -> Option<&'a PerCpu> {
 }
 
 /// Lets a machine check raise #MC on this CPU. A CPU that does not take it shuts the machine down
-/// (SDM volume 3, "Machine-Check Global Control", and CR4.MCE); #MC has a stack and a handler now.
+/// (SDM volume 3, "Machine-Check Global Control", and CR4.MCE); #MC has a stack and a handler now. An
+/// AP comes from the trampoline with that done, and saves the question, which is an exit.
 fn take_machine_checks() {
-    if Features::of(&ThisCpu).has_machine_check() {
+    let takes = Cr4::read().contains(Cr4Flags::MACHINE_CHECK_EXCEPTION);
+    if !takes && Features::of(&ThisCpu).has_machine_check() {
         // SAFETY: the CPU has the bit, and its IDT and TSS are loaded.
         unsafe { Cr4::update(|flags| flags.insert(Cr4Flags::MACHINE_CHECK_EXCEPTION)) };
     }

@@ -31,7 +31,7 @@ use crate::{
     bench::{self, Bench},
     boot::{BootInfo, pvh},
     command_line::{After, MadtSource, Options, TestHook},
-    consistency::{self, clock::Clocks, identity},
+    consistency::{self, clock::Clocks, identity, registers},
     cpu_list::CpuList,
     cpuid::{Cpuid, ThisCpu},
     cpus::{
@@ -51,7 +51,7 @@ use crate::{
     operations::{Operations, one_way},
     percpu::StackBounds,
     platform::CpuPlatform,
-    println, report,
+    println, protection, report,
     time::{self, Calibration, Devices, Hpet, PmTimer, TscClock},
     topology::Topology,
 };
@@ -132,6 +132,8 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     // SAFETY: this is the BSP, interrupts are off, and the stacks are its own.
     unsafe { bsp.enter() };
     identity::begin();
+    protection::turn_on();
+    registers::capture();
 
     let is_x2apic = apic.mode() == ApicMode::X2Apic;
     let topology = Topology::of(&ThisCpu);

@@ -10,8 +10,9 @@
 //! listed), [`selection`] and [`plan`] (who is woken), [`step`], [`ladder`] and [`instances`] (what is
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
-//! CPUs send each other), [`clock_line`] and [`clock_offset`] (how their clocks compare), [`record`],
-//! [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a person or a program gets to see).
+//! CPUs send each other), [`clock_line`] and [`clock_offset`] (how their clocks compare), [`rendezvous`]
+//! (all stop, some work), [`record`], [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a
+//! person or a program gets to see).
 #![no_std]
 #![cfg_attr(not(loom), forbid(unsafe_code))]
 
@@ -38,6 +39,8 @@ mod loom_clock;
 mod loom_inbox;
 #[cfg(all(test, loom))]
 mod loom_models;
+#[cfg(all(test, loom))]
+mod loom_rendezvous;
 pub mod machine;
 pub mod madt;
 pub mod mailbox;
@@ -53,6 +56,7 @@ pub mod progress;
 pub mod ranges;
 pub mod record;
 pub mod remote;
+pub mod rendezvous;
 pub mod require;
 mod round;
 pub mod selection;

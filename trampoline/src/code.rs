@@ -4,9 +4,9 @@
 use core::{arch::global_asm, mem::offset_of, slice};
 
 use crate::{
-    Mode, PAGE_SIZE, fault,
+    Mode, PAGE_SIZE, fault, idt,
     landing::{LANDING_SHIFT, Landing},
-    mailbox::{EVIDENCE_LEN, Mailbox},
+    mailbox::{EVIDENCE_LEN, Mailbox, SCRATCH_LEN},
 };
 
 /// The bit of evidence that an AP sets in real mode.
@@ -30,9 +30,14 @@ global_asm!(
     MODE = const offset_of!(Mailbox, mode),
     COUNT = const offset_of!(Mailbox, count),
     GDT_POINTER = const offset_of!(Mailbox, gdt_pointer),
+    IDT_POINTER = const offset_of!(Mailbox, idt_pointer),
+    IDT_SIZE = const idt::SIZE,
+    SCRATCH_END = const offset_of!(Mailbox, scratch) + SCRATCH_LEN,
+    MCG_STATUS = const idt::MCG_STATUS,
     FAR_POINTER = const offset_of!(Mailbox, far_pointer),
     WOKEN_POINTER = const offset_of!(Mailbox, woken_pointer),
     LA57 = const 1 << 12,
+    CR4 = const offset_of!(Mailbox, cr4),
     CR3 = const offset_of!(Mailbox, cr3),
     X2APIC = const offset_of!(Mailbox, x2apic),
     XAPIC_BASE = const offset_of!(Mailbox, xapic_base),
@@ -77,6 +82,9 @@ unsafe extern "C" {
     static reveille_trampoline_cr3: u8;
     static reveille_trampoline_gdt: u8;
     static reveille_trampoline_park: u8;
+    static reveille_trampoline_halt: u8;
+    static reveille_trampoline_machine_check: u8;
+    static reveille_trampoline_idt: u8;
     static reveille_trampoline_end: u8;
 }
 
@@ -121,6 +129,21 @@ pub(crate) fn park_offset() -> usize {
     offset(&raw const reveille_trampoline_park)
 }
 
+/// Where the IDT lies, from the start of the page.
+pub(crate) fn idt_offset() -> usize {
+    offset(&raw const reveille_trampoline_idt)
+}
+
+/// Where a CPU that has parked halts, from the start of the page.
+pub(crate) fn halt_offset() -> usize {
+    offset(&raw const reveille_trampoline_halt)
+}
+
+/// Where a machine check leads, from the start of the page.
+pub(crate) fn machine_check_offset() -> usize {
+    offset(&raw const reveille_trampoline_machine_check)
+}
+
 fn offset(symbol: *const u8) -> usize {
     symbol.addr() - (&raw const reveille_trampoline_start).addr()
 }
@@ -140,11 +163,15 @@ mod tests {
             cr3_offset(),
             gdt_offset(),
             park_offset(),
+            halt_offset(),
+            machine_check_offset(),
+            idt_offset(),
         ];
         for part in parts {
             assert!(part > 0 && part < len);
         }
         assert!(cr3_offset().is_multiple_of(4));
+        assert!(idt_offset() + idt::SIZE <= len);
     }
 
     #[test]

@@ -18,11 +18,13 @@
 //! **The rule that it keeps:** until an AP has won the claim of its slot by compare-and-swap, it
 //! writes to the mailbox page and to that one state word and to nothing else, and it holds no
 //! lock. An AP that nobody waits for any longer therefore parks on the code page and does no
-//! harm, however late it comes.
+//! harm, however late it comes. Wherever it is in long mode, a machine check finds it ready: before it
+//! has tables of its own, and once it has parked, by the one of these pages (`idt.rs`).
 #![no_std]
 
 mod code;
 mod fault;
+mod idt;
 mod landing;
 mod mailbox;
 
@@ -56,6 +58,9 @@ pub struct Config {
     pub x2apic: bool,
     /// Where the page tables map the xAPIC's registers.
     pub xapic_base: u64,
+    /// Whether an AP takes machine checks as soon as it is in long mode. The CPUs must have them, and
+    /// `IA32_MCG_STATUS` (SDM volume 2, CPUID.01H:EDX, bits 7 and 14).
+    pub machine_checks: bool,
     /// How a slot's state word is read and claimed.
     pub claim: Claim,
     /// Where APs come in.
@@ -139,11 +144,17 @@ impl Trampoline {
         );
         let code = code::bytes();
         let page = ptr::with_exposed_provenance_mut::<u8>(base as usize);
-        // SAFETY: the caller gives us the two pages; `code` fits one (checked where it is defined)
-        // and the mailbox the other (checked at compile time), whose address is page-aligned.
+        // SAFETY: the caller gives us the two pages; `code` fits one, and the IDT lies inside (checked
+        // where they are defined), and the mailbox the other (checked at compile time), whose address is page-aligned.
         let mailbox = unsafe {
             ptr::copy_nonoverlapping(code.as_ptr(), page, code.len());
             page.add(code::cr3_offset()).cast::<u32>().write(config.cr3);
+            let handler = |offset: usize| base as u32 + offset as u32;
+            let gates = idt::gates(
+                handler(code::halt_offset()),
+                handler(code::machine_check_offset()),
+            );
+            ptr::copy_nonoverlapping(gates.as_ptr(), page.add(code::idt_offset()), gates.len());
             let mailbox = page.add(PAGE_SIZE).cast::<Mailbox>();
             mailbox.write(Mailbox::new(base as u32, &config));
             &*mailbox
@@ -270,11 +281,11 @@ impl Trampoline {
 
     /// Parks the calling CPU on the code page for good; only an INIT brings it back. `parked` is
     /// written to `word` as the very last thing: from then on the CPU uses neither its stack nor
-    /// any other memory but the code page, so the word's reader may reset it.
+    /// any other memory but the trampoline's pages, so the word's reader may reset it.
     ///
     /// # Safety
     ///
-    /// The page tables in use map the code page, and no other CPU relies on anything that the
+    /// The page tables in use map the trampoline's pages, and no other CPU relies on anything that the
     /// calling CPU's stack holds.
     pub unsafe fn park(&self, word: &AtomicU32, parked: u32) -> ! {
         let target = self.base as usize + code::park_offset();
@@ -336,6 +347,7 @@ mod tests {
             cr3: 0x1000,
             x2apic: false,
             xapic_base: 0xfee0_0000,
+            machine_checks: true,
             claim: Claim {
                 mask: 0xff,
                 kicked: 1,

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::{
     Config, Entry, Mode, PAGE_SIZE,
     code::{self, CODE_SELECTOR},
+    idt,
     landing::Landing,
 };
 
@@ -18,9 +19,14 @@ pub(crate) const EVIDENCE_LEN: usize = 2048;
 /// The bit of a byte of evidence that several landings share: it tells of none of them.
 pub(crate) const SHARED: u8 = 1 << 5;
 
-/// The operand of LGDT: in long mode with all of its base, in real mode with the low part of it.
+/// Where CPUs without a stack of their own may push: a frame is 40 bytes, on a multiple of 16 (SDM
+/// volume 3, "64-Bit Mode Stack Frame"). All share it, as nobody reads it.
+pub(crate) const SCRATCH_LEN: usize = 64;
+
+/// The operand of LGDT and LIDT: in long mode with all of its base, in real mode with the low part of
+/// it.
 #[repr(C, packed)]
-pub(crate) struct GdtPointer {
+pub(crate) struct TablePointer {
     limit: u16,
     base: u64,
 }
@@ -31,6 +37,13 @@ pub(crate) struct FarPointer {
     offset: u32,
     selector: u16,
 }
+
+/// Only ever written, by CPUs that push a frame.
+#[repr(C, align(16))]
+pub(crate) struct Scratch([u8; SCRATCH_LEN]);
+
+/// CR4: a machine check raises #MC.
+const CR4_MCE: u64 = 1 << 6;
 
 /// The mailbox. The BSP changes what it tells only while no AP is on its way, so the publication
 /// of a slot's kicked state, which each AP acquires by its SIPI or request and its claim, orders these words
@@ -48,9 +61,12 @@ pub(crate) struct Mailbox {
     pub(crate) claim_late_delta: u32,
     pub(crate) strangers: AtomicU32,
     pub(crate) last_stranger: AtomicU32,
-    pub(crate) gdt_pointer: GdtPointer,
+    pub(crate) gdt_pointer: TablePointer,
     pub(crate) far_pointer: FarPointer,
     pub(crate) woken_pointer: FarPointer,
+    pub(crate) idt_pointer: TablePointer,
+    pub(crate) cr4: u64,
+    pub(crate) scratch: Scratch,
     pub(crate) xapic_base: u64,
     pub(crate) landings: AtomicU64,
     pub(crate) landings_len: AtomicU64,
@@ -73,7 +89,7 @@ impl Mailbox {
             claim_late_delta: config.claim.late_delta,
             strangers: AtomicU32::new(0),
             last_stranger: AtomicU32::new(0),
-            gdt_pointer: GdtPointer {
+            gdt_pointer: TablePointer {
                 limit: code::GDT_SIZE - 1,
                 base: u64::from(base) + code::gdt_offset() as u64,
             },
@@ -85,6 +101,12 @@ impl Mailbox {
                 offset: base + code::woken_flat_offset() as u32,
                 selector: CODE_SELECTOR,
             },
+            idt_pointer: TablePointer {
+                limit: idt::SIZE as u16 - 1,
+                base: u64::from(base) + code::idt_offset() as u64,
+            },
+            cr4: if config.machine_checks { CR4_MCE } else { 0 },
+            scratch: Scratch([0; SCRATCH_LEN]),
             xapic_base: config.xapic_base,
             landings: AtomicU64::new(0),
             landings_len: AtomicU64::new(0),

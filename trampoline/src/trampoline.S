@@ -136,8 +136,19 @@ arrived:
     mov     eax, dword ptr [rax + 0x20]
     shr     eax, 24
 
-    // Halve [r8, r9) until the id in EAX is found; at most 32 turns.
+    // Whatever way it came, the AP is in long mode now, with its id in EAX and the mailbox in RBX.
+    // From here on a machine check finds a gate and a stack, so it may come: one that is broadcast
+    // shuts the machine down over a single CPU that does not take it (SDM volume 3, CR4.MCE). The
+    // stack is one place in the mailbox for all: nothing comes back from there.
 find_landing:
+    lidt    [rbx + {IDT_POINTER}]
+    lea     rsp, [rbx + {SCRATCH_END}]
+    mov     rdx, cr4
+    or      rdx, qword ptr [rbx + {CR4}]
+    mov     cr4, rdx
+
+    // Halve [r8, r9) until the id in EAX is found; at most 32 turns.
+search:
     mov     r10, qword ptr [rbx + {LANDINGS}]
     xor     r8d, r8d
     mov     r9, qword ptr [rbx + {LANDINGS_LEN}]
@@ -281,7 +292,7 @@ fault:
     cmp     r15b, {FAULT_LATE}
     jne     claim
 
-    // It spins, as nothing could wake it from a halt: it has no IDT, so its interrupts are off. It
+    // It spins, as nothing could wake it from a halt: its interrupts are off, for it has no gates. It
     // looks at the clock seldom and never pauses, for both make an emulator leave the guest.
     shr     r15d, {FAULT_KIND_BITS}
     shl     r15, {FAULT_DELAY_SHIFT}
@@ -300,15 +311,33 @@ fault:
 // No landing has the complement of an id that has a fault.
 wrong_id:
     not     eax
-    jmp     find_landing
+    jmp     search
 
 // A CPU that parks of its own will: RDI holds the address of its state word, ESI what to write
-// there. Behind that store it touches no memory but this page.
+// there. It leaves its own tables and stack for those of these pages, which serve it should a machine
+// check come. Behind the store it touches no memory but them.
 .global reveille_trampoline_park
 reveille_trampoline_park:
+    lea     rbx, [rip + reveille_trampoline_start + {PAGE_SIZE}]
+    lgdt    [rbx + {GDT_POINTER}]
+    lidt    [rbx + {IDT_POINTER}]
+    lea     rsp, [rbx + {SCRATCH_END}]
     mov     dword ptr [rdi], esi
+.global reveille_trampoline_halt
+reveille_trampoline_halt:
 park:
     hlt
+    jmp     park
+
+// A machine check on a CPU that is parked, or on its way and without tables of its own. It says that
+// the check is over, as a second one would shut the machine down (SDM volume 3, "IA32_MCG_STATUS
+// MSR"), and halts: what is to become of the machine is decided elsewhere.
+.global reveille_trampoline_machine_check
+reveille_trampoline_machine_check:
+    mov     ecx, {MCG_STATUS}
+    xor     eax, eax
+    xor     edx, edx
+    wrmsr
     jmp     park
 
 .balign 8
@@ -320,6 +349,13 @@ reveille_trampoline_cr3:
 reveille_trampoline_gdt:
     .quad   0
     .quad   0x00209b0000000000      // 64-bit code, present, ring 0, accessed already
+
+// The IDT of CPUs that have none of their own. Its gates are filled in where the page is copied to,
+// as they have addresses (idt.rs).
+.balign 16
+.global reveille_trampoline_idt
+reveille_trampoline_idt:
+    .fill   {IDT_SIZE}, 1, 0
 .global reveille_trampoline_end
 reveille_trampoline_end:
 .text

@@ -22,7 +22,7 @@ use strum::VariantNames;
 
 use self::{bare::Bare, floor::Floor};
 use crate::{
-    consistency::clock::Clocks,
+    consistency::{clock::Clocks, registers},
     cpus::{Cpus, machine::Hardware},
     platform::CpuPlatform,
 };
@@ -83,7 +83,9 @@ impl Bench<'_> {
 
     /// Drives each of these CPUs to its rung, all at once.
     pub async fn drive(&self, targets: &[(CpuIndex, Rung)]) -> Vec<Moved> {
-        self.all_aps().drive(&self.spawner, targets).await
+        let moved = self.all_aps().drive(&self.spawner, targets).await;
+        registers::Settling::settle(self);
+        moved
     }
 
     /// Runs so many rounds, from all APs online to all APs online, and adds what they give to
@@ -157,6 +159,8 @@ impl Bench<'_> {
     async fn measure(&self, round: u32, strategy: Strategy) -> Result<record::Bringup, NotDown> {
         self.take_down().await?;
         let (outcome, doorbells) = self.bring_up(strategy).await;
+        // What was measured lies behind.
+        registers::Settling::settle(self);
         Ok(outcome.record(round, doorbells))
     }
 

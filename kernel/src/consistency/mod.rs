@@ -10,11 +10,14 @@ use linkme::distributed_slice;
 use reveille_smp::step::Step;
 use strum::{EnumString, VariantNames};
 
+use crate::faults::FaultKind;
+
 mod account;
 pub mod clock;
 pub mod features;
 pub mod identity;
 mod names;
+pub mod registers;
 #[cfg(target_os = "none")]
 mod settle;
 
@@ -42,6 +45,15 @@ impl Consistency {
         match self {
             Self::On => &CHECKS,
             Self::Off => &[],
+        }
+    }
+
+    /// Why a fault that lets an AP differ from the BSP would not be seen on this machine, if so.
+    pub fn refusal(self, kind: &FaultKind) -> Option<&'static str> {
+        match self {
+            _ if kind.keeps_away() => None,
+            Self::On => registers::refusal(kind),
+            Self::Off => Some("consistency=off"),
         }
     }
 }

@@ -4,16 +4,18 @@
 use alloc::vec::Vec;
 
 use reveille_smp::{
+    cpu::CpuIndex,
     cpu_states::CpuStatesTable,
     deviations::Deviations,
     record::{self, CpuState, Record},
     srat::Srat,
 };
 
-use super::{Consistency, account, clock};
+use super::{Consistency, account, clock, registers};
 use crate::{
     bench::Bench,
-    command_line::{Options, Report},
+    command_line::{Options, Report, TestHook},
+    cpus::rendezvous,
     percpu::{self, PerCpu},
     print, println, report,
     time::TscClock,
@@ -30,7 +32,15 @@ pub async fn settle(options: &Options, bench: &Bench<'_>, srat: Option<&Srat>) -
     if options.consistency == Consistency::Off {
         return Settled::default();
     }
-    let _ = bench;
+    if options.tests.contains(&TestHook::LateRendezvous)
+        && let Some(ap) = bench.cpus.online_aps().max()
+    {
+        rendezvous::make_late(ap);
+    }
+    if options.tests.contains(&TestHook::PanicRendezvous) {
+        registers::panic_at_work();
+    }
+    let settling = registers::Settling::settle(bench);
     let areas = percpu::all();
     let features = account::features(areas);
     let topologies = account::topologies(areas, srat);
@@ -40,7 +50,10 @@ pub async fn settle(options: &Options, bench: &Bench<'_>, srat: Option<&Srat>) -
         cpu: area.index(),
         apic_id: area.apic_id(),
         topology,
-        registers: record::Registers::default(),
+        registers: match area.index() {
+            CpuIndex::BSP => registers::of_bsp(),
+            _ => settling.account(area),
+        },
         features,
         clock: record::Clock::default(),
     });
@@ -49,23 +62,24 @@ pub async fn settle(options: &Options, bench: &Bench<'_>, srat: Option<&Srat>) -
     }
 }
 
-/// As late as can be: the clock of a CPU that comes behind the account was compared when it came.
-fn with_clock(state: &CpuState) -> CpuState {
-    let clock = match (PerCpu::of(state.cpu), TscClock::get()) {
-        (Some(area), Some(clock)) => clock::record_of(area, clock),
-        _ => record::Clock::default(),
-    };
-    CpuState {
-        clock,
-        ..state.clone()
+/// As late as can be: a CPU that comes behind the account looked at its registers again, and its clock
+/// was compared.
+fn as_it_is_now(state: &CpuState) -> CpuState {
+    let mut state = state.clone();
+    if let Some(area) = PerCpu::of(state.cpu) {
+        state.registers.differences.extend(registers::again(area));
+        if let Some(clock) = TscClock::get() {
+            state.clock = clock::record_of(area, clock);
+        }
     }
+    state
 }
 
 impl Settled {
     /// Writes the account, on both channels: on the console what deviates, and the whole where it was
     /// asked for.
     pub fn write(&self, asked_for: Report) {
-        let states: Vec<_> = self.states.iter().map(with_clock).collect();
+        let states: Vec<_> = self.states.iter().map(as_it_is_now).collect();
         match (asked_for, states.is_empty()) {
             (Report::None, _) => {}
             (Report::Cpu, true) => {

@@ -14,6 +14,7 @@ pub mod online;
 mod prepare;
 #[cfg(target_os = "none")]
 pub mod relay;
+pub mod rendezvous;
 pub mod roll_call;
 mod spawn_on;
 pub mod stack;

@@ -24,7 +24,7 @@ use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
     command_line::Options,
     consistency::{clock::adjust, features},
-    cpuid::ThisCpu,
+    cpuid::{Features, ThisCpu},
     faults::{self, Fault, FaultError, FaultKind},
     ladder,
     memory::{
@@ -56,8 +56,8 @@ const HEAP_RESERVE: usize = 512 << 10;
 /// (measured), and some to spare.
 const HEAP_A_RECORD: usize = 320;
 /// Heap for all that an AP takes: slot, context, area, executor, landing, the place of its trace, its
-/// task on the BSP, and its report. Together less than 4 KiB (measured), and some to spare.
-const HEAP_AN_AP: usize = 5 << 10;
+/// task on the BSP, and its reports. Together 5 KiB (measured), and some to spare.
+const HEAP_AN_AP: usize = 6 << 10;
 
 /// The CPUs, ready to be brought up.
 pub struct Cpus {
@@ -127,6 +127,7 @@ impl Cpus {
         let faults = &options.faults;
         // No AP has come yet, so the common set is the BSP's.
         faults::check(faults, to_wake, ladder, &features::common())?;
+        faults::check_shown(faults, |kind| options.consistency.refusal(kind))?;
         let mut contexts = Vec::with_capacity(aps.len());
         for (index, (ap, area)) in shared.iter().zip(areas).enumerate() {
             let fault = faults
@@ -313,6 +314,7 @@ fn install_trampoline(mode: ApicMode, start: Start) -> Result<Trampoline, Prepar
         cr3: memory::root(),
         x2apic: mode == ApicMode::X2Apic,
         xapic_base: ApicBase::read().0.start_address().as_u64(),
+        machine_checks: Features::of(&ThisCpu).has_machine_check(),
         claim: Claim {
             mask: claim::STAGE_MASK,
             kicked: claim::KICKED,

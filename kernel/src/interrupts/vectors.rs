@@ -2,14 +2,15 @@
 //!
 //! A higher vector has a higher priority, in classes of 16 (SDM volume 3, "Interrupt, Task, and
 //! Processor Priority"). The handlers of timer and doorbell exist to end a `hlt`: whoever halted
-//! looks for himself what is to be done. Those of the clocks read the TSC, which cannot wait.
+//! looks for himself what is to be done. Those of the clocks read the TSC, which cannot wait; that of
+//! a stop lasts until the CPU may go on.
 
 use core::arch::naked_asm;
 
 use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::{apic_errors, idt};
-use crate::{apic::LocalApic, consistency::clock, percpu::PerCpu};
+use crate::{apic::LocalApic, consistency::clock, cpus::rendezvous, percpu::PerCpu};
 
 /// An interrupt vector above the exceptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,11 @@ impl Vector {
     /// A CPU that the BSP asked has said it.
     pub const CLOCK_GIVEN: Self = Self(0x43);
     /// The APIC noticed an error.
-    pub const APIC_ERROR: Self = Self(0xfe);
+    pub const APIC_ERROR: Self = Self(0xdf);
+    /// All CPUs are to stop: whoever is in its handler takes nothing but what comes below.
+    pub const STOP: Self = Self(0xe0);
+    /// Those that have stopped are to look around. It has a class of its own, above all others.
+    pub const RELEASE: Self = Self(0xf0);
     /// An interrupt vanished before the APIC could say which. The low four bits must be ones on
     /// old CPUs.
     pub const SPURIOUS: Self = Self(0xff);
@@ -59,6 +64,8 @@ pub(super) fn install(table: &mut InterruptDescriptorTable) {
     for (vector, handler) in [
         (Vector::CLOCK_ASKED, entry::<CLOCK_ASKED> as *const ()),
         (Vector::CLOCK_GIVEN, entry::<CLOCK_GIVEN> as *const ()),
+        (Vector::STOP, entry::<STOP> as *const ()),
+        (Vector::RELEASE, acknowledge),
     ] {
         idt::set_gate(&mut table[vector.0], handler);
     }
@@ -80,6 +87,7 @@ const TIMER: u8 = 2;
 const APIC_ERROR: u8 = 3;
 const CLOCK_ASKED: u8 = 4;
 const CLOCK_GIVEN: u8 = 5;
+const STOP: u8 = 6;
 
 /// Where the CPU enters: saves what a Rust function may change, and calls the handler.
 #[unsafe(naked)]
@@ -137,6 +145,10 @@ extern "C" fn handle<const WHAT: u8>() {
         }
         APIC_ERROR => {
             apic_errors::record(apic.take_errors());
+            apic.eoi();
+        }
+        STOP => {
+            rendezvous::stand(apic);
             apic.eoi();
         }
         _ => {}

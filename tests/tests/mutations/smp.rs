@@ -765,4 +765,47 @@ const MUTATIONS: &[Mutation] = &[
             let back",
         noticed_by: "fake::instances::a_step_that_is_cancelled_between_two_instances_takes_back_those_that_are_up",
     },
+    // The rendezvous: rendezvous.rs
+    Mutation {
+        guard: "nobody works before all have come",
+        file: "rendezvous.rs",
+        from: "        if self.missing > 0 {",
+        to: "        if self.missing > 1 {",
+        noticed_by: "loom_rendezvous::while_one_works_no_other_uses_memory_and_all_see_what_it_did",
+    },
+    Mutation {
+        guard: "an arrival and the end of work release what was done before",
+        file: "rendezvous.rs",
+        from: "                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return Some((now, next)),",
+        to: "                Ordering::Acquire,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return Some((now, next)),",
+        noticed_by: "loom_rendezvous::while_one_works_no_other_uses_memory_and_all_see_what_it_did",
+    },
+    Mutation {
+        guard: "a look at the stage acquires it",
+        file: "rendezvous.rs",
+        from: "Word::unpack(self.0.load(Ordering::Acquire))",
+        to: "Word::unpack(self.0.load(Ordering::Relaxed))",
+        noticed_by: "loom_rendezvous::while_one_works_no_other_uses_memory_and_all_see_what_it_did",
+    },
+    Mutation {
+        guard: "a CPU is counted only where it is called",
+        file: "rendezvous.rs",
+        from: "        (called & !Self::HAS_WORK == u64::from(generation.0)).then_some(has_work)",
+        to: "        let _ = generation;
+        Some(has_work)",
+        noticed_by: "loom_rendezvous::a_cpu_that_comes_as_the_next_one_gathers_is_counted_there_only_if_it_is_called",
+    },
+    Mutation {
+        guard: "an arrival is counted where it was looked up",
+        file: "rendezvous.rs",
+        from: "let is_awaited = word.generation == generation && word.missing > 0;",
+        to: "let is_awaited = word.missing > 0;",
+        noticed_by: "loom_rendezvous::a_cpu_that_comes_as_the_next_one_gathers_is_counted_there_only_if_it_is_called",
+    },
 ];
