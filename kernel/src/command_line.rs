@@ -99,7 +99,7 @@ pub enum MadtSource {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Report {
-    /// Nothing, but for what is wrong.
+    /// Nothing, but for what is not set right.
     #[default]
     None,
     /// What was found of each CPU, and done to bring it in line with the BSP.

@@ -12,14 +12,31 @@ use crate::{
 
 /// A line for each deviation, with the end of the line, in the order of the first CPU of each;
 /// nothing where all CPUs are as the BSP.
-pub struct Deviations<'a>(pub &'a [CpuState]);
+pub struct Deviations<'a> {
+    states: &'a [CpuState],
+    with_past: bool,
+}
+
+impl<'a> Deviations<'a> {
+    /// All that was found, what has been set right since included.
+    pub const fn found(states: &'a [CpuState]) -> Self {
+        let with_past = true;
+        Self { states, with_past }
+    }
+
+    /// What is left: a CPU is not as the BSP, and will not be.
+    pub const fn left(states: &'a [CpuState]) -> Self {
+        let with_past = false;
+        Self { states, with_past }
+    }
+}
 
 impl fmt::Display for Deviations<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut position = BTreeMap::new();
         let mut lines: Vec<(String, Ranges)> = Vec::new();
-        for state in self.0 {
-            for sentence in sentences(state) {
+        for state in self.states {
+            for sentence in sentences(state, self.with_past) {
                 let at = *position.entry(sentence.clone()).or_insert_with(|| {
                     lines.push((sentence, Ranges::default()));
                     lines.len() - 1
@@ -35,10 +52,12 @@ impl fmt::Display for Deviations<'_> {
     }
 }
 
-/// What is to be said of one CPU.
-fn sentences(state: &CpuState) -> Vec<String> {
+/// What is to be said of one CPU; with what is past, if that is wanted.
+fn sentences(state: &CpuState, with_past: bool) -> Vec<String> {
+    let counts = |it: &&Difference| with_past || it.remedy == Remedy::Reported;
     let mut sentences = state.topology.contradictions.clone();
-    sentences.extend(state.registers.differences.iter().map(of_register));
+    let differences = state.registers.differences.iter().filter(counts);
+    sentences.extend(differences.map(of_register));
     if state.registers.checked && !state.registers.machine_checks {
         sentences.push("it takes no machine checks".into());
     }
@@ -52,7 +71,8 @@ fn sentences(state: &CpuState) -> Vec<String> {
             surplus.join(", ")
         ));
     }
-    sentences.extend(state.clock.tsc_adjust.iter().map(of_register));
+    let adjust = state.clock.tsc_adjust.iter().filter(counts);
+    sentences.extend(adjust.map(of_register));
     sentences.extend(of_clock(&state.clock));
     sentences
 }
@@ -147,7 +167,7 @@ mod tests {
 
     #[test]
     fn of_cpus_that_are_as_the_bsp_nothing_is_said() {
-        assert_eq!(Deviations(&[in_line(0), in_line(1)]).to_string(), "");
+        assert_eq!(Deviations::found(&[in_line(0), in_line(1)]).to_string(), "");
     }
 
     #[test]
@@ -159,9 +179,14 @@ mod tests {
         states[3].features.missing = Vec::from(["smep".into(), "smap".into()]);
         states[4].clock.offset_ns = Some(10_000);
         assert_eq!(
-            Deviations(&states).to_string(),
+            Deviations::found(&states).to_string(),
             "CPUs 1-2,4: pat was 0x7, and is now 0x6 as on the BSP\n\
              CPU 3: it lacks smep, smap\n\
+             CPU 4: its TSC is 10000 ns ahead of the BSP's, give or take 300 ns; its times are corrected\n"
+        );
+        assert_eq!(
+            Deviations::left(&states).to_string(),
+            "CPU 3: it lacks smep, smap\n\
              CPU 4: its TSC is 10000 ns ahead of the BSP's, give or take 300 ns; its times are corrected\n"
         );
     }
@@ -177,7 +202,7 @@ mod tests {
         state.registers.machine_checks = false;
         state.clock.reason = Some("it was not measured".into());
         assert_eq!(
-            Deviations(&[state]).to_string(),
+            Deviations::left(&[state]).to_string(),
             "CPU 1: pat is 0x7 and not 0x6 as on the BSP: a CPU did not come\n\
              CPU 1: it takes no machine checks\n\
              CPU 1: its times cannot be compared with the BSP's: it was not measured\n"

@@ -76,18 +76,20 @@ fn as_it_is_now(state: &CpuState) -> CpuState {
 }
 
 impl Settled {
-    /// Writes the account, on both channels: on the console what deviates, and the whole where it was
-    /// asked for.
+    /// Writes the account, on both channels: on the console what still deviates, and the whole where it
+    /// was asked for.
     pub fn write(&self, asked_for: Report) {
         let states: Vec<_> = self.states.iter().map(as_it_is_now).collect();
         match (asked_for, states.is_empty()) {
-            (Report::None, _) => {}
+            (Report::None, _) => print!("{}", Deviations::left(&states)),
             (Report::Cpu, true) => {
                 println!("{:10}the CPUs were not looked at: consistency=off", "");
             }
-            (Report::Cpu, false) => println!("{}", CpuStatesTable(&states)),
+            (Report::Cpu, false) => {
+                println!("{}", CpuStatesTable(&states));
+                print!("{}", Deviations::found(&states));
+            }
         }
-        print!("{}", Deviations(&states));
         for state in states {
             report::write(&Record::CpuState(state));
         }
