@@ -200,6 +200,14 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "how often the bring-up is tried while a CPU that is down is missing",
     ),
     (
+        "consistency",
+        "whether APs are compared with CPU 0 and set right: on, or off",
+    ),
+    (
+        "report",
+        "what more is told: cpu shows where each sits and what was set right",
+    ),
+    (
         "fault",
         "how a CPU is to fail, such as 3:silent or 3:late=500; several times",
     ),

@@ -184,7 +184,7 @@ fn a_cpu_that_comes_later_is_compared_when_it_has_come() {
 
 #[test]
 fn where_nobody_compared_the_clocks_times_are_marked_once() {
-    let machine = machine(8, "consistency=off fault=3:tsc=10000");
+    let machine = machine(8, "consistency=off");
     let ended = boot(&machine);
     assert_eq!(ended.outcome, Outcome::Ok);
     assert_eq!(
