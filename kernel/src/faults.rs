@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
-use core::{fmt, str::FromStr, time::Duration};
+use core::{fmt, mem, str::FromStr, time::Duration};
 
 use reveille_smp::{cpu::CpuIndex, ladder::Ladder, outcome::Outcome, ranges::Ranges, record};
 use reveille_trampoline as trampoline;
@@ -168,6 +168,14 @@ impl FaultKind {
         }
     }
 
+    /// Whether another fault of the same CPU takes the place of this one, or takes it back.
+    fn undoes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Feature(own), Self::Feature(others)) => own == others,
+            _ => mem::discriminant(self) == mem::discriminant(other),
+        }
+    }
+
     /// Whether the AP may end like this in the attempt of this number, the first of which is 0.
     fn leads_to(&self, outcome: Outcome, attempt: u32) -> bool {
         match self {
@@ -238,8 +246,11 @@ pub fn check(
         if !aps.clone().any(|cpu| cpu == fault.cpu) {
             return Err(wrong(Problem::NoSuchAp(aps.map(|cpu| cpu.0).collect())));
         }
-        let is_second = |other: &Fault| other.cpu == fault.cpu && other.kind.keeps_away();
-        if fault.kind.keeps_away() && faults[..index].iter().any(is_second) {
+        let is_second = |other: &Fault| {
+            let keep_away = fault.kind.keeps_away() && other.kind.keeps_away();
+            other.cpu == fault.cpu && (keep_away || other.kind.undoes(&fault.kind))
+        };
+        if faults[..index].iter().any(is_second) {
             return Err(wrong(Problem::SecondOfItsAp));
         }
         if let FaultKind::Step(name) = &fault.kind

@@ -31,7 +31,7 @@ use crate::{
     bench::{self, Bench},
     boot::{BootInfo, pvh},
     command_line::{After, MadtSource, Options, TestHook},
-    consistency::{self, clock::Clocks, identity, registers},
+    consistency::{self, clock::Clocks, features, identity, registers},
     cpu_list::CpuList,
     cpuid::{Cpuid, ThisCpu},
     cpus::{
@@ -419,7 +419,7 @@ impl Run {
                 println!("{}", results.comparison(rounds));
                 if self.waking.way() == Way::Mailbox {
                     println!(
-                        "{:10}no yardsticks: they need INIT and SIPI, and a mailbox knows no broadcast",
+                        "{:10}no yardsticks: they need INIT and SIPI; broadcast runs as parallel does",
                         ""
                     );
                 }
@@ -449,6 +449,7 @@ impl Run {
             tsc_hz: self.calibration.chosen.tsc_hz,
             clock_source: self.calibration.chosen.source.to_string(),
             entry_to_kick_ns: first_kick.map(|kick| kick.as_nanos()),
+            common_features: features::common().names(),
         }
     }
 }

@@ -76,6 +76,10 @@ const REFERENCE: &str = "reference";
 const IN_LINE: &str = "in line";
 const UNKNOWN: &str = "-";
 
+/// Clocks that may be further apart than this are not said to agree: a crowded host holds readings up,
+/// and then they show little.
+const CLOSE_NS: u64 = 20_000;
+
 fn registers(registers: &Registers, is_bsp: bool) -> String {
     if !registers.checked {
         return UNKNOWN.into();
@@ -111,7 +115,10 @@ fn clock(clock: &Clock, is_bsp: bool) -> String {
         return REFERENCE.into();
     }
     match (clock.offset_ns, clock.uncertainty_ns) {
-        (Some(_), Some(uncertainty)) if is_in_step(clock) => format!("in step +-{uncertainty}"),
+        (Some(_), Some(uncertainty)) if is_in_step(clock) => match uncertainty {
+            ..=CLOSE_NS => format!("in step +-{uncertainty}"),
+            _ => format!("unknown +-{uncertainty}"),
+        },
         (Some(offset), Some(uncertainty)) => format!("{offset:+} +-{uncertainty}"),
         _ => UNKNOWN.into(),
     }
@@ -173,6 +180,7 @@ mod tests {
         states[3].registers.differences =
             [Remedy::SetRight, Remedy::Reported].map(difference).into();
         states[3].features.missing = Vec::from(["smep".into()]);
+        states[1].clock.uncertainty_ns = Some(2_636_925);
         states[4] = CpuState {
             topology: Topology::default(),
             registers: Registers::default(),
@@ -184,7 +192,7 @@ mod tests {
         let expected = [
             " cpu   apic pkg/die/core/thr node registers   features    TSC, ns",
             "   0      0 0/-/0/0             1 reference   reference   reference",
-            "   1      2 0/-/1/0             1 in line     in line     in step +-500",
+            "   1      2 0/-/1/0             1 in line     in line     unknown +-2636925",
             "   2      4 0/-/2/0             1 1 set right in line     -10000 +-500",
             "   3      6 0/-/3/0             1 1 differ    lacks 1     in step +-500",
             "   4      8 -/-/-/-             - -           -           -",

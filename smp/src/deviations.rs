@@ -59,21 +59,21 @@ fn sentences(state: &CpuState, with_past: bool) -> Vec<String> {
     let differences = state.registers.differences.iter().filter(counts);
     sentences.extend(differences.map(of_register));
     if state.registers.checked && !state.registers.machine_checks {
-        sentences.push("it takes no machine checks".into());
+        sentences.push("no machine checks are taken".into());
     }
     let (missing, surplus) = (&state.features.missing, &state.features.surplus);
     if !missing.is_empty() {
-        sentences.push(format!("it lacks {}", missing.join(", ")));
+        sentences.push(format!("without {}", missing.join(", ")));
     }
     if !surplus.is_empty() {
-        sentences.push(format!(
-            "it has {}, which the BSP lacks",
-            surplus.join(", ")
-        ));
+        sentences.push(format!("with {}, which the BSP lacks", surplus.join(", ")));
     }
     let adjust = state.clock.tsc_adjust.iter().filter(counts);
     sentences.extend(adjust.map(of_register));
-    sentences.extend(of_clock(&state.clock));
+    // Of a CPU that never came so far there are no times, and the bring-up has told of it.
+    if state.registers.checked || state.features.compared {
+        sentences.extend(of_clock(&state.clock));
+    }
     sentences
 }
 
@@ -97,15 +97,13 @@ fn of_register(difference: &Difference) -> String {
 
 fn of_clock(clock: &Clock) -> Option<String> {
     if let Some(reason) = &clock.reason {
-        return Some(format!(
-            "its times cannot be compared with the BSP's: {reason}"
-        ));
+        return Some(format!("times not comparable with the BSP's: {reason}"));
     }
     let (offset, uncertainty) = (clock.offset_ns?, clock.uncertainty_ns?);
     (!is_in_step(clock)).then(|| {
         let way = if offset > 0 { "ahead of" } else { "behind" };
         format!(
-            "its TSC is {} ns {way} the BSP's, give or take {uncertainty} ns; its times are corrected",
+            "TSC {} ns {way} the BSP's, give or take {uncertainty} ns; times are corrected",
             offset.unsigned_abs()
         )
     })
@@ -181,13 +179,13 @@ mod tests {
         assert_eq!(
             Deviations::found(&states).to_string(),
             "CPUs 1-2,4: pat was 0x7, and is now 0x6 as on the BSP\n\
-             CPU 3: it lacks smep, smap\n\
-             CPU 4: its TSC is 10000 ns ahead of the BSP's, give or take 300 ns; its times are corrected\n"
+             CPU 3: without smep, smap\n\
+             CPU 4: TSC 10000 ns ahead of the BSP's, give or take 300 ns; times are corrected\n"
         );
         assert_eq!(
             Deviations::left(&states).to_string(),
-            "CPU 3: it lacks smep, smap\n\
-             CPU 4: its TSC is 10000 ns ahead of the BSP's, give or take 300 ns; its times are corrected\n"
+            "CPU 3: without smep, smap\n\
+             CPU 4: TSC 10000 ns ahead of the BSP's, give or take 300 ns; times are corrected\n"
         );
     }
 
@@ -204,8 +202,8 @@ mod tests {
         assert_eq!(
             Deviations::left(&[state]).to_string(),
             "CPU 1: pat is 0x7 and not 0x6 as on the BSP: a CPU did not come\n\
-             CPU 1: it takes no machine checks\n\
-             CPU 1: its times cannot be compared with the BSP's: it was not measured\n"
+             CPU 1: no machine checks are taken\n\
+             CPU 1: times not comparable with the BSP's: it was not measured\n"
         );
     }
 

@@ -85,6 +85,9 @@ pub struct Boot {
     /// From the kernel's entry to the first INIT, or the first request in a mailbox; `null` when nobody
     /// was kicked.
     pub entry_to_kick_ns: Option<u64>,
+    /// The features of CPUID that the BSP has and every CPU that came up, by name.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub common_features: Vec<String>,
 }
 
 /// What records say that were written before there was another way.

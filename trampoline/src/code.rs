@@ -34,6 +34,7 @@ global_asm!(
     IDT_SIZE = const idt::SIZE,
     SCRATCH_END = const offset_of!(Mailbox, scratch) + SCRATCH_LEN,
     MCG_STATUS = const idt::MCG_STATUS,
+    MCE_AND_MCA = const 1 << 7 | 1 << 14,
     FAR_POINTER = const offset_of!(Mailbox, far_pointer),
     WOKEN_POINTER = const offset_of!(Mailbox, woken_pointer),
     LA57 = const 1 << 12,

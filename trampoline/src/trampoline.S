@@ -107,26 +107,35 @@ arrived:
     mov     ebp, ebp
     or      byte ptr [rbx + rbp + {EVIDENCE}], {LONG_MODE}
 
+    // From here on a machine check finds a gate and a stack, so it may come: one that is broadcast
+    // shuts the machine down over a single CPU that does not take it (SDM volume 3, CR4.MCE). The
+    // stack is one place in the mailbox for all: nothing comes back from there. A CPU whose own CPUID
+    // has no machine checks, or no status to be told over in, would take the bit amiss.
+    lidt    [rbx + {IDT_POINTER}]
+    lea     rsp, [rbx + {SCRATCH_END}]
+    mov     r8, rbx
+    mov     eax, 1
+    cpuid
+    mov     rbx, r8
+    not     edx
+    test    edx, {MCE_AND_MCA}
+    jnz     1f
+    mov     rdx, cr4
+    or      rdx, qword ptr [rbx + {CR4}]
+    mov     cr4, rdx
+1:  mov     r9d, ecx
+
     // The id comes from the APIC (some firmware leaves another one in CPUID). After RESET the APIC
-    // is in xAPIC mode, after INIT in the mode it had (SDM volume 3, "x2APIC State Transitions").
+    // is in xAPIC mode, after INIT in the mode it had (SDM volume 3, "x2APIC State Transitions"). A CPU
+    // without x2APIC mode would take EXTD amiss, too.
     mov     ecx, 0x1b               // IA32_APIC_BASE: EN is bit 11, EXTD bit 10
     rdmsr
     test    eax, 0x400
     jnz     2f
     cmp     dword ptr [rbx + {X2APIC}], 0
     je      3f
-    // So would be EXTD, on a CPU without that mode.
-    mov     r8, rbx
-    mov     r9d, eax
-    mov     r10d, edx
-    mov     eax, 1
-    cpuid
-    mov     rbx, r8
-    test    ecx, 1 << 21
+    test    r9d, 1 << 21
     jz      lacks_x2apic
-    mov     eax, r9d
-    mov     edx, r10d
-    mov     ecx, 0x1b
     or      eax, 0xc00
     wrmsr
 2:  mov     ecx, 0x802              // x2APIC id
@@ -136,19 +145,8 @@ arrived:
     mov     eax, dword ptr [rax + 0x20]
     shr     eax, 24
 
-    // Whatever way it came, the AP is in long mode now, with its id in EAX and the mailbox in RBX.
-    // From here on a machine check finds a gate and a stack, so it may come: one that is broadcast
-    // shuts the machine down over a single CPU that does not take it (SDM volume 3, CR4.MCE). The
-    // stack is one place in the mailbox for all: nothing comes back from there.
-find_landing:
-    lidt    [rbx + {IDT_POINTER}]
-    lea     rsp, [rbx + {SCRATCH_END}]
-    mov     rdx, cr4
-    or      rdx, qword ptr [rbx + {CR4}]
-    mov     cr4, rdx
-
     // Halve [r8, r9) until the id in EAX is found; at most 32 turns.
-search:
+find_landing:
     mov     r10, qword ptr [rbx + {LANDINGS}]
     xor     r8d, r8d
     mov     r9, qword ptr [rbx + {LANDINGS_LEN}]
@@ -229,10 +227,10 @@ reveille_trampoline_woken:
     lea     r14, [rip + reveille_trampoline_start + {PAGE_SIZE}]
 
     // Tables of four levels cannot be loaded while CR4.LA57 asks for five, and that bit does not
-    // change in long mode. Such an AP leaves evidence, by the firmware's mapping, and parks.
+    // change in long mode. Such an AP parks as it is, unseen: evidence lies on the next page.
     mov     r11, cr4
     test    r11d, {LA57}
-    jnz     1f
+    jnz     park
 
     // As in real mode, and in the same order. A bit that has its value already is not written: some
     // hypervisors take it amiss.
@@ -255,11 +253,11 @@ reveille_trampoline_woken_flat:
     mov     eax, 0x80010033         // CR0: as in real mode
     mov     cr0, rax
 
-1:  test    byte ptr [r14 + rbp + {EVIDENCE}], {FAULT_SILENT}
-    jnz     park
-    test    r11d, {LA57}
+    // One that is to be silent parks unseen, but for machine checks.
+    test    byte ptr [r14 + rbp + {EVIDENCE}], {FAULT_SILENT}
     jz      arrived
-    or      byte ptr [r14 + rbp + {EVIDENCE}], {LONG_MODE}
+    lidt    [r14 + {IDT_POINTER}]
+    lea     rsp, [r14 + {SCRATCH_END}]
     jmp     park
 
     // EAX is what the state word was. If the slot has been given up, leave word of having come; if
@@ -292,8 +290,8 @@ fault:
     cmp     r15b, {FAULT_LATE}
     jne     claim
 
-    // It spins, as nothing could wake it from a halt: its interrupts are off, for it has no gates. It
-    // looks at the clock seldom and never pauses, for both make an emulator leave the guest.
+    // It spins, as nothing could wake it from a halt: its interrupts are off, for they have no gates.
+    // It looks at the clock seldom and never pauses, for both make an emulator leave the guest.
     shr     r15d, {FAULT_KIND_BITS}
     shl     r15, {FAULT_DELAY_SHIFT}
     add     r15, r13
@@ -311,7 +309,7 @@ fault:
 // No landing has the complement of an id that has a fault.
 wrong_id:
     not     eax
-    jmp     search
+    jmp     find_landing
 
 // A CPU that parks of its own will: RDI holds the address of its state word, ESI what to write
 // there. It leaves its own tables and stack for those of these pages, which serve it should a machine

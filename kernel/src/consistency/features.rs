@@ -136,6 +136,11 @@ impl FeatureSet {
         self.beyond(&Self::NONE)
     }
 
+    /// The names of all of them.
+    pub fn names(&self) -> Vec<String> {
+        self.features().iter().map(Feature::to_string).collect()
+    }
+
     /// Whether the feature is among them.
     pub const fn has(&self, feature: Feature) -> bool {
         self.0[feature.word as usize] & feature.mask() != 0

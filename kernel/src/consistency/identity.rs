@@ -39,11 +39,12 @@ impl AskCpuid {
     fn ask() -> Result<(), StepError> {
         let area = PerCpu::current();
         let own = area.identity().note(ThisCpu);
-        features::narrow_common(&own);
-        match relied_on().all(|feature| own.has(feature)) {
-            true => Ok(()),
-            false => Err(StepError::Unsupported),
+        if !relied_on().all(|feature| own.has(feature)) {
+            // It goes no further, so what it lacks is nobody else's loss.
+            return Err(StepError::Unsupported);
         }
+        features::narrow_common(&own);
+        Ok(())
     }
 }
 

@@ -209,7 +209,7 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
     ),
     (
         "fault",
-        "how a CPU is to fail, such as 3:silent or 3:late=500; several times",
+        "how a CPU is to fail, as 3:silent or 3:late=500, or to differ, as 3:pat; several times",
     ),
     ("after", "what follows the report: exit, or halt to idle"),
     (

@@ -8,7 +8,7 @@ use reveille_tests::{
     guest::{Ended, Guest},
     kernel::Kernel,
     outcome::Outcome,
-    qemu::{machine::Machine, slots::Slot},
+    qemu::{machine::Machine, slots::Slot, vcpu::Vcpu},
 };
 
 /// Many times what the largest machine takes on two busy cores: only a hang reaches it.
@@ -112,6 +112,14 @@ pub(crate) fn is_whole(machine: &Machine, ended: &Ended) {
         bringup.online_ns, last,
         "the headline is the last CPU's time"
     );
+}
+
+/// An AP that halts on the trampoline's page has for its stack but the place in the mailbox, on the page
+/// behind, where a machine check may push to.
+pub(crate) fn has_no_stack_of_its_own(vcpu: &Vcpu) {
+    let page = |address: u64| address >> 12;
+    let expected = page(vcpu.rip) + 1;
+    assert_eq!(page(vcpu.rsp), expected, "it took a stack: {vcpu:#x?}");
 }
 
 /// The last line on the console that is not empty.

@@ -127,8 +127,9 @@ impl Asked {
 
     fn ask(&mut self, place: &AtomicU32, apic: LocalApic) {
         self.is_waited_for = true;
-        place.store(self.area.index().0, Ordering::Relaxed);
         self.area.clock().line.ask(read_tsc);
+        // Behind the question: the handler frees the place of one that is not open.
+        place.store(self.area.index().0, Ordering::Relaxed);
         // A question that is not sent is not answered.
         let _ = apic.send_fixed(self.area.apic_id(), Vector::CLOCK_ASKED);
     }
@@ -177,10 +178,11 @@ impl Desk {
             if cpu == FREE {
                 continue;
             }
-            let is_taken = match PerCpu::of(CpuIndex(cpu)) {
-                Some(area) => area.clock().line.take(read_tsc),
-                None => true,
-            };
+            // A task may have taken the reading before its interrupt came.
+            let is_taken = PerCpu::of(CpuIndex(cpu)).is_none_or(|area| {
+                let line = &area.clock().line;
+                !line.is_open() || line.take(read_tsc)
+            });
             if is_taken {
                 place.store(FREE, Ordering::Relaxed);
                 is_any = true;

@@ -80,13 +80,13 @@ impl<M: Machine> Attempt<M> {
         }
         self.machine().forget_evidence(self.apic_id());
         self.open()?;
-        let opened = self.now();
         let shared = self.shared();
         let _turn = shared.mailbox.enter(self.index()).await;
         self.progress();
         if !self.is_unseen() {
-            // It has come by the request for another AP.
-            self.note_kick(opened);
+            // It has come by the request for another AP, and has its time from here on.
+            let now = self.now();
+            self.kicked.get_or_insert(now);
             return Ok(());
         }
         let now = self.now();

@@ -134,6 +134,7 @@ pub(super) enum Failure {
     ApsMissing { arrived: usize, aps: usize },
     NotDelivered,
     NoModule,
+    ModuleOverUs,
     BadModule(ElfError),
     NoRoom(Range<u64>),
     NoRoomForModule(u64),
@@ -156,6 +157,10 @@ impl fmt::Display for Failure {
             }
             Self::NotDelivered => write!(f, "the APIC does not deliver INIT or SIPI"),
             Self::NoModule => write!(f, "no module: QEMU's -initrd gives the kernel"),
+            Self::ModuleOverUs => write!(
+                f,
+                "the loader has put the module over the firmware; give more memory"
+            ),
             Self::BadModule(error) => write!(f, "the module is no kernel: {error}"),
             Self::NoRoom(range) => write!(
                 f,
@@ -196,6 +201,10 @@ pub(super) unsafe fn boot(start_info: u32) -> Result<Infallible, Failure> {
     // SAFETY: nobody else has it, as this runs once.
     let handover = unsafe { &mut *HANDOVER.0.get() };
 
+    let is_over_us = |module: &Range<u64>| overlap(module, &image);
+    if loader.module.as_ref().is_some_and(is_over_us) {
+        return Err(Failure::ModuleOverUs);
+    }
     let (options, line_length) =
         words::take(loader.command_line, &mut handover.command_line).map_err(Failure::BadWord)?;
     let stub = loader

@@ -27,6 +27,7 @@ pub fn boot(model: &Model, brought_up: &BroughtUp, seed: u64) -> record::Boot {
         tsc_hz: 1_000_000_000,
         clock_source: "virtual-time".to_owned(),
         entry_to_kick_ns: first_kick.map(|kick| (kick - EPOCH).as_nanos() as u64),
+        common_features: Vec::new(),
     }
 }
 

@@ -48,7 +48,7 @@ fn those_that_do_not_exist_cost_one_deadline_together_and_no_page_of_text() {
 fn memory_that_holds_little_more_than_their_records_is_kept_for_these() {
     // Nobody is woken, so no deadline can fire: it need not be virtual time.
     let mut machine = Machine::new(EXIST);
-    machine.memory = Some("24M".to_owned());
+    machine.memory = Some("26M".to_owned());
     let ended = boot_listed(machine);
     assert_eq!(count(&ended, |it| it == CpuOutcome::Skipped), LISTED - 1);
 }
