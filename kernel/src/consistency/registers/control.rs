@@ -5,7 +5,10 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use crate::cpuid::{Cpuid, Leaf};
+use crate::{
+    consistency::features::FeatureSet,
+    cpuid::{Cpuid, Leaf},
+};
 
 /// CR0 but for TS, which tells of the last task, and ET, which nobody can change (SDM volume 3, "Control
 /// Registers").
@@ -91,6 +94,26 @@ impl Own {
         Self {
             leaf1: leaf(1),
             leaf7: leaf(STRUCTURED_FEATURES),
+        }
+    }
+
+    /// What it has noted of itself before: no further exits, and a feature that is hidden from it on
+    /// demand is not there.
+    pub(super) fn noted(features: &FeatureSet) -> Self {
+        let [ecx, edx, _, seven_ebx, seven_ecx, seven_edx, ..] = features.0;
+        Self {
+            leaf1: Leaf {
+                eax: 0,
+                ebx: 0,
+                ecx,
+                edx,
+            },
+            leaf7: Leaf {
+                eax: 0,
+                ebx: seven_ebx,
+                ecx: seven_ecx,
+                edx: seven_edx,
+            },
         }
     }
 

@@ -104,7 +104,8 @@ pub fn refusal(kind: &FaultKind) -> Option<&'static str> {
 /// What the AP does: looks, sets right what concerns it alone, and notes what it found.
 fn look(reference: &Reference, area: &PerCpu) {
     let account = area.registers();
-    let own = Own::of(&ThisCpu);
+    let noted = area.identity().features();
+    let own = noted.map_or_else(|| Own::of(&ThisCpu), |noted| Own::noted(&noted));
     let cr4_settable = own.cr4_settable();
 
     // Whatever the BSP has turned on is turned on on every CPU: it is no difference that an AP comes
