@@ -65,7 +65,8 @@ static PLACE: Place = Place {
 /// Why the work was not done, or not by all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RendezvousError {
-    /// These CPUs did not come. Nothing was done.
+    /// These CPUs did not come. Nothing was done. The list is empty if the last one was about to be
+    /// counted when the time was over.
     Missing(Vec<CpuIndex>),
     /// All came, and not all were done in time. Some may still be at it.
     NotDone,
@@ -74,6 +75,9 @@ pub enum RendezvousError {
 impl fmt::Display for RendezvousError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Missing(cpus) if cpus.is_empty() => {
+                f.write_str("a CPU came too late to the rendezvous")
+            }
             Self::Missing(cpus) => {
                 let numbers: Ranges = cpus.iter().map(|cpu| cpu.0).collect();
                 let name: String = match cpus[..] {
@@ -217,5 +221,6 @@ mod tests {
             missing(&[1, 2, 5]),
             "CPUs 1-2,5 did not come to the rendezvous"
         );
+        assert_eq!(missing(&[]), "a CPU came too late to the rendezvous");
     }
 }
