@@ -83,6 +83,11 @@ impl Reference {
         self.values[register.index()]
     }
 
+    /// The values of all, each at its [`index`](Register::index).
+    pub(super) fn values(&self) -> [u64; Register::COUNT] {
+        self.values
+    }
+
     /// What a CPU of another kind has, by `read`, that is not the BSP's is told to `found`; what the BSP has
     /// in use and the CPU does not have, to `lacks`.
     pub(super) fn compare(

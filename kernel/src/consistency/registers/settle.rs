@@ -1,8 +1,16 @@
 //! Memory types set right, and the account of all registers.
 //!
-//! The manual's procedure (SDM volume 3, "MTRR Considerations in MP Systems" and "Programming the PAT")
-//! runs on each AP that differs, in a rendezvous of all that run, if there is such an AP at all. It is done
-//! behind each way up of APs, as INIT may have changed them: the first time is told.
+//! After the manual's procedure (SDM volume 3, "MTRR Considerations in MP Systems" and "Programming the
+//! PAT"), in a rendezvous of all that run, if there is an AP that differs at all. It is done behind
+//! each way up of APs, as INIT may have changed them: the first time is told.
+//!
+//! In one thing it is not the manual's, where every processor enters the no-fill mode, flushes its
+//! translations and writes the MTRRs. Here all write their caches back and empty them, but only those
+//! that differ do the rest. The registers of the others do not change, so neither do the types by
+//! which they cache, nor is anything in their translations out of date. Behind the write-back they run the few lines of
+//! the handler in which they halt, and what they cache of those is coherent as ever: a CPU in no-fill
+//! mode still finds in theirs what it reads and writes (SDM volume 3, "Cache Operating Modes"). Should a differing
+//! CPU have memory for uncached that they cache, that was so since it came up, and ends with this.
 
 use alloc::{
     format,
@@ -10,7 +18,7 @@ use alloc::{
     vec::Vec,
 };
 use core::{
-    arch::asm,
+    hint::black_box,
     sync::atomic::{AtomicBool, Ordering, fence},
 };
 
@@ -32,7 +40,7 @@ use super::{
 };
 use crate::{
     bench::Bench,
-    cpus::rendezvous::{RendezvousError, Work, meet},
+    cpus::rendezvous::{RendezvousError, Work, meet, write_back_and_invalidate},
     percpu::{self, PerCpu},
     protection,
 };
@@ -338,12 +346,8 @@ pub fn panic_at_work() {
     PANICS.store(true, Ordering::Relaxed);
 }
 
-/// Sets this CPU's memory types right, while all other CPUs stand.
+/// Sets this CPU's memory types right, while all other CPUs stand or do the same.
 static SET_RIGHT: Work = Work(|area| {
-    assert!(
-        !PANICS.load(Ordering::Relaxed),
-        "asked for by test=panic-rendezvous"
-    );
     let Ok(reference) = REFERENCE.try_get() else {
         return;
     };
@@ -353,6 +357,10 @@ static SET_RIGHT: Work = Work(|area| {
         // The rendezvous was ended as this CPU began.
         return;
     }
+    // On this CPU's own stack, and not only so for as long as the compiler likes: what others wrote is read
+    // before the caches are off and memory is, for a while, uncached.
+    let values = black_box(reference.memory_types.values());
+    let panics = black_box(PANICS.load(Ordering::Relaxed));
     without_caches(|| {
         let def_type = Register::DEF_TYPE;
         let has_mtrrs = set.iter().any(Register::is_mtrr);
@@ -363,15 +371,16 @@ static SET_RIGHT: Work = Work(|area| {
             // SAFETY: the value is the CPU's own, with all memory uncached.
             unsafe { msr::write(def_type, off) };
         }
+        assert!(!panics, "asked for by test=panic-rendezvous");
         for register in set.iter().filter(|&it| it != def_type) {
             // SAFETY: the plan has made sure that the CPU can take the BSP's value, under which all
-            // memory is of the types that the BSP uses it by. All others stand, and the caches are off
-            // and empty.
-            unsafe { msr::write(register, reference.memory_types.value(register)) };
+            // memory is of the types that the BSP uses it by. All others stand or do the same, and the
+            // caches of this CPU are off and empty.
+            unsafe { msr::write(register, values[register.index()]) };
         }
         if has_mtrrs {
             // SAFETY: as above.
-            unsafe { msr::write(def_type, reference.memory_types.value(def_type)) };
+            unsafe { msr::write(def_type, values[def_type.index()]) };
         }
     });
     for register in set.iter() {
@@ -380,8 +389,9 @@ static SET_RIGHT: Work = Work(|area| {
     account.finish(set);
 });
 
-/// Does something with the caches of this CPU empty and off, and no translation kept from before. The
-/// caches stay coherent with those of other CPUs. Interrupts are off.
+/// Does something with the caches of this CPU empty and off, and no translation kept from before.
+/// Interrupts are off. In the no-fill mode the caches stay coherent with those of other CPUs; what is read
+/// with the MTRRs off is uncached, and so is to be of this CPU alone, or such as nobody writes.
 fn without_caches(change: impl FnOnce()) {
     fence(Ordering::SeqCst);
     let (cr0, cr4) = (Cr0::read(), Cr4::read());
@@ -400,10 +410,4 @@ fn without_caches(change: impl FnOnce()) {
         Cr0::write(cr0);
         Cr4::write(cr4);
     }
-}
-
-/// Writes all of the caches back to memory and empties them.
-fn write_back_and_invalidate() {
-    // SAFETY: the instruction changes nothing that a program sees.
-    unsafe { asm!("wbinvd", options(nostack, preserves_flags)) };
 }
