@@ -3,7 +3,8 @@
 //! 1. The first CPU to get here ends the run; any other one halts for good (`stop.rs`).
 //! 2. The winner stops the others by NMI, one by one: only those that are known to run with our
 //!    IDT, since an NMI would shut the machine down through a CPU that has none.
-//! 3. It waits for them, but not for ever, and prints past all locks.
+//! 3. It waits for them, but not for ever, and prints past all locks: of those that did not stop, how
+//!    many they are.
 //! 4. It writes the last record and ends the run.
 //!
 //! Should the winner fail once more on its way, it says so and ends the run at once.
@@ -71,9 +72,12 @@ pub fn end_run(headline: &dyn fmt::Display, details: &dyn fmt::Display) -> ! {
         }
         Claim::Lost => halt_for_good(),
     }
-    stop_others();
+    let still_running = stop_others();
     // The console may be in the middle of a line.
     console::print_forced(format_args!("\n{headline}\n{details}"));
+    if still_running > 0 {
+        console::print_forced(format_args!("{}\n", StillRunning(still_running)));
+    }
     if let Some(mut channel) = RecordChannel::open() {
         let mut record = ExitRecord::new();
         channel.write(record.failed(headline));
@@ -90,8 +94,22 @@ pub(crate) fn halt_if_run_is_ending() {
     }
 }
 
-fn stop_others() {
-    let Some(apic) = LocalApic::get() else { return };
+/// How many of the CPUs that run with our IDT did not stop.
+#[derive(Clone, Copy, Debug)]
+struct StillRunning(usize);
+
+impl fmt::Display for StillRunning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.0 == 1 { "CPU" } else { "CPUs" };
+        write!(f, "{} {noun} did not stop", self.0)
+    }
+}
+
+/// Stops all others that can be stopped, and tells how many of them did not.
+fn stop_others() -> usize {
+    let Some(apic) = LocalApic::get() else {
+        return 0;
+    };
     let others = || {
         let me = Reporter::this_cpu().apic_id;
         percpu::all()
@@ -104,7 +122,10 @@ fn stop_others() {
     }
     // A CPU takes an NMI within microseconds, but a hypervisor may have to find time for each of
     // hundreds. Whoever does not stop goes on, and ends with the machine.
-    let _ = Patience::begin().until(|| others().next().is_none());
+    if Patience::begin().until(|| others().next().is_none()) {
+        return 0;
+    }
+    others().count()
 }
 
 fn halt_for_good() -> ! {
@@ -250,6 +271,13 @@ mod tests {
             let read = reason_read_back(&reason);
             assert!(read.len() > 400 && reason.starts_with(&read));
         }
+    }
+
+    #[test]
+    fn those_that_did_not_stop_are_counted() {
+        let line = |cpus| std::format!("{}", StillRunning(cpus));
+        assert_eq!(line(1), "1 CPU did not stop");
+        assert_eq!(line(7), "7 CPUs did not stop");
     }
 
     #[test]

@@ -81,11 +81,17 @@ impl Bench<'_> {
         self.all_aps().ladder
     }
 
-    /// Drives each of these CPUs to its rung, all at once.
+    /// Drives each of these CPUs to its rung, all at once. Behind it
+    /// [`set_registers_right`](Self::set_registers_right) is to be called, once what is measured has been.
     pub async fn drive(&self, targets: &[(CpuIndex, Rung)]) -> Vec<Moved> {
-        let moved = self.all_aps().drive(&self.spawner, targets).await;
+        self.all_aps().drive(&self.spawner, targets).await
+    }
+
+    /// Sets right what INIT has changed of the registers of the APs that came up. That may take a
+    /// rendezvous of all CPUs, which is no part of a way up: it is to be called behind the time that
+    /// is told of that.
+    pub fn set_registers_right(&self) {
         registers::Settling::settle(self);
-        moved
     }
 
     /// Runs so many rounds, from all APs online to all APs online, and adds what they give to
@@ -160,7 +166,7 @@ impl Bench<'_> {
         self.take_down().await?;
         let (outcome, doorbells) = self.bring_up(strategy).await;
         // What was measured lies behind.
-        registers::Settling::settle(self);
+        self.set_registers_right();
         Ok(outcome.record(round, doorbells))
     }
 

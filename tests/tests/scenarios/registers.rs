@@ -186,6 +186,8 @@ fn a_panic_in_the_rendezvous_finds_those_who_stand_there() {
         line.contains("asked for by test=panic-rendezvous"),
         "{line}"
     );
+    // One that stands there and does not take the NMI is counted in a line of its own.
+    assert!(!ended.console.contains("did not stop"), "{}", ended.console);
 }
 
 #[test]

@@ -4,7 +4,9 @@
 //!
 //! Relaxed, for other words order it. The CPU writes on its way up, before it says that it is alive,
 //! which releases; the BSP reads when it has seen the outcome of that, which acquires. What is to be set
-//! right, and what that came to, is written on either side of a rendezvous, which orders both.
+//! right is written before a rendezvous, which orders it. What that came to is read by the BSP perhaps
+//! while the CPU is still at it, if the rendezvous was ended: the mark that it is done is released behind
+//! the values, and acquired before they are read.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -31,11 +33,19 @@ pub struct Account {
     physical_bits: AtomicU32,
     /// What the BSP wants set right.
     to_set: AtomicU64,
+    /// What the CPU has set since it was asked, and read back.
+    done: AtomicU64,
+    /// The CPU's state word when it was missing in the last rendezvous that failed, else [`CAME`]. The BSP
+    /// alone touches it.
+    missed: AtomicU64,
     /// How often it had looked when what it found last was dealt with. The BSP alone touches it.
     settled: AtomicU32,
     /// The faults on demand have struck.
     is_flawed: AtomicBool,
 }
+
+/// No state word.
+const CAME: u64 = u64::MAX;
 
 /// No bit of `IA32_MTRRCAP`.
 const HAS_MTRRS: u64 = 1 << 63;
@@ -52,6 +62,8 @@ impl Account {
             cap: AtomicU64::new(0),
             physical_bits: AtomicU32::new(0),
             to_set: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            missed: AtomicU64::new(CAME),
             settled: AtomicU32::new(0),
             is_flawed: AtomicBool::new(false),
         }
@@ -90,6 +102,11 @@ impl Account {
     /// What it is to set right.
     pub(super) fn to_set(&self) -> Set {
         Set(self.to_set.load(Ordering::Relaxed))
+    }
+
+    /// It has set these, and noted what they are now.
+    pub(super) fn finish(&self, set: Set) {
+        self.done.store(set.0, Ordering::Release);
     }
 
     // ---- the BSP ----
@@ -136,12 +153,66 @@ impl Account {
 
     /// Tells the CPU what to set right in the rendezvous to come.
     pub(super) fn ask(&self, set: Set) {
+        self.done.store(0, Ordering::Relaxed);
         self.to_set.store(set.0, Ordering::Relaxed);
+    }
+
+    /// The rendezvous is over: a CPU that has not begun finds nothing to do.
+    pub(super) fn take_back(&self) {
+        self.to_set.store(0, Ordering::Relaxed);
+    }
+
+    /// What the CPU has done of that: the values of these are what the registers are now.
+    pub(super) fn done(&self) -> Set {
+        Set(self.done.load(Ordering::Acquire))
+    }
+
+    /// Whether the CPU was missing in a rendezvous, with its state word.
+    pub(super) fn miss(&self, missing_at: Option<u32>) {
+        let word = missing_at.map_or(CAME, u64::from);
+        self.missed.store(word, Ordering::Relaxed);
+    }
+
+    /// The state word with which it was missing in the last rendezvous, if it was.
+    pub(super) fn missed(&self) -> Option<u32> {
+        u32::try_from(self.missed.load(Ordering::Relaxed)).ok()
     }
 }
 
 impl Default for Account {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_is_known_of_each_register_whenever_the_rendezvous_ended() {
+        let (account, pat) = (Account::new(), [Register::PAT].into_iter().collect::<Set>());
+        account.ask(pat);
+        account.take_back();
+        assert!(account.to_set().is_empty());
+        assert!(account.done().is_empty());
+        // One that had begun comes to its end behind that.
+        account.note(Register::PAT, 7);
+        account.finish(pat);
+        assert!(account.done().contains(Register::PAT));
+        assert!(!account.done().contains(Register::DEF_TYPE));
+        assert_eq!(account.value(Register::PAT), 7);
+        account.ask(pat);
+        assert!(account.done().is_empty(), "the next one begins anew");
+    }
+
+    #[test]
+    fn a_cpu_that_was_missing_is_known_by_its_state_word_until_it_comes() {
+        let account = Account::new();
+        assert_eq!(account.missed(), None);
+        account.miss(Some(u32::MAX));
+        assert_eq!(account.missed(), Some(u32::MAX));
+        account.miss(None);
+        assert_eq!(account.missed(), None);
     }
 }

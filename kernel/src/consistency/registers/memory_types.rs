@@ -20,6 +20,8 @@ const WRITE_COMBINING: u64 = 1;
 /// The type of a base, and of the default.
 const TYPE: u64 = 0xff;
 
+const NO_FIXED: &str = "this CPU has no fixed MTRRs";
+
 /// `IA32_MTRRCAP`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cap(pub(super) u64);
@@ -79,6 +81,11 @@ impl Reference {
     /// The value of one; 0 where the BSP does not have it, which for MTRRs means that it is not used.
     pub(super) fn value(&self, register: Register) -> u64 {
         self.values[register.index()]
+    }
+
+    /// The values of all, each at its [`index`](Register::index).
+    pub(super) fn values(&self) -> [u64; Register::COUNT] {
+        self.values
     }
 
     /// What a CPU of another kind has, by `read`, that is not the BSP's is told to `found`; what the BSP has
@@ -183,13 +190,18 @@ impl Reference {
             Some(cap) if self.kind.cap.is_some_and(|bsp| cap.pairs() < bsp.pairs()) => {
                 format!("this CPU has {} pairs of variable MTRRs", cap.pairs())
             }
-            Some(_) => "this CPU has no fixed MTRRs".into(),
+            Some(_) => NO_FIXED.into(),
         }
     }
 
     /// Why writing the BSP's value to an MTRR of this CPU would be an exception, if it would.
     fn refusal(&self, register: Register, cpu: &Differing) -> Option<String> {
         let value = self.value(register);
+        let has_fixed = cpu.cap.is_some_and(Cap::has_fixed);
+        if register == Register::DEF_TYPE && value & FIXED_ON != 0 && !has_fixed {
+            // A firmware may leave the bit on that of fixed ranges with the MTRRs off.
+            return Some(NO_FIXED.into());
+        }
         let is_pair = register.index() >= Register::base(0).index();
         if is_pair && value >> cpu.physical_bits != 0 {
             let bits = cpu.physical_bits;
@@ -463,6 +475,22 @@ mod tests {
         ] {
             let reason = refused(&combining, plain).unwrap();
             assert_eq!(reason.to_string(), "this CPU cannot combine writes");
+        }
+    }
+
+    #[test]
+    fn fixed_mtrrs_are_never_turned_on_where_there_are_none() {
+        let no_fixed = Differing {
+            cap: Some(Cap(1 << 10 | 3)),
+            ..differing(&[Register::DEF_TYPE])
+        };
+        for (bsp, refused) in [
+            (FIXED_ON | 6, Some("this CPU has no fixed MTRRs")),
+            (6, None),
+        ] {
+            let plan = reference(&with(Register::DEF_TYPE, bsp)).plan(&no_fixed);
+            assert_eq!(plan.refused.as_deref(), refused);
+            assert_eq!(plan.set.contains(Register::DEF_TYPE), refused.is_none());
         }
     }
 

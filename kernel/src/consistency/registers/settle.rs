@@ -1,8 +1,16 @@
 //! Memory types set right, and the account of all registers.
 //!
-//! The manual's procedure (SDM volume 3, "MTRR Considerations in MP Systems" and "Programming the PAT")
-//! runs on each AP that differs, in a rendezvous of all that run, if there is such an AP at all. It is done
-//! behind each way up of APs, as INIT may have changed them: the first time is told.
+//! After the manual's procedure (SDM volume 3, "MTRR Considerations in MP Systems" and "Programming the
+//! PAT"), in a rendezvous of all that run, if there is an AP that differs at all. It is done behind
+//! each way up of APs, as INIT may have changed them: the first time is told.
+//!
+//! In one thing it is not the manual's, where every processor enters the no-fill mode, flushes its
+//! translations and writes the MTRRs. Here all write their caches back and empty them, but only those
+//! that differ do the rest. The registers of the others do not change, so neither do the types by
+//! which they cache, nor is anything in their translations out of date. Behind the write-back they run the few lines of
+//! the handler in which they halt, and what they cache of those is coherent as ever: a CPU in no-fill
+//! mode still finds in theirs what it reads and writes (SDM volume 3, "Cache Operating Modes"). Should a differing
+//! CPU have memory for uncached that they cache, that was so since it came up, and ends with this.
 
 use alloc::{
     format,
@@ -10,7 +18,7 @@ use alloc::{
     vec::Vec,
 };
 use core::{
-    arch::asm,
+    hint::black_box,
     sync::atomic::{AtomicBool, Ordering, fence},
 };
 
@@ -32,7 +40,7 @@ use super::{
 };
 use crate::{
     bench::Bench,
-    cpus::rendezvous::{RendezvousError, Work, meet},
+    cpus::rendezvous::{RendezvousError, Work, meet, write_back_and_invalidate},
     percpu::{self, PerCpu},
     protection,
 };
@@ -74,20 +82,31 @@ impl Settling {
             case.area.registers().ask(case.plan.set);
         }
         let has_work = |area: &PerCpu| !area.registers().to_set().is_empty();
-        let met = if !running.iter().any(|area| has_work(area)) {
-            Ok(())
-        } else if stuck.is_empty() {
-            let apic = bench.cpus.machine.apic;
-            meet(bench.platform, apic, &running, has_work, &SET_RIGHT)
+        let met = if running.iter().any(|area| has_work(area)) {
+            // To wait for one that is known not to come would hold up everybody for nothing.
+            let known = if stuck.is_empty() {
+                still_missing(bench)
+            } else {
+                stuck
+            };
+            let met = if known.is_empty() {
+                let apic = bench.cpus.machine.apic;
+                meet(bench.platform, apic, &running, has_work, &SET_RIGHT)
+            } else {
+                Err(RendezvousError::Missing(known))
+            };
+            remember(bench, &met);
+            met
         } else {
-            Err(RendezvousError::Missing(stuck))
+            Ok(())
         };
         for case in &cases {
             let account = case.area.registers();
-            if met.is_ok() || !has_work(case.area) {
+            account.take_back();
+            // One that is down looks again when it comes.
+            if !case.runs || account.done() == case.plan.set {
                 account.settle();
             }
-            account.ask(Set::default());
         }
         Self { cases, met }
     }
@@ -140,11 +159,54 @@ pub fn again(area: &'static PerCpu) -> Vec<Difference> {
             found: hex(value),
             now: hex(value),
             remedy: Remedy::Reported,
-            reason: Some(
-                "the CPU came back with it, and others did not come to a rendezvous".into(),
-            ),
+            reason: Some(match last_error() {
+                Some(error) => format!("the CPU came back with it, and {error}"),
+                None => "the CPU came back with it".into(),
+            }),
         })
         .collect()
+}
+
+/// The last rendezvous ended before all were done. Whoever was missing has it in its account: words
+/// that lie still, so that no operation leaves memory in use. The BSP alone touches it.
+static NOT_DONE: AtomicBool = AtomicBool::new(false);
+
+/// Notes how the last rendezvous ended.
+fn remember(bench: &Bench<'_>, met: &Result<(), RendezvousError>) {
+    let missing = match met {
+        Err(RendezvousError::Missing(cpus)) => &cpus[..],
+        _ => &[],
+    };
+    NOT_DONE.store(*met == Err(RendezvousError::NotDone), Ordering::Relaxed);
+    for ap in bench.cpus.aps.iter() {
+        let Some(area) = PerCpu::of(ap.cpu) else {
+            continue;
+        };
+        let is_missing = missing.contains(&ap.cpu);
+        let word = is_missing.then(|| ap.slot.state().load().to_bits());
+        area.registers().miss(word);
+    }
+}
+
+/// The CPUs that were missing in the last rendezvous and have not moved since. One that was kicked
+/// again has another state word.
+fn still_missing(bench: &Bench<'_>) -> Vec<CpuIndex> {
+    let missed = |cpu| PerCpu::of(cpu)?.registers().missed();
+    let aps = bench.cpus.aps.iter();
+    aps.filter(|ap| missed(ap.cpu) == Some(ap.slot.state().load().to_bits()))
+        .map(|ap| ap.cpu)
+        .collect()
+}
+
+/// Why the last rendezvous failed, if it did.
+fn last_error() -> Option<RendezvousError> {
+    if NOT_DONE.load(Ordering::Relaxed) {
+        return Some(RendezvousError::NotDone);
+    }
+    let areas = percpu::all().iter();
+    let missing = areas.filter(|area| area.registers().missed().is_some());
+    let missing: Vec<_> = missing.map(|area| area.index()).collect();
+    (!missing.is_empty()).then_some(RendezvousError::Missing(missing))
 }
 
 fn of_control([cr0, cr4, efer]: [u64; 3]) -> record::Registers {
@@ -222,17 +284,14 @@ impl Case {
             }
             None => {
                 let bsp = reference.memory_types.value(register);
-                let was_asked = self.plan.set.contains(register);
-                let is_left = self.left(register, met);
-                let now = match (was_asked, &is_left) {
-                    // It was written, and read back.
-                    (true, None) => account.value(register),
-                    _ => found,
-                };
-                let reason = is_left.or_else(|| {
-                    (now != bsp).then(|| "it did not take what was written to it".into())
-                });
-                (bsp, now, reason)
+                // It was written, and read back, whatever came of the others.
+                if account.done().contains(register) {
+                    let now = account.value(register);
+                    let refuses = || "it did not take what was written to it".into();
+                    (bsp, now, (now != bsp).then(refuses))
+                } else {
+                    (bsp, found, Some(self.left(register, met)))
+                }
             }
         };
         Difference {
@@ -248,8 +307,9 @@ impl Case {
         }
     }
 
-    /// Why a memory type was left as it was, if it was.
-    fn left(&self, register: Register, met: &Result<(), RendezvousError>) -> Option<String> {
+    /// Why a memory type was left as it was. Where the rendezvous ended with the CPU at work, it may be
+    /// set yet.
+    fn left(&self, register: Register, met: &Result<(), RendezvousError>) -> String {
         if self.area.registers().differing().lacks.contains(register) {
             let what = match register {
                 Register::PAT => "this CPU has no PAT",
@@ -259,15 +319,18 @@ impl Case {
                     .as_deref()
                     .unwrap_or("this CPU does not have it"),
             };
-            return Some(what.into());
+            return what.into();
         }
         if let Some(refused) = self.plan.refusal(register) {
-            return Some(refused.into());
+            return refused.into();
         }
         if !self.runs {
-            return Some("the CPU does not run".into());
+            return "the CPU does not run".into();
         }
-        met.as_ref().err().map(ToString::to_string)
+        match met {
+            Ok(()) => "it was not set".into(),
+            Err(error) => error.to_string(),
+        }
     }
 }
 
@@ -283,17 +346,21 @@ pub fn panic_at_work() {
     PANICS.store(true, Ordering::Relaxed);
 }
 
-/// Sets this CPU's memory types right, while all other CPUs stand.
+/// Sets this CPU's memory types right, while all other CPUs stand or do the same.
 static SET_RIGHT: Work = Work(|area| {
-    assert!(
-        !PANICS.load(Ordering::Relaxed),
-        "asked for by test=panic-rendezvous"
-    );
     let Ok(reference) = REFERENCE.try_get() else {
         return;
     };
     let account = area.registers();
     let set = account.to_set();
+    if set.is_empty() {
+        // The rendezvous was ended as this CPU began.
+        return;
+    }
+    // On this CPU's own stack, and not only so for as long as the compiler likes: what others wrote is read
+    // before the caches are off and memory is, for a while, uncached.
+    let values = black_box(reference.memory_types.values());
+    let panics = black_box(PANICS.load(Ordering::Relaxed));
     without_caches(|| {
         let def_type = Register::DEF_TYPE;
         let has_mtrrs = set.iter().any(Register::is_mtrr);
@@ -304,24 +371,27 @@ static SET_RIGHT: Work = Work(|area| {
             // SAFETY: the value is the CPU's own, with all memory uncached.
             unsafe { msr::write(def_type, off) };
         }
+        assert!(!panics, "asked for by test=panic-rendezvous");
         for register in set.iter().filter(|&it| it != def_type) {
             // SAFETY: the plan has made sure that the CPU can take the BSP's value, under which all
-            // memory is of the types that the BSP uses it by. All others stand, and the caches are off
-            // and empty.
-            unsafe { msr::write(register, reference.memory_types.value(register)) };
+            // memory is of the types that the BSP uses it by. All others stand or do the same, and the
+            // caches of this CPU are off and empty.
+            unsafe { msr::write(register, values[register.index()]) };
         }
         if has_mtrrs {
             // SAFETY: as above.
-            unsafe { msr::write(def_type, reference.memory_types.value(def_type)) };
+            unsafe { msr::write(def_type, values[def_type.index()]) };
         }
     });
     for register in set.iter() {
         account.note(register, msr::read(register));
     }
+    account.finish(set);
 });
 
-/// Does something with the caches of this CPU empty and off, and no translation kept from before. The
-/// caches stay coherent with those of other CPUs. Interrupts are off.
+/// Does something with the caches of this CPU empty and off, and no translation kept from before.
+/// Interrupts are off. In the no-fill mode the caches stay coherent with those of other CPUs; what is read
+/// with the MTRRs off is uncached, and so is to be of this CPU alone, or such as nobody writes.
 fn without_caches(change: impl FnOnce()) {
     fence(Ordering::SeqCst);
     let (cr0, cr4) = (Cr0::read(), Cr4::read());
@@ -340,10 +410,4 @@ fn without_caches(change: impl FnOnce()) {
         Cr0::write(cr0);
         Cr4::write(cr4);
     }
-}
-
-/// Writes all of the caches back to memory and empties them.
-fn write_back_and_invalidate() {
-    // SAFETY: the instruction changes nothing that a program sees.
-    unsafe { asm!("wbinvd", options(nostack, preserves_flags)) };
 }
