@@ -7,7 +7,7 @@ use reveille_smp::{
     cpu::CpuIndex,
     cpu_states::CpuStatesTable,
     deviations::Deviations,
-    record::{self, CpuState, Record},
+    record::{self, CpuState, Record, Remedy},
     srat::Srat,
 };
 
@@ -67,7 +67,18 @@ pub async fn settle(options: &Options, bench: &Bench<'_>, srat: Option<&Srat>) -
 fn as_it_is_now(state: &CpuState) -> CpuState {
     let mut state = state.clone();
     if let Some(area) = PerCpu::of(state.cpu) {
-        state.registers.differences.extend(registers::again(area));
+        let differences = &mut state.registers.differences;
+        for again in registers::again(area) {
+            match differences
+                .iter_mut()
+                .find(|it| it.register == again.register)
+            {
+                // It was told of before, and is as it was.
+                Some(told) if told.remedy == Remedy::Reported => {}
+                Some(told) => *told = again,
+                None => differences.push(again),
+            }
+        }
         if let Some(clock) = TscClock::get() {
             state.clock = clock::record_of(area, clock);
         }
