@@ -201,3 +201,30 @@ fn a_firmware_that_leaves_all_mtrrs_off_leaves_nothing_to_set_right() {
             .all(|it| it.registers.differences.is_empty())
     );
 }
+
+/// Boots a machine on which CPU 3 is missing in the first rendezvous, carries the operations out, and tells why
+/// CPUs that came back are as they are.
+fn reasons_of_those_that_came_back(operations: &str) -> Vec<(CpuIndex, String)> {
+    let keys = format!("fault=1:pat test=late-rendezvous {operations}");
+    let ended = boot(&machine(4).append(&keys));
+    assert!(matches!(ended.outcome, Outcome::Ok), "{}", ended.explain());
+    let of = |state: CpuState| {
+        let reasons = state.registers.differences.into_iter();
+        let reasons = reasons.filter_map(|it| it.reason);
+        let came_back = reasons.filter(|it| it.starts_with("the CPU came back"));
+        came_back.map(move |reason| (state.cpu, reason))
+    };
+    states(&ended).into_iter().flat_map(of).collect()
+}
+
+#[test]
+fn a_cpu_that_was_missing_is_not_waited_for_again_until_it_was_kicked() {
+    let back = "do=offline:2 do=online:2";
+    let reason = "the CPU came back with it, and CPU 3 did not come to the rendezvous";
+    assert_eq!(
+        reasons_of_those_that_came_back(back),
+        [(CpuIndex(2), reason.to_owned())]
+    );
+    let kicked = format!("{back} do=offline:3 do=online:3");
+    assert_eq!(reasons_of_those_that_came_back(&kicked), []);
+}
