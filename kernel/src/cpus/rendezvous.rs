@@ -12,7 +12,8 @@
 //! rendezvous alone: no other interrupt pays for it.
 //!
 //! Called is whoever may be running. A CPU that is parked, or was never seen, is not: it halts on the
-//! trampoline's page, or may yet come there, and uses no memory but that and the word by which it comes.
+//! trampoline's page, or may yet come there, and uses no memory but that and the word by which it comes;
+//! or it is in the firmware's loop, which is the firmware's own.
 //! One that was abandoned is called as any other, for it may run: if it does not come, nothing is done.
 
 use alloc::{format, string::String, vec::Vec};
