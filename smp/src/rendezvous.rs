@@ -248,8 +248,9 @@ impl Seat {
         self.called.store(called, Ordering::Relaxed);
     }
 
-    /// The caller: whether the CPU has come to this meeting. Asked once it was ended before all had come, one that
-    /// is about to find that out may still say so: it came, but too late to be counted.
+    /// The caller: whether the CPU has come to this meeting. Asked once it was ended before all had
+    /// come, one that is about to find that out may still say so: it came, but too late to be
+    /// counted.
     pub fn has_arrived(&self, generation: Generation) -> bool {
         self.arrived.load(Ordering::Relaxed) == u64::from(generation.0)
     }

@@ -202,8 +202,8 @@ fn a_firmware_that_leaves_all_mtrrs_off_leaves_nothing_to_set_right() {
     );
 }
 
-/// Boots a machine on which CPU 3 is missing in the first rendezvous, carries the operations out, and tells why
-/// CPUs that came back are as they are.
+/// Boots a machine on which CPU 3 is missing in the first rendezvous, carries the operations out,
+/// and tells why CPUs that came back are as they are.
 fn reasons_of_those_that_came_back(operations: &str) -> Vec<(CpuIndex, String)> {
     let keys = format!("fault=1:pat test=late-rendezvous {operations}");
     let ended = boot(&machine(4).append(&keys));

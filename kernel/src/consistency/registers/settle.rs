@@ -5,12 +5,13 @@
 //! each way up of APs, as INIT may have changed them: the first time is told.
 //!
 //! In one thing it is not the manual's, where every processor enters the no-fill mode, flushes its
-//! translations and writes the MTRRs. Here all write their caches back and empty them, but only those
-//! that differ do the rest. The registers of the others do not change, so neither do the types by
-//! which they cache, nor is anything in their translations out of date. Behind the write-back they run the few lines of
-//! the handler in which they halt, and what they cache of those is coherent as ever: a CPU in no-fill
-//! mode still finds in theirs what it reads and writes (SDM volume 3, "Cache Operating Modes"). Should a differing
-//! CPU have memory for uncached that they cache, that was so since it came up, and ends with this.
+//! translations and writes the MTRRs. Here all write their caches back and empty them, but only
+//! those that differ do the rest. The registers of the others do not change, so neither do the
+//! types by which they cache, nor is anything in their translations out of date. Behind the
+//! write-back they run the few lines of the handler in which they halt, and what they cache of
+//! those is coherent as ever: a CPU in no-fill mode still finds in theirs what it reads and writes
+//! (SDM volume 3, "Cache Operating Modes"). Should a differing CPU have memory for uncached that
+//! they cache, that was so since it came up, and ends with this.
 
 use alloc::{
     format,
