@@ -3,7 +3,7 @@
 //! The BSP is the measure. On its way in, before it is alive, each AP looks at itself, notes what it
 //! finds in its own area, and sets right what it may by itself: those are the steps in [`CHECKS`],
 //! which run on all APs at once and wait for nobody. What takes several CPUs at once is left for
-//! [`settle`], behind the bring-up and so on nobody's way. A difference never keeps a CPU away: it is
+//! [`settle()`], behind the bring-up and so on nobody's way. A difference never keeps a CPU away: it is
 //! set right, or reported.
 
 use linkme::distributed_slice;

@@ -7,7 +7,7 @@ use reveille_smp::{
     cpu::CpuIndex,
     cpu_states::CpuStatesTable,
     deviations::Deviations,
-    record::{self, CpuState, Record, Remedy},
+    record::{self, CpuState, Record},
     srat::Srat,
 };
 
@@ -73,8 +73,7 @@ fn as_it_is_now(state: &CpuState) -> CpuState {
                 .iter_mut()
                 .find(|it| it.register == again.register)
             {
-                // It was told of before, and is as it was.
-                Some(told) if told.remedy == Remedy::Reported => {}
+                // What it came back with counts, and not what it had before.
                 Some(told) => *told = again,
                 None => differences.push(again),
             }

@@ -8,7 +8,7 @@
 //! Everybody who is called writes its caches back and empties them before it is counted, and the
 //! caller before it calls, as the manual asks of all processors before memory types change (SDM
 //! volume 3, "MTRR Considerations in MP Systems"). That costs up to some milliseconds on a CPU with
-//! large caches, and more under a hypervisor that has to do it for the guest; [`ARRIVAL`] has room
+//! large caches, and more under a hypervisor that has to do it for the guest; `ARRIVAL` has room
 //! for it. It is for this rendezvous alone: no other interrupt pays for it.
 //!
 //! Called is whoever may be running. A CPU that is parked, or was never seen, is not: it halts on the

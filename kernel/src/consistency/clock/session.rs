@@ -8,13 +8,13 @@
 //! ```
 //!
 //! All that the APs do is in their handlers, at once with each other; everybody halts otherwise. There
-//! are [`WINDOW`] questions under way at most: so an answer does not queue behind hundreds, on the BSP
+//! are `WINDOW` questions under way at most: so an answer does not queue behind hundreds, on the BSP
 //! or for a processor of the host, and is not made less exact by that. The readings of one CPU are
-//! spread over [`SPACING`] each, for a clock that runs at another rate to show, and each round begins
+//! spread over `SPACING` each, for a clock that runs at another rate to show, and each round begins
 //! with another CPU.
 //!
-//! Whoever does not answer holds its place for [`PATIENCE`], once, and is not asked again until it has
-//! answered; a session ends by [`DEADLINE`] whatever comes.
+//! Whoever does not answer holds its place for `PATIENCE`, once, and is not asked again until it has
+//! answered; a session ends by `DEADLINE` whatever comes.
 
 use alloc::vec::Vec;
 use core::{
