@@ -4,8 +4,9 @@ use reveille_smp::{cpu::ApicId, srat::Srat};
 
 /// Bytes before the first entry: the header (36) and reserved fields (ACPI 6.5, table 5.45).
 const FIXED: usize = 48;
-/// The shortest entry that tells of a CPU: what is read of type 0.
-const SHORTEST_CPU: usize = 12;
+/// The shortest entry that tells of a CPU: what is read of type 0 in a table of revision 1, in which a
+/// domain has eight bits.
+const SHORTEST_CPU: usize = 8;
 /// How many places a table is cut at.
 const CUTS: usize = 4;
 
