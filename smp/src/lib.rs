@@ -10,17 +10,19 @@
 //! listed), [`selection`] and [`plan`] (who is woken), [`step`], [`ladder`] and [`instances`] (what is
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
-//! CPUs send each other), [`clock_line`] and [`clock_offset`] (how their clocks compare), [`rendezvous`]
+//! CPUs send each other), [`call`] (what they let each other run at once), [`clock_line`] and [`clock_offset`] (how their clocks compare), [`rendezvous`]
 //! (all stop, some work), [`record`], [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a
 //! person or a program gets to see).
 #![no_std]
-#![cfg_attr(not(loom), forbid(unsafe_code))]
+// But for calls that borrow from their caller (`call/lent.rs`).
+#![cfg_attr(not(loom), deny(unsafe_code))]
 
 extern crate alloc;
 
 pub mod ap;
 mod baton;
 pub mod bringup;
+pub mod call;
 pub mod clock_line;
 pub mod clock_offset;
 pub mod cpu;

@@ -1,0 +1,386 @@
+//! The calls for one CPU: places for what is on its way, and the CPU that runs it.
+//!
+//! ```text
+//!   any CPU                                   the queue's own CPU
+//!   send: reserve a place, put the call,
+//!         fill the place; interrupt, if
+//!         nobody looks ─────────────────────▶ serve: begins what is full and not withdrawn,
+//!         tell of the interrupt                      frees the place, runs the call, tells its caller;
+//!                                                    stops when no place is full
+//! ```
+//!
+//! Three words keep it, each with one thing to say: `word.rs` whether a call is seen, `ticket.rs` who
+//! gets it, `answer.rs` or the call itself that it is over. What a place holds belongs to one CPU at a
+//! time, so the cells need no lock.
+//!
+//! **Serving Invariant**: one at a time serves a queue. Whoever comes while it is served, by an
+//! interrupt or in a call, goes away: the one who serves looks again before it stops.
+
+use core::{
+    fmt,
+    ops::DerefMut,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    task::Waker,
+};
+
+use reveille_executor::Instant;
+
+use super::{
+    CallId, Carrier, Pending,
+    answer::Answer,
+    entry::{AnyJob, Entry},
+    room::{Room, Seat},
+    ticket::{Number, Ticket},
+    word::{Filled, NoPlace, PLACES, Places, Word},
+};
+use crate::{
+    cpu::CpuIndex,
+    sync::{AtomicU32, Mutex, Ordering},
+};
+
+/// The queue of one CPU, closed at first.
+pub struct CallQueue {
+    word: Word,
+    places: [Place; PLACES],
+    room: Room,
+    /// Whether its CPU serves it now.
+    is_served: AtomicU32,
+    /// Whether its CPU waits for calls of its own.
+    is_asking: AtomicU32,
+    /// How many of these are not over.
+    answer: Answer,
+    /// What was run and sent, for figures; nothing depends on them, so no model sees them.
+    run: AtomicU64,
+    interrupts: AtomicU64,
+}
+
+/// One place.
+struct Place {
+    ticket: Ticket,
+    /// By the protocol of `word.rs` it is free whenever somebody comes, so nobody waits.
+    entry: Mutex<Option<Entry>>,
+}
+
+/// How much has gone through a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Calls that were run.
+    pub run: u64,
+    /// Interrupts that were sent for them.
+    pub interrupts: u64,
+}
+
+/// What lies in a queue, for whoever watches over it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Calls that have not begun.
+    pub waiting: u32,
+    /// How often the CPU has emptied the queue. Calls that wait while this stands still wait for a CPU
+    /// that does not look.
+    pub passes: u64,
+    /// Whether the CPU looks at the queue: it runs calls, or polls.
+    pub is_looking: bool,
+}
+
+/// Where a call was put.
+pub(super) struct Receipt {
+    queue: &'static CallQueue,
+    cpu: CpuIndex,
+    place: usize,
+    number: Number,
+    since: Instant,
+    id: CallId,
+}
+
+impl CallQueue {
+    /// An empty queue, closed.
+    pub fn new() -> Self {
+        Self {
+            word: Word::new(),
+            places: core::array::from_fn(|_| Place {
+                ticket: Ticket::new(),
+                entry: Mutex::new(None),
+            }),
+            room: Room::new(),
+            is_served: AtomicU32::new(0),
+            is_asking: AtomicU32::new(0),
+            answer: Answer::new(),
+            run: AtomicU64::new(0),
+            interrupts: AtomicU64::new(0),
+        }
+    }
+
+    // ---- the CPU that it belongs to ----
+
+    /// Takes calls from now on. Its CPU takes interrupts, and calls [`serve`](Self::serve) in their
+    /// handler.
+    pub fn open(&self) {
+        self.word.open();
+    }
+
+    /// Takes no more calls, and runs those that lie there: when this is done, every call that was
+    /// taken in is over, or its caller has taken it back. Senders who were slower fail at once. To be
+    /// called by its CPU, in task context.
+    pub fn close<C: Carrier>(&self, carrier: C) {
+        self.word.close();
+        self.room.wake_all();
+        carrier.masked(|| self.serve(carrier));
+    }
+
+    /// Runs what lies there, until nothing does. To be called by its CPU with interrupts off, when it
+    /// was interrupted; it may be called at any other time too.
+    pub fn serve<C: Carrier>(&self, carrier: C) {
+        if let Some(looking) = self.look(carrier) {
+            looking.until_empty();
+        }
+    }
+
+    /// Polls: runs calls as they come, so that whoever sends one need not interrupt the CPU, until the
+    /// condition holds. To be called by its CPU. Between two looks interrupts are as they were before.
+    ///
+    /// Does not poll at all where the queue is served already, as in a call.
+    pub fn look_until<C: Carrier>(&self, carrier: C, mut condition: impl FnMut() -> bool) {
+        let Some(looking) = self.look(carrier) else {
+            return;
+        };
+        loop {
+            if !self.word.full().is_empty() {
+                carrier.masked(|| looking.pass());
+            }
+            if condition() {
+                break;
+            }
+            core::hint::spin_loop();
+        }
+        carrier.masked(|| looking.until_empty());
+    }
+
+    /// From now on its CPU needs no interrupt. `None` if it is served already.
+    pub(super) fn look<C: Carrier>(&self, carrier: C) -> Option<Looking<'_, C>> {
+        // One CPU and its handlers come here, so this orders nothing.
+        if self.is_served.swap(1, Ordering::Relaxed) != 0 {
+            return None;
+        }
+        self.word.look();
+        Some(Looking {
+            queue: self,
+            carrier,
+            cpu: carrier.this_cpu(),
+            has_stopped: false,
+        })
+    }
+
+    /// Its CPU is about to wait for calls of its own. `None` if it may not: it runs a call, or waits.
+    pub(super) fn ask(&self) -> Option<Asking<'_>> {
+        let is_free = self.is_served.load(Ordering::Relaxed) == 0
+            && self.is_asking.swap(1, Ordering::Relaxed) == 0;
+        is_free.then_some(Asking(self))
+    }
+
+    /// What its CPU waits for.
+    pub(super) fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    // ---- whoever sends a call ----
+
+    /// Puts a call into the queue, which is that of `cpu`.
+    pub(super) fn send<C: Carrier>(
+        &'static self,
+        carrier: C,
+        cpu: CpuIndex,
+        job: AnyJob,
+    ) -> Result<Receipt, NoPlace> {
+        let place = self.word.reserve()?;
+        let number = self.places[place].ticket.issue();
+        let (since, id) = (carrier.now(), carrier.queued(cpu));
+        *self.cell(place) = Some(Entry { job, id });
+        match self.word.fill(place) {
+            Filled::Seen => {}
+            Filled::Unseen(pass) => {
+                self.interrupt(carrier, cpu);
+                self.word.rung(pass);
+            }
+            Filled::Closed => {
+                drop(self.cell(place).take());
+                if self.word.give_back(place) {
+                    self.room.wake_all();
+                }
+                carrier.dropped(id);
+                return Err(NoPlace::Closed);
+            }
+        }
+        Ok(Receipt {
+            queue: self,
+            cpu,
+            place,
+            number,
+            since,
+            id,
+        })
+    }
+
+    /// Lets `waker` be woken when a place may have become free; `false` if one may be free already.
+    /// The seat is for the next time, and is taken at the first.
+    pub(super) fn wait_for_room(&'static self, seat: &mut Option<Seat>, waker: &Waker) -> bool {
+        if seat.is_none() {
+            *seat = self.room.sit();
+        }
+        match seat {
+            Some(seat) => seat.register(waker),
+            None => waker.wake_by_ref(),
+        }
+        self.word.want_room()
+    }
+
+    // ---- anybody ----
+
+    /// Interrupts its CPU, which is `cpu`, once more, in case an interrupt was lost: for calls that have
+    /// waited for long. A CPU that has nothing to do there looks, and goes on.
+    pub fn remind<C: Carrier>(&self, carrier: C, cpu: CpuIndex) {
+        self.interrupt(carrier, cpu);
+    }
+
+    /// Whether it takes calls now.
+    pub fn is_open(&self) -> bool {
+        self.word.is_open()
+    }
+
+    /// What lies there now.
+    pub fn backlog(&self) -> Backlog {
+        let (waiting, pass) = self.word.backlog();
+        Backlog {
+            waiting,
+            passes: pass.number(),
+            is_looking: self.word.is_looking(),
+        }
+    }
+
+    /// What has gone through it.
+    pub fn traffic(&self) -> Traffic {
+        Traffic {
+            run: self.run.load(Relaxed),
+            interrupts: self.interrupts.load(Relaxed),
+        }
+    }
+
+    fn interrupt<C: Carrier>(&self, carrier: C, cpu: CpuIndex) {
+        self.interrupts.fetch_add(1, Relaxed);
+        carrier.interrupt(cpu);
+    }
+
+    /// What lies in a place that belongs to the caller.
+    fn cell(&self, place: usize) -> impl DerefMut<Target = Option<Entry>> {
+        let cell = self.places[place].entry.try_lock();
+        cell.expect("a place belongs to one CPU at a time")
+    }
+}
+
+/// A CPU that looks at its queue. Nobody interrupts it until this is dropped.
+pub(super) struct Looking<'a, C: Carrier> {
+    queue: &'a CallQueue,
+    carrier: C,
+    cpu: CpuIndex,
+    has_stopped: bool,
+}
+
+impl<C: Carrier> Looking<'_, C> {
+    /// Runs what lies there now. Interrupts are off.
+    pub(super) fn pass(&self) {
+        self.run_all(self.queue.word.full());
+    }
+
+    /// Runs what lies there until nothing does, and stops. Interrupts are off.
+    pub(super) fn until_empty(mut self) {
+        self.pass();
+        loop {
+            match self.queue.word.stop() {
+                Ok(is_wanted) => {
+                    self.has_stopped = true;
+                    if is_wanted {
+                        self.queue.room.wake_all();
+                    }
+                    return;
+                }
+                Err(full) => self.run_all(full),
+            }
+        }
+    }
+
+    /// As they stand there: what comes meanwhile has its turn behind them.
+    fn run_all(&self, full: Places) {
+        for place in full {
+            let queue = self.queue;
+            let has_begun = queue.places[place].ticket.begin();
+            let entry = queue.cell(place).take();
+            queue.word.free(place);
+            if let Some(entry) = entry.filter(|_| has_begun) {
+                queue.run.fetch_add(1, Relaxed);
+                entry.begin(self.carrier, self.cpu).run();
+            }
+        }
+        if self.queue.word.take_wanted() {
+            self.queue.room.wake_all();
+        }
+    }
+}
+
+impl<C: Carrier> Drop for Looking<'_, C> {
+    fn drop(&mut self) {
+        let queue = self.queue;
+        queue.is_served.store(0, Ordering::Relaxed);
+        if self.has_stopped {
+            return;
+        }
+        // A call panicked, and the others that lie there are not to wait for the next.
+        let is_left = queue.word.break_off();
+        queue.room.wake_all();
+        if is_left {
+            queue.interrupt(self.carrier, self.cpu);
+        }
+    }
+}
+
+/// A CPU that waits for calls of its own.
+pub(super) struct Asking<'a>(&'a CallQueue);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.is_asking.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Receipt {
+    /// Takes the call back; `false` if it has begun, or is over.
+    #[must_use]
+    pub(super) fn withdraw<C: Carrier>(&self, carrier: C) -> bool {
+        let withdrawn = self.queue.places[self.place].ticket.withdraw(self.number);
+        if withdrawn {
+            carrier.dropped(self.id);
+        }
+        withdrawn
+    }
+
+    /// What is known of the call, which is not over.
+    pub(super) fn pending(&self) -> Pending {
+        Pending {
+            cpu: self.cpu,
+            since: self.since,
+            begun: self.queue.places[self.place].ticket.has_begun(self.number),
+        }
+    }
+}
+
+impl Default for CallQueue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for CallQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallQueue")
+            .field("word", &self.word)
+            .finish_non_exhaustive()
+    }
+}
