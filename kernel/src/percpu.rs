@@ -18,6 +18,7 @@ use conquer_once::spin::OnceCell;
 use linkme::distributed_slice;
 use reveille_executor::{Clock, Counters};
 use reveille_smp::{
+    call::CallQueue,
     cpu::{ApicId, CpuIndex},
     inbox::Inbox,
     rendezvous::Seat,
@@ -173,6 +174,7 @@ pub struct PerCpu {
     idle: Account,
     counters: Counters,
     inbox: Inbox,
+    calls: CallQueue,
     clock: CpuClock,
     seat: Seat,
     registers: registers::Account,
@@ -223,6 +225,7 @@ impl PerCpu {
             idle: Account::new(),
             counters: Counters::new(),
             inbox: Inbox::new(),
+            calls: CallQueue::new(),
             clock: CpuClock::new(&[]),
             seat: Seat::new(),
             registers: registers::Account::new(),
@@ -379,6 +382,11 @@ impl PerCpu {
     /// Where tasks for the CPU arrive.
     pub fn inbox(&self) -> &Inbox {
         &self.inbox
+    }
+
+    /// Where calls to the CPU arrive.
+    pub fn calls(&self) -> &CallQueue {
+        &self.calls
     }
 }
 

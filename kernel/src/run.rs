@@ -158,6 +158,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let mut executor = Executor::with_capacity(capacity, platform, counters);
     let (timer, spawner) = (executor.timer(), executor.spawner());
     bsp.inbox().open();
+    bsp.calls().open();
     let server = spawner.clone();
     spawner.spawn(async move { bsp.inbox().serve(&server).await })?;
     interrupts::enable();

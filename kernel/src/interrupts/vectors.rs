@@ -3,14 +3,14 @@
 //! A higher vector has a higher priority, in classes of 16 (SDM volume 3, "Interrupt, Task, and
 //! Processor Priority"). The handlers of timer and doorbell exist to end a `hlt`: whoever halted
 //! looks for himself what is to be done. Those of the clocks read the TSC, which cannot wait; that of
-//! a stop lasts until the CPU may go on.
+//! calls runs them; that of a stop lasts until the CPU may go on.
 
 use core::arch::naked_asm;
 
 use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::{apic_errors, idt};
-use crate::{apic::LocalApic, consistency::clock, cpus::rendezvous, percpu::PerCpu};
+use crate::{apic::LocalApic, calls, consistency::clock, cpus::rendezvous, percpu::PerCpu};
 
 /// An interrupt vector above the exceptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ impl Vector {
     pub const CLOCK_ASKED: Self = Self(0x42);
     /// A CPU that the BSP asked has said it.
     pub const CLOCK_GIVEN: Self = Self(0x43);
+    /// Calls lie in this CPU's queue.
+    pub const CALL: Self = Self(0x50);
     /// The APIC noticed an error.
     pub const APIC_ERROR: Self = Self(0xdf);
     /// All CPUs are to stop: whoever is in its handler takes nothing but what comes below.
@@ -64,6 +66,7 @@ pub(super) fn install(table: &mut InterruptDescriptorTable) {
     for (vector, handler) in [
         (Vector::CLOCK_ASKED, entry::<CLOCK_ASKED> as *const ()),
         (Vector::CLOCK_GIVEN, entry::<CLOCK_GIVEN> as *const ()),
+        (Vector::CALL, entry::<CALL> as *const ()),
         (Vector::STOP, entry::<STOP> as *const ()),
         (Vector::RELEASE, acknowledge),
     ] {
@@ -88,6 +91,7 @@ const APIC_ERROR: u8 = 3;
 const CLOCK_ASKED: u8 = 4;
 const CLOCK_GIVEN: u8 = 5;
 const STOP: u8 = 6;
+const CALL: u8 = 7;
 
 /// Where the CPU enters: saves what a Rust function may change, and calls the handler.
 #[unsafe(naked)]
@@ -145,6 +149,10 @@ extern "C" fn handle<const WHAT: u8>() {
         }
         APIC_ERROR => {
             apic_errors::record(apic.take_errors());
+            apic.eoi();
+        }
+        CALL => {
+            calls::serve();
             apic.eoi();
         }
         STOP => {

@@ -1,0 +1,66 @@
+//! What carries the calls of this machine: the APIC, and `hlt`.
+
+use reveille_executor::{Clock, Instant};
+use reveille_smp::{
+    call::{CallQueue, Carrier, Pending},
+    cpu::CpuIndex,
+};
+use x86_64::instructions::interrupts::{self, without_interrupts};
+
+use crate::{
+    apic::{LocalApic, timer::ApicTimer},
+    interrupts::vectors::Vector,
+    percpu::PerCpu,
+    println,
+    time::TscClock,
+};
+
+/// The calls of this machine's CPUs go by interrupts of the vector [`Vector::CALL`].
+#[derive(Clone, Copy, Debug)]
+pub struct ByInterrupt;
+
+impl Clock for ByInterrupt {
+    fn now(&self) -> Instant {
+        TscClock::get().map_or(Instant::ZERO, |clock| clock.now())
+    }
+}
+
+impl Carrier for ByInterrupt {
+    fn this_cpu(&self) -> CpuIndex {
+        PerCpu::current().index()
+    }
+
+    fn queue(&self, cpu: CpuIndex) -> Option<&'static CallQueue> {
+        PerCpu::of(cpu).map(PerCpu::calls)
+    }
+
+    fn interrupt(&self, cpu: CpuIndex) {
+        if let (Some(apic), Some(area)) = (LocalApic::get(), PerCpu::of(cpu)) {
+            // One that is not accepted is as one that is lost: whoever waits has a deadline, or
+            // reminds.
+            let _ = apic.send_fixed(area.apic_id(), Vector::CALL);
+        }
+    }
+
+    fn masked<T>(&self, work: impl FnOnce() -> T) -> T {
+        without_interrupts(work)
+    }
+
+    fn halt(&self, until: Instant) {
+        // Without an alarm nothing but the answer would end the halt. So early, polling will do.
+        if let Some(timer) = ApicTimer::get() {
+            PerCpu::current().alarm().set(until, &timer);
+            // An interrupt that came before this is pending, and ends it: `platform.rs`.
+            interrupts::enable_and_hlt();
+            interrupts::disable();
+        }
+    }
+
+    fn overdue(&self, pending: &Pending) {
+        let waited = self.now() - pending.since;
+        println!(
+            "calls: CPU {} has not come to the end of a call for {waited:?}",
+            pending.cpu
+        );
+    }
+}
