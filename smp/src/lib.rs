@@ -36,6 +36,8 @@ pub mod injection;
 pub mod instances;
 pub mod ladder;
 #[cfg(all(test, loom))]
+mod loom_call;
+#[cfg(all(test, loom))]
 mod loom_clock;
 #[cfg(all(test, loom))]
 mod loom_inbox;
