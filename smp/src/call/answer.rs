@@ -16,8 +16,9 @@
 //!
 //! # Memory ordering
 //!
-//! `over` releases what the call did, and its answer; `is_over` and `begin_halt` acquire it. All
-//! changes are read-modify-writes, so the last look acquires from everybody.
+//! `over` releases what the call did, and its answer; `is_over` acquires it, and who was told by
+//! `begin_halt` that all is over looks again. All changes are read-modify-writes, so the last look
+//! acquires from everybody.
 
 use crate::sync::{AtomicU64, Ordering};
 
@@ -59,7 +60,7 @@ impl Answer {
     /// The caller is about to halt; `false` if all are over, and it is not to.
     #[must_use]
     pub(super) fn begin_halt(&self) -> bool {
-        let halts = self.0.fetch_or(HALTS, Ordering::Acquire) >= ONE;
+        let halts = self.0.fetch_or(HALTS, Ordering::Relaxed) >= ONE;
         if !halts {
             self.end_halt();
         }

@@ -123,7 +123,6 @@ impl CallQueue {
     /// called by its CPU, in task context.
     pub fn close<C: Carrier>(&self, carrier: C) {
         self.word.close();
-        self.room.wake_all();
         carrier.masked(|| self.serve(carrier));
     }
 
@@ -264,6 +263,13 @@ impl CallQueue {
         }
     }
 
+    /// Places may have become free.
+    fn wake_wanting(&self) {
+        if self.word.take_wanted() {
+            self.room.wake_all();
+        }
+    }
+
     fn interrupt<C: Carrier>(&self, carrier: C, cpu: CpuIndex) {
         self.interrupts.fetch_add(1, Relaxed);
         carrier.interrupt(cpu);
@@ -295,16 +301,11 @@ impl<C: Carrier> Looking<'_, C> {
         self.pass();
         loop {
             match self.queue.word.stop() {
-                Ok(is_wanted) => {
-                    self.has_stopped = true;
-                    if is_wanted {
-                        self.queue.room.wake_all();
-                    }
-                    return;
-                }
+                Ok(()) => break,
                 Err(full) => self.run_all(full),
             }
         }
+        self.has_stopped = true;
     }
 
     /// As they stand there: what comes meanwhile has its turn behind them.
@@ -319,9 +320,7 @@ impl<C: Carrier> Looking<'_, C> {
                 entry.begin(self.carrier, self.cpu).run();
             }
         }
-        if self.queue.word.take_wanted() {
-            self.queue.room.wake_all();
-        }
+        self.queue.wake_wanting();
     }
 }
 
@@ -333,9 +332,8 @@ impl<C: Carrier> Drop for Looking<'_, C> {
             return;
         }
         // A call panicked, and the others that lie there are not to wait for the next.
-        let is_left = queue.word.break_off();
-        queue.room.wake_all();
-        if is_left {
+        queue.wake_wanting();
+        if queue.word.break_off() {
             queue.interrupt(self.carrier, self.cpu);
         }
     }

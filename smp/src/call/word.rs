@@ -30,8 +30,8 @@
 //! # Memory ordering
 //!
 //! `reserve` acquires what `free` and `open` release: the cell is left as its former owner left it,
-//! and a sender sees what the CPU did before it opened. `look` and `full` acquire what `fill`
-//! releases: the call. Whoever takes WANTED back acquires what `want_room` releases: the waker of who
+//! and a sender sees what the CPU did before it opened. `full` acquires what `fill` releases: the
+//! call. Whoever takes WANTED back acquires what `want_room` releases: the waker of who
 //! waits. All are read-modify-writes of one word but `full`, so what one releases reaches all behind
 //! it, whoever comes in between.
 
@@ -186,9 +186,9 @@ impl Word {
 
     // ---- the owner ----
 
-    /// From now on no interrupt is needed. Gives the places that are full.
-    pub(super) fn look(&self) -> Places {
-        Places::full(self.0.fetch_or(LOOKS, Ordering::Acquire))
+    /// From now on no interrupt is needed.
+    pub(super) fn look(&self) {
+        self.0.fetch_or(LOOKS, Ordering::Relaxed);
     }
 
     /// The places that are full.
@@ -209,27 +209,25 @@ impl Word {
             && self.0.fetch_and(!WANTED, Ordering::Acquire) & WANTED != 0
     }
 
-    /// From now on an interrupt is needed. Fails, and changes nothing, while a place is full. `true`
-    /// if those who wait for a place are to be woken.
-    pub(super) fn stop(&self) -> Result<bool, Places> {
+    /// From now on an interrupt is needed. Fails, and changes nothing, while a place is full.
+    ///
+    /// Who waits for a place goes on waiting: if there is none now, those who have them all will fill
+    /// them or give them back.
+    pub(super) fn stop(&self) -> Result<(), Places> {
         let stop = |word: u64| (word & ALL_FULL == 0).then_some(Self::away(word));
-        match self.change(Ordering::Acquire, stop) {
-            Ok(word) => Ok(word & WANTED != 0),
-            Err(_) => Err(self.full()),
-        }
+        let stopped = self.change(Ordering::Relaxed, stop);
+        stopped.map(drop).map_err(|_| self.full())
     }
 
-    /// Stops whatever lies there. `true` if something does, and the owner is to be interrupted. Who
-    /// waits for a place is to be woken.
+    /// Stops whatever lies there. `true` if something does, and the owner is to be interrupted.
     #[must_use]
     pub(super) fn break_off(&self) -> bool {
-        let away = |word| Some(Self::away(word));
-        let was = self.change(Ordering::Acquire, away);
+        let was = self.change(Ordering::Relaxed, |word| Some(Self::away(word)));
         !was.map_or(Places(0), Places::full).is_empty()
     }
 
     fn away(word: u64) -> u64 {
-        (word & !(LOOKS | RUNG | WANTED)).wrapping_add(ONE_PASS)
+        (word & !(LOOKS | RUNG)).wrapping_add(ONE_PASS)
     }
 
     /// Takes calls from now on.
@@ -237,9 +235,10 @@ impl Word {
         self.0.fetch_or(OPEN, Ordering::Release);
     }
 
-    /// From now on no place is given, and none becomes full. Who waits for one is to be woken.
+    /// From now on no place is given, and none becomes full. Who waits for one is to be woken, as
+    /// [`take_wanted`](Self::take_wanted) tells.
     pub(super) fn close(&self) {
-        self.0.fetch_and(!(OPEN | WANTED), Ordering::Acquire);
+        self.0.fetch_and(!OPEN, Ordering::Relaxed);
     }
 
     // ---- anybody ----
@@ -310,9 +309,10 @@ mod tests {
         assert_eq!(fill(&word), Filled::Unseen(pass));
         word.rung(pass);
         assert_eq!(fill(&word), Filled::Seen);
-        assert_eq!(word.look().len(), 3);
+        word.look();
+        assert_eq!(word.full().len(), 3);
         empty(&word);
-        assert_eq!(word.stop(), Ok(false));
+        assert_eq!(word.stop(), Ok(()));
         assert!(matches!(fill(&word), Filled::Unseen(next) if next != pass));
     }
 
@@ -324,7 +324,7 @@ mod tests {
         };
         word.look();
         empty(&word);
-        assert_eq!(word.stop(), Ok(false));
+        assert_eq!(word.stop(), Ok(()));
         word.rung(pass);
         assert!(matches!(fill(&word), Filled::Unseen(_)));
     }
@@ -332,13 +332,13 @@ mod tests {
     #[test]
     fn an_owner_who_looks_is_not_interrupted_and_does_not_stop_while_a_place_is_full() {
         let word = open();
-        assert!(word.look().is_empty());
-        assert!(word.is_looking());
+        word.look();
+        assert!(word.full().is_empty() && word.is_looking());
         assert_eq!(fill(&word), Filled::Seen);
         let full = word.stop().unwrap_err();
         assert_eq!(full.collect::<Vec<_>>(), [0]);
         word.free(0);
-        assert_eq!(word.stop(), Ok(false));
+        assert_eq!(word.stop(), Ok(()));
         assert!(!word.is_looking());
     }
 
@@ -367,10 +367,10 @@ mod tests {
         assert!(word.want_room());
         assert!(word.take_wanted());
         assert!(!word.take_wanted());
+        // Also when the owner has stopped in between.
         assert!(word.want_room());
-        word.look();
-        assert_eq!(word.stop(), Ok(true));
-        assert_eq!(word.stop(), Ok(false));
+        assert_eq!(word.stop(), Ok(()));
+        assert!(word.take_wanted());
     }
 
     #[test]
@@ -393,7 +393,7 @@ mod tests {
         let word = open();
         word.0.fetch_or(!(ONE_PASS - 1), Ordering::Relaxed);
         let last = word.backlog().1;
-        assert_eq!(word.stop(), Ok(false));
+        assert_eq!(word.stop(), Ok(()));
         assert_eq!(word.backlog(), (0, Pass(0)));
         assert_ne!(last, Pass(0));
         assert_eq!(word.reserve(), Ok(0));

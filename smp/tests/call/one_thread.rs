@@ -58,7 +58,9 @@ fn for_calls_that_come_before_the_first_is_taken_one_interrupt_is_sent() {
     let runs = Arc::new(AtomicUsize::new(0));
     let post = || {
         let runs = Arc::clone(&runs);
-        let closure = move || drop(runs.fetch_add(1, Relaxed));
+        let closure = move || {
+            runs.fetch_add(1, Relaxed);
+        };
         host.calls().try_post(CPU_1, closure).unwrap();
     };
     (0..PLACES).for_each(|_| post());
@@ -90,7 +92,9 @@ fn a_cpu_that_looks_by_itself_is_not_interrupted() {
             }
             sent += 1;
             let runs = Arc::clone(&runs);
-            let closure = move || drop(runs.fetch_add(1, Relaxed));
+            let closure = move || {
+                runs.fetch_add(1, Relaxed);
+            };
             play(0, || host.calls().try_post(CPU_1, closure)).unwrap();
             false
         });
@@ -215,6 +219,35 @@ fn a_call_that_is_dropped_while_it_runs_comes_to_its_end_and_its_answer_is_dropp
     assert_eq!(host.of(1).traffic().run, 1);
     assert!(slot.lock().unwrap().is_none());
     assert_eq!(Arc::strong_count(&token), 1);
+}
+
+#[test]
+fn a_call_that_is_over_and_dropped_takes_nothing_back_that_came_behind_it() {
+    let host = Host::with(2);
+    let mut call = host.calls().call(CPU_1, || ());
+    assert!(poll(&mut call).is_pending());
+    host.take_interrupts(1);
+    // In the same place.
+    host.calls().try_post(CPU_1, || ()).unwrap();
+    drop(call);
+    host.take_interrupts(1);
+    assert_eq!(host.of(1).traffic().run, 2);
+}
+
+#[test]
+fn an_interrupt_that_comes_while_the_cpu_looks_does_not_end_its_look() {
+    let host = Host::with(2);
+    let mut looks = 0;
+    play(1, || {
+        host.calls().look_until(|| {
+            host.of(1).remind(host, CPU_1);
+            host.take_interrupts(1);
+            assert!(host.of(1).backlog().is_looking);
+            looks += 1;
+            looks == 3
+        });
+    });
+    assert!(!host.of(1).backlog().is_looking);
 }
 
 #[test]

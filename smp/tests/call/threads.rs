@@ -90,7 +90,9 @@ fn many_calls_of_all_kinds_among_eight_cpus_are_all_run_and_no_more() {
                 host.run(scope, cpu, async move |calls| {
                     let count = {
                         let runs = Arc::clone(&runs);
-                        move || drop(runs.fetch_add(1, Relaxed))
+                        move || {
+                            runs.fetch_add(1, Relaxed);
+                        }
                     };
                     let mut sent = 0;
                     for round in 0..ROUNDS {
@@ -154,7 +156,11 @@ fn calls_leave_no_memory_behind() {
         drop(call);
         let many = host.calls().call_many([CpuIndex(0), one], || ());
         drop(many);
-        host.calls().try_post(one, move || drop(round)).unwrap();
+        host.calls()
+            .try_post(one, move || {
+                let _ = round;
+            })
+            .unwrap();
         host.take_interrupts(1);
         assert_eq!(OWN.get(), before);
     }
