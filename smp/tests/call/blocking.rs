@@ -212,7 +212,9 @@ fn a_call_to_many_borrows_and_names_those_that_have_not_run_it() {
             host.serve_until(scope, cpu, || over.load(Relaxed));
         }
         let runs = AtomicUsize::new(0);
-        let count = || drop(runs.fetch_add(1 << (8 * this_cpu().0), Relaxed));
+        let count = || {
+            runs.fetch_add(1 << (8 * this_cpu().0), Relaxed);
+        };
         let online = [2, 0, 1, 1].map(CpuIndex);
         assert_eq!(host.calls().call_many_blocking(online, LONG, count), Ok(()));
         assert_eq!(runs.load(Relaxed), 0x01_0101);
@@ -230,6 +232,28 @@ fn a_call_to_many_borrows_and_names_those_that_have_not_run_it() {
         assert_eq!(not_all.cpus, expected);
         over.store(true, Relaxed);
     });
+}
+
+#[test]
+fn a_caller_that_waits_is_called_without_an_interrupt() {
+    // It polls all the time.
+    let host = Host::with(2).polling();
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| {
+            play(1, || {
+                while !host.of(0).backlog().is_looking {
+                    thread::yield_now();
+                }
+                let asked = host.calls().call_blocking(CpuIndex(0), LONG, this_cpu);
+                host.calls().look_until(|| host.of(1).traffic().run == 1);
+                asked
+            })
+        });
+        assert_eq!(host.calls().call_blocking(CPU_1, LONG, || ()), Ok(()));
+        host.calls().look_until(|| asked.is_finished());
+        assert_eq!(asked.join().unwrap(), Ok(CpuIndex(0)));
+    });
+    assert_eq!(host.of(0).traffic().interrupts, 0);
 }
 
 #[test]

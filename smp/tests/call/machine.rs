@@ -26,6 +26,7 @@ pub(crate) struct Machine {
     next_id: AtomicU64,
     pub(crate) overdue: Mutex<Vec<Pending>>,
     is_traced: AtomicBool,
+    polls: AtomicBool,
 }
 
 struct Cpu {
@@ -76,6 +77,7 @@ impl Host {
             next_id: AtomicU64::new(0),
             overdue: Mutex::default(),
             is_traced: AtomicBool::new(false),
+            polls: AtomicBool::new(false),
         };
         machine.cpus.iter().for_each(|cpu| cpu.queue.open());
         Self(Box::leak(Box::new(machine)))
@@ -92,6 +94,12 @@ impl Host {
     /// Keeps a trace from now on.
     pub(crate) fn traced(self) -> Self {
         self.0.is_traced.store(true, Relaxed);
+        self
+    }
+
+    /// Whoever waits polls, and does not halt.
+    pub(crate) fn polling(self) -> Self {
+        self.0.polls.store(true, Relaxed);
         self
     }
 
@@ -217,6 +225,13 @@ impl Carrier for Host {
 
     fn halt(&self, until: Instant) {
         self.wait(this_cpu().0, until, |lines| lines.is_called);
+    }
+
+    fn look(&self) -> time::Duration {
+        match self.0.polls.load(Relaxed) {
+            true => time::Duration::from_secs(600),
+            false => time::Duration::from_micros(10),
+        }
     }
 
     fn stuck(&self) -> time::Duration {

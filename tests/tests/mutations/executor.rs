@@ -7,7 +7,7 @@ pub(crate) const SUBJECT: Subject = Subject {
     package: "reveille-executor",
     loom: &["--test", "loom"],
     module: "",
-    mutations: MUTATIONS,
+    mutations: &[MUTATIONS],
 };
 
 const MUTATIONS: &[Mutation] = &[

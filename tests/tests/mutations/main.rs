@@ -9,6 +9,7 @@
 //! It takes minutes, and is asked for: `cargo test -p reveille-tests --test mutations -- --ignored`.
 #![cfg(unix)]
 
+mod calls;
 mod executor;
 mod sim;
 mod smp;
@@ -27,7 +28,14 @@ pub(crate) struct Subject {
     loom: &'static [&'static str],
     /// The module that its models are in, with `::` behind it.
     module: &'static str,
-    mutations: &'static [Mutation],
+    /// In as many lists as are easy to read.
+    mutations: &'static [&'static [Mutation]],
+}
+
+impl Subject {
+    fn mutations(&self) -> impl Iterator<Item = &'static Mutation> {
+        self.mutations.iter().copied().flatten()
+    }
 }
 
 /// One guard, and its removal.
@@ -71,7 +79,7 @@ fn check(subject: &'static Subject) {
     );
 
     let mut unnoticed = Vec::new();
-    for mutation in subject.mutations {
+    for mutation in subject.mutations() {
         let (file, test) = match mutation.noticed_by.split_once("::") {
             Some((module, _)) if module.starts_with(LOOM) => (LOOM, mutation.noticed_by.to_owned()),
             Some((file, test)) => (file, test.to_owned()),

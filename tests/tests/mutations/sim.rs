@@ -7,7 +7,7 @@ const SUBJECT: Subject = Subject {
     package: "reveille-tests",
     loom: &[],
     module: "",
-    mutations: BUGS,
+    mutations: &[BUGS],
 };
 
 /// The test target and the test that simulates schedules.
@@ -18,7 +18,7 @@ pub(crate) fn check() {
     let copy = Copy::of(&SUBJECT);
     let (target, test) = SCHEDULES;
     let mut missed = Vec::new();
-    for bug in SUBJECT.mutations {
+    for bug in SUBJECT.mutations() {
         let restore = copy.mutate(bug);
         let built = copy.build(target);
         assert!(

@@ -1,13 +1,13 @@
 //! The guards of the bring-up.
 
-use crate::{Mutation, Subject};
+use crate::{Mutation, Subject, calls};
 
 pub(crate) const SUBJECT: Subject = Subject {
     folders: &["smp"],
     package: "reveille-smp",
     loom: &["--lib"],
     module: "loom_models::",
-    mutations: MUTATIONS,
+    mutations: &[MUTATIONS, calls::MUTATIONS],
 };
 
 const A_READING: &str =
