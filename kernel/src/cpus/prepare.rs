@@ -56,8 +56,9 @@ const HEAP_RESERVE: usize = 512 << 10;
 /// (measured), and some to spare.
 const HEAP_A_RECORD: usize = 320;
 /// Heap for all that an AP takes: slot, context, area, executor, landing, the place of its trace, its
-/// task on the BSP, and its reports. Together 5 KiB (measured), and some to spare.
-const HEAP_AN_AP: usize = 6 << 10;
+/// task on the BSP, and its reports. Together 5 KiB (measured) and the 2.5 KiB of its queue for calls,
+/// and some to spare.
+const HEAP_AN_AP: usize = 9 << 10;
 
 /// The CPUs, ready to be brought up.
 pub struct Cpus {

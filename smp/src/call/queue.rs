@@ -382,3 +382,18 @@ impl fmt::Debug for CallQueue {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_takes_so_much_of_a_cpus_area_as_the_kernel_reckons_with() {
+        // `HEAP_AN_AP` of `kernel/src/cpus/prepare.rs`.
+        assert!(
+            size_of::<CallQueue>() <= 3 << 10,
+            "{}",
+            size_of::<CallQueue>()
+        );
+    }
+}
