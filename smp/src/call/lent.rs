@@ -156,7 +156,12 @@ impl<'e, 'a, C: Carrier> Lent<'e, 'a, C> {
         // Behind the others, which run meanwhile.
         let unsent = self.errands.iter_mut().filter(|it| it.is_unsent());
         for errand in unsent.filter(|errand| errand.cpu == caller) {
-            own.run_here(carrier, || errand.job.run(caller));
+            let id = carrier.queued(caller);
+            own.run_here(carrier, || {
+                carrier.entered(id);
+                errand.job.run(caller);
+                carrier.left(id);
+            });
             errand.settle(Ok(()));
         }
     }

@@ -221,7 +221,7 @@ impl<C: Carrier> Calls<C> {
     {
         let cpus = many::sorted(cpus);
         let closure = &closure;
-        let jobs: Vec<_> = cpus.iter().map(|_| Borrowed::new(|| closure())).collect();
+        let jobs: Vec<_> = cpus.iter().map(|_| Borrowed::new(closure)).collect();
         let errands = cpus.iter().zip(&jobs);
         let mut errands: Vec<_> = errands.map(|(&cpu, job)| Errand::new(cpu, job)).collect();
         let blocked = block(self.0, &mut errands, within);

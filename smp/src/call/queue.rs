@@ -202,9 +202,7 @@ impl CallQueue {
             }
             Filled::Closed => {
                 drop(self.cell(place).take());
-                if self.word.give_back(place) {
-                    self.room.wake_all();
-                }
+                self.give_back(place);
                 carrier.dropped(id);
                 return Err(NoPlace::Closed);
             }
@@ -261,6 +259,20 @@ impl CallQueue {
             run: self.run.load(Relaxed),
             interrupts: self.interrupts.load(Relaxed),
         }
+    }
+
+    /// Frees a place that the sender has, and who waits for one may take it.
+    fn give_back(&self, place: usize) {
+        if self.word.give_back(place) {
+            self.room.wake_all();
+        }
+    }
+
+    /// A sender that has a place, and then finds the queue closed, in two parts.
+    #[cfg(all(test, loom))]
+    pub(crate) fn refused_sender(&self) -> impl FnOnce() {
+        let place = self.word.reserve().expect("there is a place");
+        move || self.give_back(place)
     }
 
     /// Places may have become free.

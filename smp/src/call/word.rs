@@ -168,12 +168,10 @@ impl Word {
     }
 
     /// Says that the caller waits for a place, and will look when it is woken: its waker is
-    /// registered. `false` if there is one, or none will ever be: then it is to look now.
+    /// registered. `false` if there is one, and it is to look now, perhaps to see that the queue is
+    /// closed: who closes it empties it too.
     pub(super) fn want_room(&self) -> bool {
-        let want = |word: u64| {
-            let waits = word & OPEN != 0 && word & ALL_TAKEN == ALL_TAKEN;
-            waits.then_some(word | WANTED)
-        };
+        let want = |word: u64| (word & ALL_TAKEN == ALL_TAKEN).then_some(word | WANTED);
         self.change(Ordering::Release, want).is_ok()
     }
 

@@ -19,7 +19,6 @@ const TWO_LIVES: &str =
     "loom_call::a_sender_that_meets_two_lives_of_a_queue_is_served_in_the_next_or_refused";
 const OPENED: &str = "loom_call::who_may_call_sees_what_the_cpu_did_before_it_opened";
 const CLOSES: &str = "loom_call::a_call_that_is_sent_as_the_queue_closes_is_run_or_refused";
-const CLOSED_ROOM: &str = "loom_call::who_waits_for_room_in_a_queue_that_closes_is_woken";
 const GIVEN_BACK: &str =
     "loom_call::who_waits_for_a_place_that_a_refused_sender_gives_back_is_woken";
 
@@ -129,23 +128,16 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a sender that gives its place back tells who waits for one",
         file: "call/word.rs",
-        from: "self.0.fetch_and(free, Ordering::AcqRel) & WANTED != 0",
-        to: "self.0.fetch_and(free, Ordering::AcqRel) & WANTED == 1",
+        from: "        if self.word.give_back(place) {",
+        to: "        if self.word.give_back(place) && false {",
         noticed_by: GIVEN_BACK,
     },
     Mutation {
         guard: "who waits for room does so only if there is none",
         file: "call/word.rs",
-        from: "word & OPEN != 0 && word & ALL_TAKEN == ALL_TAKEN",
-        to: "word & OPEN != 0",
+        from: "(word & ALL_TAKEN == ALL_TAKEN).then_some(word | WANTED)",
+        to: "Some(word | WANTED)",
         noticed_by: ROOM,
-    },
-    Mutation {
-        guard: "who waits for room does so only if there will be some",
-        file: "call/word.rs",
-        from: "let waits = word & OPEN != 0 && word & ALL_TAKEN",
-        to: "let waits = word & ALL_TAKEN",
-        noticed_by: CLOSED_ROOM,
     },
     Mutation {
         guard: "who waits for room releases its seat",
@@ -259,9 +251,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a sender that was slower than the close gives its place back",
         file: "call/queue.rs",
-        from: "                if self.word.give_back(place) {
-                    self.room.wake_all();
-                }
+        from: "                self.give_back(place);
 ",
         to: "",
         noticed_by: TWO_LIVES,
