@@ -104,6 +104,15 @@ enum Patience {
     Endless,
 }
 
+impl Patience {
+    fn ends(&self) -> Option<Instant> {
+        match self {
+            Self::Until(instant) | Self::TellAt(instant) => Some(*instant),
+            Self::Endless => None,
+        }
+    }
+}
+
 /// How often a CPU looks whose patience is endless: an interrupt ends its halt, and this is a second
 /// net.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -128,7 +137,11 @@ impl<C: Carrier> Wait<'_, '_, C> {
                 break true;
             }
             let now = self.carrier.now();
-            if now >= *until.get_or_insert(now.saturating_add(self.carrier.look())) {
+            let until = until.get_or_insert_with(|| {
+                let until = now.saturating_add(self.carrier.look());
+                self.patience.ends().map_or(until, |end| end.min(until))
+            });
+            if now >= *until {
                 break false;
             }
             spin_loop();
@@ -138,10 +151,8 @@ impl<C: Carrier> Wait<'_, '_, C> {
     }
 
     fn halt(&mut self) {
-        let until = match self.patience {
-            Patience::Until(instant) | Patience::TellAt(instant) => instant,
-            Patience::Endless => self.carrier.now().saturating_add(LOOK_AGAIN),
-        };
+        let look_again = || self.carrier.now().saturating_add(LOOK_AGAIN);
+        let until = self.patience.ends().unwrap_or_else(look_again);
         let waits_for_calls = self.own.answer().begin_halt();
         let waits_for_room = self.lent.has_unsent() && self.waits_for_room();
         let is_to_halt = match self.lent.has_unsent() {

@@ -15,7 +15,7 @@ use reveille_smp::{
 };
 
 use crate::{
-    machine::{Host, play, this_cpu},
+    machine::{Host, Over, play, this_cpu},
     one_thread::PLACES,
 };
 
@@ -28,9 +28,7 @@ const CPU_1: CpuIndex = CpuIndex(1);
 #[test]
 fn a_closure_borrows_from_its_caller_and_gives_what_it_borrows() {
     let host = Host::with(2);
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        host.serve_until(scope, 1, || over.load(Relaxed));
+    host.serving(&[1], || {
         let text = String::from("borrowed");
         let mut length = 0;
         let given: &str = host
@@ -42,7 +40,6 @@ fn a_closure_borrows_from_its_caller_and_gives_what_it_borrows() {
             })
             .unwrap();
         assert_eq!((given, length), ("rrowed", 8));
-        over.store(true, Relaxed);
     });
 }
 
@@ -98,10 +95,10 @@ fn neither_a_cpu_that_polls_nor_a_caller_that_polls_is_interrupted() {
             });
         });
         is_up.wait();
+        let _over = Over(&over);
         for _ in 0..CALLS {
             host.calls().call_blocking(CPU_1, LONG, || ()).unwrap();
         }
-        over.store(true, Relaxed);
     });
     let expected = Traffic {
         run: CALLS,
@@ -127,9 +124,7 @@ fn a_cpu_that_does_not_look_lets_the_call_time_out_and_does_not_run_it_later() {
 #[test]
 fn what_has_begun_at_the_deadline_is_awaited_and_told_of_once() {
     let host = Host::with(2);
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        host.serve_until(scope, 1, || over.load(Relaxed));
+    host.serving(&[1], || {
         let begun = AtomicBool::new(false);
         // The deadline is over when it begins, and the call is sent all the same.
         let slow = || {
@@ -153,7 +148,6 @@ fn what_has_begun_at_the_deadline_is_awaited_and_told_of_once() {
         let overdue = host.0.overdue.lock().unwrap();
         assert_eq!(overdue.len(), 1);
         assert!(overdue[0].begun && overdue[0].cpu == CPU_1);
-        over.store(true, Relaxed);
     });
 }
 
@@ -165,11 +159,8 @@ fn a_queue_that_is_full_is_waited_for_until_there_is_room_or_the_time_is_over() 
     }
     let timed_out = host.calls().call_blocking(CPU_1, NO_TIME, || ());
     assert_eq!(timed_out, Err(CallError::TimedOut));
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        host.serve_until(scope, 1, || over.load(Relaxed));
+    host.serving(&[1], || {
         assert_eq!(host.calls().call_blocking(CPU_1, LONG, || 5), Ok(5));
-        over.store(true, Relaxed);
     });
     assert_eq!(host.of(1).traffic().run, PLACES as u64 + 1);
 }
@@ -177,9 +168,7 @@ fn a_queue_that_is_full_is_waited_for_until_there_is_room_or_the_time_is_over() 
 #[test]
 fn a_closure_that_is_called_may_not_wait() {
     let host = Host::with(2);
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        host.serve_until(scope, 1, || over.load(Relaxed));
+    host.serving(&[1], || {
         let nested = || host.calls().call_blocking(CpuIndex(0), LONG, || ());
         let answer = host.calls().call_blocking(CPU_1, LONG, nested);
         assert_eq!(answer, Ok(Err(CallError::InCall)));
@@ -188,7 +177,6 @@ fn a_closure_that_is_called_may_not_wait() {
             host.calls().call_blocking(CPU_1, LONG, || ())
         });
         assert_eq!(own, Ok(Err(CallError::InCall)));
-        over.store(true, Relaxed);
     });
 }
 
@@ -205,12 +193,8 @@ fn cpus_that_take_no_calls_fail_at_once() {
 #[test]
 fn a_call_to_many_borrows_and_names_those_that_have_not_run_it() {
     let host = Host::with(5);
-    let over = AtomicBool::new(false);
     host.of(3).close(host);
-    thread::scope(|scope| {
-        for cpu in [1, 2] {
-            host.serve_until(scope, cpu, || over.load(Relaxed));
-        }
+    host.serving(&[1, 2], || {
         let runs = AtomicUsize::new(0);
         let count = || {
             runs.fetch_add(1 << (8 * this_cpu().0), Relaxed);
@@ -230,12 +214,13 @@ fn a_call_to_many_borrows_and_names_those_that_have_not_run_it() {
             (CpuIndex(4), CallError::TimedOut),
         ];
         assert_eq!(not_all.cpus, expected);
-        over.store(true, Relaxed);
     });
 }
 
 #[test]
 fn a_caller_that_waits_is_called_without_an_interrupt() {
+    /// By which a hang is noticed.
+    const SOON: Duration = Duration::from_secs(10);
     // It polls all the time.
     let host = Host::with(2).polling();
     thread::scope(|scope| {
@@ -244,12 +229,12 @@ fn a_caller_that_waits_is_called_without_an_interrupt() {
                 while !host.of(0).backlog().is_looking {
                     thread::yield_now();
                 }
-                let asked = host.calls().call_blocking(CpuIndex(0), LONG, this_cpu);
+                let asked = host.calls().call_blocking(CpuIndex(0), SOON, this_cpu);
                 host.calls().look_until(|| host.of(1).traffic().run == 1);
                 asked
             })
         });
-        assert_eq!(host.calls().call_blocking(CPU_1, LONG, || ()), Ok(()));
+        assert_eq!(host.calls().call_blocking(CPU_1, SOON, || ()), Ok(()));
         host.calls().look_until(|| asked.is_finished());
         assert_eq!(asked.join().unwrap(), Ok(CpuIndex(0)));
     });

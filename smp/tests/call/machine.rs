@@ -1,7 +1,7 @@
 //! A machine whose CPUs are threads, or, where the order of events matters, are played by one thread.
 //!
 //! A CPU takes its interrupts where it halts: in its executor, in a blocking call, or in
-//! [`Machine::serve_until`]. So between two lines of a test nothing comes in that the test has not let in.
+//! [`Host::serving`]. So between two lines of a test nothing comes in that the test has not let in.
 
 use std::{
     cell::Cell,
@@ -35,6 +35,15 @@ struct Cpu {
     changed: Condvar,
     /// The next interrupt goes astray.
     loses: AtomicBool,
+}
+
+/// Says so when it is dropped, also by a test that fails: nobody then waits for it in vain.
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
 }
 
 /// What is pending on a CPU.
@@ -118,20 +127,21 @@ impl Host {
         });
     }
 
-    /// Runs a CPU on a thread of its own, which takes interrupts until `condition` holds.
-    pub(crate) fn serve_until<'scope>(
-        self,
-        scope: &'scope Scope<'scope, '_>,
-        cpu: u32,
-        condition: impl Fn() -> bool + Send + 'scope,
-    ) {
-        scope.spawn(move || {
-            play(cpu, || {
-                while !condition() {
-                    self.halt(self.now() + time::Duration::from_millis(1));
-                }
-            });
-        });
+    /// Does this while these CPUs, each on a thread of its own, take interrupts.
+    pub(crate) fn serving<T>(self, cpus: &[u32], work: impl FnOnce() -> T) -> T {
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for &cpu in cpus {
+                let serve = || {
+                    while !over.load(Relaxed) {
+                        self.halt(self.now() + time::Duration::from_millis(1));
+                    }
+                };
+                scope.spawn(move || play(cpu, serve));
+            }
+            let _over = Over(&over);
+            work()
+        })
     }
 
     /// Runs a CPU on a thread of its own, with an executor.
