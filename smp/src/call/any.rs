@@ -81,7 +81,8 @@ where
             here.run_here(shared);
             return Poll::Ready(Some((here.cpu, None)));
         }
-        senders.sort_by_key(|sender| !sender.is_looking());
+        // Once for each: they come and go meanwhile.
+        senders.sort_by_cached_key(|sender| !sender.is_looking());
         let mut sent = None;
         senders.retain_mut(|sender| {
             if sent.is_some() {
