@@ -79,7 +79,8 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        // What is left of the waker costs its task one poll for nothing, at most.
+        // Nobody keeps the memory that the waker may have, until the next one sits here.
+        self.register(Waker::noop());
         self.room
             .taken
             .fetch_and(!(1 << self.number), Ordering::Release);
