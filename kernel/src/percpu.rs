@@ -392,8 +392,12 @@ impl PerCpu {
 
 /// The area of a CPU among those of a list, lowest [`CpuIndex`] first.
 fn find<'a>(areas: &[&'a PerCpu], cpu: CpuIndex) -> Option<&'a PerCpu> {
-    let at = areas.binary_search_by_key(&cpu, |area| area.index);
-    at.ok().map(|at| areas[at])
+    // Where nobody was skipped, a number is a place in the list after all.
+    let likely = areas.get(cpu.as_usize()).filter(|area| area.index == cpu);
+    likely.copied().or_else(|| {
+        let at = areas.binary_search_by_key(&cpu, |area| area.index);
+        at.ok().map(|at| areas[at])
+    })
 }
 
 /// Lets a machine check raise #MC on this CPU. A CPU that does not take it shuts the machine down

@@ -1,8 +1,8 @@
 //! Calls for which the caller waits without an executor, and whose closures may borrow from its stack.
 //!
 //! The caller has interrupts off, and looks at its own queue while it waits: two CPUs that call each
-//! other run each other's calls. It polls for a moment, during which nobody needs to interrupt it, and
-//! then halts, until the last CPU that it waits for interrupts it.
+//! other run each other's calls. It polls for a moment (`habit.rs`), during which nobody needs to interrupt
+//! it, and then halts, until the last CPU that it waits for interrupts it.
 //!
 //! At the deadline it takes back what has not begun. What runs then it cannot leave, for the closure
 //! borrows; but a closure may not wait, so it ends, or its CPU is beyond help: that is told
@@ -75,10 +75,11 @@ pub(super) fn block<C: Carrier>(
             patience: Patience::Until(deadline),
         };
         wait.send();
-        while !wait.poll() {
-            wait.lose_patience();
-            wait.halt();
-            wait.send();
+        let (habit, long) = (own.habit(), carrier.look());
+        let is_over = wait.poll(habit.look(long));
+        habit.learn(is_over);
+        if !is_over {
+            wait.halting();
         }
         Ok(())
     })
@@ -124,8 +125,20 @@ impl<C: Carrier> Wait<'_, '_, C> {
         }
     }
 
-    /// Polls for a moment, and runs what others send. `true` if all is over.
-    fn poll(&mut self) -> bool {
+    /// Halts until all is over, and looks around whenever it is interrupted.
+    fn halting(&mut self) {
+        loop {
+            self.lose_patience();
+            self.halt();
+            self.send();
+            if self.poll(Duration::ZERO) {
+                return;
+            }
+        }
+    }
+
+    /// Polls for so long, and runs what others send. `true` if all is over.
+    fn poll(&self, span: Duration) -> bool {
         // Nobody else serves the queue of a CPU that asks, but the handlers of interrupts, which are off.
         let Some(looking) = self.own.look(self.carrier) else {
             return self.lent.is_over();
@@ -138,7 +151,7 @@ impl<C: Carrier> Wait<'_, '_, C> {
             }
             let now = self.carrier.now();
             let until = until.get_or_insert_with(|| {
-                let until = now.saturating_add(self.carrier.look());
+                let until = now.saturating_add(span);
                 self.patience.ends().map_or(until, |end| end.min(until))
             });
             if now >= *until {

@@ -7,8 +7,8 @@ use reveille_executor::{Clock, Instant};
 use super::{CallQueue, Pending};
 use crate::cpu::CpuIndex;
 
-/// How long a CPU that waits for its own call polls before it halts: about what an interrupt to a
-/// halted CPU and back takes, so that to poll costs at most as much again as to halt at once.
+/// How long a CPU that waits for its own call polls, at the most, before it halts: about what an
+/// interrupt to a halted CPU and back takes under an emulator, so that it pays where both run at once.
 const LOOK: Duration = Duration::from_micros(10);
 
 /// How far behind its deadline a call that has begun and does not end is told of.
@@ -36,7 +36,7 @@ pub trait Carrier: Clock + Copy + Send + Sync + 'static {
     /// earlier is allowed. Interrupts are off before and after; one that came before the halt ends it.
     fn halt(&self, until: Instant);
 
-    /// How long a CPU that waits polls before it halts.
+    /// How long a CPU that waits polls before it halts, at the most: where that does not pay, it is less.
     fn look(&self) -> Duration {
         LOOK
     }

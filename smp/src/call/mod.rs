@@ -37,6 +37,7 @@ mod any;
 mod block;
 mod carrier;
 mod entry;
+mod habit;
 mod lent;
 mod many;
 mod one;
@@ -69,9 +70,9 @@ use crate::cpu::CpuIndex;
 /// The calls of a machine.
 ///
 /// All closures run with interrupts off, on the CPU that is called. They must be short, and may not
-/// wait: a blocking call in one is refused. They may [`post`](Self::try_post). At most one allocation is
-/// made for a call, by its caller; it is freed by whichever of the two CPUs is last to let go of it, and
-/// none is made for a blocking call to one CPU that has room.
+/// wait: a blocking call in one is refused. They may [`post`](Self::try_post). A call to
+/// one CPU is one allocation, by its caller, which whichever of the two is last to let go of it frees; a
+/// blocking call to one that has room is none.
 ///
 /// A CPU that calls itself runs the closure at once, whether its queue is open or not.
 #[derive(Clone, Copy, Debug)]

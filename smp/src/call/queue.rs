@@ -29,6 +29,7 @@ use super::{
     CallId, Carrier, Pending,
     answer::Answer,
     entry::{AnyJob, Entry},
+    habit::Habit,
     room::{Room, Seat},
     ticket::{Number, Ticket},
     word::{Filled, NoPlace, PLACES, Places, Word},
@@ -49,6 +50,8 @@ pub struct CallQueue {
     is_asking: AtomicU32,
     /// How many of these are not over.
     answer: Answer,
+    /// How long it polls for that.
+    habit: Habit,
     /// What was run and sent, for figures; nothing depends on them, so no model sees them.
     run: AtomicU64,
     interrupts: AtomicU64,
@@ -105,6 +108,7 @@ impl CallQueue {
             is_served: AtomicU32::new(0),
             is_asking: AtomicU32::new(0),
             answer: Answer::new(),
+            habit: Habit::new(),
             run: AtomicU64::new(0),
             interrupts: AtomicU64::new(0),
         }
@@ -179,6 +183,11 @@ impl CallQueue {
     /// What its CPU waits for.
     pub(super) fn answer(&self) -> &Answer {
         &self.answer
+    }
+
+    /// What it has learnt of its waits.
+    pub(super) fn habit(&self) -> &Habit {
+        &self.habit
     }
 
     // ---- whoever sends a call ----
