@@ -75,8 +75,8 @@ pub(super) fn block<C: Carrier>(
             patience: Patience::Until(deadline),
         };
         wait.send();
-        let (habit, long) = (own.habit(), carrier.look());
-        let is_over = wait.poll(habit.look(long));
+        let habit = own.habit(wait.lent.are_looking());
+        let is_over = wait.poll(habit.look(carrier.look()));
         habit.learn(is_over);
         if !is_over {
             wait.halting();

@@ -17,10 +17,10 @@ use core::{
 pub(super) struct Habit(AtomicU32);
 
 /// After so many brief looks one is long: at the worst a long look is lost in so many calls.
-const BRIEF_LOOKS: u32 = 31;
+const BRIEF_LOOKS: u32 = 7;
 
-/// What a brief look is of a long one. Who is called and polls too answers within it where both run.
-const BRIEF: u32 = 8;
+/// What a brief look is of a long one.
+const BRIEF: u32 = 16;
 
 impl Habit {
     pub(super) const fn new() -> Self {
@@ -50,7 +50,7 @@ impl Habit {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_micros(8);
+    const LONG: Duration = Duration::from_micros(16);
     const SHORT: Duration = Duration::from_micros(1);
 
     #[test]

@@ -186,6 +186,14 @@ impl<'e, 'a, C: Carrier> Lent<'e, 'a, C> {
         self.errands.iter().any(Errand::is_unsent)
     }
 
+    /// Whether all to whom something was sent looked by themselves when it came.
+    pub(super) fn are_looking(&self) -> bool {
+        self.errands.iter().all(|errand| match &errand.stage {
+            Stage::Sent(receipt) => receipt.is_seen(),
+            Stage::Unsent | Stage::Settled(_) => true,
+        })
+    }
+
     /// The time is over: takes back what has not begun, and sends no more.
     pub(super) fn expire(&mut self) {
         for errand in self.errands.iter_mut() {

@@ -44,9 +44,12 @@ impl<F, T> Shared<F, T> {
 
     /// What the closure gave, once it is over.
     pub(super) fn poll(&self, context: &Context<'_>) -> Poll<Result<T, CallError>> {
-        register(&self.caller, context.waker());
         if !self.is_over() {
-            return Poll::Pending;
+            // Again behind it: what comes behind that look finds the waker.
+            register(&self.caller, context.waker());
+            if !self.is_over() {
+                return Poll::Pending;
+            }
         }
         let answer = self.answer.try_lock().and_then(|mut it| it.take());
         Poll::Ready(answer.ok_or(CallError::Panicked))

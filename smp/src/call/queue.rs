@@ -50,8 +50,8 @@ pub struct CallQueue {
     is_asking: AtomicU32,
     /// How many of these are not over.
     answer: Answer,
-    /// How long it polls for that.
-    habit: Habit,
+    /// How long it polls for that: where those whom it calls look by themselves, and where not.
+    habits: [Habit; 2],
     /// What was run and sent, for figures; nothing depends on them, so no model sees them.
     run: AtomicU64,
     interrupts: AtomicU64,
@@ -93,6 +93,8 @@ pub(super) struct Receipt {
     number: Number,
     since: Instant,
     id: CallId,
+    /// Whether the CPU looked by itself when the call came.
+    is_seen: bool,
 }
 
 impl CallQueue {
@@ -108,7 +110,7 @@ impl CallQueue {
             is_served: AtomicU32::new(0),
             is_asking: AtomicU32::new(0),
             answer: Answer::new(),
-            habit: Habit::new(),
+            habits: [Habit::new(), Habit::new()],
             run: AtomicU64::new(0),
             interrupts: AtomicU64::new(0),
         }
@@ -185,9 +187,9 @@ impl CallQueue {
         &self.answer
     }
 
-    /// What it has learnt of its waits.
-    pub(super) fn habit(&self) -> &Habit {
-        &self.habit
+    /// What it has learnt of its waits for those who look by themselves, or for others.
+    pub(super) fn habit(&self, are_looking: bool) -> &Habit {
+        &self.habits[usize::from(are_looking)]
     }
 
     // ---- whoever sends a call ----
@@ -203,8 +205,9 @@ impl CallQueue {
         let number = self.places[place].ticket.issue();
         let (since, id) = (carrier.now(), carrier.queued(cpu));
         *self.cell(place) = Some(Entry { job, id });
-        match self.word.fill(place) {
-            Filled::Seen => {}
+        let filled = self.word.fill(place);
+        match filled {
+            Filled::Seen | Filled::Rung => {}
             Filled::Unseen(pass) => {
                 self.interrupt(carrier, cpu);
                 self.word.rung(pass);
@@ -223,6 +226,7 @@ impl CallQueue {
             number,
             since,
             id,
+            is_seen: filled == Filled::Seen,
         })
     }
 
@@ -378,6 +382,11 @@ impl Receipt {
             carrier.dropped(self.id);
         }
         withdrawn
+    }
+
+    /// Whether the CPU looked by itself when the call came.
+    pub(super) fn is_seen(&self) -> bool {
+        self.is_seen
     }
 
     /// What is known of the call, which is not over.

@@ -78,8 +78,10 @@ pub(super) enum NoPlace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Filled {
-    /// The owner looks by itself, or somebody has called it.
+    /// The owner looks by itself.
     Seen,
+    /// The owner is away, and somebody has interrupted it.
+    Rung,
     /// The sender is to interrupt the owner, and then to say so.
     Unseen(Pass),
     /// The queue has been closed meanwhile; the place is still the sender's.
@@ -155,7 +157,8 @@ impl Word {
     pub(super) fn fill(&self, place: usize) -> Filled {
         let fill = |word: u64| (word & OPEN != 0).then_some(word | FULL << place);
         match self.change(Ordering::Release, fill) {
-            Ok(word) if word & (LOOKS | RUNG) != 0 => Filled::Seen,
+            Ok(word) if word & LOOKS != 0 => Filled::Seen,
+            Ok(word) if word & RUNG != 0 => Filled::Rung,
             Ok(word) => Filled::Unseen(Pass::of(word)),
             Err(_) => Filled::Closed,
         }
@@ -306,7 +309,7 @@ mod tests {
         // The interrupt may not have been sent.
         assert_eq!(fill(&word), Filled::Unseen(pass));
         word.rung(pass);
-        assert_eq!(fill(&word), Filled::Seen);
+        assert_eq!(fill(&word), Filled::Rung);
         word.look();
         assert_eq!(word.full().len(), 3);
         empty(&word);

@@ -363,15 +363,12 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "who awaits a call registers before it looks",
         file: "call/one.rs",
-        from: "        register(&self.caller, context.waker());
-        if !self.is_over() {
-            return Poll::Pending;
-        }",
-        to: "        let is_over = self.is_over();
-        register(&self.caller, context.waker());
-        if !is_over {
-            return Poll::Pending;
-        }",
+        from: "            register(&self.caller, context.waker());
+            if !self.is_over() {
+                return Poll::Pending;
+            }",
+        to: "            register(&self.caller, context.waker());
+            return Poll::Pending;",
         noticed_by: AWAITED,
     },
     Mutation {
