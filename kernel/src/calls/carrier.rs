@@ -1,5 +1,7 @@
 //! What carries the calls of this machine: the APIC, and `hlt`.
 
+use core::hint::spin_loop;
+
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
     call::{CallQueue, Carrier, Pending},
@@ -47,13 +49,20 @@ impl Carrier for ByInterrupt {
     }
 
     fn halt(&self, until: Instant) {
-        // Without an alarm nothing but the answer would end the halt. So early, polling will do.
-        if let Some(timer) = ApicTimer::get() {
-            PerCpu::current().alarm().set(until, &timer);
-            // An interrupt that came before this is pending, and ends it: `platform.rs`.
-            interrupts::enable_and_hlt();
-            interrupts::disable();
+        match ApicTimer::get() {
+            Some(timer) => {
+                PerCpu::current().alarm().set(until, &timer);
+                // An interrupt that came before this is pending, and ends it: `platform.rs`.
+                interrupts::enable_and_hlt();
+            }
+            // Without an alarm nothing but the answer would end a halt. So early, polling will do;
+            // interrupts are let in behind the instruction that follows.
+            None => {
+                interrupts::enable();
+                spin_loop();
+            }
         }
+        interrupts::disable();
     }
 
     fn overdue(&self, pending: &Pending) {

@@ -1,8 +1,8 @@
 //! Calls for which the caller waits without an executor, and whose closures may borrow from its stack.
 //!
 //! The caller has interrupts off, and looks at its own queue while it waits: two CPUs that call each
-//! other run each other's calls. It polls for a moment (`habit.rs`), during which nobody needs to interrupt
-//! it, and then halts, until the last CPU that it waits for interrupts it.
+//! other run each other's calls. It polls for a moment where that pays (`habit.rs`), during which nobody
+//! needs to interrupt it, and then halts, until the last CPU that it waits for interrupts it.
 //!
 //! At the deadline it takes back what has not begun. What runs then it cannot leave, for the closure
 //! borrows; but a closure may not wait, so it ends, or its CPU is beyond help: that is told
@@ -76,10 +76,13 @@ pub(super) fn block<C: Carrier>(
         };
         wait.send();
         let habit = own.habit(wait.lent.are_looking());
-        let is_over = wait.poll(habit.look(carrier.look()));
-        habit.learn(is_over);
-        if !is_over {
-            wait.halting();
+        if habit.is_to_look() && !wait.look() {
+            habit.has_not_paid();
+        }
+        while !wait.lent.is_over() {
+            wait.lose_patience();
+            wait.halt();
+            wait.send();
         }
         Ok(())
     })
@@ -125,20 +128,8 @@ impl<C: Carrier> Wait<'_, '_, C> {
         }
     }
 
-    /// Halts until all is over, and looks around whenever it is interrupted.
-    fn halting(&mut self) {
-        loop {
-            self.lose_patience();
-            self.halt();
-            self.send();
-            if self.poll(Duration::ZERO) {
-                return;
-            }
-        }
-    }
-
-    /// Polls for so long, and runs what others send. `true` if all is over.
-    fn poll(&self, span: Duration) -> bool {
+    /// Polls for a moment, and runs what others send, without an interrupt. `true` if all is over.
+    fn look(&self) -> bool {
         // Nobody else serves the queue of a CPU that asks, but the handlers of interrupts, which are off.
         let Some(looking) = self.own.look(self.carrier) else {
             return self.lent.is_over();
@@ -151,7 +142,7 @@ impl<C: Carrier> Wait<'_, '_, C> {
             }
             let now = self.carrier.now();
             let until = until.get_or_insert_with(|| {
-                let until = now.saturating_add(span);
+                let until = now.saturating_add(self.carrier.look());
                 self.patience.ends().map_or(until, |end| end.min(until))
             });
             if now >= *until {

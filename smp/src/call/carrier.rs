@@ -7,7 +7,7 @@ use reveille_executor::{Clock, Instant};
 use super::{CallQueue, Pending};
 use crate::cpu::CpuIndex;
 
-/// How long a CPU that waits for its own call polls, at the most, before it halts: about what an
+/// How long a CPU that waits for its own call polls before it halts: about what an
 /// interrupt to a halted CPU and back takes under an emulator, so that it pays where both run at once.
 const LOOK: Duration = Duration::from_micros(10);
 
@@ -32,11 +32,12 @@ pub trait Carrier: Clock + Copy + Send + Sync + 'static {
     /// Does this with interrupts off, and leaves them as they were.
     fn masked<T>(&self, work: impl FnOnce() -> T) -> T;
 
-    /// Halts until an interrupt comes, whose handler then runs, or until this instant. Returning
-    /// earlier is allowed. Interrupts are off before and after; one that came before the halt ends it.
+    /// Halts until an interrupt comes, whose handler then runs, or until this instant. Interrupts are
+    /// off before and after; one that came before the halt ends it. Returning earlier is allowed, but
+    /// what is pending is let in.
     fn halt(&self, until: Instant);
 
-    /// How long a CPU that waits polls before it halts, at the most: where that does not pay, it is less.
+    /// How long a CPU that waits polls before it halts. Where that does not pay it halts at once.
     fn look(&self) -> Duration {
         LOOK
     }

@@ -50,7 +50,7 @@ pub struct CallQueue {
     is_asking: AtomicU32,
     /// How many of these are not over.
     answer: Answer,
-    /// How long it polls for that: where those whom it calls look by themselves, and where not.
+    /// Whether it polls for that: where not all whom it calls look by themselves, and where they do.
     habits: [Habit; 2],
     /// What was run and sent, for figures; nothing depends on them, so no model sees them.
     run: AtomicU64,
