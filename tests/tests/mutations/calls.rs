@@ -126,13 +126,6 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         noticed_by: CLOSES,
     },
     Mutation {
-        guard: "a sender that gives its place back tells who waits for one",
-        file: "call/word.rs",
-        from: "        if self.word.give_back(place) {",
-        to: "        if self.word.give_back(place) && false {",
-        noticed_by: GIVEN_BACK,
-    },
-    Mutation {
         guard: "who waits for room does so only if there is none",
         file: "call/word.rs",
         from: "(word & ALL_TAKEN == ALL_TAKEN).then_some(word | WANTED)",
@@ -200,6 +193,13 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         noticed_by: BLOCKS,
     },
     // call/queue.rs
+    Mutation {
+        guard: "a sender that gives its place back tells who waits for one",
+        file: "call/queue.rs",
+        from: "        if self.word.give_back(place) {",
+        to: "        if self.word.give_back(place) && false {",
+        noticed_by: GIVEN_BACK,
+    },
     Mutation {
         guard: "what its caller has taken back is not run",
         file: "call/queue.rs",
