@@ -21,6 +21,7 @@ use reveille_smp::{
 use strum::{EnumString, VariantNames};
 
 use crate::{
+    calling::pairs::{self, Pairs},
     consistency::Consistency,
     cpus::waking::Wake,
     faults::{self, Fault},
@@ -36,6 +37,12 @@ pub struct Options {
     pub order: Order,
     /// `bench=`: rounds of every strategy to measure after the boot's own.
     pub bench_rounds: u32,
+    /// `round-trips=`: round trips of each kind to measure behind that.
+    pub round_trips: u32,
+    /// `ipi=`: calls between all pairs of CPUs to measure then.
+    pub ipi: Option<Pairs>,
+    /// `calls=`: calls from all CPUs to all CPUs to make then, and to account for.
+    pub calls: u32,
     /// `cycle=`: how often all APs go down and come back after that.
     pub cycles: u32,
     /// `do=`: operations on CPUs behind that, in their order.
@@ -144,6 +151,10 @@ pub enum TestHook {
     PanicRendezvous,
     /// Some of the random operations fail though nothing is known of it.
     Unforeseen,
+    /// Some of the calls that are accounted for run twice.
+    CallTwice,
+    /// Some of the calls that are accounted for do not run though they are said to have.
+    CallLost,
 }
 
 /// A key, what it takes, and how it changes the options.
@@ -169,6 +180,7 @@ enum Takes {
     MadtSource(fn(&mut Options, MadtSource)),
     Consistency(fn(&mut Options, Consistency)),
     Report(fn(&mut Options, Report)),
+    Pairs(fn(&mut Options, Pairs)),
     Wake(fn(&mut Options, Wake)),
     Smt(fn(&mut Options, Smt)),
     Milliseconds(fn(&mut Options, Duration)),
@@ -193,6 +205,12 @@ const KEYS: &[Key] = &[
         "bench",
         Takes::Count(|options, it| options.bench_rounds = it),
     ),
+    once(
+        "round-trips",
+        Takes::Count(|options, it| options.round_trips = it),
+    ),
+    once("ipi", Takes::Pairs(|options, it| options.ipi = Some(it))),
+    once("calls", Takes::Count(|options, it| options.calls = it)),
     once("cycle", Takes::Count(|options, it| options.cycles = it)),
     Key {
         name: "do",
@@ -304,6 +322,7 @@ impl Takes {
             Self::MadtSource(set) => set(options, value.parse().ok()?),
             Self::Consistency(set) => set(options, value.parse().ok()?),
             Self::Report(set) => set(options, value.parse().ok()?),
+            Self::Pairs(set) => set(options, value.parse().ok()?),
             Self::Wake(set) => set(options, value.parse().ok()?),
             Self::Smt(set) => set(options, value.parse().ok()?),
             Self::Milliseconds(set) => set(options, Duration::from_millis(number(value)?.into())),
@@ -390,6 +409,7 @@ impl fmt::Display for Takes {
             Self::Smt(_) => words(Smt::VARIANTS),
             Self::Seconds(_) => f.write_str("SECONDS"),
             Self::Op(_) => f.write_str(op::SYNTAX),
+            Self::Pairs(_) => f.write_str(pairs::SYNTAX),
             Self::CpuSet(_) => f.write_str("LIST"),
             Self::Require(_) => f.write_str("all|N|any"),
             Self::Fault(_) => f.write_str(faults::SYNTAX),
@@ -407,6 +427,7 @@ mod tests {
     use reveille_smp::cpu::CpuIndex;
 
     use crate::{
+        calling::pairs::Pairs,
         faults::{Fault, FaultKind},
         operations::op::{Op, Which},
     };
@@ -430,7 +451,7 @@ mod tests {
 
     #[test]
     fn every_key_reaches_its_option() {
-        let line = "bringup=serial order=strict bench=9 cycle=20 do=offline:all do=states torture=30 seed=7 alive-timeout=50  online-timeout=70 init-delay=10000 \
+        let line = "bringup=serial order=strict bench=9 round-trips=40 ipi=matrix:50 calls=60 cycle=20 do=offline:all do=states torture=30 seed=7 alive-timeout=50  online-timeout=70 init-delay=10000 \
                     maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
                     attempts=3 consistency=off report=cpu fault=2:silent fault=3:late=40 after=halt test=no-wake \
                     test=panic-ap";
@@ -440,6 +461,11 @@ mod tests {
                 bringup: Strategy::Serial,
                 order: Order::Strict,
                 bench_rounds: 9,
+                round_trips: 40,
+                ipi: Some(Pairs {
+                    samples: NonZero::new(50)
+                }),
+                calls: 60,
                 cycles: 20,
                 ops: vec![Op::Offline(Which::All), Op::States],
                 torture_seconds: 30,
@@ -534,6 +560,11 @@ mod tests {
             "do=offline",
             "do=states:1",
             "torture=1.5",
+            "ipi=",
+            "ipi=matrix:",
+            "ipi=matrix:0",
+            "ipi=all",
+            "calls=-1",
             "fault=1",
             "fault=1:asleep",
             "test=panic",
@@ -590,6 +621,9 @@ mod tests {
             " bringup=parallel|broadcast|two-pass|serial|legacy",
             " order=lowest|strict",
             " bench=N",
+            " round-trips=N",
+            " ipi=matrix|matrix:N",
+            " calls=N",
             " cycle=N",
             " do=online:LIST|offline:LIST|",
             "|states (several times)",

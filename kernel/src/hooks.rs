@@ -35,7 +35,9 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
         | TestHook::Leak
         | TestHook::LateRendezvous
         | TestHook::PanicRendezvous
-        | TestHook::Unforeseen => return Ok(()),
+        | TestHook::Unforeseen
+        | TestHook::CallTwice
+        | TestHook::CallLost => return Ok(()),
         TestHook::Relay => return run_relay(cpus, timer).await,
         TestHook::PanicBsp => panic!("asked for by test=panic-bsp"),
         TestHook::ExceptionBsp => touch_page_zero(),

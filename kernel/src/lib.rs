@@ -14,6 +14,7 @@ pub mod backtrace;
 #[cfg(target_os = "none")]
 pub mod bench;
 pub mod boot;
+pub mod calling;
 pub mod calls;
 pub mod command_line;
 pub mod consistency;

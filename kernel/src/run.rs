@@ -30,6 +30,7 @@ use crate::{
     attempts::{self, Attempt},
     bench::{self, Bench},
     boot::{BootInfo, pvh},
+    calling,
     command_line::{After, MadtSource, Options, TestHook},
     consistency::{self, clock::Clocks, features, identity, registers},
     cpu_list::CpuList,
@@ -276,6 +277,7 @@ impl Run {
         let figures = self.cpus.figures();
         // Whatever the clock shows: the seed is told, and repeats what is drawn from it.
         let seed = self.cpus.machine.clock.now().as_nanos() as u32;
+        let called_each_other = calling::run(&operations, &self.options, seed).await;
         let operated = operations.run(&self.options, seed).await?;
         // Some may have come for the first time.
         bench.compare_clocks().await;
@@ -289,6 +291,7 @@ impl Run {
         for check in bench.clocks.records() {
             report::write(&Record::Clock(check));
         }
+        called_each_other.write();
         operated.write();
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
@@ -303,6 +306,7 @@ impl Run {
             .judge(cpus, strangers, gap.as_deref())?;
         called?;
         benched?;
+        called_each_other.verdict()?;
         operated.verdict()?;
         Ok(enough)
     }

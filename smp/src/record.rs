@@ -9,6 +9,7 @@
 //! clock alone was read, and `null` where an AP's clock was read that could not be compared with it:
 //! then those times are that clock's own.
 
+mod calls;
 mod cpu_state;
 
 #[cfg(feature = "serde")]
@@ -22,6 +23,7 @@ use crate::{
     outcome::Outcome,
 };
 
+pub use calls::{CallTotals, Calls, Ipi, KindOfCall, RoundTrip, RoundTrips, Times};
 pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
 
 /// The version of the records' format, in the field `schema` of [`Boot`].
@@ -46,7 +48,14 @@ pub enum Record {
     Clock(ClockCheck),
     /// All APs down and up again, so many times.
     Cycle(Cycle),
-    /// Random operations on CPUs, for so long.
+    /// Calls from all CPUs to all CPUs, so many.
+    Calls(Calls),
+    /// Round trips of calls beside a bare ping-pong of interrupts.
+    #[cfg_attr(feature = "serde", serde(rename = "round_trips"))]
+    RoundTrips(RoundTrips),
+    /// Calls from one CPU to another, and how long they took.
+    Ipi(Ipi),
+    /// Random operations on CPUs, and calls between them, for so long.
     Torture(Torture),
     /// One operation on CPUs that was asked for.
     Op(Op),
@@ -279,8 +288,8 @@ pub struct Cycle {
     pub balance: Balance,
 }
 
-/// Random operations on CPUs, with the rules checked behind each of them. It ends with the first
-/// operation behind which one is broken.
+/// Random operations on CPUs, with the rules checked behind each of them, while all that are online
+/// call each other. It ends with the first operation behind which a rule is broken.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Torture {
@@ -292,8 +301,14 @@ pub struct Torture {
     pub done: u32,
     /// APs that took part.
     pub aps: u32,
+    /// Those of them that sent CPUs up or down.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub hotplugs: u32,
     /// Failures that were injected and struck.
     pub injected: u32,
+    /// Calls between CPUs meanwhile.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub calls: CallTotals,
     /// APs that no operation can reach any more.
     pub lost: u32,
     /// Operations behind which a rule was broken: one at most.

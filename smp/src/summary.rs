@@ -5,6 +5,7 @@
 use core::fmt;
 
 use crate::{
+    call_summary::OfCalls,
     record::{Balance, Cycle, Op, OpFailure, Torture},
     table::Millis,
 };
@@ -49,6 +50,7 @@ impl fmt::Display for TortureLine<'_> {
             done,
             aps,
             injected,
+            calls,
             lost,
             failed,
             duration_ns,
@@ -59,15 +61,16 @@ impl fmt::Display for TortureLine<'_> {
         write!(
             f,
             "torture: {done} operations on {aps} {word} in {} s, seed {seed}, {injected} failures \
-             injected, {lost} lost, {failed} failed, {}",
+             injected, {lost} lost, {failed} failed, {}, {}",
             duration_ns / 1_000_000_000,
+            OfCalls(calls),
             Growth(balance)
         )
     }
 }
 
 /// By how much the use of memory has grown, or shrunk.
-struct Growth<'a>(&'a Balance);
+pub(crate) struct Growth<'a>(pub(crate) &'a Balance);
 
 impl fmt::Display for Growth<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,7 +151,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{cpu::CpuIndex, outcome::Outcome};
+    use crate::{cpu::CpuIndex, outcome::Outcome, record::CallTotals};
 
     const EVEN: Balance = Balance {
         heap_before: 1000,
@@ -192,7 +195,13 @@ mod tests {
             seed: 4242,
             done: 9000,
             aps: 7,
+            hotplugs: 7000,
             injected: 300,
+            calls: CallTotals {
+                done: 5000,
+                failed: 40,
+                ..CallTotals::default()
+            },
             lost: 1,
             failed: 1,
             broken: Some("operation 9000 (2 to offline): CPU 2 is Online at rung 0".into()),
@@ -203,7 +212,7 @@ mod tests {
             TortureLine(&torture).to_string(),
             "torture: operation 9000 (2 to offline): CPU 2 is Online at rung 0\n\
              torture: 9000 operations on 7 APs in 20 s, seed 4242, 300 failures injected, 1 lost, \
-             1 failed, heap +0 B, frames +0"
+             1 failed, 5000 calls ran, 40 failed, 0 lost, heap +0 B, frames +0"
         );
     }
 

@@ -39,10 +39,25 @@ impl fmt::Display for Millis {
     }
 }
 
+/// A time for people: microseconds with as many digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Micros {
+    /// The time in nanoseconds.
+    pub nanos: u64,
+}
+
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // As many nanoseconds as a microsecond has picoseconds.
+        let nanos = self.nanos.saturating_mul(1_000);
+        Millis { nanos }.fmt(f)
+    }
+}
+
 /// `part / whole`, with as many digits as a time.
-struct Ratio {
-    part: u64,
-    whole: u64,
+pub(crate) struct Ratio {
+    pub(crate) part: u64,
+    pub(crate) whole: u64,
 }
 
 impl fmt::Display for Ratio {

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use reveille_smp::record::{
-    Bare, Boot, Bringup, ClockCheck, Cpu, CpuState, Cycle, Exit, Op, Record, State, Torture,
+    Bare, Boot, Bringup, Calls, ClockCheck, Cpu, CpuState, Cycle, Exit, Ipi, Op, Record,
+    RoundTrips, State, Torture,
 };
 
 /// The lines of one boot.
@@ -85,6 +86,33 @@ impl Records {
             _ => None,
         })?
         .context("there is no record `cycle`")
+    }
+
+    /// Calls from all CPUs to all CPUs.
+    pub fn calls(&self) -> Result<Calls> {
+        self.find(|record| match record {
+            Record::Calls(calls) => Some(calls),
+            _ => None,
+        })?
+        .context("there is no record `calls`")
+    }
+
+    /// Round trips beside a bare ping-pong.
+    pub fn round_trips(&self) -> Result<RoundTrips> {
+        self.find(|record| match record {
+            Record::RoundTrips(round_trips) => Some(round_trips),
+            _ => None,
+        })?
+        .context("there is no record `round_trips`")
+    }
+
+    /// The pairs of CPUs that called each other, in the kernel's order.
+    pub fn ipis(&self) -> Result<Vec<Ipi>> {
+        let ipis = self.parse()?.into_iter().filter_map(|record| match record {
+            Record::Ipi(ipi) => Some(ipi),
+            _ => None,
+        });
+        Ok(ipis.collect())
     }
 
     /// Random operations on CPUs.
@@ -196,11 +224,29 @@ mod tests {
         assert!(!cycle.balance.is_even());
         let torture = records.torture().expect("there is one");
         assert!(torture.balance.is_even());
+        // As it was written before there were calls.
+        assert_eq!((torture.hotplugs, torture.calls.done), (0, 0));
         let ops = records.ops().expect("they are whole");
         assert_eq!(ops[0].failures[0].step.as_deref(), Some("join"));
         let states = records.states(1).expect("they are whole");
         assert_eq!(states.len(), 1);
         assert_eq!(states[0].cpus, [CpuIndex(1)]);
+    }
+
+    #[test]
+    fn what_is_told_of_calls_is_read_back() {
+        let records = records(&[
+            r#"{"record":"calls","asked":9,"cpus":2,"done":9,"failed":0,"lost":0,"unheard":0,"kinds":[{"kind":"awaited","done":9,"failed":0,"unheard":0}],"ipis":4,"broken":null,"duration_ns":5,"heap_before":1,"heap_after":1,"frames_before":3,"frames_after":3}"#,
+            r#"{"record":"round_trips","to":1,"samples":1,"ping_pong":{"round_trip_ns":{"min":1,"p50":2,"p99":3,"max":4},"ipis":1,"answer_ipis":1},"awaited":{"round_trip_ns":null,"ipis":0,"answer_ipis":0},"blocking":{"round_trip_ns":null,"ipis":0,"answer_ipis":0},"polling":{"round_trip_ns":null,"ipis":0,"answer_ipis":0}}"#,
+            r#"{"record":"ipi","from":0,"to":1,"samples":2,"queue_to_entry_ns":null,"send_to_entry_ns":null,"round_trip_ns":{"min":1,"p50":1,"p99":4,"max":4,"histogram":[1,0,1]},"uncertainty_ns":null}"#,
+        ]);
+        let calls = records.calls().expect("there is one");
+        assert_eq!((calls.totals.done, calls.totals.kinds.len()), (9, 1));
+        let round_trips = records.round_trips().expect("there is one");
+        assert_eq!(round_trips.ping_pong.round_trip_ns.expect("some").p99, 3);
+        let ipis = records.ipis().expect("they are whole");
+        let times = ipis[0].round_trip_ns.as_ref().expect("some");
+        assert_eq!((times.spread.max, times.histogram.len()), (4, 3));
     }
 
     #[test]

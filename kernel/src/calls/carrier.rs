@@ -11,6 +11,7 @@ use x86_64::instructions::interrupts::{self, without_interrupts};
 
 use crate::{
     apic::{LocalApic, timer::ApicTimer},
+    calling::watch,
     interrupts::vectors::Vector,
     percpu::PerCpu,
     println,
@@ -38,6 +39,7 @@ impl Carrier for ByInterrupt {
 
     fn interrupt(&self, cpu: CpuIndex) {
         if let (Some(apic), Some(area)) = (LocalApic::get(), PerCpu::of(cpu)) {
+            watch::about_to_send(cpu);
             // One that is not accepted is as one that is lost: whoever waits has a deadline, or
             // reminds.
             let _ = apic.send_fixed(area.apic_id(), Vector::CALL);

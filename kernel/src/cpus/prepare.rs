@@ -227,6 +227,12 @@ impl Cpus {
             .map(|context| context.area)
     }
 
+    /// What the executor of an AP runs on; for that AP.
+    pub fn platform_of(&self, cpu: CpuIndex) -> Option<&'static CpuPlatform> {
+        let at = self.aps.binary_search_by_key(&cpu, |ap| ap.cpu).ok()?;
+        Some(&self.contexts[at].platform)
+    }
+
     /// What the APs have noted of themselves.
     pub fn figures(&self) -> Figures {
         let areas: Vec<_> = self.areas().collect();

@@ -96,7 +96,7 @@ mod tests {
         let mut expected = BTreeSet::from(EXCEPTIONS);
         expected.extend([Vector::TIMER, Vector::DOORBELL].map(Vector::as_u8));
         expected.extend([Vector::CLOCK_ASKED, Vector::CLOCK_GIVEN].map(Vector::as_u8));
-        expected.insert(Vector::CALL.as_u8());
+        expected.extend([Vector::CALL, Vector::PING, Vector::PONG].map(Vector::as_u8));
         expected.extend([Vector::STOP, Vector::RELEASE].map(Vector::as_u8));
         expected.extend([Vector::APIC_ERROR, Vector::SPURIOUS].map(Vector::as_u8));
         expected.extend([0x27, 0x2f]);

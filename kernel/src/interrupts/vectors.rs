@@ -10,7 +10,9 @@ use core::arch::naked_asm;
 use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::{apic_errors, idt};
-use crate::{apic::LocalApic, calls, consistency::clock, cpus::rendezvous, percpu::PerCpu};
+use crate::{
+    apic::LocalApic, calling::ping, calls, consistency::clock, cpus::rendezvous, percpu::PerCpu,
+};
 
 /// An interrupt vector above the exceptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,10 @@ impl Vector {
     pub const CLOCK_GIVEN: Self = Self(0x43);
     /// Calls lie in this CPU's queue.
     pub const CALL: Self = Self(0x50);
+    /// The BSP wants to know how long the bare way to this CPU and back takes.
+    pub const PING: Self = Self(0x4e);
+    /// A CPU that the BSP pinged answers.
+    pub const PONG: Self = Self(0x4f);
     /// The APIC noticed an error.
     pub const APIC_ERROR: Self = Self(0xdf);
     /// All CPUs are to stop: whoever is in its handler takes nothing but what comes below.
@@ -67,6 +73,8 @@ pub(super) fn install(table: &mut InterruptDescriptorTable) {
         (Vector::CLOCK_ASKED, entry::<CLOCK_ASKED> as *const ()),
         (Vector::CLOCK_GIVEN, entry::<CLOCK_GIVEN> as *const ()),
         (Vector::CALL, entry::<CALL> as *const ()),
+        (Vector::PING, entry::<PING> as *const ()),
+        (Vector::PONG, entry::<PONG> as *const ()),
         (Vector::STOP, entry::<STOP> as *const ()),
         (Vector::RELEASE, acknowledge),
     ] {
@@ -92,6 +100,8 @@ const CLOCK_ASKED: u8 = 4;
 const CLOCK_GIVEN: u8 = 5;
 const STOP: u8 = 6;
 const CALL: u8 = 7;
+const PING: u8 = 8;
+const PONG: u8 = 9;
 
 /// Where the CPU enters: saves what a Rust function may change, and calls the handler.
 #[unsafe(naked)]
@@ -153,6 +163,14 @@ extern "C" fn handle<const WHAT: u8>() {
         }
         CALL => {
             calls::serve();
+            apic.eoi();
+        }
+        PING => {
+            ping::answer(apic);
+            apic.eoi();
+        }
+        PONG => {
+            ping::answered();
             apic.eoi();
         }
         STOP => {

@@ -6,14 +6,14 @@ use crate::memory::{self, heap::HEAP};
 
 /// What is in use at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct InUse {
+pub(crate) struct InUse {
     heap: u64,
     frames: u64,
 }
 
 impl InUse {
     /// What is in use now.
-    pub(super) fn now() -> Self {
+    pub(crate) fn now() -> Self {
         Self {
             heap: HEAP.bytes_in_use() as u64,
             frames: memory::frames_in_use(),
@@ -21,7 +21,7 @@ impl InUse {
     }
 
     /// What was in use then, beside what is now.
-    pub(super) fn balance(self) -> Balance {
+    pub(crate) fn balance(self) -> Balance {
         let after = Self::now();
         Balance {
             heap_before: self.heap,

@@ -54,10 +54,11 @@ static JOIN: Dummy = Dummy {
     mode: Mode::Serialised,
     ..step("join", Section::Online, 1)
 };
-static INBOX: Dummy = step("inbox", Section::Online, 2);
+static CALLS: Dummy = step("calls", Section::Online, 2);
+static INBOX: Dummy = step("inbox", Section::Online, 3);
 
-/// `stack`, the kick, `tables` where nobody can rest, `interrupts`, `join` and `inbox`.
+/// `stack`, the kick, `tables` where nobody can rest, `interrupts`, `join`, `calls` and `inbox`.
 pub(crate) fn test_ladder() -> Ladder {
-    let steps: [&'static dyn Step; 5] = [&STACK, &TABLES, &INTERRUPTS, &JOIN, &INBOX];
+    let steps: [&'static dyn Step; 6] = [&STACK, &TABLES, &INTERRUPTS, &JOIN, &CALLS, &INBOX];
     Ladder::new(steps).expect("the names differ")
 }

@@ -56,7 +56,8 @@ mod tests {
         assert_eq!(
             seen,
             [
-                (6, "inbox", 2),
+                (7, "inbox", 2),
+                (6, "calls", 0),
                 (5, "join", 1),
                 (4, "interrupts", 0),
                 (3, "tables", 0),
@@ -67,8 +68,8 @@ mod tests {
         );
         assert!(states.iter().all(|state| state.listing == 2));
         let rests: Vec<_> = states.iter().map(|state| state.can_rest).collect();
-        assert_eq!(rests, [true, true, true, false, false, true, true]);
-        let ends = [&states[1], &states[6]].map(|it| (it.section.as_deref(), it.mode.as_deref()));
+        assert_eq!(rests, [true, true, true, true, false, false, true, true]);
+        let ends = [&states[2], &states[7]].map(|it| (it.section.as_deref(), it.mode.as_deref()));
         assert_eq!(ends, [(Some("online"), Some("serialised")), (None, None)]);
     }
 }

@@ -9,7 +9,7 @@ pub mod account;
 mod cycle;
 pub mod draw;
 #[cfg(target_os = "none")]
-mod in_use;
+pub(crate) mod in_use;
 #[cfg(test)]
 mod ladder_for_tests;
 pub mod listing;

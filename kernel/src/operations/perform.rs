@@ -26,11 +26,11 @@ use super::{
     resolve::{CannotBeDone, Member, Problem, Work, resolve},
     rules::{self, Broken, View},
 };
-use crate::{bench::Bench, cpuid::ThisCpu, cpus::spawn_on, topology::Topology};
+use crate::{bench::Bench, cpuid::ThisCpu, cpus::spawn_on, percpu::PerCpu, topology::Topology};
 
 /// The CPUs, to be operated on.
 pub struct Operations<'a> {
-    pub(super) bench: &'a Bench<'a>,
+    pub(crate) bench: &'a Bench<'a>,
     siblings: Siblings,
     /// Those of them that the bring-up left out.
     left_out: BTreeSet<CpuIndex>,
@@ -142,7 +142,7 @@ impl<'a> Operations<'a> {
     }
 
     /// Those of them that are on the highest rung.
-    pub(super) fn online(&self) -> impl Iterator<Item = Member> {
+    pub(crate) fn online(&self) -> impl Iterator<Item = Member> {
         let top = self.ladder().top();
         self.members().into_iter().filter(move |it| it.rung == top)
     }
@@ -186,6 +186,7 @@ impl<'a> Operations<'a> {
             cpu: ap.cpu,
             stage: ap.slot.state().load().stage(),
             rung: ap.rung(),
+            takes_calls: PerCpu::of(ap.cpu).is_some_and(|area| area.calls().is_open()),
             takes_work: takes_work(ap.cpu),
         };
         let aps = cpus.aps.iter().filter(|ap| is_of_model(ap.cpu));
@@ -204,11 +205,11 @@ impl<'a> Operations<'a> {
         self.bench.ladder()
     }
 
-    pub(super) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         self.bench.cpus.machine.clock.now()
     }
 
-    pub(super) fn since(&self, start: Instant) -> Duration {
+    pub(crate) fn since(&self, start: Instant) -> Duration {
         self.now().saturating_duration_since(start)
     }
 }

@@ -299,17 +299,16 @@ mod tests {
             refusal("offline:0-1"),
             "`do=offline:0-1` cannot be done: CPU 0 is the boot processor and stays; the APs are 1-4"
         );
-        assert!(
-            refusal("target:1:joyn")
-                .ends_with("a CPU can be sent to offline, stack, interrupts, join, inbox, online")
-        );
+        assert!(refusal("target:1:joyn").ends_with(
+            "a CPU can be sent to offline, stack, interrupts, join, calls, inbox, online"
+        ));
         assert!(
             refusal("fail:1:offline:up")
-                .ends_with("the steps are stack, kick, tables, interrupts, join, inbox")
+                .ends_with("the steps are stack, kick, tables, interrupts, join, calls, inbox")
         );
         assert!(
             refusal("target:1:tables")
-                .ends_with("it can stay at offline, stack, interrupts, join, inbox")
+                .ends_with("it can stay at offline, stack, interrupts, join, calls, inbox")
         );
         let nobody = resolve(&"online:1".parse().unwrap(), &[], &test_ladder(), Smt::On);
         assert!(

@@ -17,6 +17,7 @@ use super::{
     verdict::{self, Unsound},
 };
 use crate::{
+    calling,
     command_line::{Options, TestHook},
     println, report,
 };
@@ -52,6 +53,7 @@ impl Operations<'_> {
             let planted = Planted {
                 leaks: is_planted(TestHook::Leak),
                 unforeseen: is_planted(TestHook::Unforeseen),
+                in_calls: calling::planted(options),
             };
             let torture = self.torture(options.torture_seconds, seed, planted).await;
             results.torture = Some(torture);

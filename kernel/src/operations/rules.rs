@@ -3,8 +3,9 @@
 //! - A CPU is where the operations brought it, and its stage says the same as its rung: online on
 //!   the highest one, parked where it does not run, else alive and waiting.
 //! - It stands once in the list of those online from `join` on, and nobody else stands there.
-//! - It takes work from `inbox` on, and not below.
+//! - It takes calls from `calls` on, and work from `inbox` on, and not below.
 //! - Whoever is online does what it is sent, as itself.
+//! - A call runs once, or is reported failed and does not run.
 //! - When nobody is up, as much memory is in use as the last time.
 
 #![forbid(unsafe_code)]
@@ -19,7 +20,10 @@ use reveille_smp::{
 };
 
 use super::model::{Expected, Model};
-use crate::cpus::roll_call::RollCallError;
+use crate::{
+    calling::{standstill::Standstill, tokens::Wrong},
+    cpus::roll_call::RollCallError,
+};
 
 /// What a CPU shows of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +34,16 @@ pub struct View {
     pub stage: Stage,
     /// Where it is.
     pub rung: Rung,
+    /// Whether it takes calls from others.
+    pub takes_calls: bool,
     /// Whether it takes work from others.
     pub takes_work: bool,
 }
 
 /// The step that joins the list of those online.
 const JOIN: &str = "join";
+/// The step that opens the queue of calls.
+const CALLS: &str = "calls";
 /// The step that opens the inbox.
 pub const INBOX: &str = "inbox";
 
@@ -61,6 +69,9 @@ pub fn check(model: &Model<'_>, views: &[View], online: &[CpuIndex]) -> Result<(
         let times = online.iter().filter(|&&cpu| cpu == number).count();
         if times != usize::from(has_passed(view.rung, JOIN, ladder)) {
             return Err(Broken::Listed { view: *view, times });
+        }
+        if view.takes_calls != has_passed(view.rung, CALLS, ladder) {
+            return Err(Broken::Calls(*view));
         }
         if view.takes_work != has_passed(view.rung, INBOX, ladder) {
             return Err(Broken::Work(*view));
@@ -132,12 +143,18 @@ pub enum Broken {
         /// How often it is there.
         times: usize,
     },
+    /// A CPU takes calls and should not, or the other way round.
+    Calls(View),
     /// A CPU takes work and should not, or the other way round.
     Work(View),
     /// A CPU is in the list of those online that nobody brought there.
     Stranger(CpuIndex),
     /// A CPU that is online does not do what it is sent, or not as itself.
     RollCall(RollCallError),
+    /// A call did not run once, and was not reported failed.
+    Call(Wrong),
+    /// A call did not come to an end.
+    Standstill(Standstill),
     /// Nobody is up, and the use of memory is not what it was the last time.
     Memory {
         /// By how many bytes of the heap it has changed.
@@ -145,6 +162,15 @@ pub enum Broken {
         /// By how many frames.
         frames: i64,
     },
+}
+
+impl View {
+    /// What is said of a CPU that takes something and should not, or the other way round.
+    fn takes(&self, takes: bool, what: &'static str) -> impl fmt::Display {
+        let (cpu, rung) = (self.cpu, self.rung.0);
+        let takes = if takes { "takes" } else { "takes no" };
+        fmt::from_fn(move |f| write!(f, "CPU {cpu} at rung {rung} {takes} {what}"))
+    }
 }
 
 impl fmt::Display for Broken {
@@ -189,20 +215,15 @@ impl fmt::Display for Broken {
                 "CPU {} at rung {} is {times} times in the list of those online",
                 view.cpu, view.rung.0
             ),
-            Self::Work(View {
-                cpu,
-                rung,
-                takes_work,
-                ..
-            }) => {
-                let takes = if *takes_work { "takes" } else { "takes no" };
-                write!(f, "CPU {cpu} at rung {} {takes} work", rung.0)
-            }
+            Self::Calls(view) => view.takes(view.takes_calls, "calls").fmt(f),
+            Self::Work(view) => view.takes(view.takes_work, "work").fmt(f),
             Self::Stranger(cpu) => write!(
                 f,
                 "CPU {cpu} is in the list of those online, and nobody brought it there"
             ),
             Self::RollCall(error) => error.fmt(f),
+            Self::Call(wrong) => wrong.fmt(f),
+            Self::Standstill(standstill) => standstill.fmt(f),
             Self::Memory { heap, frames } => write!(
                 f,
                 "with nobody up, the use of memory has changed by {heap:+} B of the heap and \
@@ -234,6 +255,7 @@ mod tests {
                     _ => Stage::Alive,
                 },
                 rung,
+                takes_calls: has_passed(rung, CALLS, ladder),
                 takes_work: has_passed(rung, INBOX, ladder),
             }
         };
@@ -263,8 +285,8 @@ mod tests {
     fn cpus_that_show_what_belongs_to_their_rungs_break_no_rule() {
         let ladder = test_ladder();
         let (model, views, online) = one_on_each_rung(&ladder);
-        assert_eq!(views.len(), 5);
-        assert_eq!(online, [CpuIndex(4), CpuIndex(5)]);
+        assert_eq!(views.len(), 6);
+        assert_eq!(online, [4, 5, 6].map(CpuIndex));
         assert!(check(&model, &views, &online).is_ok());
     }
 
@@ -294,6 +316,8 @@ mod tests {
             }
             let broken = with(&|view| view.takes_work ^= true);
             assert!(matches!(broken, Err(Broken::Work(_))));
+            let broken = with(&|view| view.takes_calls ^= true);
+            assert!(matches!(broken, Err(Broken::Calls(_))));
             let broken = with(&|view| view.cpu = CpuIndex(77));
             assert!(matches!(broken, Err(Broken::Elsewhere { .. })));
         }
@@ -316,18 +340,18 @@ mod tests {
         let with = |online: &[CpuIndex]| check(&model, &views, online);
         let backwards: Vec<_> = online.iter().rev().copied().collect();
         assert!(with(&backwards).is_ok(), "the order is that of arrival");
-        let [first, second] = online[..] else {
-            panic!("two are online");
+        let [first, second, third] = online[..] else {
+            panic!("three are online");
         };
         for wrong in [
-            vec![first],
-            vec![first, second, second],
-            vec![first, second, CpuIndex(1)],
+            vec![first, second],
+            vec![first, second, third, third],
+            vec![first, second, third, CpuIndex(1)],
         ] {
             assert!(matches!(with(&wrong), Err(Broken::Listed { .. })));
         }
         let stranger = CpuIndex(77);
-        let broken = with(&[first, second, stranger]);
+        let broken = with(&[first, second, third, stranger]);
         assert!(matches!(broken, Err(Broken::Stranger(it)) if it == stranger));
     }
 }

@@ -2,22 +2,27 @@
 //! freed it: a task has answered before its own memory is free.
 //!
 //! A CPU that closes its inbox ends all tasks and drops them. So the CPUs go down as far as to below
-//! that step, and come back.
+//! that step, and come back. The BSP, which stays, does all that there is to do before it sleeps.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use reveille_smp::{cpu::CpuIndex, ladder::Rung};
 
 use super::{perform::Operations, rules::INBOX};
 
+/// Any will do.
+const A_MOMENT: Duration = Duration::from_millis(1);
+
 impl Operations<'_> {
-    /// Lets these CPUs, which are online, end the tasks that they were sent. One that does not is
+    /// Lets these CPUs, which are online, end the tasks that they were sent, and the BSP its own. One that does not is
     /// left for the next operation to find.
     ///
     /// # Cancellation
     ///
     /// The CPUs stay where they are.
-    pub(super) async fn settle(&self, cpus: &[CpuIndex]) {
+    pub(crate) async fn settle(&self, cpus: &[CpuIndex]) {
+        self.bench.timer.sleep(A_MOMENT).await;
         let ladder = self.ladder();
         let Some(Rung(behind)) = ladder.find(INBOX) else {
             return;

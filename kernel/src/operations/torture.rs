@@ -1,6 +1,16 @@
-//! Random operations for a while, with the rules checked behind each of them.
+//! Random operations for a while, with the rules checked behind each of them, and random calls between
+//! all CPUs that are online meanwhile.
+//!
+//! Nobody waits for the calls before CPUs go: so they meet queues that close, callers that are dropped,
+//! and CPUs that are down. When everybody is down the calls have a rest, and each of them is accounted
+//! for.
 
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use alloc::{
+    boxed::Box,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::time::Duration;
 
 use reveille_executor::Instant;
@@ -14,6 +24,11 @@ use super::{
     resolve::{Member, once},
     rules::Broken,
 };
+use crate::calling::{
+    books,
+    caller::{self, Callers},
+    interrupts_for_calls,
+};
 use crate::cpus::roll_call::roll_call;
 
 /// Faults in the checking itself, which a test asks for to see that they are found out.
@@ -23,6 +38,8 @@ pub struct Planted {
     pub leaks: bool,
     /// Now and then a CPU is told to fail, and the model is not told.
     pub unforeseen: bool,
+    /// In the calls.
+    pub in_calls: caller::Planted,
 }
 
 /// Every so many operations one is to fail unforeseen.
@@ -40,14 +57,19 @@ impl Operations<'_> {
         let cpus: Vec<CpuIndex> = members.iter().map(|member| member.cpu).collect();
         let aps = members.len() as u32;
         self.settle(&cpus).await;
+        books::make();
         let in_use = InUse::now();
-        let start = self.now();
+        let (start, interrupts) = (self.now(), interrupts_for_calls());
         let end = start.saturating_add(Duration::from_secs(seconds.into()));
+        let callers = [CpuIndex::BSP].into_iter().chain(cpus.iter().copied());
         let mut session = Session {
             operations: self,
             model: Model::new(&members, self.ladder()),
             draw: Draw::new(seed),
+            callers: Callers::new(callers.collect(), None, planted.in_calls),
+            seed,
             done: 0,
+            hotplugs: 0,
             injected: 0,
             all_down: None,
             planted,
@@ -56,19 +78,24 @@ impl Operations<'_> {
             0 => None,
             _ => session.run(end).await.err(),
         };
-        let (done, injected) = (session.done, session.injected);
-        drop(session);
+        let (done, hotplugs, injected) = (session.done, session.hotplugs, session.injected);
+        let callers = session.end();
         if broken.is_none() {
             self.settle(&cpus).await;
         }
+        let counted = callers.end();
         let balance = in_use.balance();
+        let mut calls = counted.totals();
+        calls.ipis = interrupts_for_calls() - interrupts;
         let is_lost = |member: &&Member| !self.can_be_reached(member.cpu);
         Torture {
             seconds,
             seed,
             done,
             aps,
+            hotplugs,
             injected,
+            calls,
             lost: members.iter().filter(is_lost).count() as u32,
             failed: u32::from(broken.is_some()),
             broken,
@@ -82,7 +109,10 @@ struct Session<'a> {
     operations: &'a Operations<'a>,
     model: Model<'a>,
     draw: Draw,
+    callers: Callers,
+    seed: u32,
     done: u32,
+    hotplugs: u32,
     injected: u32,
     /// What was in use when everybody was down for the first time.
     all_down: Option<InUse>,
@@ -93,6 +123,7 @@ impl Session<'_> {
     /// The error is the operation behind which a rule was broken, and the rule.
     async fn run(&mut self, end: Instant) -> Result<(), String> {
         while self.operations.now() < end {
+            self.callers.start(self.seed);
             let drawn = self.draw.next(&self.model);
             self.one(drawn).await?;
         }
@@ -101,7 +132,26 @@ impl Session<'_> {
             let last = self.draw.last(&self.model);
             self.one(last).await?;
         }
-        Ok(())
+        self.rest().await.map_err(|broken| broken.to_string())
+    }
+
+    /// Lets the calls have a rest, and accounts for each of them.
+    async fn rest(&mut self) -> Result<(), Broken> {
+        let stopped = self.callers.stop(&self.operations.bench.timer).await;
+        stopped.map_err(Broken::Standstill)?;
+        self.callers.audit();
+        self.look_at_calls()
+    }
+
+    /// Gives the callers, and frees all else.
+    fn end(self) -> Callers {
+        self.callers
+    }
+
+    fn look_at_calls(&self) -> Result<(), Broken> {
+        self.callers
+            .wrong()
+            .map_or(Ok(()), |it| Err(Broken::Call(it)))
     }
 
     async fn one(&mut self, drawn: Drawn) -> Result<(), String> {
@@ -113,7 +163,7 @@ impl Session<'_> {
         };
         checked.map_err(words)?;
         drop(drawn);
-        self.compare_memory().map_err(|broken| {
+        self.compare_memory().await.map_err(|broken| {
             let done = self.done;
             format!("operation {done}: {broken}")
         })
@@ -135,11 +185,13 @@ impl Session<'_> {
                         operations.arm(cpu, once(0, Direction::Up));
                     }
                 }
+                self.hotplugs += u32::from(!targets.is_empty());
                 let moved = operations.move_all(targets).await;
                 self.injected += self.model.follow(targets, &moved)?;
             }
         }
         operations.look(&self.model)?;
+        self.look_at_calls()?;
         let cpus = operations.bench.cpus;
         let called = roll_call(
             cpus.machine.apic,
@@ -150,11 +202,12 @@ impl Session<'_> {
     }
 
     /// When everybody is down, nobody holds anything that he had not the last time.
-    fn compare_memory(&mut self) -> Result<(), Broken> {
+    async fn compare_memory(&mut self) -> Result<(), Broken> {
         let mut cpus = self.model.cpus().iter();
         if !cpus.all(|cpu| cpu.member.rung == Rung::OFFLINE) {
             return Ok(());
         }
+        self.rest().await?;
         let Some(first) = self.all_down else {
             self.all_down = Some(InUse::now());
             return Ok(());

@@ -7,7 +7,7 @@ use core::fmt;
 
 use reveille_smp::{
     cpu::CpuIndex,
-    record::{Balance, Cycle, Op, OpFailure, Torture},
+    record::{Balance, Calls, Cycle, Op, OpFailure, Torture},
     step::StepError,
 };
 
@@ -47,6 +47,17 @@ pub enum Unsound {
         /// What repeats the operations.
         seed: u32,
         /// The rule.
+        broken: Option<String>,
+    },
+    /// Not all calls ran, or one ran twice.
+    Calls {
+        /// Calls that ran.
+        done: u64,
+        /// Calls that were asked for.
+        asked: u32,
+        /// Calls of which the account is wrong.
+        lost: u64,
+        /// What is wrong.
         broken: Option<String>,
     },
     /// More memory, or less, is in use than before.
@@ -118,7 +129,7 @@ pub fn of_torture(torture: &Torture) -> Result<(), Unsound> {
     let Torture {
         lost, seed, failed, ..
     } = *torture;
-    if failed > 0 || lost > 0 {
+    if failed > 0 || lost > 0 || torture.calls.lost > 0 {
         return Err(Unsound::Torture {
             lost,
             seed,
@@ -126,6 +137,25 @@ pub fn of_torture(torture: &Torture) -> Result<(), Unsound> {
         });
     }
     of_balance("torture", &torture.balance)
+}
+
+/// Whether all calls that were asked for ran, each once, and left the memory as it was.
+///
+/// # Errors
+///
+/// [`Unsound`] says what went wrong.
+pub fn of_calls(calls: &Calls) -> Result<(), Unsound> {
+    let Calls { asked, totals, .. } = calls;
+    let all = u64::from(*asked);
+    if totals.done != all || totals.lost > 0 || calls.broken.is_some() {
+        return Err(Unsound::Calls {
+            done: totals.done,
+            asked: *asked,
+            lost: totals.lost,
+            broken: calls.broken.clone(),
+        });
+    }
+    of_balance("calls", &calls.balance)
 }
 
 fn of_balance(what: &'static str, balance: &Balance) -> Result<(), Unsound> {
@@ -161,6 +191,18 @@ impl fmt::Display for Unsound {
                     Some(broken) => write!(f, "; {broken}"),
                 }
             }
+            Self::Calls {
+                done,
+                asked,
+                lost,
+                broken,
+            } => {
+                write!(f, "calls: {done} of {asked} ran, {lost} lost")?;
+                match broken {
+                    None => Ok(()),
+                    Some(broken) => write!(f, "; {broken}"),
+                }
+            }
             Self::Grown { what, heap, frames } => write!(
                 f,
                 "{what}: the use of memory has changed by {heap:+} B of the heap and {frames:+} frames"
@@ -173,6 +215,8 @@ impl core::error::Error for Unsound {}
 
 #[cfg(test)]
 mod tests {
+    use reveille_smp::record::CallTotals;
+
     use super::*;
 
     const EVEN: Balance = Balance {
@@ -222,7 +266,9 @@ mod tests {
             seed: 7,
             done: 9,
             aps: 7,
+            hotplugs: 6,
             injected: 3,
+            calls: CallTotals::default(),
             lost: 0,
             failed: 0,
             broken: None,
@@ -240,11 +286,39 @@ mod tests {
             ..sound.clone()
         };
         assert!(of_torture(&lost).is_err());
+        let mut lost_call = sound.clone();
+        lost_call.calls.lost = 1;
+        assert!(of_torture(&lost_call).is_err());
         let words = of_torture(&broken).unwrap_err().to_string();
         assert_eq!(words, "torture: seed 7: 0 APs lost; operation 9: why");
         let mut grown = sound;
         grown.balance.heap_after += 1;
         assert!(matches!(of_torture(&grown), Err(Unsound::Grown { .. })));
+    }
+
+    #[test]
+    fn calls_are_sound_when_all_of_them_ran_and_none_twice() {
+        let calls = |done, lost, broken: Option<&str>| Calls {
+            asked: 9,
+            cpus: 8,
+            totals: CallTotals {
+                done,
+                lost,
+                ..CallTotals::default()
+            },
+            broken: broken.map(String::from),
+            duration_ns: 1,
+            balance: EVEN,
+        };
+        assert_eq!(of_calls(&calls(9, 0, None)), Ok(()));
+        for wrong in [calls(8, 0, None), calls(9, 1, None), calls(10, 0, None)] {
+            assert!(matches!(of_calls(&wrong), Err(Unsound::Calls { .. })));
+        }
+        let words = of_calls(&calls(9, 1, Some("why"))).unwrap_err().to_string();
+        assert_eq!(words, "calls: 9 of 9 ran, 1 lost; why");
+        let mut grown = calls(9, 0, None);
+        grown.balance.heap_after += 1;
+        assert!(matches!(of_calls(&grown), Err(Unsound::Grown { .. })));
     }
 
     #[test]

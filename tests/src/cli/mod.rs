@@ -151,6 +151,18 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "serialised steps: lowest (living first), or strict (all lower first)",
     ),
     ("bench", "then measure so many rounds of every strategy"),
+    (
+        "round-trips",
+        "then so many round trips to a CPU that halts or polls, beside a bare ping-pong",
+    ),
+    (
+        "ipi",
+        "then measure calls between all pairs of CPUs: matrix, or matrix:N for N calls each",
+    ),
+    (
+        "calls",
+        "then make so many calls from all CPUs to all CPUs, and account for each",
+    ),
     ("cycle", "then take all APs down and up so many times"),
     (
         "do",
@@ -158,7 +170,7 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
     ),
     (
         "torture",
-        "then do random things with CPUs for so many seconds",
+        "then do random things with CPUs, which call each other, for so many seconds",
     ),
     ("seed", "what these are drawn from, to repeat them"),
     (

@@ -8,6 +8,7 @@ mod alarm;
 mod bare_cpu;
 mod boot;
 mod boots;
+mod calls;
 mod clock;
 mod command;
 mod command_line;
@@ -17,6 +18,7 @@ mod features;
 mod firmware;
 mod hostile_madt;
 mod hostile_tables;
+mod ipi;
 mod late;
 // It looks for processes in /proc and waits for their end by pidfd.
 #[cfg(target_os = "linux")]

@@ -1,4 +1,5 @@
-//! Random operations, with the rules checked behind each: a fault that is planted is found.
+//! Random operations, and random calls meanwhile, with the rules checked behind each: a fault that is
+//! planted is found.
 
 use std::time::Duration;
 
@@ -28,15 +29,29 @@ pub(crate) fn survives(machine: Machine, seconds: u32, seed: u32) -> Torture {
     assert_eq!(torture.aps, machine.smp.cpus() - 1);
     assert_eq!((torture.lost, torture.failed), (0, 0));
     assert!(torture.broken.is_none() && torture.balance.is_even());
+    let calls = &torture.calls;
+    assert_eq!(calls.lost, 0, "{calls:?}");
+    assert!(
+        calls.done > 0 && calls.kinds.iter().all(|it| it.done > 0),
+        "{calls:?}"
+    );
     // In the last two everybody comes online; before them at least one was drawn.
     assert!(torture.done > 2, "{torture:?}");
     torture
 }
 
 #[test]
-fn two_seconds_of_random_operations_break_no_rule() {
-    let torture = survives(Machine::new(8), 2, 1);
+fn ten_seconds_of_random_operations_and_calls_on_8_cpus_break_no_rule() {
+    let torture = survives(Machine::new(8), 10, 1);
     assert!(torture.injected > 0, "no failure struck: {torture:?}");
+    assert!(torture.hotplugs > 2, "{torture:?}");
+    // Some CPUs were down when they were called, and some went down as they called.
+    assert!(torture.calls.failed > 0, "{torture:?}");
+}
+
+#[test]
+fn ten_seconds_of_random_operations_and_calls_on_64_cpus_break_no_rule() {
+    survives(Machine::new(64), 10, 63);
 }
 
 #[test]
@@ -81,6 +96,22 @@ fn memory_that_operations_lose_is_found_out() {
         broken.contains("the use of memory has changed by +"),
         "{broken}"
     );
+}
+
+#[test]
+fn a_call_that_runs_twice_is_found_out() {
+    let broken = is_found_out("call-twice");
+    assert!(
+        broken.ends_with("a call ran more often than once"),
+        "{broken}"
+    );
+}
+
+#[test]
+fn a_call_that_is_lost_is_found_out() {
+    let broken = is_found_out("call-lost");
+    let expected = "a call is said to have run and did not";
+    assert!(broken.ends_with(expected), "{broken}");
 }
 
 #[test]
