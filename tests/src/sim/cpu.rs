@@ -49,6 +49,14 @@ pub(super) struct Cpu {
     pub(super) is_halted: Cell<bool>,
     /// An interrupt has come that has not ended a halt yet.
     pub(super) is_pending: Cell<bool>,
+    /// An interrupt for calls has come that was not let in yet.
+    pub(super) is_called: Cell<bool>,
+    /// It has interrupts off, for it serves its queue or waits for calls of its own.
+    pub(super) is_masked: Cell<bool>,
+    /// It waits for calls that borrow from its stack.
+    pub(super) lends: Cell<bool>,
+    /// It stops for good as soon as nobody's call is in its hands.
+    pub(super) is_doomed: Cell<bool>,
     /// Until when its processor is taken.
     pub(super) ready_at: Cell<Instant>,
     /// How long it has been taken in all by what its own code knows nothing of.
@@ -85,6 +93,10 @@ impl Cpu {
             ticket: Cell::new(0),
             is_halted: Cell::new(false),
             is_pending: Cell::new(false),
+            is_called: Cell::new(false),
+            is_masked: Cell::new(false),
+            lends: Cell::new(false),
+            is_doomed: Cell::new(false),
             ready_at: Cell::new(Instant::ZERO),
             stolen: Cell::new(Duration::ZERO),
             left: Cell::new(Duration::ZERO),

@@ -1,14 +1,16 @@
 //! The life of an AP, from the SIPI to the parking place: what the trampoline does in assembly, and
 //! then the AP's side of the bring-up, as it boots.
 
-use std::{rc::Rc, sync::atomic::Ordering};
+use std::{pin::pin, rc::Rc, sync::atomic::Ordering};
 
+use futures_util::future::{Either, select};
 use reveille_smp::{
     ap::{self, Arrival},
     machine::Evidence,
 };
 
 use super::{
+    call::call_all,
     cpu::Power,
     fiber::suspend,
     model::At,
@@ -66,10 +68,20 @@ fn claim(world: &Rc<World>, number: usize, index: usize, arrival: Arrival) {
         let mut resident = Resident::at(seat, 1);
         let timer = resident.timer();
         let life = ap::reside(&world.aps, index, world.ladder, &seat, &timer, arrival, &());
-        resident.block_on(life)
+        match world.calls.is_empty() {
+            true => resident.block_on(life),
+            false => {
+                let calls = call_all(Rc::clone(world), index + 1, timer.clone());
+                match resident.block_on(select(pin!(life), pin!(calls))) {
+                    Either::Left((left, _)) => left,
+                    Either::Right((never, _)) => match never {},
+                }
+            }
+        }
     };
     match left {
         Ok(state) => {
+            world.rules.calls.parks(world, index + 1);
             cpu.has_handlers.set(false);
             // As the trampoline does it: one store. Up to there the CPU is on its stack, and behind it
             // uses nothing but the trampoline's page.

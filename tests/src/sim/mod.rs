@@ -6,12 +6,14 @@
 //! touches the machine, through [`Machine`](reveille_smp::machine::Machine), its executor's platform,
 //! a step of the ladder, or a word that CPUs share, time may pass, and other CPUs go on (`world`).
 //!
+//! CPUs call each other by the queues of `smp`, over interrupts that are simulated ([`call`]).
 //! [`model`] says what a machine is and what everything costs on it, `fault` what may be wrong with
 //! its CPUs, `rules` what must hold all the same, [`report`] what a person sees of it, and
 //! [`schedule`] looks for what breaks the rules. One thread, no clock of the host, nothing in
 //! an order that could change: a seed always gives the same simulation.
 
 mod agenda;
+pub mod call;
 mod cpu;
 mod fault;
 mod fiber;

@@ -1,5 +1,6 @@
 //! What must always hold, in code: checked where it could break, and behind every event.
 
+mod calls;
 mod outcomes;
 mod turns;
 
@@ -13,6 +14,7 @@ use reveille_executor::Instant;
 use reveille_smp::{machine::Evidence, state::Stage};
 use strum::{Display, VariantArray};
 
+use self::calls::Accounts;
 use super::{EPOCH, Fault, Operation, Setup, world::World};
 
 /// A rule.
@@ -46,6 +48,10 @@ pub enum Rule {
     Healthy,
     /// Where nothing is wrong, nobody waits for a deadline: no wake is lost.
     Prompt,
+    /// A call runs once on each CPU that it is for, or is reported failed there and does not run.
+    Once,
+    /// A CPU with which nothing is wrong runs what it is called for, and soon.
+    Answered,
 }
 
 /// A rule that was broken.
@@ -92,6 +98,7 @@ pub(super) struct StepKind {
 /// What has happened, as far as a rule looks at it. APs are named by their index.
 pub(super) struct Rules {
     broken: RefCell<Option<Broken>>,
+    pub(super) calls: Accounts,
     aps: Vec<Watch>,
     /// Who runs a serialised step: on APs, and before the kick.
     in_turn: RefCell<Vec<usize>>,
@@ -183,6 +190,7 @@ impl Rules {
         };
         Self {
             broken: RefCell::new(None),
+            calls: Accounts::of(&setup.calls),
             aps: (0..aps).map(watch).collect(),
             in_turn: RefCell::default(),
             in_gate: Cell::new(None),

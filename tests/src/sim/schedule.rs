@@ -14,7 +14,11 @@ use proptest::{
 };
 use reveille_smp::{bringup::SecondSipi, order::Order, strategy::Strategy as Kicks};
 
-use super::{Broken, Fault, Happened, Operation, Setup, Simulator, model::Model};
+use super::{
+    Broken, Fault, Happened, Operation, Setup, Simulator,
+    call::{Call, CallKind},
+    model::Model,
+};
 
 /// A simulation on the model `synthetic`, as it is drawn, reduced and written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub struct Schedule {
     pub grain_ns: u32,
     /// What is done.
     pub operations: Vec<Operation>,
+    /// What CPUs call each other for meanwhile.
+    pub calls: Vec<Call>,
     /// What is wrong with which CPU.
     pub faults: Vec<(usize, Fault)>,
 }
@@ -90,6 +96,7 @@ impl Explorer {
         let machine = &self.machines[schedule.cpus - 2];
         let setup = Setup {
             operations: schedule.operations.clone(),
+            calls: schedule.calls.clone(),
             order: schedule.order,
             faults: schedule.faults.clone(),
             grain: match schedule.grain_ns {
@@ -187,19 +194,26 @@ impl Explorer {
                 prop_oneof![Just(0), 20..2_000_u32],
                 any_kicks(),
                 prop::collection::vec(operation, 0..=3),
+                any_calls(cpus),
                 faults,
             );
             parts.prop_map(
-                move |(order, seed, grain_ns, kicks, then, faults)| Schedule {
-                    cpus,
-                    order,
-                    seed,
-                    grain_ns,
-                    operations: [Operation::BringUp(kicks)]
-                        .into_iter()
-                        .chain(then)
-                        .collect(),
-                    faults,
+                move |(order, seed, grain_ns, kicks, then, mut calls, faults)| {
+                    // Each falls into one of the operations that there are.
+                    let operations = 1 + then.len();
+                    calls
+                        .iter_mut()
+                        .for_each(|call| call.operation %= operations);
+                    let first = Operation::BringUp(kicks);
+                    Schedule {
+                        cpus,
+                        order,
+                        seed,
+                        grain_ns,
+                        operations: [first].into_iter().chain(then).collect(),
+                        calls,
+                        faults,
+                    }
                 },
             )
         })
@@ -239,6 +253,32 @@ fn any_span(longest: u32) -> impl Strategy<Value = u32> {
         1 => about.prop_map(|(wait, more)| wait - 2_000 + more),
     ]
     .prop_map(move |span| span.min(longest))
+}
+
+/// In every other schedule some.
+fn any_calls(cpus: usize) -> impl Strategy<Value = Vec<Call>> {
+    let kind = prop_oneof![
+        Just(CallKind::Awaited),
+        Just(CallKind::Many),
+        Just(CallKind::Any),
+        // More than a queue has places.
+        (1..=24_u32).prop_map(CallKind::Posted),
+        Just(CallKind::Blocking),
+        Just(CallKind::BlockingMany),
+        (1..=100_u32).prop_map(CallKind::Looks),
+    ];
+    let everybody = (1_u64 << cpus) - 1;
+    // Where nothing is wrong, a way down takes microseconds and one up a few milliseconds.
+    let at = (1..=4_u32).prop_flat_map(|decade| 0..10_u32.pow(decade));
+    let call = (0..cpus, at, 0..4_usize, 1..=everybody, kind);
+    let call = call.prop_map(|(from, at_us, operation, to, kind)| Call {
+        from,
+        at_us,
+        operation,
+        to,
+        kind,
+    });
+    prop_oneof![Just(Vec::new()), prop::collection::vec(call, 1..=8),]
 }
 
 fn any_fault(cpus: usize, steps: u32) -> impl Strategy<Value = (usize, Fault)> {
@@ -326,6 +366,7 @@ impl fmt::Display for Schedule {
             seed,
             grain_ns,
             operations,
+            calls,
             faults,
         } = self;
         writeln!(f, "Schedule {{")?;
@@ -339,6 +380,8 @@ impl fmt::Display for Schedule {
         };
         let operations: Vec<_> = operations.iter().map(operation).collect();
         writeln!(f, "        operations: vec![{}],", operations.join(", "))?;
+        let calls: Vec<_> = calls.iter().map(Call::to_string).collect();
+        writeln!(f, "        calls: vec![{}],", calls.join(", "))?;
         let fault = |(cpu, fault): &(usize, Fault)| format!("({cpu}, Fault::{fault:?})");
         let faults: Vec<_> = faults.iter().map(fault).collect();
         writeln!(f, "        faults: vec![{}],", faults.join(", "))?;
@@ -363,6 +406,7 @@ mod tests {
                 Operation::BringUp(Kicks::Parallel),
                 Operation::Wait(927_932),
             ],
+            calls: vec![],
             faults: vec![
                 (5, Fault::Dies(63)),
                 (5, Fault::Twice(478)),

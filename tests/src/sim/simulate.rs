@@ -1,8 +1,9 @@
 //! One simulation: a model, what is to be done with its CPUs, and what is wrong with them.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
 use anyhow::Result;
+use futures_util::future::{Either, select};
 use reveille_smp::{
     bringup::{Ap, BringUp, Moved, NotDown, Round, Timing},
     cpu::CpuIndex,
@@ -16,6 +17,7 @@ use reveille_smp::{
 
 use super::{
     Happened, Span,
+    call::{self, Call},
     fault::Fault,
     fiber::Fiber,
     machine,
@@ -44,6 +46,8 @@ pub struct Setup {
     pub timing: Timing,
     /// What all random numbers come from.
     pub seed: u64,
+    /// What CPUs call each other for.
+    pub calls: Vec<Call>,
     /// What is wrong with which CPU.
     pub faults: Vec<(usize, Fault)>,
     /// Between two places of a CPU's way passes up to so much time.
@@ -144,6 +148,7 @@ impl Simulator {
             order: Order::default(),
             timing: self.model.timing,
             seed,
+            calls: Vec::new(),
             faults: Vec::new(),
             grain: None,
             longest: None,
@@ -218,10 +223,11 @@ fn drive(world: &Rc<World>, setup: &Setup) -> Driven {
         timing: setup.timing,
         order: setup.order,
     };
-    let done = resident.block_on(async {
+    let operations = async {
         let mut done = Vec::with_capacity(setup.operations.len());
         for operation in &setup.operations {
             let began = world.now();
+            world.begins_operation();
             world.rules.begins_operation(*operation, setup.order);
             world.tell(0, || format!("begins with {operation:?}"));
             done.push(match *operation {
@@ -258,7 +264,21 @@ fn drive(world: &Rc<World>, setup: &Setup) -> Driven {
             );
         }
         done
-    });
+    };
+    let done = match setup.calls.is_empty() {
+        true => resident.block_on(operations),
+        false => {
+            call::open(world, 0);
+            let calls = call::call_all(Rc::clone(world), 0, timer.clone());
+            let (operations, calls) = (pin!(operations), pin!(calls));
+            let ended = resident.block_on(select(operations, calls));
+            call::close(world, 0);
+            match ended {
+                Either::Left((done, _)) => done,
+                Either::Right((never, _)) => match never {},
+            }
+        }
+    };
     let behind = resident.counted();
     Driven {
         done,

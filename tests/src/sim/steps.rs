@@ -13,6 +13,7 @@ use reveille_smp::{
 };
 
 use super::{
+    call,
     model::{self, Model, On, Piece},
     rules::StepKind,
     world::World,
@@ -194,6 +195,9 @@ impl<'a> Running<'a> {
                 Direction::Down => rules.stack_taken(world, cpu - 1),
             }
         }
+        if step.role == Role::Last && direction == Direction::Down {
+            call::close(world, cpu);
+        }
         Self {
             world: Rc::clone(world),
             step,
@@ -250,6 +254,7 @@ impl<'a> Running<'a> {
         rules.has_passed(&self.world, self.cpu, self.step.kind, self.direction);
         if self.step.role == Role::Last && self.direction == Direction::Up {
             self.world.joins_helpers(self.cpu);
+            call::open(&self.world, self.cpu);
         }
         self.world.pass_place();
     }

@@ -11,8 +11,10 @@ use std::{
     any::Any,
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
+    mem,
     rc::Rc,
     sync::Arc,
+    task::Waker,
     time::Duration,
 };
 
@@ -22,6 +24,7 @@ use reveille_smp::{bringup::Ap, cpu::ApicId, ladder::Ladder, machine::Evidence};
 use super::{
     EPOCH, Happened, Span,
     agenda::Agenda,
+    call::{Call, CallKind, Queues},
     cpu::{Cpu, Power},
     fault::Fault,
     fiber::Fiber,
@@ -41,6 +44,8 @@ pub(super) enum Event {
     Slice(Claim, Duration),
     /// A doorbell comes to the CPU.
     Doorbell(usize),
+    /// An interrupt for calls comes to the CPU.
+    Called(usize),
     /// A machine check hits the CPU and keeps it for so long.
     MachineCheck(usize, Duration),
     /// The host lets the CPU run at last.
@@ -76,6 +81,15 @@ pub(super) struct World {
     pub(super) spreads_prepare: bool,
     /// APs that may help others, once for each kind of help.
     pub(super) helpers: [RefCell<VecDeque<usize>>; 2],
+    /// The calls that CPUs make.
+    pub(super) calls: Vec<Call>,
+    /// When each operation has begun, and who waits for the next one.
+    pub(super) begun: RefCell<Vec<Instant>>,
+    pub(super) wait_for_operation: RefCell<Vec<Waker>>,
+    /// Who waits until the CPU with this number takes calls.
+    pub(super) wait_for_queue: Vec<RefCell<Vec<Waker>>>,
+    /// Their queues, where any are made. Last, as `Queues` asks.
+    pub(super) queues: Queues,
 }
 
 thread_local! {
@@ -107,6 +121,10 @@ impl World {
                 }
             }
         }
+        let all_queues = match setup.calls.is_empty() {
+            true => 0..0,
+            false => all.clone(),
+        };
         let share = |resource: &super::model::Resource| Share::new(resource.capacity);
         Self {
             rules: Rules::new(aps.len(), setup).with_stacks(steps::gives_stacks(&model)),
@@ -129,6 +147,11 @@ impl World {
             tell: setup.tell,
             spreads_prepare: setup.spreads_prepare,
             helpers: Default::default(),
+            wait_for_queue: all_queues.clone().map(|_| RefCell::default()).collect(),
+            queues: Queues::new(all_queues.len()),
+            calls: setup.calls.clone(),
+            begun: RefCell::default(),
+            wait_for_operation: RefCell::default(),
             model,
             aps,
             ladder,
@@ -163,9 +186,16 @@ impl World {
         self.go_on(|| !self.has_bsp_ended.get());
         let end = self.now().saturating_add(settles);
         self.go_on(|| self.now() <= end);
+        self.rules.calls.end(self);
         for cpu in &self.cpus {
             let fiber = cpu.fiber.borrow_mut().take();
-            self.bury(fiber);
+            if cpu.lends.get() {
+                // It would wait for its calls as it is dropped, and nobody runs them any more. That is
+                // only where a rule was broken.
+                mem::forget(fiber);
+            } else {
+                self.bury(fiber);
+            }
         }
         self.graveyard.take();
         WORLD.set(None);
@@ -206,6 +236,18 @@ impl World {
                     _ => {}
                 }
             }
+            Event::Called(number) => {
+                let cpu = &self.cpus[number];
+                self.tell(number, || {
+                    format!("interrupt for calls, at {:?}", cpu.power.get())
+                });
+                if let Power::Runs(_) = cpu.power.get() {
+                    cpu.is_called.set(true);
+                    if cpu.is_halted.get() {
+                        self.go(cpu.claim(number));
+                    }
+                }
+            }
             Event::MachineCheck(number, span) => {
                 let cpu = &self.cpus[number];
                 self.tell(number, || format!("machine check, {span:?}"));
@@ -229,6 +271,18 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Whether the BSP has come to its end.
+    pub(super) fn is_over(&self) -> bool {
+        self.has_bsp_ended.get()
+    }
+
+    /// Whether a CPU makes calls that borrow from its stack. Whoever has one in its hands does not die
+    /// with it: its caller would wait for ever, as it must.
+    fn lends(&self) -> bool {
+        let lends = |call: &Call| matches!(call.kind, CallKind::Blocking | CallKind::BlockingMany);
+        self.calls.iter().any(lends)
     }
 
     // ---- for the record ----

@@ -261,4 +261,37 @@ const BUGS: &[Mutation] = &[
         to: "        let _ = slot.state().come_late();",
         noticed_by: "in-use",
     },
+    Mutation {
+        guard: "a CPU does not stop looking for calls while one lies there",
+        file: "smp/src/call/word.rs",
+        from: "(word & ALL_FULL == 0).then_some(Self::away(word))",
+        to: "Some(Self::away(word))",
+        noticed_by: "once",
+    },
+    Mutation {
+        guard: "that an interrupt was sent is said for one pass",
+        file: "smp/src/call/word.rs",
+        from: "let mark = |word| (Pass::of(word) == pass).then_some(word | RUNG);",
+        to: "let mark = |word| {
+            let _ = pass;
+            Some(word | RUNG)
+        };",
+        noticed_by: "answered",
+    },
+    Mutation {
+        guard: "nothing is put into a queue that has been closed",
+        file: "smp/src/call/word.rs",
+        from: "let fill = |word: u64| (word & OPEN != 0).then_some(word | FULL << place);",
+        to: "let fill = |word: u64| Some(word | FULL << place);",
+        noticed_by: "answered",
+    },
+    Mutation {
+        guard: "a CPU that closes its queue runs what lies there",
+        file: "smp/src/call/queue.rs",
+        from: "        carrier.masked(|| self.serve(carrier));
+",
+        to: "        let _ = carrier;
+",
+        noticed_by: "once",
+    },
 ];

@@ -18,6 +18,7 @@ fn an_ap_that_failed_and_could_not_be_taken_back_may_be_online() {
         seed: 0,
         grain_ns: 0,
         operations: vec![Operation::BringUp(Strategy::Parallel)],
+        calls: vec![],
         faults: vec![(5, Fault::FailsDown(5)), (5, Fault::Stall(66, 1999967))],
     };
     assert_eq!(Explorer::new().unwrap().check(&schedule), Ok(()));
@@ -35,6 +36,7 @@ fn an_ap_that_is_abandoned_between_its_look_and_its_step_may_run_beside_the_next
         seed: 18617,
         grain_ns: 0,
         operations: vec![Operation::BringUp(Strategy::Parallel), Operation::TakeDown],
+        calls: vec![],
         faults: vec![(2, Fault::Stall(85, 2000007)), (0, Fault::Stall(32, 277))],
     };
     assert_eq!(Explorer::new().unwrap().check(&schedule), Ok(()));
@@ -53,6 +55,7 @@ fn an_ap_whose_waker_a_dying_peer_took_along_comes_up() {
         seed: 879963,
         grain_ns: 0,
         operations: vec![Operation::BringUp(Strategy::Parallel)],
+        calls: vec![],
         faults: vec![(6, Fault::Dies(69))],
     };
     assert_eq!(Explorer::new().unwrap().check(&schedule), Ok(()));

@@ -2,11 +2,15 @@
 
 mod found;
 
-use std::cell::Cell;
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
 
 use reveille_smp::{order::Order, strategy::Strategy};
 use reveille_tests::sim::{
     Fault, Operation,
+    call::{Call, CallKind},
     schedule::{Explorer, Schedule},
 };
 
@@ -36,6 +40,38 @@ fn a_seed_gives_the_same_schedules_and_another_seed_other_ones() {
     assert_ne!(drawn(1), drawn(2));
 }
 
+/// How often the calls of a schedule did something.
+#[test]
+fn in_random_schedules_cpus_call_each_other_while_they_come_and_go() {
+    thread_local! {
+        static SEEN: RefCell<BTreeMap<&'static str, u32>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    let explorer = Explorer::new().expect("the model comes with Reveille");
+    let look = |schedule: &Schedule| {
+        let all = explorer.trace(schedule, |happened| {
+            for what in [
+                "calls ",
+                "runs call ",
+                "interrupt for calls, at Runs",
+                "is told",
+            ] {
+                let is_it = happened.what.starts_with(what);
+                SEEN.with_borrow_mut(|seen| *seen.entry(what).or_default() += u32::from(is_it));
+            }
+        });
+        assert_eq!(all, Ok(()));
+    };
+    explorer.explore(500, 3, look).expect("no rule is broken");
+    let seen = SEEN.take();
+    println!("{seen:?}");
+    // Some calls run on several CPUs, some on none, and not each one takes an interrupt.
+    assert!(seen["calls "] > 500 && seen["runs call "] > 500, "{seen:?}");
+    assert!(
+        seen["interrupt for calls, at Runs"] < seen["runs call "],
+        "{seen:?}"
+    );
+}
+
 #[test]
 fn a_schedule_is_written_as_the_expression_that_it_is() {
     let schedule = Schedule {
@@ -49,6 +85,23 @@ fn a_schedule_is_written_as_the_expression_that_it_is() {
             Operation::Drive(6, 4),
             Operation::Wait(1_000),
         ],
+        calls: [
+            CallKind::Awaited,
+            CallKind::Many,
+            CallKind::Any,
+            CallKind::Posted(3),
+            CallKind::Blocking,
+            CallKind::BlockingMany,
+            CallKind::Looks(50),
+        ]
+        .map(|kind| Call {
+            from: 1,
+            at_us: 300,
+            operation: 0,
+            to: 6,
+            kind,
+        })
+        .to_vec(),
         faults: vec![
             (0, Fault::Stall(1, 2)),
             (1, Fault::Silent),

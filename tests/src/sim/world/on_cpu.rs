@@ -8,6 +8,7 @@ use reveille_smp::state::{Stage, State};
 
 use super::{Event, World, micros, shifted};
 use crate::sim::{
+    call,
     cpu::{Power, count},
     fault::Fault,
     fiber::suspend,
@@ -73,6 +74,9 @@ impl World {
             return;
         };
         let cpu = &self.cpus[number];
+        if cpu.has_handlers.get() {
+            self.let_in(number);
+        }
         if count(&cpu.places_now) > MOST_PLACES_AT_ONCE {
             self.broke(Rule::Halts, format!("CPU {number} turns in circles"));
             return suspend(Wait::Forever);
@@ -83,7 +87,11 @@ impl World {
         }
         for fault in &cpu.faults {
             match *fault {
-                Fault::Dies(at) if at == place => {
+                Fault::Dies(at) if at == place || cpu.is_doomed.get() => {
+                    if cpu.is_masked.get() && self.lends() {
+                        cpu.is_doomed.set(true);
+                        continue;
+                    }
                     let holds = match cpu.power.get() {
                         Power::Runs(index) => index,
                         _ => None,
@@ -143,7 +151,7 @@ impl World {
         );
     }
 
-    /// The CPU that runs halts until a doorbell comes, or this moment of its own clock.
+    /// The CPU that runs halts until an interrupt comes, or this moment of its own clock.
     pub(in crate::sim) fn halt(&self, until: Option<Instant>) {
         let rings = |until| {
             let here = self.here().unwrap_or_default();
@@ -152,6 +160,19 @@ impl World {
                 .saturating_add(self.latency(At::Wake, here))
         };
         suspend(Wait::Halt(until.map(rings)));
+        if let Some(here) = self.here() {
+            self.let_in(here);
+        }
+    }
+
+    /// Lets an interrupt for calls in that has come, unless the CPU has them off to serve its queue, or
+    /// to wait for calls of its own. A CPU that has no handlers yet takes interrupts as it halts, and
+    /// nowhere else.
+    pub(in crate::sim) fn let_in(&self, number: usize) {
+        let cpu = &self.cpus[number];
+        if !cpu.is_masked.get() && cpu.is_called.take() {
+            call::serve();
+        }
     }
 
     /// What this takes for a CPU: the CPU that runs is busy with its part, and the latency is the
@@ -237,12 +258,21 @@ impl World {
 
     /// Rings for the CPU that is listed with this number.
     pub(in crate::sim) fn ring(&self, number: usize) {
+        self.send(number, "rings for", Event::Doorbell);
+    }
+
+    /// Interrupts the CPU that is listed with this number, for calls that lie in its queue.
+    pub(in crate::sim) fn interrupt(&self, number: usize) {
+        self.send(number, "interrupts", Event::Called);
+    }
+
+    fn send(&self, number: usize, what: &str, event: fn(usize) -> Event) {
         if std::thread::panicking() {
             return;
         }
         self.pass_place();
         if let Some(here) = self.here() {
-            self.tell(here, || format!("rings for CPU {number}"));
+            self.tell(here, || format!("{what} CPU {number}"));
         }
         let latency = self.take_time(At::Ring, number) + self.latency(At::Wake, number);
         for target in self.with_id(self.cpus[number].apic_id) {
@@ -255,7 +285,7 @@ impl World {
                 Fault::LateDoorbell(which, us) if which == rung => micros(us),
                 _ => Duration::ZERO,
             });
-            self.plan(latency + late.sum(), Event::Doorbell(target));
+            self.plan(latency + late.sum(), event(target));
         }
     }
 }

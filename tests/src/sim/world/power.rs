@@ -68,6 +68,10 @@ impl World {
         let cpu = &self.cpus[number];
         cpu.renew();
         cpu.is_pending.set(false);
+        cpu.is_called.set(false);
+        cpu.is_masked.set(false);
+        cpu.lends.set(false);
+        cpu.is_doomed.set(false);
         cpu.ready_at.set(self.now());
         cpu.left.set(Duration::ZERO);
         cpu.polls_awake.set(0);
@@ -79,6 +83,7 @@ impl World {
         cpu.renew();
         self.let_go(cpu);
         cpu.is_pending.set(false);
+        cpu.is_called.set(false);
         cpu.has_handlers.set(false);
         let fiber = cpu.fiber.borrow_mut().take();
         self.bury(fiber);

@@ -64,7 +64,11 @@ impl World {
                 false
             }
             Wait::Halt(until) => {
-                if cpu.is_pending.take() || until.is_some_and(|until| until <= self.now()) {
+                let is_called = cpu.is_called.get();
+                if cpu.is_pending.take()
+                    || is_called
+                    || until.is_some_and(|until| until <= self.now())
+                {
                     return true;
                 }
                 cpu.is_halted.set(true);
