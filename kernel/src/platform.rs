@@ -41,6 +41,24 @@ impl CpuPlatform {
         })
     }
 
+    /// The platform of the CPU that calls; `None` before it has entered its area, or before the BSP has
+    /// set up what it is made of.
+    pub fn of_this_cpu() -> Option<Self> {
+        let area = PerCpu::try_current()?;
+        let clock = area.clock().on_this_cpu(TscClock::get()?);
+        Some(Self {
+            clock,
+            apic: LocalApic::get()?,
+            timer: ApicTimer::get()?.by(clock),
+            owner: area.apic_id(),
+        })
+    }
+
+    /// The local APIC of whichever CPU calls.
+    pub fn apic(&self) -> LocalApic {
+        self.apic
+    }
+
     /// Makes sure that this CPU's timer rings at `until` or earlier. Interrupts are off.
     fn set_alarm(&self, until: Instant) {
         PerCpu::current().alarm().set(until, &self.timer);

@@ -41,6 +41,7 @@ use crate::{
         home::Home,
         machine,
         mailbox::MappedMailbox,
+        rendezvous,
         roll_call::roll_call,
         waking::{self, Waking},
     },
@@ -162,6 +163,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     bsp.calls().open();
     let server = spawner.clone();
     spawner.spawn(async move { bsp.inbox().serve(&server).await })?;
+    rendezvous::come_in();
     interrupts::enable();
     let run = Run {
         options,

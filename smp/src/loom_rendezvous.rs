@@ -2,7 +2,8 @@
 //! which has a seat here as anybody, for three take loom hours.
 //!
 //! Memory stands for all that CPUs use as they run: loom reports two who touch it at once, or of whom
-//! the later one does not see what the earlier one did. An interrupt is a waker.
+//! the later one does not see what the earlier one did. An interrupt is a waker; one that calls a CPU is a
+//! flag beside that, which the CPU looks at where it has interrupts on.
 
 use alloc::sync::Arc;
 use core::{future::poll_fn, task::Poll};
@@ -10,10 +11,14 @@ use core::{future::poll_fn, task::Poll};
 use loom::{
     cell::UnsafeCell,
     future::{AtomicWaker, block_on},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
-use crate::rendezvous::{Generation, Rendezvous, Seat, Stage};
+use crate::{
+    cpu::CpuIndex,
+    rendezvous::{Generation, Part, Rendezvous, Seat, Stage, Turn},
+};
 
 struct Machine {
     rendezvous: Rendezvous,
@@ -26,6 +31,8 @@ struct Machine {
 struct Cpu {
     seat: Seat,
     waker: AtomicWaker,
+    /// The interrupt that calls it is pending.
+    interrupt: AtomicBool,
 }
 
 // SAFETY: loom checks who touches the cell.
@@ -33,12 +40,30 @@ unsafe impl Send for Machine {}
 // SAFETY: as above.
 unsafe impl Sync for Machine {}
 
+const CALLER: CpuIndex = CpuIndex(0);
+const WORKER: CpuIndex = CpuIndex(1);
+
+fn part(works: bool) -> Part {
+    Part {
+        prepares: false,
+        works,
+    }
+}
+
 impl Cpu {
     fn new() -> Self {
         Self {
             seat: Seat::new(),
             waker: AtomicWaker::new(),
+            interrupt: AtomicBool::new(false),
         }
+    }
+
+    fn interrupt(&self) {
+        // What was written before an interrupt is sent is seen by its handler. A swap, so that loom
+        // does not put it before one that takes an interrupt.
+        self.interrupt.swap(true, Ordering::AcqRel);
+        self.waker.wake();
     }
 }
 
@@ -55,19 +80,22 @@ fn halt_until(waker: &AtomicWaker, condition: impl Fn() -> bool) {
 }
 
 impl Machine {
-    /// A machine in which both are called.
-    fn called() -> (Arc<Self>, Generation) {
-        let machine = Self {
+    fn new() -> Self {
+        Self {
             rendezvous: Rendezvous::new(),
             worker: Cpu::new(),
             caller: Cpu::new(),
             memory: UnsafeCell::new(0),
-        };
-        let generation = machine.rendezvous.next();
-        machine.worker.seat.call(generation, true);
-        machine.caller.seat.call(generation, false);
-        machine.rendezvous.open(generation, 2, 1);
-        (Arc::new(machine), generation)
+        }
+    }
+
+    /// Calls both to a meeting in which the worker has work.
+    fn call_both(&self, turn: &Turn<'_>) -> Generation {
+        let generation = turn.open();
+        self.worker.seat.call(generation, part(true));
+        self.caller.seat.call(generation, part(false));
+        turn.gather(generation, 2, 1);
+        generation
     }
 
     fn use_memory(&self) {
@@ -81,8 +109,8 @@ impl Machine {
     }
 
     /// What the worker does in the handler; whether it stood there, or went right on.
-    fn stand(&self) -> bool {
-        let Some(arrival) = self.rendezvous.arrive(&self.worker.seat) else {
+    fn work(&self) -> bool {
+        let Some(arrival) = self.rendezvous.arrive(&self.worker.seat, || ()) else {
             return false;
         };
         self.caller.waker.wake();
@@ -90,10 +118,76 @@ impl Machine {
         halt_until(&self.worker.waker, || stage() != Stage::Gathering);
         if stage() == Stage::Working {
             self.use_memory();
-            self.rendezvous.done(arrival.generation);
+            self.rendezvous.done(&self.worker.seat, arrival.generation);
             self.caller.waker.wake();
         }
         true
+    }
+
+    /// Stops the other CPU, if it is present, and uses memory meanwhile.
+    fn stop(&self, own: &Cpu, other: &Cpu, turn: Turn<'_>) {
+        let generation = turn.open();
+        let is_called = other.seat.is_present();
+        if is_called {
+            other.seat.call(generation, part(false));
+        }
+        turn.gather(generation, u16::from(is_called), 1);
+        if is_called {
+            other.interrupt();
+        }
+        let stage = || self.rendezvous.stage(generation);
+        halt_until(&own.waker, || stage() != Stage::Gathering);
+        self.use_memory();
+        self.rendezvous.done(&own.seat, generation);
+        assert_eq!(turn.end(generation), Stage::Over);
+        drop(turn);
+        if other.seat.is_present() {
+            other.waker.wake();
+        }
+    }
+
+    /// What a CPU does that is called by the other one, if it is.
+    fn take_interrupt(&self, own: &Cpu, other: &Cpu) {
+        if !own.interrupt.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(arrival) = self.rendezvous.arrive(&own.seat, || ()) {
+            other.waker.wake();
+            self.stand(own, arrival.generation);
+        }
+    }
+
+    /// Halts until a meeting is over.
+    fn stand(&self, own: &Cpu, generation: Generation) {
+        let stage = || self.rendezvous.stage(generation);
+        halt_until(&own.waker, || stage() == Stage::Over);
+    }
+
+    /// The same, at the gate: the interrupt may come meanwhile.
+    fn stand_at_gate(&self, own: &Cpu, other: &Cpu, generation: Generation) {
+        let stage = || self.rendezvous.stage(generation);
+        while stage() != Stage::Over {
+            let is_called = || own.interrupt.load(Ordering::Relaxed);
+            halt_until(&own.waker, || stage() == Stage::Over || is_called());
+            self.take_interrupt(own, other);
+        }
+    }
+
+    /// Comes in, waits for its turn, stops the other one, and goes out.
+    fn live(&self, own: &Cpu, other: &Cpu, cpu: CpuIndex) {
+        let at_gate = |generation| self.stand_at_gate(own, other, generation);
+        self.rendezvous.come_in(&own.seat, at_gate);
+        let turn = loop {
+            self.take_interrupt(own, other);
+            if let Ok(turn) = self.rendezvous.take_turn(cpu) {
+                break turn;
+            }
+            let is_called = || own.interrupt.load(Ordering::Relaxed);
+            let is_free = || self.rendezvous.caller().is_none();
+            halt_until(&own.waker, || is_called() || is_free());
+        };
+        self.stop(own, other, turn);
+        self.rendezvous.go_out(&own.seat, at_gate);
     }
 }
 
@@ -105,16 +199,23 @@ fn on_cpu<T: Send + 'static>(
     thread::spawn(move || side(&machine))
 }
 
-#[test]
-fn while_one_works_no_other_uses_memory_and_all_see_what_it_did() {
-    // With as many switches as it takes to lose a wake and to see two at once; all of them take hours.
+/// With as many switches as it takes to lose a wake and to see two at once; all of them take hours.
+fn check(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(3));
-    builder.check(|| {
-        let (machine, generation) = Machine::called();
-        let worker = on_cpu(&machine, Machine::stand);
+    builder.check(model);
+}
+
+#[test]
+fn while_one_works_no_other_uses_memory_and_all_see_what_it_did() {
+    check(|| {
+        let machine = Arc::new(Machine::new());
+        let turn = machine.rendezvous.take_turn(CALLER).unwrap();
+        let generation = machine.call_both(&turn);
+        let worker = on_cpu(&machine, Machine::work);
         machine.use_memory();
-        let arrival = machine.rendezvous.arrive(&machine.caller.seat).unwrap();
+        let seat = &machine.caller.seat;
+        let arrival = machine.rendezvous.arrive(seat, || ()).unwrap();
         if arrival.stage == Stage::Working {
             machine.worker.waker.wake();
         }
@@ -130,11 +231,13 @@ fn while_one_works_no_other_uses_memory_and_all_see_what_it_did() {
 #[test]
 fn one_that_is_ended_before_all_have_come_is_one_in_which_nobody_works() {
     loom::model(|| {
-        let (machine, generation) = Machine::called();
-        let worker = on_cpu(&machine, Machine::stand);
+        let machine = Arc::new(Machine::new());
+        let turn = machine.rendezvous.take_turn(CALLER).unwrap();
+        let generation = machine.call_both(&turn);
+        let worker = on_cpu(&machine, Machine::work);
         // Its own seat stays empty: it uses memory all the time.
         machine.use_memory();
-        assert_eq!(machine.rendezvous.end(generation), Stage::Gathering);
+        assert_eq!(turn.end(generation), Stage::Gathering);
         machine.worker.waker.wake();
         machine.use_memory();
         worker.join().unwrap();
@@ -145,10 +248,13 @@ fn one_that_is_ended_before_all_have_come_is_one_in_which_nobody_works() {
 #[test]
 fn an_end_that_meets_the_last_arrival_finds_either_nothing_done_or_work_begun() {
     loom::model(|| {
-        let (machine, generation) = Machine::called();
-        assert!(machine.rendezvous.arrive(&machine.caller.seat).is_some());
-        let worker = on_cpu(&machine, Machine::stand);
-        let was = machine.rendezvous.end(generation);
+        let machine = Arc::new(Machine::new());
+        let turn = machine.rendezvous.take_turn(CALLER).unwrap();
+        let generation = machine.call_both(&turn);
+        let seat = &machine.caller.seat;
+        assert!(machine.rendezvous.arrive(seat, || ()).is_some());
+        let worker = on_cpu(&machine, Machine::work);
+        let was = turn.end(generation);
         machine.worker.waker.wake();
         if was == Stage::Over {
             assert_eq!(machine.memory(), 1, "it sees what was done");
@@ -164,16 +270,51 @@ fn an_end_that_meets_the_last_arrival_finds_either_nothing_done_or_work_begun() 
 #[test]
 fn a_cpu_that_comes_as_the_next_one_gathers_is_counted_there_only_if_it_is_called() {
     loom::model(|| {
-        let (machine, first) = Machine::called();
+        let machine = Arc::new(Machine::new());
+        let turn = machine.rendezvous.take_turn(CALLER).unwrap();
+        let first = machine.call_both(&turn);
         let late = on_cpu(&machine, |machine| {
-            machine.rendezvous.arrive(&machine.worker.seat)
+            machine.rendezvous.arrive(&machine.worker.seat, || ())
         });
-        machine.rendezvous.end(first);
-        let second = machine.rendezvous.next();
-        machine.caller.seat.call(second, true);
-        machine.rendezvous.open(second, 1, 1);
+        turn.end(first);
+        let second = turn.open();
+        machine.caller.seat.call(second, part(true));
+        turn.gather(second, 1, 1);
         let came = late.join().unwrap();
         assert!(came.is_none_or(|arrival| arrival.generation == first));
         assert_eq!(machine.rendezvous.stage(second), Stage::Gathering);
+    });
+}
+
+#[test]
+fn a_cpu_that_comes_in_as_another_stops_all_is_called_or_stands() {
+    check(|| {
+        let machine = Arc::new(Machine::new());
+        let coming = on_cpu(&machine, |machine| {
+            let (own, other) = (&machine.worker, &machine.caller);
+            let at_gate = |generation| machine.stand_at_gate(own, other, generation);
+            machine.rendezvous.come_in(&own.seat, at_gate);
+            // As any code that runs with interrupts off.
+            machine.use_memory();
+            machine.take_interrupt(own, other);
+            machine.rendezvous.go_out(&own.seat, at_gate);
+        });
+        let turn = machine.rendezvous.take_turn(CALLER).unwrap();
+        machine.stop(&machine.caller, &machine.worker, turn);
+        coming.join().unwrap();
+        assert_eq!(machine.memory(), 2);
+    });
+}
+
+#[test]
+fn of_two_cpus_that_stop_each_other_one_goes_first_and_the_other_comes_to_it() {
+    check(|| {
+        let machine = Arc::new(Machine::new());
+        let other = on_cpu(&machine, |machine| {
+            machine.live(&machine.worker, &machine.caller, WORKER);
+        });
+        machine.live(&machine.caller, &machine.worker, CALLER);
+        other.join().unwrap();
+        assert_eq!(machine.memory(), 2);
     });
 }

@@ -1,17 +1,17 @@
 //! The shared primitives, exchanged for loom's where a model checks the code that uses them, and for
 //! those of `preemption.rs` where a simulation runs it.
 
-#[cfg(not(loom))]
-pub(crate) use core::sync::atomic::Ordering;
 #[cfg(not(any(loom, feature = "preemption")))]
 pub(crate) use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
+#[cfg(not(loom))]
+pub(crate) use core::sync::atomic::{Ordering, fence};
 
 #[cfg(not(any(loom, feature = "preemption")))]
 pub(crate) use futures_util::task::AtomicWaker;
 #[cfg(loom)]
 pub(crate) use loom::{
     future::AtomicWaker,
-    sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence},
 };
 #[cfg(not(loom))]
 pub(crate) use spin::Mutex;

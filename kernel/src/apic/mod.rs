@@ -25,6 +25,7 @@ use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
 use self::register::Register;
 use crate::{
     cpuid::{Features, ThisCpu},
+    cpus::rendezvous,
     interrupts::vectors::Vector,
     ladder::STEPS,
     memory::paging::MapError,
@@ -34,13 +35,16 @@ use crate::{
 static APIC: &dyn Step = &EnableApic;
 
 /// The AP's APIC takes interrupts. From here on a doorbell ends a halt, and so the AP can rest; an
-/// alarm that it needs before the step `timer` is prepared when it is set.
+/// alarm that it needs before the step `timer` is prepared when it is set. And from here on it comes to
+/// every rendezvous.
 struct EnableApic;
 
 impl EnableApic {
     fn enable() -> Result<(), StepError> {
         let apic = LocalApic::get().ok_or(StepError::Unsupported)?;
-        apic.enable().map_err(|_| StepError::Unsupported)
+        apic.enable().map_err(|_| StepError::Unsupported)?;
+        rendezvous::come_in();
+        Ok(())
     }
 }
 
@@ -63,6 +67,7 @@ impl Step for EnableApic {
 
     fn down<'a>(&'a self, _: Site<'a>) -> Run<'a> {
         if let Some(apic) = LocalApic::get() {
+            rendezvous::go_out();
             apic.disable();
         }
         Run::Now(Ok(()))
@@ -308,6 +313,24 @@ impl LocalApic {
         self.write(Register::Eoi, 0);
     }
 
+    /// Lets this CPU take no interrupt of a class below the vector's, until
+    /// [`take_all`](Self::take_all).
+    pub fn take_from(&self, vector: Vector) {
+        // Bits 4 to 7 are a class: it holds back its own and all below (SDM volume 3, "Task Priority
+        // Register").
+        const CLASS: u32 = 0xf0;
+        const ONE_CLASS: u32 = 0x10;
+        self.write(
+            Register::TaskPriority,
+            (vector.as_u32() & CLASS) - ONE_CLASS,
+        );
+    }
+
+    /// Lets it take all again.
+    pub fn take_all(&self) {
+        self.write(Register::TaskPriority, 0);
+    }
+
     /// Reads and clears the error status (bits of SDM volume 3, "Error Status Register").
     pub fn take_errors(&self) -> u32 {
         // A write moves what was recorded into the register's readable half, and starts anew.
@@ -469,6 +492,27 @@ mod tests {
         assert_eq!(read(Register::LvtTimer), register::LVT_MASKED);
         assert_eq!(read(Register::LvtLint0), register::LVT_MASKED);
         assert_eq!(read(Register::ErrorStatus), 0);
+    }
+
+    #[test]
+    fn a_priority_lets_through_the_vectors_class_and_all_above() {
+        let mut page = [0_u32; 1024];
+        let registers = page.as_mut_ptr();
+        let apic = LocalApic {
+            access: Access::XApic(xapic::Registers::at(registers.expose_provenance())),
+        };
+        // SAFETY: the page is alive, and the register lies in it.
+        let priority = || unsafe {
+            registers
+                .byte_add(Register::TaskPriority as usize)
+                .read_volatile()
+        };
+        apic.take_from(Vector::STOP);
+        let is_let_through = |vector: Vector| vector.as_u32() >> 4 > priority() >> 4;
+        assert!([Vector::STOP, Vector::RELEASE, Vector::TIMER].map(is_let_through) == [true; 3]);
+        assert!([Vector::DOORBELL, Vector::APIC_ERROR].map(is_let_through) == [false; 2]);
+        apic.take_all();
+        assert_eq!(priority(), 0);
     }
 
     #[test]

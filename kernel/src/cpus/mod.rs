@@ -18,6 +18,7 @@ pub mod rendezvous;
 pub mod roll_call;
 mod spawn_on;
 pub mod stack;
+pub mod stop_machine;
 pub mod trace;
 pub mod untouched;
 #[cfg(target_os = "none")]

@@ -1,24 +1,25 @@
 //! All CPUs stop, some of them do their work meanwhile, and all go on (`smp/src/rendezvous.rs`).
 //!
 //! A CPU stands in the handler of the interrupt that called it, before the APIC hears that the
-//! interrupt is handled. So its APIC lets in only what has a higher class, which is the release alone:
-//! the CPU halts until then, and uses no memory but when it is woken: the words of the rendezvous and its
-//! stack. NMIs and machine checks come through, and so a panic elsewhere finds it.
+//! interrupt is handled. So its APIC lets in only what has a higher class, which is the release and its
+//! own alarm: the CPU halts until then, and uses no memory but when it is woken: the words of the
+//! rendezvous, its alarm and its stack. NMIs and machine checks come through, and so a panic elsewhere
+//! finds it. The caller halts too while it waits, and lets in no more than those do.
 //!
-//! Everybody who is called writes its caches back and empties them before it is counted, and the
-//! caller before it calls, as the manual asks of all processors before memory types change (SDM
-//! volume 3, "MTRR Considerations in MP Systems"). That costs up to some milliseconds on a CPU with
-//! large caches, and more under a hypervisor that has to do it for the guest; `ARRIVAL` has room
-//! for it. It is for this rendezvous alone: no other interrupt pays for it.
+//! Called is whoever takes interrupts: from the step `apic` on, on the way up, until that is undone. There
+//! a CPU that finds a meeting on stands until it is over. So what goes up and down meanwhile needs no
+//! lock: below that step a CPU uses its own area, the words by which it says how far it has come, and no
+//! other memory of ours; or it is parked on the trampoline's page, or in the firmware's loop, which is the
+//! firmware's own. One that was abandoned is called as any other, for it may run: if it does not come,
+//! nothing is done.
 //!
-//! Called is whoever may be running. A CPU that is parked, or was never seen, is not: it halts on the
-//! trampoline's page, or may yet come there, and uses no memory but that and the word by which it comes;
-//! or it is in the firmware's loop, which is the firmware's own.
-//! One that was abandoned is called as any other, for it may run: if it does not come, nothing is done.
+//! **No wait is without an end.** The caller has deadlines for its turn, for the arrival of all, and for
+//! their work. Those who stand have one too, long behind those: what the caller itself does has no other.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::vec::Vec;
 use core::{
     arch::asm,
+    cell::Cell,
     fmt, ptr,
     sync::atomic::{AtomicPtr, AtomicU32, Ordering},
     time::Duration,
@@ -26,31 +27,41 @@ use core::{
 
 use reveille_executor::Clock;
 use reveille_smp::{
-    cpu::{ApicId, CpuIndex},
+    cpu::CpuIndex,
     ranges::Ranges,
-    rendezvous::{Rendezvous, Stage},
+    rendezvous::{Generation, Part, Rendezvous, Stage, Turn},
 };
-use x86_64::instructions::interrupts;
+use x86_64::instructions::interrupts::{self, without_interrupts};
 
-use crate::{apic::LocalApic, interrupts::vectors::Vector, percpu::PerCpu, platform::CpuPlatform};
+use crate::{
+    apic::LocalApic,
+    interrupts::vectors::Vector,
+    percpu::{self, PerCpu},
+    platform::CpuPlatform,
+};
+
+/// How long a caller waits for others who call. Each of them takes milliseconds, or [`ARRIVAL`] and
+/// [`WORK`] where something is wrong.
+const TURN: Duration = Duration::from_secs(2);
 
 /// Until when all must have come. A CPU comes within microseconds, but a hypervisor may have to find
-/// time for each of hundreds, and each writes its caches back.
+/// time for each of hundreds, and where memory types change each writes its caches back.
 const ARRIVAL: Duration = Duration::from_millis(500);
 
-/// How long the work may take after that.
-const WORK: Duration = Duration::from_millis(500);
+/// How long the work of those who were called may take after that.
+pub(super) const WORK: Duration = Duration::from_millis(500);
 
-/// What a CPU does while all others stand.
-pub struct Work(pub fn(&'static PerCpu));
+/// How long a CPU stands at the most: only a caller that hangs in its own work comes near that.
+const STAND: Duration = Duration::from_secs(10);
+
+/// What a CPU does while all others stand, or do the same.
+pub(super) type Work<'a> = &'a (dyn Fn(&'static PerCpu) + Sync);
 
 /// Where they meet.
 struct Place {
     rendezvous: Rendezvous,
-    /// The id of the caller.
-    caller: AtomicU32,
-    /// The work of those who have some; never null while somebody is called.
-    work: AtomicPtr<Work>,
+    /// The work of those who have some; it is there as long as anybody may be at it.
+    work: AtomicPtr<Work<'static>>,
 }
 
 /// For tests: the CPU with this number is interrupted only when the meeting is over.
@@ -66,111 +77,252 @@ pub fn make_late(cpu: CpuIndex) {
 
 static PLACE: Place = Place {
     rendezvous: Rendezvous::new(),
-    caller: AtomicU32::new(0),
     work: AtomicPtr::new(ptr::null_mut()),
 };
 
 /// Why the work was not done, or not by all.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RendezvousError {
+    /// The CPU that called has interrupts off, so it could not come to another's meeting, and may hold a
+    /// lock; or it does not take interrupts at all yet. Nothing was done.
+    NotNow,
+    /// This CPU had the turn to call, and others before, for too long. Nothing was done.
+    Busy(CpuIndex),
     /// These CPUs did not come. Nothing was done. The list is empty if the last one was about to be
     /// counted when the time was over.
     Missing(Vec<CpuIndex>),
-    /// All came, and not all were done in time. Some may still be at it.
-    NotDone,
+    /// All came, and these were not done in time. They may still be at it, or find that it is over.
+    NotDone(Vec<CpuIndex>),
 }
 
 impl fmt::Display for RendezvousError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotNow => f.write_str("a CPU that takes no interrupts cannot stop the others"),
+            Self::Busy(cpu) => write!(f, "CPU {cpu} had the turn to stop the others"),
             Self::Missing(cpus) if cpus.is_empty() => {
                 f.write_str("a CPU came too late to the rendezvous")
             }
-            Self::Missing(cpus) => {
-                let numbers: Ranges = cpus.iter().map(|cpu| cpu.0).collect();
-                let name: String = match cpus[..] {
-                    [_] => format!("CPU {numbers}"),
-                    _ => format!("CPUs {numbers}"),
-                };
-                write!(f, "{name} did not come to the rendezvous")
+            Self::Missing(cpus) => write!(f, "{} did not come to the rendezvous", Named(cpus)),
+            Self::NotDone(cpus) if cpus.is_empty() => {
+                f.write_str("it was done too late in the rendezvous")
             }
-            Self::NotDone => f.write_str("it was not done in time in the rendezvous"),
+            Self::NotDone(cpus) => {
+                write!(f, "{} not done in time in the rendezvous", WereNamed(cpus))
+            }
         }
     }
 }
 
 impl core::error::Error for RendezvousError {}
 
-/// Stops `called`, which are all CPUs that may run but the one that calls; lets those that `has_work`
-/// names do `work` while all others stand; and lets all go on. The caller halts meanwhile.
+/// `CPU 3`, or `CPUs 1-2,5`.
+struct Named<'a>(&'a [CpuIndex]);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers: Ranges = self.0.iter().map(|cpu| cpu.0).collect();
+        let noun = if self.0.len() == 1 { "CPU" } else { "CPUs" };
+        write!(f, "{noun} {numbers}")
+    }
+}
+
+/// `CPU 3 was`, or `CPUs 1-2,5 were`.
+struct WereNamed<'a>(&'a [CpuIndex]);
+
+impl fmt::Display for WereNamed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.0.len() == 1 { "was" } else { "were" };
+        write!(f, "{} {verb}", Named(self.0))
+    }
+}
+
+/// What is to be done at a meeting.
+pub(super) struct Meeting<'a> {
+    /// What each of those who are called does.
+    pub(super) part: &'a dyn Fn(&PerCpu) -> Part,
+    /// What the caller does.
+    pub(super) own: Part,
+    /// The work of those who work.
+    pub(super) work: Work<'a>,
+}
+
+/// What came of one.
+pub(super) struct Met {
+    /// How many CPUs stood, the caller not among them.
+    pub(super) stood: usize,
+    /// From the turn until all stood.
+    pub(super) gathering: Duration,
+    /// From the turn until all could go on.
+    pub(super) total: Duration,
+}
+
+/// Stops all that take interrupts but the CPU that calls; lets those that `has_work` names do `work` while
+/// all others stand; and lets all go on. Each, the caller too, first writes its caches back and empties
+/// them, as the manual asks of all processors before memory types change (SDM volume 3, "MTRR
+/// Considerations in MP Systems"). That costs up to some milliseconds on a CPU with large caches, and more
+/// under a hypervisor that has to do it for the guest. The caller halts meanwhile.
 ///
 /// # Errors
 ///
 /// [`RendezvousError`].
-pub fn meet(
-    platform: &CpuPlatform,
-    apic: LocalApic,
-    called: &[&'static PerCpu],
+pub fn meet_with_empty_caches(
     has_work: impl Fn(&PerCpu) -> bool,
-    work: &'static Work,
+    work: &'static (dyn Fn(&'static PerCpu) + Sync),
 ) -> Result<(), RendezvousError> {
-    let place = &PLACE;
-    let rendezvous = &place.rendezvous;
-    place
-        .caller
-        .store(PerCpu::current().apic_id().0, Ordering::Relaxed);
-    place
-        .work
-        .store(ptr::from_ref(work).cast_mut(), Ordering::Relaxed);
-    let generation = rendezvous.next();
-    for cpu in called {
-        cpu.seat().call(generation, has_work(cpu));
-    }
-    let workers = called.iter().filter(|cpu| has_work(cpu)).count();
-    // All of the above is released by this, and acquired by who arrives.
-    rendezvous.open(generation, called.len() as u16, workers as u16);
+    let prepares = true;
+    let part = |cpu: &PerCpu| Part {
+        prepares,
+        works: has_work(cpu),
+    };
+    let own = Part {
+        prepares,
+        works: false,
+    };
+    // SAFETY: the work lives for ever.
+    let met = unsafe {
+        meet(&Meeting {
+            part: &part,
+            own,
+            work,
+        })
+    };
+    met.map(drop)
+}
 
+/// Takes the turn and holds a meeting.
+///
+/// # Safety
+///
+/// If it ends as [`RendezvousError::NotDone`], the work stays where it is for good.
+pub(super) unsafe fn meet(meeting: &Meeting<'_>) -> Result<Met, RendezvousError> {
+    let platform = CpuPlatform::of_this_cpu().ok_or(RendezvousError::NotNow)?;
+    let area = PerCpu::current();
+    if !interrupts::are_enabled() || !area.seat().is_present() {
+        return Err(RendezvousError::NotNow);
+    }
+    let turn = take_turn(&platform, area)?;
+    // Nobody else can call now, so no interrupt is kept waiting but those that have time.
+    // SAFETY: as promised to us.
+    without_interrupts(|| unsafe { hold(&platform, area, turn, meeting) })
+}
+
+/// Waits for the turn, and comes to the meetings of those who have it before.
+fn take_turn(platform: &CpuPlatform, area: &PerCpu) -> Result<Turn<'static>, RendezvousError> {
+    let taken = Cell::new(None);
+    let has_turn = || {
+        let turn = PLACE.rendezvous.take_turn(area.index());
+        let has_turn = turn.is_ok();
+        taken.set(Some(turn));
+        has_turn
+    };
+    platform.halt_until(platform.now().saturating_add(TURN), has_turn);
+    match taken.take() {
+        Some(Ok(turn)) => Ok(turn),
+        Some(Err(other)) => Err(RendezvousError::Busy(other)),
+        None => Err(RendezvousError::NotNow),
+    }
+}
+
+/// Holds a meeting. Interrupts are off, and on only in a halt.
+///
+/// # Safety
+///
+/// As for [`meet`].
+unsafe fn hold(
+    platform: &CpuPlatform,
+    area: &'static PerCpu,
+    turn: Turn<'_>,
+    meeting: &Meeting<'_>,
+) -> Result<Met, RendezvousError> {
+    let (place, apic) = (&PLACE, platform.apic());
+    let rendezvous = &place.rendezvous;
+    // Whoever works has arrived, and has acquired this. Nobody works behind the end of the meeting, or the
+    // caller has promised that the work stays.
+    let work = ptr::from_ref(&meeting.work).cast::<Work<'static>>();
+    place.work.store(work.cast_mut(), Ordering::Relaxed);
+    let start = platform.now();
+    let since_start = || platform.now().saturating_duration_since(start);
+    let others = || {
+        percpu::all()
+            .iter()
+            .copied()
+            .filter(|cpu| cpu.index() != area.index())
+    };
+
+    // What runs here meanwhile is not to be anybody else's work, such as a call that was sent before.
+    apic.take_from(Vector::STOP);
+    let generation = turn.open();
+    let (mut stood, mut at_work) = (0, u16::from(meeting.own.works));
+    for cpu in others().filter(|cpu| cpu.seat().is_present()) {
+        let part = (meeting.part)(cpu);
+        cpu.seat().call(generation, part);
+        stood += 1;
+        at_work += u16::from(part.works);
+    }
+    // The caller is not counted: before anybody can be, and so before anybody can work.
+    if meeting.own.prepares {
+        write_back_and_invalidate();
+    }
+    turn.gather(generation, stood, at_work);
+
+    let called = || others().filter_map(|cpu| Some((cpu, cpu.seat().called_to(generation)?)));
+    let stage = || rendezvous.stage(generation);
     // One that cannot be interrupted does not come, and is named.
-    let late = LATE.swap(NOBODY, Ordering::Relaxed);
-    let is_late = |cpu: &&&PerCpu| cpu.index().0 == late;
     let interrupt = |cpu: &PerCpu, vector| {
         let _ = apic.send_fixed(cpu.apic_id(), vector);
     };
-    let stage = || rendezvous.stage(generation);
-    // The caller is not counted: before anybody can come, and so before anybody can work.
-    write_back_and_invalidate();
-    for cpu in called.iter().filter(|cpu| !is_late(cpu)) {
+    let late = LATE.swap(NOBODY, Ordering::Relaxed);
+    for (cpu, _) in called().filter(|(cpu, _)| cpu.index().0 != late) {
         interrupt(cpu, Vector::STOP);
     }
-    let deadline = platform.now().saturating_add(ARRIVAL);
-    if platform.halt_until(deadline, || stage() != Stage::Gathering) {
-        for cpu in called.iter().filter(|cpu| has_work(cpu)) {
+    let have_come = platform.halt_until(start.saturating_add(ARRIVAL), || {
+        stage() != Stage::Gathering
+    });
+    let gathering = since_start();
+    if have_come {
+        for (cpu, _) in called().filter(|(_, part)| part.works) {
             interrupt(cpu, Vector::RELEASE);
+        }
+        if meeting.own.works {
+            (meeting.work)(area);
+            rendezvous.done(area.seat(), generation);
         }
         // What ends this halt is the last who is done, or the deadline: all that could send anything
         // else stands.
         let deadline = platform.now().saturating_add(WORK);
         platform.halt_until(deadline, || stage() == Stage::Over);
     }
-    let was = rendezvous.end(generation);
-    for cpu in called {
+    let was = turn.end(generation);
+    let name = |is_named: &dyn Fn(&PerCpu, Part) -> bool| -> Vec<CpuIndex> {
+        let named = called().filter(|&(cpu, part)| is_named(cpu, part));
+        named.map(|(cpu, _)| cpu.index()).collect()
+    };
+    let ended = match was {
+        Stage::Over => Ok(Met {
+            stood: stood.into(),
+            gathering,
+            total: since_start(),
+        }),
+        Stage::Working => Err(RendezvousError::NotDone(name(&|cpu, part| {
+            part.works && !cpu.seat().has_finished(generation)
+        }))),
+        Stage::Gathering => Err(RendezvousError::Missing(name(&|cpu, _| {
+            !cpu.seat().has_arrived(generation)
+        }))),
+    };
+    let late = called().find(|(cpu, _)| cpu.index().0 == late);
+    drop(turn);
+    // All who stand, those who came or went meanwhile, and whoever waits for the turn.
+    for cpu in others().filter(|cpu| cpu.seat().is_present()) {
         interrupt(cpu, Vector::RELEASE);
     }
-    if let Some(cpu) = called.iter().find(is_late) {
+    if let Some((cpu, _)) = late {
         interrupt(cpu, Vector::STOP);
     }
-    match was {
-        Stage::Over => Ok(()),
-        Stage::Working => Err(RendezvousError::NotDone),
-        Stage::Gathering => {
-            let missing = called
-                .iter()
-                .filter(|cpu| !cpu.seat().has_arrived(generation));
-            Err(RendezvousError::Missing(
-                missing.map(|cpu| cpu.index()).collect(),
-            ))
-        }
-    }
+    apic.take_all();
+    ended
 }
 
 /// What the interrupt does that calls a CPU: it stands here until it may go on. Interrupts are off.
@@ -178,15 +330,14 @@ pub fn stand(apic: LocalApic) {
     let place = &PLACE;
     let rendezvous = &place.rendezvous;
     let area = PerCpu::current();
-    // Before it is counted: nobody works until all have done it.
-    write_back_and_invalidate();
-    let Some(arrival) = rendezvous.arrive(area.seat()) else {
+    let Some(arrival) = rendezvous.arrive(area.seat(), write_back_and_invalidate) else {
         return;
     };
     let tell_caller = || {
-        let caller = ApicId(place.caller.load(Ordering::Relaxed));
         // The caller has its deadlines, should this not reach it.
-        let _ = apic.send_fixed(caller, Vector::DOORBELL);
+        if let Some(caller) = rendezvous.caller().and_then(PerCpu::of) {
+            let _ = apic.send_fixed(caller.apic_id(), Vector::RELEASE);
+        }
     };
     if arrival.stage != Stage::Gathering {
         tell_caller();
@@ -195,24 +346,53 @@ pub fn stand(apic: LocalApic) {
     if arrival.has_work {
         halt_until(|| stage() != Stage::Gathering);
         if stage() == Stage::Working {
-            // SAFETY: whoever opened this meeting stored a reference to work that lives for ever, and
-            // the arrival acquired that.
-            let work = unsafe { &*place.work.load(Ordering::Relaxed) };
-            (work.0)(area);
-            rendezvous.done(arrival.generation);
-            tell_caller();
+            // SAFETY: whoever opened this meeting stored a reference to work that is there until this CPU
+            // says that it is done, or for good, and the arrival acquired that.
+            let work = unsafe { *place.work.load(Ordering::Relaxed) };
+            work(area);
+            if rendezvous.done(area.seat(), arrival.generation) == Stage::Over {
+                tell_caller();
+            }
         }
     }
     halt_until(|| stage() == Stage::Over);
 }
 
-/// Halts until the condition holds. No deadline is needed here, as the caller has one, at which it ends
-/// the meeting and wakes all.
-fn halt_until(condition: impl Fn() -> bool) {
-    while !condition() {
-        // With interrupts off, a release that comes behind the look stays pending, and ends the halt.
+/// This CPU takes interrupts from now on, and is called. If a meeting is on, it stands here until that is
+/// over. Interrupts are off, and the APIC is on.
+pub fn come_in() {
+    PLACE
+        .rendezvous
+        .come_in(PerCpu::current().seat(), stand_aside);
+}
+
+/// This CPU is about to take no interrupts any more, and is not called behind this.
+pub fn go_out() {
+    PLACE
+        .rendezvous
+        .go_out(PerCpu::current().seat(), stand_aside);
+}
+
+/// A CPU that comes or goes stands beside a meeting. Should it be called to it, the interrupt comes as it
+/// halts. It has no timer here; whoever stands has, and so has the caller.
+fn stand_aside(generation: Generation) {
+    while PLACE.rendezvous.stage(generation) != Stage::Over {
         interrupts::enable_and_hlt();
         interrupts::disable();
+    }
+}
+
+/// Halts until the condition holds.
+///
+/// # Panics
+///
+/// When the caller keeps all others standing.
+fn halt_until(condition: impl Fn() -> bool) {
+    let platform = CpuPlatform::of_this_cpu().expect("a CPU that was called has its area");
+    let deadline = platform.now().saturating_add(STAND);
+    if !platform.halt_until(deadline, condition) {
+        let caller = PLACE.rendezvous.caller().unwrap_or(CpuIndex(NOBODY));
+        panic!("CPU {caller} has kept all others standing for {STAND:?}");
     }
 }
 
@@ -241,5 +421,22 @@ mod tests {
             "CPUs 1-2,5 did not come to the rendezvous"
         );
         assert_eq!(missing(&[]), "a CPU came too late to the rendezvous");
+    }
+
+    #[test]
+    fn whoever_was_not_done_is_named() {
+        let not_done = |cpus: &[u32]| {
+            let cpus = cpus.iter().copied().map(CpuIndex);
+            RendezvousError::NotDone(cpus.collect()).to_string()
+        };
+        assert_eq!(
+            not_done(&[3]),
+            "CPU 3 was not done in time in the rendezvous"
+        );
+        assert_eq!(
+            not_done(&[1, 2]),
+            "CPUs 1-2 were not done in time in the rendezvous"
+        );
+        assert_eq!(not_done(&[]), "it was done too late in the rendezvous");
     }
 }

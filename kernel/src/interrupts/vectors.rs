@@ -3,7 +3,8 @@
 //! A higher vector has a higher priority, in classes of 16 (SDM volume 3, "Interrupt, Task, and
 //! Processor Priority"). The handlers of timer and doorbell exist to end a `hlt`: whoever halted
 //! looks for himself what is to be done. Those of the clocks read the TSC, which cannot wait; that of
-//! calls runs them; that of a stop lasts until the CPU may go on.
+//! a stop lasts until the CPU may go on. What ends a halt in there is of a class above it: the release,
+//! and the timer, so that nobody stands without an end.
 
 use core::arch::naked_asm;
 
@@ -21,8 +22,6 @@ pub struct Vector(u8);
 impl Vector {
     /// The first of the 8259s' 16 vectors. They are masked: only their spurious interrupts come.
     pub const PIC: Self = Self(0x20);
-    /// This CPU's alarm rang.
-    pub const TIMER: Self = Self(0x40);
     /// Another CPU has work for this one.
     pub const DOORBELL: Self = Self(0x41);
     /// The BSP asks this CPU what its clock shows.
@@ -39,8 +38,10 @@ impl Vector {
     pub const APIC_ERROR: Self = Self(0xdf);
     /// All CPUs are to stop: whoever is in its handler takes nothing but what comes below.
     pub const STOP: Self = Self(0xe0);
-    /// Those that have stopped are to look around. It has a class of its own, above all others.
+    /// Those that have stopped, or who stopped them, are to look around.
     pub const RELEASE: Self = Self(0xf0);
+    /// This CPU's alarm rang.
+    pub const TIMER: Self = Self(0xf1);
     /// An interrupt vanished before the APIC could say which. The low four bits must be ones on
     /// old CPUs.
     pub const SPURIOUS: Self = Self(0xff);

@@ -789,16 +789,16 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a look at the stage acquires it",
         file: "rendezvous.rs",
-        from: "Word::unpack(self.0.load(Ordering::Acquire))",
-        to: "Word::unpack(self.0.load(Ordering::Relaxed))",
+        from: "Word::unpack(self.meeting.load(Ordering::Acquire))",
+        to: "Word::unpack(self.meeting.load(Ordering::Relaxed))",
         noticed_by: "loom_rendezvous::while_one_works_no_other_uses_memory_and_all_see_what_it_did",
     },
     Mutation {
         guard: "a CPU is counted only where it is called",
-        file: "rendezvous.rs",
-        from: "        (called & !Self::HAS_WORK == u64::from(generation.0)).then_some(has_work)",
-        to: "        let _ = generation;
-        Some(has_work)",
+        file: "rendezvous/seat.rs",
+        from: "        is_called.then_some(part)",
+        to: "        let _ = is_called;
+        Some(part)",
         noticed_by: "loom_rendezvous::a_cpu_that_comes_as_the_next_one_gathers_is_counted_there_only_if_it_is_called",
     },
     Mutation {
@@ -807,5 +807,93 @@ const MUTATIONS: &[Mutation] = &[
         from: "let is_awaited = word.generation == generation && word.missing > 0;",
         to: "let is_awaited = word.missing > 0;",
         noticed_by: "loom_rendezvous::a_cpu_that_comes_as_the_next_one_gathers_is_counted_there_only_if_it_is_called",
+    },
+    Mutation {
+        guard: "a caller opens a meeting before it looks who is present",
+        file: "rendezvous.rs",
+        from: "        self.0.meeting.swap(word.pack(), Ordering::AcqRel);
+        fence(Ordering::SeqCst);",
+        to: "        self.0.meeting.swap(word.pack(), Ordering::AcqRel);",
+        noticed_by: "loom_rendezvous::a_cpu_that_comes_in_as_another_stops_all_is_called_or_stands",
+    },
+    Mutation {
+        guard: "a CPU is present before it looks whether a meeting is on",
+        file: "rendezvous/seat.rs",
+        from: "        self.present.swap(1, Ordering::AcqRel);
+        fence(Ordering::SeqCst);",
+        to: "        self.present.swap(1, Ordering::AcqRel);",
+        noticed_by: "loom_rendezvous::a_cpu_that_comes_in_as_another_stops_all_is_called_or_stands",
+    },
+    Mutation {
+        guard: "a CPU is gone before it looks whether a meeting is on",
+        file: "rendezvous/seat.rs",
+        from: "        self.present.swap(0, Ordering::AcqRel);
+        fence(Ordering::SeqCst);",
+        to: "        self.present.swap(0, Ordering::AcqRel);",
+        noticed_by: "loom_rendezvous::a_cpu_that_comes_in_as_another_stops_all_is_called_or_stands",
+    },
+    Mutation {
+        guard: "a CPU that comes in looks whether a meeting is on",
+        file: "rendezvous.rs",
+        from: "        if let Some(generation) = self.in_progress() {
+            stand(generation);
+        }",
+        to: "        let _ = stand;",
+        noticed_by: "loom_rendezvous::a_cpu_that_comes_in_as_another_stops_all_is_called_or_stands",
+    },
+    Mutation {
+        guard: "a CPU that goes out looks whether a meeting is on",
+        file: "rendezvous.rs",
+        from: "            let Some(generation) = self.in_progress() else {
+                return;
+            };",
+        to: "            if true {
+                return;
+            }
+            let Some(generation) = self.in_progress() else {
+                return;
+            };",
+        noticed_by: "loom_rendezvous::a_cpu_that_comes_in_as_another_stops_all_is_called_or_stands",
+    },
+    Mutation {
+        guard: "a CPU that stands beside a meeting is present, and so is woken",
+        file: "rendezvous.rs",
+        from: "            seat.come();
+            stand(generation);",
+        to: "            stand(generation);",
+        noticed_by: "loom_rendezvous::a_cpu_that_comes_in_as_another_stops_all_is_called_or_stands",
+    },
+    Mutation {
+        guard: "what a CPU did before it went out is seen by who works without it",
+        file: "rendezvous/seat.rs",
+        from: "self.present.swap(0, Ordering::AcqRel);
+        fence(Ordering::SeqCst);",
+        to: "self.present.swap(0, Ordering::Relaxed);",
+        noticed_by: "loom_rendezvous::a_cpu_that_comes_in_as_another_stops_all_is_called_or_stands",
+    },
+    Mutation {
+        guard: "the turn is given back before the caller looks whom it has to wake",
+        file: "rendezvous.rs",
+        from: "        self.0.caller.swap(NOBODY, Ordering::AcqRel);
+        fence(Ordering::SeqCst);",
+        to: "        self.0.caller.swap(NOBODY, Ordering::AcqRel);",
+        noticed_by: "loom_rendezvous::of_two_cpus_that_stop_each_other_one_goes_first_and_the_other_comes_to_it",
+    },
+    Mutation {
+        guard: "there is one caller at a time",
+        file: "rendezvous.rs",
+        from: "            .compare_exchange(NOBODY, cpu.0, Ordering::Acquire, Ordering::Relaxed)
+            .map(|_| Turn(self))
+            .map_err(CpuIndex)",
+        to: "            .compare_exchange(NOBODY, cpu.0, Ordering::Acquire, Ordering::Relaxed)
+            .map_or_else(|_| Ok(Turn(self)), |_| Ok(Turn(self)))",
+        noticed_by: "loom_rendezvous::of_two_cpus_that_stop_each_other_one_goes_first_and_the_other_comes_to_it",
+    },
+    Mutation {
+        guard: "a meeting gathers until it is known how many are called",
+        file: "rendezvous.rs",
+        from: "            missing: Word::UNCOUNTED,",
+        to: "            missing: Word::UNCOUNTED & 0,",
+        noticed_by: "loom_rendezvous::a_cpu_that_comes_in_as_another_stops_all_is_called_or_stands",
     },
 ];

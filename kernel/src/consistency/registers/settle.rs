@@ -41,7 +41,7 @@ use super::{
 };
 use crate::{
     bench::Bench,
-    cpus::rendezvous::{RendezvousError, Work, meet, write_back_and_invalidate},
+    cpus::rendezvous::{RendezvousError, meet_with_empty_caches, write_back_and_invalidate},
     percpu::{self, PerCpu},
     protection,
 };
@@ -91,8 +91,7 @@ impl Settling {
                 stuck
             };
             let met = if known.is_empty() {
-                let apic = bench.cpus.machine.apic;
-                meet(bench.platform, apic, &running, has_work, &SET_RIGHT)
+                meet_with_empty_caches(has_work, &set_right)
             } else {
                 Err(RendezvousError::Missing(known))
             };
@@ -178,7 +177,8 @@ fn remember(bench: &Bench<'_>, met: &Result<(), RendezvousError>) {
         Err(RendezvousError::Missing(cpus)) => &cpus[..],
         _ => &[],
     };
-    NOT_DONE.store(*met == Err(RendezvousError::NotDone), Ordering::Relaxed);
+    let is_not_done = matches!(met, Err(RendezvousError::NotDone(_)));
+    NOT_DONE.store(is_not_done, Ordering::Relaxed);
     for ap in bench.cpus.aps.iter() {
         let Some(area) = PerCpu::of(ap.cpu) else {
             continue;
@@ -202,7 +202,7 @@ fn still_missing(bench: &Bench<'_>) -> Vec<CpuIndex> {
 /// Why the last rendezvous failed, if it did.
 fn last_error() -> Option<RendezvousError> {
     if NOT_DONE.load(Ordering::Relaxed) {
-        return Some(RendezvousError::NotDone);
+        return Some(RendezvousError::NotDone(Vec::new()));
     }
     let areas = percpu::all().iter();
     let missing = areas.filter(|area| area.registers().missed().is_some());
@@ -348,7 +348,7 @@ pub fn panic_at_work() {
 }
 
 /// Sets this CPU's memory types right, while all other CPUs stand or do the same.
-static SET_RIGHT: Work = Work(|area| {
+fn set_right(area: &'static PerCpu) {
     let Ok(reference) = REFERENCE.try_get() else {
         return;
     };
@@ -388,7 +388,7 @@ static SET_RIGHT: Work = Work(|area| {
         account.note(register, msr::read(register));
     }
     account.finish(set);
-});
+}
 
 /// Does something with the caches of this CPU empty and off, and no translation kept from before.
 /// Interrupts are off. In the no-fill mode the caches stay coherent with those of other CPUs; what is read
