@@ -11,6 +11,7 @@
 
 mod calls;
 mod cpu_state;
+mod stop;
 
 #[cfg(feature = "serde")]
 use alloc::string::ToString;
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub use calls::{CallTotals, Calls, Ipi, KindOfCall, RoundTrip, RoundTrips, Times};
+pub use stop::{Stop, StopTimes};
 pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
 
 /// The version of the records' format, in the field `schema` of [`Boot`].
@@ -57,6 +59,8 @@ pub enum Record {
     Ipi(Ipi),
     /// Random operations on CPUs, and calls between them, for so long.
     Torture(Torture),
+    /// The machine stopped, so many times.
+    Stop(Stop),
     /// One operation on CPUs that was asked for.
     Op(Op),
     /// One rung of the ladder of steps, and the CPUs there.

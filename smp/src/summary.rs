@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::{
     call_summary::OfCalls,
-    record::{Balance, Cycle, Op, OpFailure, Torture},
+    record::{Balance, Cycle, Op, OpFailure, Stop, StopTimes, Torture},
     table::Millis,
 };
 
@@ -66,6 +66,41 @@ impl fmt::Display for TortureLine<'_> {
             OfCalls(calls),
             Growth(balance)
         )
+    }
+}
+
+/// The line for all stops of the machine, below one for the first that failed, without an end of line.
+pub struct StopLine<'a>(pub &'a Stop);
+
+impl fmt::Display for StopLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stop {
+            asked,
+            cpus,
+            done,
+            failed,
+            together,
+            reason,
+            one,
+            all,
+            ..
+        } = self.0;
+        if let Some(reason) = reason {
+            writeln!(f, "stop: {reason}")?;
+        }
+        let word = if *cpus == 1 { "CPU" } else { "CPUs" };
+        write!(
+            f,
+            "stop: {done} of {asked}, {cpus} {word}, {together} together with another, {failed} failed"
+        )?;
+        for (name, times) in [("one", one), ("all", all)] {
+            if let Some(StopTimes { total_ns, .. }) = times {
+                let ms = |nanos| Millis { nanos };
+                let (median, longest) = (ms(total_ns.p50), ms(total_ns.max));
+                write!(f, ", {name} {median} ms (longest {longest})")?;
+            }
+        }
+        Ok(())
     }
 }
 
