@@ -45,6 +45,8 @@ pub struct Options {
     pub calls: u32,
     /// `cycle=`: how often all APs go down and come back after that.
     pub cycles: u32,
+    /// `stop=`: how often the machine is stopped, before CPUs go down.
+    pub stops: u32,
     /// `do=`: operations on CPUs behind that, in their order.
     pub ops: Vec<Op>,
     /// `torture=`: for how many seconds random operations follow.
@@ -149,6 +151,10 @@ pub enum TestHook {
     LateRendezvous,
     /// An AP panics in the first rendezvous, while all others stand.
     PanicRendezvous,
+    /// The last CPU comes too late to the first stop of the machine.
+    LateStop,
+    /// The last AP does not come to the end of what all run while the machine is stopped.
+    HangInStop,
     /// Some of the random operations fail though nothing is known of it.
     Unforeseen,
     /// Some of the calls that are accounted for run twice.
@@ -211,6 +217,7 @@ const KEYS: &[Key] = &[
     ),
     once("ipi", Takes::Pairs(|options, it| options.ipi = Some(it))),
     once("calls", Takes::Count(|options, it| options.calls = it)),
+    once("stop", Takes::Count(|options, it| options.stops = it)),
     once("cycle", Takes::Count(|options, it| options.cycles = it)),
     Key {
         name: "do",
@@ -451,7 +458,7 @@ mod tests {
 
     #[test]
     fn every_key_reaches_its_option() {
-        let line = "bringup=serial order=strict bench=9 round-trips=40 ipi=matrix:50 calls=60 cycle=20 do=offline:all do=states torture=30 seed=7 alive-timeout=50  online-timeout=70 init-delay=10000 \
+        let line = "bringup=serial order=strict bench=9 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 alive-timeout=50  online-timeout=70 init-delay=10000 \
                     maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
                     attempts=3 consistency=off report=cpu fault=2:silent fault=3:late=40 after=halt test=no-wake \
                     test=panic-ap";
@@ -466,6 +473,7 @@ mod tests {
                     samples: NonZero::new(50)
                 }),
                 calls: 60,
+                stops: 15,
                 cycles: 20,
                 ops: vec![Op::Offline(Which::All), Op::States],
                 torture_seconds: 30,
@@ -624,6 +632,7 @@ mod tests {
             " round-trips=N",
             " ipi=matrix|matrix:N",
             " calls=N",
+            " stop=N",
             " cycle=N",
             " do=online:LIST|offline:LIST|",
             "|states (several times)",

@@ -14,7 +14,12 @@ use x86_64::{
 use crate::{
     command_line::TestHook,
     console,
-    cpus::{Cpus, relay::relay, spawn_on},
+    cpus::{
+        Cpus,
+        relay::relay,
+        spawn_on,
+        stop_machine::{Who, stop_machine},
+    },
     println,
 };
 
@@ -35,6 +40,7 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
         | TestHook::Leak
         | TestHook::LateRendezvous
         | TestHook::PanicRendezvous
+        | TestHook::LateStop
         | TestHook::Unforeseen
         | TestHook::CallTwice
         | TestHook::CallLost => return Ok(()),
@@ -44,6 +50,7 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
         TestHook::StackOverflowBsp => overflow_stack(),
         TestHook::Hang => hang(),
         TestHook::TripleFault => triple_fault(),
+        TestHook::HangInStop => hang_in_stop(cpus)?,
         TestHook::PanicAp => on_an_ap(cpus, || panic!("asked for by test=panic-ap"))?,
         TestHook::PanicApConsole => on_an_ap(cpus, || {
             console::with_lock_held(|| panic!("asked for by test=panic-ap-console"));
@@ -92,6 +99,18 @@ fn hang() -> ! {
         interrupts::disable();
         hlt();
     }
+}
+
+/// The machine is stopped for good: one CPU does not come to the end of what all run.
+fn hang_in_stop(cpus: &Cpus) -> Result<(), Box<dyn Error>> {
+    let last = cpus.online_aps().max();
+    let last = last.ok_or("no AP is online to hang")?;
+    stop_machine(Who::All, |area| {
+        if area.index() == last {
+            hang();
+        }
+    })?;
+    Ok(())
 }
 
 fn triple_fault() -> ! {

@@ -43,6 +43,7 @@ pub mod run;
 mod stop;
 #[cfg(test)]
 mod stop_model;
+pub mod stops;
 mod sync;
 pub mod time;
 pub mod topology;

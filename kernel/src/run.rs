@@ -53,7 +53,7 @@ use crate::{
     operations::{Operations, one_way},
     percpu::StackBounds,
     platform::CpuPlatform,
-    println, protection, report,
+    println, protection, report, stops,
     time::{self, Calibration, Devices, Hpet, PmTimer, TscClock},
     topology::Topology,
 };
@@ -280,6 +280,7 @@ impl Run {
         // Whatever the clock shows: the seed is told, and repeats what is drawn from it.
         let seed = self.cpus.machine.clock.now().as_nanos() as u32;
         let called_each_other = calling::run(&operations, &self.options, seed).await;
+        let stopped = stops::run(&bench, &self.options, seed).await;
         let operated = operations.run(&self.options, seed).await?;
         // Some may have come for the first time.
         bench.compare_clocks().await;
@@ -294,6 +295,7 @@ impl Run {
             report::write(&Record::Clock(check));
         }
         called_each_other.write();
+        stopped.write();
         operated.write();
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
@@ -309,6 +311,7 @@ impl Run {
         called?;
         benched?;
         called_each_other.verdict()?;
+        stopped.verdict()?;
         operated.verdict()?;
         Ok(enough)
     }

@@ -25,8 +25,8 @@ use crate::{
 };
 
 pub use calls::{CallTotals, Calls, Ipi, KindOfCall, RoundTrip, RoundTrips, Times};
-pub use stop::{Stop, StopTimes};
 pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
+pub use stop::{Stop, StopTimes};
 
 /// The version of the records' format, in the field `schema` of [`Boot`].
 pub const SCHEMA: u32 = 1;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use reveille_smp::record::{
     Bare, Boot, Bringup, Calls, ClockCheck, Cpu, CpuState, Cycle, Exit, Ipi, Op, Record,
-    RoundTrips, State, Torture,
+    RoundTrips, State, Stop, Torture,
 };
 
 /// The lines of one boot.
@@ -113,6 +113,15 @@ impl Records {
             _ => None,
         });
         Ok(ipis.collect())
+    }
+
+    /// The stops of the machine.
+    pub fn stop(&self) -> Result<Stop> {
+        self.find(|record| match record {
+            Record::Stop(stop) => Some(stop),
+            _ => None,
+        })?
+        .context("there is no record `stop`")
     }
 
     /// Random operations on CPUs.

@@ -15,6 +15,7 @@ use reveille_smp::{
 };
 
 use super::{model::Model, resolve::once};
+use crate::cpus::stop_machine::Who;
 
 /// What operations are drawn from.
 pub struct Draw {
@@ -59,6 +60,14 @@ impl Draw {
             80..95 => self.failure(model),
             _ => self.switch_smt(model),
         }
+    }
+
+    /// Who stops the machine as CPUs go, and whether for all to run something; one time in four.
+    pub fn stop(&mut self, model: &Model<'_>) -> Option<(CpuIndex, Who)> {
+        let who = *self.rng.choice(&[Who::One, Who::All])?;
+        let cpus = all(model).chain([CpuIndex::BSP]).collect::<Vec<_>>();
+        let cpu = self.rng.choice(cpus)?;
+        (self.rng.u8(..4) == 0).then_some((cpu, who))
     }
 
     /// Everybody comes online, siblings too.
@@ -228,6 +237,19 @@ mod tests {
             panic!("the last one moves everybody");
         };
         assert_eq!(last.len(), 4);
+    }
+
+    #[test]
+    fn each_cpu_stops_the_machine_now_and_then() {
+        let ladder = test_ladder();
+        let (model, mut draw) = (model(&ladder), Draw::new(1));
+        let stops: Vec<_> = (0..400).filter_map(|_| draw.stop(&model)).collect();
+        assert!((50..150).contains(&stops.len()), "{}", stops.len());
+        for cpu in 0..=4 {
+            for who in [Who::One, Who::All] {
+                assert!(stops.contains(&(CpuIndex(cpu), who)), "{cpu} {who:?}");
+            }
+        }
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //! - It takes calls from `calls` on, and work from `inbox` on, and not below.
 //! - Whoever is online does what it is sent, as itself.
 //! - A call runs once, or is reported failed and does not run.
+//! - The machine can be stopped, and is still then, while CPUs go up and down.
 //! - When nobody is up, as much memory is in use as the last time.
 
 #![forbid(unsafe_code)]
 
+use alloc::string::String;
 use core::fmt;
 
 use reveille_smp::{
@@ -155,6 +157,8 @@ pub enum Broken {
     Call(Wrong),
     /// A call did not come to an end.
     Standstill(Standstill),
+    /// The machine could not be stopped as CPUs went, or was not still; and why.
+    NotStopped(String),
     /// Nobody is up, and the use of memory is not what it was the last time.
     Memory {
         /// By how many bytes of the heap it has changed.
@@ -224,6 +228,7 @@ impl fmt::Display for Broken {
             Self::RollCall(error) => error.fmt(f),
             Self::Call(wrong) => wrong.fmt(f),
             Self::Standstill(standstill) => standstill.fmt(f),
+            Self::NotStopped(reason) => f.write_str(reason),
             Self::Memory { heap, frames } => write!(
                 f,
                 "with nobody up, the use of memory has changed by {heap:+} B of the heap and \

@@ -1,5 +1,5 @@
 //! Random operations for a while, with the rules checked behind each of them, and random calls between
-//! all CPUs that are online meanwhile.
+//! all CPUs that are online meanwhile. Now and then one of them stops the machine as others go.
 //!
 //! Nobody waits for the calls before CPUs go: so they meet queues that close, callers that are dropped,
 //! and CPUs that are down. When everybody is down the calls have a rest, and each of them is accounted
@@ -13,7 +13,8 @@ use alloc::{
 };
 use core::time::Duration;
 
-use reveille_executor::Instant;
+use futures_util::future::join;
+use reveille_executor::{Instant, Timer};
 use reveille_smp::{cpu::CpuIndex, ladder::Rung, record::Torture, step::Direction};
 
 use super::{
@@ -29,7 +30,10 @@ use crate::calling::{
     caller::{self, Callers},
     interrupts_for_calls,
 };
-use crate::cpus::roll_call::roll_call;
+use crate::{
+    cpus::{roll_call::roll_call, stop_machine::Who},
+    stops,
+};
 
 /// Faults in the checking itself, which a test asks for to see that they are found out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -102,6 +106,17 @@ impl Operations<'_> {
             duration_ns: self.since(start).as_nanos() as u64,
             balance,
         }
+    }
+}
+
+/// A CPU stops the machine, if one is to.
+async fn stopped(by: Option<(CpuIndex, Who)>, timer: &Timer) -> Result<(), Broken> {
+    match by {
+        Some((cpu, who)) => {
+            let stopped = stops::stop_once(cpu, who, timer).await;
+            stopped.map_err(Broken::NotStopped)
+        }
+        None => Ok(()),
     }
 }
 
@@ -186,7 +201,11 @@ impl Session<'_> {
                     }
                 }
                 self.hotplugs += u32::from(!targets.is_empty());
-                let moved = operations.move_all(targets).await;
+                let stop = self.draw.stop(&self.model);
+                let timer = &operations.bench.timer;
+                let stopped = stopped(stop, timer);
+                let (moved, stopped) = join(operations.move_all(targets), stopped).await;
+                stopped?;
                 self.injected += self.model.follow(targets, &moved)?;
             }
         }

@@ -33,6 +33,7 @@ mod silent;
 mod slow;
 mod spawn_on;
 mod steps;
+mod stop;
 mod strategies;
 mod topology;
 mod torture;
