@@ -11,7 +11,7 @@
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
 //! CPUs send each other), [`call`] (what they let each other run at once), [`clock_line`] and [`clock_offset`] (how their clocks compare), [`rendezvous`]
-//! (all stop, some work), [`record`], [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a
+//! (all stop, some work), [`probe`] (what one does that does not answer), [`record`], [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a
 //! person or a program gets to see).
 #![no_std]
 // But for calls that borrow from their caller (`call/lent.rs`).
@@ -46,6 +46,8 @@ mod loom_inbox;
 #[cfg(all(test, loom))]
 mod loom_models;
 #[cfg(all(test, loom))]
+mod loom_probe;
+#[cfg(all(test, loom))]
 mod loom_rendezvous;
 pub mod machine;
 pub mod madt;
@@ -58,6 +60,7 @@ mod places;
 pub mod plan;
 #[cfg(all(feature = "preemption", not(loom)))]
 pub mod preemption;
+pub mod probe;
 pub mod progress;
 pub mod ranges;
 pub mod record;

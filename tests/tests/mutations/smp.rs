@@ -896,4 +896,44 @@ const MUTATIONS: &[Mutation] = &[
         to: "            missing: Word::UNCOUNTED & 0,",
         noticed_by: "loom_rendezvous::a_cpu_that_comes_in_as_another_stops_all_is_called_or_stands",
     },
+    // What a CPU does, told from an NMI: probe.rs
+    Mutation {
+        guard: "a CPU releases what it tells",
+        file: "probe.rs",
+        from: "            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()",
+        to: "            .compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()",
+        noticed_by: "loom_probe::an_answer_is_whole_and_none_is_written_over_while_it_is_read",
+    },
+    Mutation {
+        guard: "whoever asked acquires it",
+        file: "probe.rs",
+        from: "self.probe.state.load(Ordering::Acquire) == state(GIVEN, self.own)",
+        to: "self.probe.state.load(Ordering::Relaxed) == state(GIVEN, self.own)",
+        noticed_by: "loom_probe::an_answer_is_whole_and_none_is_written_over_while_it_is_read",
+    },
+    Mutation {
+        guard: "what a CPU told is not written over while it is read",
+        file: "probe.rs",
+        from: "if now & STAGE != ASKED || !self.moves",
+        to: "if now & STAGE == FREE || !self.moves",
+        noticed_by: "loom_probe::an_answer_is_whole_and_none_is_written_over_while_it_is_read",
+    },
+    Mutation {
+        guard: "an NMI is noted before it is looked whether the CPU takes it",
+        file: "probe.rs",
+        from: "        self.owed.fetch_add(1, Ordering::AcqRel);
+        fence(Ordering::SeqCst);",
+        to: "        self.owed.fetch_add(1, Ordering::AcqRel);",
+        noticed_by: "loom_probe::no_nmi_is_sent_to_a_cpu_that_takes_none_and_does_not_wait_for_it",
+    },
+    Mutation {
+        guard: "a CPU takes no more NMIs before it looks whether one may come",
+        file: "probe.rs",
+        from: "        fence(Ordering::SeqCst);
+        self.owed.load",
+        to: "        self.owed.load",
+        noticed_by: "loom_probe::no_nmi_is_sent_to_a_cpu_that_takes_none_and_does_not_wait_for_it",
+    },
 ];
