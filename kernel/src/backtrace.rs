@@ -39,15 +39,32 @@ impl Backtrace {
 
 impl fmt::Display for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A CPU without area has no known stack, and so no back trace.
-        let stacks = PerCpu::try_current().map_or([None; 4], |cpu| {
-            cpu.stacks().all().map(|(_, stack)| Some(stack))
-        });
-        let lines = folded(walk(self.frame_pointer, &stacks));
-        lines
-            .take(MOST_LINES)
-            .try_for_each(|line| writeln!(f, "  {line}"))
+        write_lines(f, walk(self.frame_pointer, &known_stacks()))
     }
+}
+
+/// Where the functions return to whose frames lie up from a frame, innermost first. It neither
+/// allocates nor waits, and may be asked in an NMI.
+pub fn returns_from(frame_pointer: u64) -> impl Iterator<Item = u64> {
+    walk(frame_pointer, &known_stacks())
+}
+
+/// Return addresses, innermost first, printed one a line, equal ones together: what another CPU told
+/// of itself.
+pub fn write_lines(
+    f: &mut impl fmt::Write,
+    return_addresses: impl Iterator<Item = u64>,
+) -> fmt::Result {
+    folded(return_addresses)
+        .take(MOST_LINES)
+        .try_for_each(|line| writeln!(f, "  {line}"))
+}
+
+/// The stacks of this CPU. One without area has no known stack, and so no back trace.
+fn known_stacks() -> [Option<StackBounds>; 4] {
+    PerCpu::try_current().map_or([None; 4], |cpu| {
+        cpu.stacks().all().map(|(_, stack)| Some(stack))
+    })
 }
 
 /// Frames behind each other that return to the same address.
@@ -82,7 +99,7 @@ fn folded(return_addresses: impl Iterator<Item = u64>) -> impl Iterator<Item = L
     })
 }
 
-fn walk(frame_pointer: u64, stacks: &[Option<StackBounds>]) -> impl Iterator<Item = u64> {
+fn walk(frame_pointer: u64, stacks: &[Option<StackBounds>]) -> impl Iterator<Item = u64> + use<> {
     let stack = stacks
         .iter()
         .flatten()

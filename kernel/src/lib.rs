@@ -35,6 +35,7 @@ pub mod panic;
 mod patience;
 pub mod percpu;
 pub mod platform;
+pub mod probe;
 pub mod protection;
 pub mod records;
 pub mod report;

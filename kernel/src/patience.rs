@@ -27,6 +27,11 @@ impl Patience {
         Self::lasting(COUNTS, read_tsc)
     }
 
+    /// Patience for so many counts of the TSC.
+    pub(crate) fn of(counts: u64) -> Self {
+        Self::lasting(counts, read_tsc)
+    }
+
     /// No patience: a single look.
     pub(crate) fn none() -> Self {
         Self::lasting(0, read_tsc)

@@ -21,6 +21,7 @@ use reveille_smp::{
     call::CallQueue,
     cpu::{ApicId, CpuIndex},
     inbox::Inbox,
+    probe::Probe,
     rendezvous::Seat,
     step::{Run, Section, Site, Step, StepError},
 };
@@ -46,7 +47,7 @@ use crate::{
     interrupts::{gdt, idt},
     ladder::STEPS,
     memory::stacks::StackPurpose,
-    panic,
+    panic, probe,
     stop::Presence,
     time::TscClock,
 };
@@ -177,6 +178,7 @@ pub struct PerCpu {
     calls: CallQueue,
     clock: CpuClock,
     seat: Seat,
+    probe: Probe,
     registers: registers::Account,
     flaws: Vec<FaultKind>,
     identity: Identity,
@@ -228,6 +230,7 @@ impl PerCpu {
             calls: CallQueue::new(),
             clock: CpuClock::new(&[]),
             seat: Seat::new(),
+            probe: Probe::new(),
             registers: registers::Account::new(),
             flaws: Vec::new(),
             identity: Identity::new(),
@@ -286,6 +289,7 @@ impl PerCpu {
     /// Says that the CPU takes no NMI any longer: it is about to be reset or parked.
     pub fn leave(&self) {
         self.presence.leave();
+        probe::await_what_is_due(&self.probe);
     }
 
     /// The area of the CPU that calls, which has entered one.
@@ -372,6 +376,11 @@ impl PerCpu {
     /// What it has of a rendezvous of all CPUs.
     pub fn seat(&self) -> &Seat {
         &self.seat
+    }
+
+    /// What it tells of itself from an NMI.
+    pub fn probe(&self) -> &Probe {
+        &self.probe
     }
 
     /// What it found of its registers.

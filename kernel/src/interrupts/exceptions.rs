@@ -1,6 +1,8 @@
 //! CPU exceptions: every one ends the run, with all that is known printed.
 //!
-//! The one that does not is the NMI by which a CPU that panics stops the others.
+//! The one that does not is the NMI. By it a CPU that panics stops the others, and by it one asks another
+//! what it does (`probe.rs`): then the interrupted code goes on. One that nobody sent, as by a button, ends
+//! the run as all others.
 
 use core::{arch::naked_asm, fmt};
 
@@ -15,6 +17,7 @@ use crate::{
     memory::stacks::StackPurpose,
     panic::{self, Reporter},
     percpu::PerCpu,
+    probe::{self, Interrupted},
 };
 
 /// An exception vector (SDM volume 3, "Exception and Interrupt Reference").
@@ -64,7 +67,7 @@ impl Exception {
 pub(super) fn install(table: &mut InterruptDescriptorTable) {
     set_gate(&mut table.divide_error, entry::<0> as *const ());
     set_gate(&mut table.debug, entry::<1> as *const ());
-    let nmi = set_gate(&mut table.non_maskable_interrupt, entry::<2> as *const ());
+    let nmi = set_gate(&mut table.non_maskable_interrupt, entry_of_nmi as *const ());
     // SAFETY: every CPU's TSS has the stack, and no other gate uses it; so for the two below.
     unsafe { nmi.set_stack_index(InterruptStack::Nmi as u16) };
     set_gate(&mut table.breakpoint, entry::<3> as *const ());
@@ -172,11 +175,78 @@ unsafe extern "C" fn save_all() {
     )
 }
 
+/// Where the CPU enters for an NMI: completes the [`Frame`], hands it over, and restores all of it. It runs
+/// on a stack of its own, and no other NMI comes before the `iretq` (SDM volume 3, "Handling Multiple
+/// NMIs"): what raises an exception meanwhile does not come back.
+#[unsafe(naked)]
+unsafe extern "C" fn entry_of_nmi() {
+    naked_asm!(
+        "push 0",
+        "push {vector}",
+        "push rax",
+        "push rbx",
+        "push rcx",
+        "push rdx",
+        "push rsi",
+        "push rdi",
+        "push rbp",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "cld",
+        // The CPU aligned the stack to 16 and pushed 5 words, we 17: it is aligned.
+        "mov rdi, rsp",
+        "call {handle}",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rbp",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rbx",
+        "pop rax",
+        "add rsp, 16",
+        "iretq",
+        vector = const Exception::NMI.0,
+        handle = sym handle_nmi,
+    )
+}
+
+extern "C" fn handle_nmi(frame: &mut Frame) {
+    panic::halt_if_run_is_ending();
+    let Frame {
+        rip,
+        rflags,
+        rsp,
+        rbp,
+        ..
+    } = *frame;
+    let interrupted = Interrupted {
+        rip,
+        rflags,
+        rsp,
+        rbp,
+    };
+    match probe::take(interrupted) {
+        Some(goes_on_at) => frame.rip = goes_on_at,
+        None => handle(frame),
+    }
+}
+
 extern "C" fn handle(frame: &Frame) -> ! {
     let exception = Exception(frame.vector as u8);
-    if exception == Exception::NMI {
-        panic::halt_if_run_is_ending();
-    }
     let control = ControlRegisters::read();
     let overflow = StackOverflow::at(exception, control.cr2);
     let headline = Headline {
