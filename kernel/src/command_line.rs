@@ -53,6 +53,8 @@ pub struct Options {
     pub torture_seconds: u32,
     /// `seed=`: what these are drawn from, if not from the clock.
     pub seed: Option<u32>,
+    /// `call-limit=`: after how long a call is told of that is not answered, if not the default.
+    pub call_limit: Option<Duration>,
     /// `alive-timeout=`: how long an AP may take to show that it lives, if not the default.
     pub alive_timeout: Option<Duration>,
     /// `online-timeout=`: how long an AP may take from alive to online, if not the default.
@@ -153,6 +155,12 @@ pub enum TestHook {
     PanicRendezvous,
     /// The last CPU comes too late to the first stop of the machine.
     LateStop,
+    /// An AP takes no interrupts for long, and is called meanwhile.
+    StuckCall,
+    /// An AP is called, and is long at it.
+    SlowCall,
+    /// The interrupt by which an AP is called is lost.
+    LostCallIpi,
     /// The last AP does not come to the end of what all run while the machine is stopped.
     HangInStop,
     /// Some of the random operations fail though nothing is known of it.
@@ -229,6 +237,10 @@ const KEYS: &[Key] = &[
         Takes::Seconds(|options, it| options.torture_seconds = it),
     ),
     once("seed", Takes::Count(|options, it| options.seed = Some(it))),
+    once(
+        "call-limit",
+        Takes::Milliseconds(|options, it| options.call_limit = Some(it)),
+    ),
     once(
         "alive-timeout",
         Takes::Milliseconds(|options, it| options.alive_timeout = Some(it)),
@@ -458,7 +470,7 @@ mod tests {
 
     #[test]
     fn every_key_reaches_its_option() {
-        let line = "bringup=serial order=strict bench=9 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 alive-timeout=50  online-timeout=70 init-delay=10000 \
+        let line = "bringup=serial order=strict bench=9 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
                     maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
                     attempts=3 consistency=off report=cpu fault=2:silent fault=3:late=40 after=halt test=no-wake \
                     test=panic-ap";
@@ -478,6 +490,7 @@ mod tests {
                 ops: vec![Op::Offline(Which::All), Op::States],
                 torture_seconds: 30,
                 seed: Some(7),
+                call_limit: Some(Duration::from_millis(45)),
                 alive_timeout: Some(Duration::from_millis(50)),
                 online_timeout: Some(Duration::from_millis(70)),
                 init_delay: Some(Duration::from_millis(10)),
@@ -638,6 +651,7 @@ mod tests {
             "|states (several times)",
             " torture=SECONDS",
             " seed=N",
+            " call-limit=MS",
             " alive-timeout=MS",
             " online-timeout=MS",
             " init-delay=US",

@@ -1,10 +1,17 @@
 //! What a test asks for by `test=`: faults, to see that the run ends with the right words, and a
 //! relay of tasks over all CPUs.
 
-use alloc::{boxed::Box, string::ToString, vec::Vec};
-use core::{arch::asm, error::Error, fmt, hint::black_box, time::Duration};
+use alloc::{boxed::Box, string::ToString, sync::Arc, vec::Vec};
+use core::{
+    arch::asm,
+    error::Error,
+    fmt,
+    hint::{self, black_box},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
-use reveille_executor::Timer;
+use reveille_executor::{Clock, Timer};
 use x86_64::{
     VirtAddr,
     instructions::{hlt, interrupts, tables},
@@ -12,6 +19,7 @@ use x86_64::{
 };
 
 use crate::{
+    calls::{self, stuck},
     command_line::TestHook,
     console,
     cpus::{
@@ -20,7 +28,9 @@ use crate::{
         spawn_on,
         stop_machine::{Who, stop_machine},
     },
+    percpu::PerCpu,
     println,
+    time::TscClock,
 };
 
 /// How long a fault on an AP may take to end the run.
@@ -31,7 +41,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 ///
-/// When the fault did not end the run: then the test would prove nothing. When the relay failed.
+/// When the fault did not end the run: then the test would prove nothing. When the relay failed, or a call
+/// had no answer.
 pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(), Box<dyn Error>> {
     match hook {
         TestHook::NoWake
@@ -44,6 +55,9 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
         | TestHook::Unforeseen
         | TestHook::CallTwice
         | TestHook::CallLost => return Ok(()),
+        TestHook::StuckCall | TestHook::SlowCall | TestHook::LostCallIpi => {
+            return call_one_that_does_not_answer(hook, cpus, timer).await;
+        }
         TestHook::Relay => return run_relay(cpus, timer).await,
         TestHook::PanicBsp => panic!("asked for by test=panic-bsp"),
         TestHook::ExceptionBsp => touch_page_zero(),
@@ -67,6 +81,59 @@ async fn run_relay(cpus: &Cpus, timer: &Timer) -> Result<(), Box<dyn Error>> {
     let ran: Vec<_> = ran.iter().map(ToString::to_string).collect();
     println!("relay: CPU {}", ran.join(" > "));
     Ok(())
+}
+
+/// For how long an AP does not answer: the limit is to be shorter.
+const DEAF: Duration = Duration::from_millis(600);
+
+/// Calls an AP that does not answer at once, and gets the answer in the end.
+async fn call_one_that_does_not_answer(
+    hook: TestHook,
+    cpus: &Cpus,
+    timer: &Timer,
+) -> Result<(), Box<dyn Error>> {
+    let ap = cpus.online_aps().max();
+    let ap = ap.ok_or("no AP is online to be called")?;
+    match hook {
+        TestHook::LostCallIpi => stuck::lose_next(ap),
+        TestHook::StuckCall => {
+            let has_begun = Arc::new(AtomicBool::new(false));
+            let begins = Arc::clone(&has_begun);
+            spawn_on(ap, async move {
+                begins.store(true, Ordering::Relaxed);
+                interrupts::without_interrupts(|| be_busy(DEAF));
+            })?;
+            while !has_begun.load(Ordering::Relaxed) {
+                timer.sleep(Duration::from_millis(1)).await;
+            }
+        }
+        _ => {}
+    }
+    let takes_long = hook == TestHook::SlowCall;
+    let called = calls::call(ap, move || {
+        if takes_long {
+            be_busy(DEAF);
+        }
+        PerCpu::current().index()
+    });
+    let answer = timer.timeout(DEADLINE, stuck::watched(timer, called));
+    match answer.await {
+        Ok(Ok(cpu)) if cpu == ap => Ok(()),
+        Ok(Ok(_)) => Err("another CPU answered than was called".into()),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(Survived(hook).into()),
+    }
+}
+
+/// Does nothing of use for so long, and does not halt: what a CPU that hangs looks like. Its own function,
+/// to be found in a back trace.
+#[inline(never)]
+fn be_busy(span: Duration) {
+    let Some(clock) = TscClock::get() else { return };
+    let end = clock.now().saturating_add(span);
+    while black_box(clock.now()) < end {
+        hint::spin_loop();
+    }
 }
 
 fn on_an_ap(cpus: &Cpus, fault: impl FnOnce() + Send + 'static) -> Result<(), Box<dyn Error>> {

@@ -9,19 +9,21 @@
 //! and when it returns the rule is spent: the interrupt that was to end the halt would come before it. So an
 //! NMI that finds itself there goes on behind the `hlt`. Whoever halts looks again each time it wakes.
 
-use core::{fmt, ptr, time::Duration};
+#[cfg(target_os = "none")]
+use core::ptr;
+use core::{fmt, time::Duration};
 
 use reveille_executor::Clock;
 use reveille_smp::{
     cpu::CpuIndex,
     probe::{MOST_RETURNS, Probe, Seen},
 };
+use x86_64::instructions::interrupts::without_interrupts;
 
 use crate::{
     apic::{ApicError, LocalApic},
     backtrace::{returns_from, write_lines},
     interrupts::vectors::Vector,
-    memory::image,
     patience::Patience,
     percpu::PerCpu,
     platform::CpuPlatform,
@@ -77,7 +79,7 @@ pub fn probe(cpu: CpuIndex) -> Result<Seen, ProbeError> {
     }
     let area = PerCpu::of(cpu).ok_or(ProbeError::NotRunning)?;
     // With interrupts off, so that nothing comes between the announcement and the NMI.
-    x86_64::instructions::interrupts::without_interrupts(|| {
+    without_interrupts(|| {
         let question = area.probe().ask(own).map_err(ProbeError::Busy)?;
         if !area.presence().is_running() {
             question.is_not_sent();
@@ -153,9 +155,16 @@ fn goes_on_at(rip: u64, code: Option<[u8; 2]>) -> u64 {
     }
 }
 
+/// Two bytes of the kernel's code; `None` elsewhere, and on the host, where there is none.
+#[cfg(not(target_os = "none"))]
+fn code_at(_: u64) -> Option<[u8; 2]> {
+    None
+}
+
 /// Two bytes of the kernel's code; `None` elsewhere.
+#[cfg(target_os = "none")]
 fn code_at(address: u64) -> Option<[u8; 2]> {
-    let text = image::text();
+    let text = crate::memory::image::text();
     let is_code = text.contains(&address) && text.contains(&(address + 1));
     is_code.then(|| {
         let code = ptr::with_exposed_provenance::<[u8; 2]>(address as usize);

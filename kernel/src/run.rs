@@ -30,7 +30,7 @@ use crate::{
     attempts::{self, Attempt},
     bench::{self, Bench},
     boot::{BootInfo, pvh},
-    calling,
+    calling, calls,
     command_line::{After, MadtSource, Options, TestHook},
     consistency::{self, clock::Clocks, features, identity, registers},
     cpu_list::CpuList,
@@ -261,6 +261,9 @@ impl Run {
                 self.cpus.machine.apic,
             ),
         };
+        if let Some(limit) = self.options.call_limit {
+            calls::stuck::set_limit(limit);
+        }
         let operations = Operations::new(&bench, self.options.selection.smt);
         operations.check(&self.options.ops)?;
         let most = self.most_attempts;

@@ -12,6 +12,7 @@
 mod calls;
 mod cpu_state;
 mod stop;
+mod stuck_call;
 
 #[cfg(feature = "serde")]
 use alloc::string::ToString;
@@ -27,6 +28,7 @@ use crate::{
 pub use calls::{CallTotals, Calls, Ipi, KindOfCall, RoundTrip, RoundTrips, Times};
 pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
 pub use stop::{Stop, StopTimes};
+pub use stuck_call::{SeenCpu, StuckCall};
 
 /// The version of the records' format, in the field `schema` of [`Boot`].
 pub const SCHEMA: u32 = 1;
@@ -61,6 +63,8 @@ pub enum Record {
     Torture(Torture),
     /// The machine stopped, so many times.
     Stop(Stop),
+    /// A call that was not answered for long, written when that was found.
+    StuckCall(StuckCall),
     /// One operation on CPUs that was asked for.
     Op(Op),
     /// One rung of the ladder of steps, and the CPUs there.

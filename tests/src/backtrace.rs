@@ -1,4 +1,5 @@
-//! The kernel's last words about a crash, with the names of the code that its addresses are in.
+//! The kernel's words about a crash, or about a CPU that does not answer, with the names of the code that
+//! its addresses are in.
 //!
 //! The kernel prints numbers, as it has no names: the RIP of an exception, and the return
 //! addresses up its stack, one a line, with a count where there are several equal ones. The names

@@ -223,10 +223,9 @@ impl<'a> Guest<'a> {
         );
         let whereabouts = if stopped_by_us {
             self.whereabouts()
-        } else if matches!(outcome, Outcome::Panicked(_)) {
-            backtrace::named(&self.console(), self.kernel)
         } else {
-            Vec::new()
+            // Of a crash, or of a CPU that was asked what it does.
+            backtrace::named(&self.console(), self.kernel)
         };
         Ok(Ended {
             outcome,

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use reveille_smp::record::{
     Bare, Boot, Bringup, Calls, ClockCheck, Cpu, CpuState, Cycle, Exit, Ipi, Op, Record,
-    RoundTrips, State, Stop, Torture,
+    RoundTrips, State, Stop, StuckCall, Torture,
 };
 
 /// The lines of one boot.
@@ -122,6 +122,15 @@ impl Records {
             _ => None,
         })?
         .context("there is no record `stop`")
+    }
+
+    /// The calls that were not answered for long.
+    pub fn stuck_calls(&self) -> Result<Vec<StuckCall>> {
+        let calls = self.parse()?.into_iter().filter_map(|record| match record {
+            Record::StuckCall(call) => Some(call),
+            _ => None,
+        });
+        Ok(calls.collect())
     }
 
     /// Random operations on CPUs.

@@ -9,12 +9,12 @@ use reveille_smp::{
 };
 use x86_64::instructions::interrupts::{self, without_interrupts};
 
+use super::stuck;
 use crate::{
     apic::{LocalApic, timer::ApicTimer},
     calling::watch,
     interrupts::vectors::Vector,
     percpu::PerCpu,
-    println,
     time::TscClock,
 };
 
@@ -38,6 +38,9 @@ impl Carrier for ByInterrupt {
     }
 
     fn interrupt(&self, cpu: CpuIndex) {
+        if stuck::loses(cpu) {
+            return;
+        }
         if let (Some(apic), Some(area)) = (LocalApic::get(), PerCpu::of(cpu)) {
             watch::about_to_send(cpu);
             // One that is not accepted is as one that is lost: whoever waits has a deadline, or
@@ -68,10 +71,6 @@ impl Carrier for ByInterrupt {
     }
 
     fn overdue(&self, pending: &Pending) {
-        let waited = self.now() - pending.since;
-        println!(
-            "calls: CPU {} has not come to the end of a call for {waited:?}",
-            pending.cpu
-        );
+        stuck::tell(pending);
     }
 }

@@ -10,6 +10,7 @@
 
 mod carrier;
 mod step;
+pub mod stuck;
 
 use core::time::Duration;
 

@@ -49,7 +49,10 @@ impl Run {
             .run(self.timeout)?;
 
         match &ended.outcome {
-            Outcome::Ok => {}
+            Outcome::Ok => ended
+                .whereabouts
+                .iter()
+                .for_each(|place| eprintln!("xtask: {place}")),
             // The last words, just above, say why.
             Outcome::Failed(reason) if reason.starts_with(FIRMWARE_LINE) => {
                 eprintln!("xtask: the firmware did not start the kernel");

@@ -35,6 +35,7 @@ mod spawn_on;
 mod steps;
 mod stop;
 mod strategies;
+mod stuck;
 mod topology;
 mod torture;
 mod verdicts;
