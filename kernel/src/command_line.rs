@@ -161,6 +161,12 @@ pub enum TestHook {
     SlowCall,
     /// The interrupt by which an AP is called is lost.
     LostCallIpi,
+    /// An AP reads the counter of an HPET, which was for the boot alone.
+    TouchHpet,
+    /// All CPUs read memory whose addresses lead elsewhere meanwhile.
+    Tlb,
+    /// The same, and CPUs keep their translations.
+    NoFlush,
     /// The last AP does not come to the end of what all run while the machine is stopped.
     HangInStop,
     /// Some of the random operations fail though nothing is known of it.

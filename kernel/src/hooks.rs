@@ -52,6 +52,8 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
         | TestHook::LateRendezvous
         | TestHook::PanicRendezvous
         | TestHook::LateStop
+        | TestHook::Tlb
+        | TestHook::NoFlush
         | TestHook::Unforeseen
         | TestHook::CallTwice
         | TestHook::CallLost => return Ok(()),
@@ -69,6 +71,7 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
         TestHook::PanicApConsole => on_an_ap(cpus, || {
             console::with_lock_held(|| panic!("asked for by test=panic-ap-console"));
         })?,
+        TestHook::TouchHpet => on_an_ap(cpus, touch_hpet)?,
         TestHook::ExceptionAp => on_an_ap(cpus, touch_page_zero)?,
         TestHook::StackOverflowAp => on_an_ap(cpus, overflow_stack)?,
     }
@@ -146,6 +149,13 @@ fn on_an_ap(cpus: &Cpus, fault: impl FnOnce() + Send + 'static) -> Result<(), Bo
 fn touch_page_zero() {
     // SAFETY: page 0 is not mapped, so this reads nothing: it raises #PF, which ends the run.
     unsafe { asm!("mov {}, [0x18]", out(reg) _, options(nostack, readonly)) };
+}
+
+fn touch_hpet() {
+    // Its main counter, where PCs have it.
+    const COUNTER: u64 = 0xfed0_00f0;
+    // SAFETY: nothing is mapped there any more, or else it is the counter, and reading it changes nothing.
+    unsafe { asm!("mov {}, [{}]", out(reg) _, in(reg) COUNTER, options(nostack, readonly)) };
 }
 
 fn overflow_stack() {

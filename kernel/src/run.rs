@@ -43,12 +43,18 @@ use crate::{
         mailbox::MappedMailbox,
         rendezvous,
         roll_call::roll_call,
+        same_page::same_page,
         waking::{self, Waking},
     },
     exit::exit,
     faults, hooks,
     interrupts::apic_errors::apic_errors,
-    memory::{self, image, paging::MapError, physical::BootMapping},
+    memory::{
+        self, image,
+        paging::MapError,
+        physical::BootMapping,
+        shoot_down::{self, ShootDownError},
+    },
     most_attempts,
     operations::{Operations, one_way},
     percpu::StackBounds,
@@ -111,7 +117,9 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     unsafe { memory::init(&boot) }?;
 
     let cpu_list = CpuList::parse(madt);
-    let calibration = calibrate(tables.ok().as_ref())?;
+    let tables = tables.ok();
+    let hpet = tables.as_ref().and_then(map_hpet);
+    let calibration = calibrate(tables.as_ref(), hpet)?;
     let clock = TscClock::new(calibration.chosen.tsc_hz, entry_tsc);
     clock.publish();
     let apic = LocalApic::set_up(map_page)?;
@@ -172,6 +180,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         waking,
         srat,
         calibration,
+        hpet,
         cpus,
         platform,
         counters,
@@ -198,13 +207,16 @@ fn madt(
     })
 }
 
-fn calibrate(tables: Option<&AcpiInfo>) -> Result<Calibration, Failure> {
-    // An HPET that cannot be mapped is none: there are other clocks.
-    let hpet = tables
-        .and_then(|tables| tables.hpet)
-        .filter(|&base| memory::map_device(base, Hpet::SIZE).is_ok())
-        // SAFETY: the registers are where ACPI says, mapped uncached by the line above.
-        .and_then(|base| unsafe { Hpet::at(base as usize) });
+/// Maps the registers of the HPET, and gives their address. One that cannot be mapped is none: there are
+/// other clocks.
+fn map_hpet(tables: &AcpiInfo) -> Option<u64> {
+    let is_mapped = |&base: &u64| memory::map_device(base, Hpet::SIZE).is_ok();
+    tables.hpet.filter(is_mapped)
+}
+
+fn calibrate(tables: Option<&AcpiInfo>, hpet: Option<u64>) -> Result<Calibration, Failure> {
+    // SAFETY: the registers are where ACPI says, mapped uncached by `map_hpet`.
+    let hpet = hpet.and_then(|base| unsafe { Hpet::at(base as usize) });
     let pm_timer = tables
         .and_then(|tables| tables.pm_timer)
         .map(|timer| PmTimer::at(timer.port, timer.is_32_bit));
@@ -226,6 +238,8 @@ struct Run {
     waking: Waking<MappedMailbox>,
     srat: Option<Srat>,
     calibration: Calibration,
+    /// Where its registers are mapped, which nobody needs once the clock is set.
+    hpet: Option<u64>,
     cpus: Cpus,
     platform: &'static CpuPlatform,
     counters: &'static Counters,
@@ -271,6 +285,7 @@ impl Run {
         let missing = attempts.last().record.failed;
         let settled = consistency::settle(&self.options, &bench, self.srat.as_ref()).await;
         let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
+        let hidden = self.hide_devices().await;
         let mut results = bench::Results::default();
         let rounds = self.options.bench_rounds;
         let benched = match missing {
@@ -300,6 +315,10 @@ impl Run {
         called_each_other.write();
         stopped.write();
         operated.write();
+        let is_asked_for = |hook| self.options.tests.contains(&hook);
+        if is_asked_for(TestHook::Tlb) || is_asked_for(TestHook::NoFlush) {
+            same_page(&bench, is_asked_for(TestHook::NoFlush)).await?;
+        }
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
         }
@@ -312,11 +331,21 @@ impl Run {
             .require
             .judge(cpus, strangers, gap.as_deref())?;
         called?;
+        hidden?;
         benched?;
         called_each_other.verdict()?;
         stopped.verdict()?;
         operated.verdict()?;
         Ok(enough)
+    }
+
+    /// Takes the registers of devices away that were for the boot alone: from here on a stray write to them
+    /// faults, on every CPU.
+    async fn hide_devices(&self) -> Result<(), ShootDownError> {
+        match self.hpet {
+            Some(base) => shoot_down::unmap_device(base, Hpet::SIZE, &self.timer).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether a fault on demand keeps APs away.

@@ -10,7 +10,7 @@
 use alloc::{format, string::ToString};
 use core::{
     fmt,
-    pin::pin,
+    pin::{Pin, pin},
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
@@ -76,6 +76,12 @@ where
 {
     fn each_pending(&self, tell: &mut dyn FnMut(Pending)) {
         self.pending().for_each(tell);
+    }
+}
+
+impl<C: Awaiting> Awaiting for Pin<&mut C> {
+    fn each_pending(&self, tell: &mut dyn FnMut(Pending)) {
+        self.as_ref().get_ref().each_pending(tell);
     }
 }
 

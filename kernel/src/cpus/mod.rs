@@ -16,6 +16,8 @@ mod prepare;
 pub mod relay;
 pub mod rendezvous;
 pub mod roll_call;
+#[cfg(target_os = "none")]
+pub mod same_page;
 mod spawn_on;
 pub mod stack;
 pub mod stop_machine;

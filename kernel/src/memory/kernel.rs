@@ -12,13 +12,15 @@ use x86_64::registers::control::{Cr3, Cr3Flags};
 use x86_64::structures::paging::PhysFrame;
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::frames::FrameAllocator;
+use super::frames::{FrameAllocator, FrameRun};
 use super::heap::HEAP;
 use super::image;
 use super::low::LowPages;
 use super::map::{PAGE_SIZE, UsableMemory};
 use super::paging::{Access, AddressSpace, MapError};
+use super::shoot_down::each_of;
 use super::stacks::{self, StackPurpose};
+use super::window::Window;
 use crate::boot::BootInfo;
 
 /// The heap gets this part of what is free after boot, and at most [`MOST_HEAP`].
@@ -34,6 +36,7 @@ struct Memory {
     frames: FrameAllocator,
     space: AddressSpace,
     low: LowPages,
+    window: Window,
 }
 
 /// Takes over all memory that `boot` describes, and switches to the final page tables.
@@ -82,7 +85,14 @@ pub unsafe fn init(boot: &BootInfo) -> Result<(), MemoryError> {
     // SAFETY: the run is RAM, mapped at its own address, and given up to the heap for good.
     unsafe { HEAP.grow(start, (heap.count() * PAGE_SIZE) as usize) };
 
-    without_interrupts(|| *MEMORY.lock() = Some(Memory { frames, space, low }));
+    without_interrupts(|| {
+        *MEMORY.lock() = Some(Memory {
+            frames,
+            space,
+            low,
+            window: Window::new(),
+        })
+    });
     Ok(())
 }
 
@@ -92,7 +102,8 @@ pub fn low_pages() -> LowPages {
     with(|memory| memory.low)
 }
 
-/// Changes what the 4 KiB page at `page` is for. No other CPU may be running: none is told.
+/// Changes what the 4 KiB page at `page` is for. No other CPU is told: either none runs, or they are by
+/// [`shoot_down::protect`](super::shoot_down::protect).
 pub fn protect(page: u64, access: Access) -> Result<(), MapError> {
     with(|memory| {
         memory.space.protect(page, access)?;
@@ -119,7 +130,7 @@ pub fn map_firmware(address: u64, access: Access) -> Result<(), MapError> {
 }
 
 /// The pages that `length` bytes from `start` on touch. Firmware names both: they may be anything.
-fn pages_of(start: u64, length: u64) -> Result<Range<u64>, MapError> {
+pub(super) fn pages_of(start: u64, length: u64) -> Result<Range<u64>, MapError> {
     let end = start
         .checked_add(length)
         .and_then(|end| end.checked_next_multiple_of(PAGE_SIZE))
@@ -139,6 +150,63 @@ pub fn allocate_stack(cpu: CpuIndex, purpose: StackPurpose) -> Result<Range<u64>
         space.map(place.clone(), run.start(), Access::Data, frames)?;
         Ok(place)
     })
+}
+
+/// Takes pages out of the tables. No CPU is told.
+pub(super) fn unmap_in_tables(pages: Range<u64>) -> Result<(), MapError> {
+    with(|memory| {
+        for page in each_of(pages) {
+            memory.space.unmap(page)?;
+        }
+        Ok(())
+    })
+}
+
+/// Maps so many pages somewhere in the window, to frames of their own.
+pub(super) fn map_in_window(pages: u64) -> Result<(Range<u64>, FrameRun), MapError> {
+    with(|memory| {
+        let place = memory.window.take(pages).ok_or(MapError::NoFrame)?;
+        let Some(run) = memory.frames.allocate(pages) else {
+            memory.window.give_back(place);
+            return Err(MapError::NoFrame);
+        };
+        map_small(memory, place.clone(), &run)?;
+        Ok((place, run))
+    })
+}
+
+/// Lets mapped pages lead to other frames, which it gives. No CPU is told.
+pub(super) fn remap(pages: Range<u64>) -> Result<FrameRun, MapError> {
+    with(|memory| {
+        let count = (pages.end - pages.start) / PAGE_SIZE;
+        let run = memory.frames.allocate(count).ok_or(MapError::NoFrame)?;
+        for page in each_of(pages.clone()) {
+            memory.space.unmap(page)?;
+        }
+        map_small(memory, pages, &run)?;
+        Ok(run)
+    })
+}
+
+/// Page by page, as they are to be unmapped so.
+fn map_small(memory: &mut Memory, pages: Range<u64>, run: &FrameRun) -> Result<(), MapError> {
+    for (page, frame) in each_of(pages).zip((run.start()..).step_by(PAGE_SIZE as usize)) {
+        let page = page..page + PAGE_SIZE;
+        memory
+            .space
+            .map(page, frame, Access::Data, &mut memory.frames)?;
+    }
+    Ok(())
+}
+
+/// Takes frames back that no CPU can reach any more.
+pub(super) fn free(run: FrameRun) {
+    with(|memory| memory.frames.free(run));
+}
+
+/// Takes addresses of the window back of which no CPU has a translation any more.
+pub(super) fn free_in_window(pages: Range<u64>) {
+    with(|memory| memory.window.give_back(pages));
 }
 
 /// Physical address of the level 4 page table, for an AP's CR3.

@@ -4,8 +4,8 @@
 //! their own. Nothing is both writable and executable; page 0, the page below the boot stack, and
 //! the guards below all other stacks are not mapped.
 //!
-//! Mappings are added while several CPUs run, and changed or taken away only while the BSP runs
-//! alone, so no other TLB is ever told anything.
+//! Mappings are added while several CPUs run, which no TLB needs to be told. They are changed and taken
+//! away while the BSP runs alone, or by [`shoot_down`], which tells all.
 
 pub mod frames;
 pub mod heap;
@@ -15,7 +15,10 @@ pub mod low;
 pub mod map;
 pub mod paging;
 pub mod physical;
+pub mod shoot_down;
 pub mod stacks;
+pub mod temporary;
+pub mod window;
 
 pub use kernel::{
     MemoryError, allocate_stack, frames_in_use, init, low_pages, map_device, map_firmware, protect,

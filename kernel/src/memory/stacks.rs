@@ -10,7 +10,7 @@ use core::ops::Range;
 
 use reveille_smp::cpu::CpuIndex;
 
-/// The first address of the upper half, in which the kernel maps nothing but stacks.
+/// The first address of the upper half. The kernel maps nothing else up to the window (`window.rs`).
 const AREA_START: u64 = 0xffff_8000_0000_0000;
 /// Bytes of a slot: the largest stack and as much again for the guard.
 const SLOT_SIZE: u64 = 128 << 10;

@@ -36,6 +36,7 @@ mod steps;
 mod stop;
 mod strategies;
 mod stuck;
+mod tlb;
 mod topology;
 mod torture;
 mod verdicts;
