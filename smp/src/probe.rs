@@ -20,11 +20,11 @@
 //!
 //! # Memory ordering
 //!
-//! All else is written between `begin` and `finish`, and read before the asker withdraws its question. Each transition is a
-//! compare-and-swap, acquire and release: so whoever reads sees all that was written for it, and whoever
-//! writes does so behind the reading of what was there before. What is owed and whether the CPU takes NMIs
-//! are two words, each written by one side and then, behind a sequentially consistent fence, the other's
-//! read.
+//! All else is written between `begin` and `finish`, and read before the asker withdraws its question. Each
+//! transition is a read-modify-write, acquire and release: so whoever reads sees all that was written for
+//! it, and whoever writes does so behind the reading of what was there before. What is owed and whether the
+//! CPU takes NMIs are two words: each side writes one and then, behind a sequentially consistent fence, reads
+//! the other.
 
 use crate::{
     cpu::CpuIndex,
