@@ -12,7 +12,15 @@ use core::{
 };
 
 use futures_util::FutureExt;
-use loom::{cell::UnsafeCell, future::block_on, sync::Notify, thread};
+use loom::{
+    cell::UnsafeCell,
+    future::block_on,
+    sync::{
+        Notify,
+        atomic::{Ordering::SeqCst, fence},
+    },
+    thread,
+};
 use reveille_executor::{Clock, Instant};
 
 use crate::{
@@ -428,5 +436,29 @@ fn a_call_to_many_is_over_when_the_last_has_run_it_and_sees_what_all_did() {
         assert_eq!(block_on(many), Ok(()));
         works.iter().for_each(|work| work());
         cpus.into_iter().for_each(|cpu| cpu.join().unwrap());
+    });
+}
+
+/// For whoever changes page tables (`shoot_down.rs` of the kernel): the fences stand for the instructions by
+/// which each drops its own translations.
+#[test]
+fn a_cpu_that_is_seen_to_take_no_calls_finds_behind_its_opening_what_was_changed_before() {
+    check(3, |_, one, outside| {
+        one.own().queue.close(one);
+        let tables = Arc::new(loom::sync::atomic::AtomicU32::new(0));
+        let changed = Arc::clone(&tables);
+        let changer = thread::spawn(move || {
+            changed.swap(1, Relaxed);
+            fence(SeqCst);
+            outside.post()
+        });
+        one.own().queue.open();
+        fence(SeqCst);
+        let found = tables.load(Relaxed);
+        if changer.join().unwrap() {
+            one.serve(1);
+        } else {
+            assert_eq!(found, 1, "it keeps a translation of what is gone");
+        }
     });
 }
