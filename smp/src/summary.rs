@@ -186,7 +186,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{cpu::CpuIndex, outcome::Outcome, record::CallTotals};
+    use crate::{cpu::CpuIndex, outcome::Outcome, record::CallTotals, spread::Spread};
 
     const EVEN: Balance = Balance {
         heap_before: 1000,
@@ -248,6 +248,42 @@ mod tests {
             "torture: operation 9000 (2 to offline): CPU 2 is Online at rung 0\n\
              torture: 9000 operations on 7 APs in 20 s, seed 4242, 300 failures injected, 1 lost, \
              1 failed, 5000 calls ran, 40 failed, 0 lost, heap +0 B, frames +0"
+        );
+    }
+
+    #[test]
+    fn the_line_of_stops_tells_medians_and_why_the_first_failed() {
+        let spread = |p50, max| Spread {
+            min: 1,
+            p50,
+            p99: max,
+            max,
+        };
+        let mut stop = Stop {
+            asked: 40,
+            cpus: 8,
+            done: 40,
+            failed: 0,
+            together: 6,
+            reason: None,
+            missing: vec![],
+            one: Some(StopTimes {
+                samples: 40,
+                gathering_ns: spread(90_000, 900_000),
+                total_ns: spread(140_000, 1_340_000),
+            }),
+            all: None,
+            duration_ns: 1,
+        };
+        assert_eq!(
+            StopLine(&stop).to_string(),
+            "stop: 40 of 40, 8 CPUs, 6 together with another, 0 failed, one 0.14 ms (longest 1.34)"
+        );
+        (stop.done, stop.failed, stop.one) = (39, 1, None);
+        stop.reason = Some("CPU 0: CPU 3 did not come".into());
+        assert_eq!(
+            StopLine(&stop).to_string(),
+            "stop: CPU 0: CPU 3 did not come\nstop: 39 of 40, 8 CPUs, 6 together with another, 1 failed"
         );
     }
 

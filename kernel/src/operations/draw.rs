@@ -20,6 +20,8 @@ use crate::cpus::stop_machine::Who;
 /// What operations are drawn from.
 pub struct Draw {
     rng: Rng,
+    /// Who stops the machine comes from a stream of its own, so that it changes nothing else.
+    stops: Rng,
     /// Whether siblings may come up.
     smt: bool,
 }
@@ -38,6 +40,7 @@ impl Draw {
     pub fn new(seed: u32) -> Self {
         Self {
             rng: Rng::with_seed(seed.into()),
+            stops: Rng::with_seed(u64::from(seed) | 1 << 32),
             smt: true,
         }
     }
@@ -64,10 +67,10 @@ impl Draw {
 
     /// Who stops the machine as CPUs go, and whether for all to run something; one time in four.
     pub fn stop(&mut self, model: &Model<'_>) -> Option<(CpuIndex, Who)> {
-        let who = *self.rng.choice(&[Who::One, Who::All])?;
+        let who = *self.stops.choice(&[Who::One, Who::All])?;
         let cpus = all(model).chain([CpuIndex::BSP]).collect::<Vec<_>>();
-        let cpu = self.rng.choice(cpus)?;
-        (self.rng.u8(..4) == 0).then_some((cpu, who))
+        let cpu = self.stops.choice(cpus)?;
+        (self.stops.u8(..4) == 0).then_some((cpu, who))
     }
 
     /// Everybody comes online, siblings too.
