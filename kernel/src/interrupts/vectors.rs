@@ -3,8 +3,8 @@
 //! A higher vector has a higher priority, in classes of 16 (SDM volume 3, "Interrupt, Task, and
 //! Processor Priority"). The handlers of timer and doorbell exist to end a `hlt`: whoever halted
 //! looks for himself what is to be done. Those of the clocks read the TSC, which cannot wait; that of
-//! a stop lasts until the CPU may go on. What ends a halt in there is of a class above it: the release,
-//! and the timer, so that nobody stands without an end.
+//! calls runs them; that of a stop lasts until the CPU may go on. What ends a halt in there is of a class
+//! above it: the release, and the timer, so that nobody stands without an end.
 
 use core::arch::naked_asm;
 
