@@ -420,5 +420,5 @@ fn a_fault_of_a_cpu_that_is_not_to_be_woken_fails_the_run_and_those_to_wake_are_
 fn a_fault_in_a_step_that_there_is_not_fails_the_run_and_the_steps_are_listed() {
     let reason = is_refused("fault=1:step=joyn");
     assert!(reason.contains("fault=1:step=joyn"), "{reason}");
-    assert!(reason.contains("join, idle, inbox"), "{reason}");
+    assert!(reason.contains("join, idle, calls, tlb, inbox"), "{reason}");
 }
