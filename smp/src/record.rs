@@ -10,6 +10,7 @@
 //! then those times are that clock's own.
 
 mod cpu_state;
+pub mod trace;
 
 #[cfg(feature = "serde")]
 use alloc::string::ToString;
@@ -23,6 +24,7 @@ use crate::{
 };
 
 pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
+pub use trace::{Trace, TraceHead, TraceNames};
 
 /// The version of the records' format, in the field `schema` of [`Boot`].
 pub const SCHEMA: u32 = 1;
@@ -55,6 +57,12 @@ pub enum Record {
     /// One CPU, and how far it is in line with the BSP.
     #[cfg_attr(feature = "serde", serde(rename = "cpu_state"))]
     CpuState(CpuState),
+    /// What the numbers in traces stand for, written once, and only if there are traces.
+    TraceNames(TraceNames),
+    /// One CPU's trace: what there is of it.
+    TraceHead(TraceHead),
+    /// Some events of that CPU.
+    Trace(Trace),
     /// The kernel's verdict, written last.
     Exit(Exit),
 }
