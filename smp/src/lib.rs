@@ -11,7 +11,7 @@
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
 //! CPUs send each other), [`clock_line`] and [`clock_offset`] (how their clocks compare), [`rendezvous`]
-//! (all stop, some work), [`record`], [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a
+//! (all stop, some work), [`trace`] (what each CPU notes as it runs), [`record`], [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a
 //! person or a program gets to see).
 #![no_std]
 #![cfg_attr(not(loom), forbid(unsafe_code))]
@@ -41,6 +41,8 @@ mod loom_inbox;
 mod loom_models;
 #[cfg(all(test, loom))]
 mod loom_rendezvous;
+#[cfg(all(test, loom))]
+mod loom_trace;
 pub mod machine;
 pub mod madt;
 pub mod mailbox;
@@ -71,5 +73,6 @@ pub mod strategy;
 pub mod summary;
 mod sync;
 pub mod table;
+pub mod trace;
 mod trust;
 mod turn;

@@ -17,6 +17,8 @@ use alloc::{string::String, vec::Vec};
 
 use crate::cpu::{ApicId, CpuIndex};
 
+pub use crate::trace::event::Event;
+
 /// What the numbers in the events of a run stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -73,128 +75,9 @@ pub struct Trace {
 pub struct TraceEvent {
     /// When, from the kernel's first instruction on, as `entry_to_kick_ns` of the record `boot`.
     pub uptime_ns: u64,
-    /// What.
+    /// What. `to` is a CPU, or `null` for all others at once, or for one that has no number.
     #[cfg_attr(feature = "serde", serde(flatten))]
-    pub event: Event,
-}
-
-/// What happened. `to` is a CPU, or `null` for all others at once, or for one that has no number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(tag = "event", rename_all = "kebab-case"))]
-pub enum Event {
-    /// An INIT is sent.
-    Init {
-        /// To whom.
-        to: Option<CpuIndex>,
-    },
-    /// A SIPI is sent.
-    Sipi {
-        /// To whom.
-        to: Option<CpuIndex>,
-    },
-    /// A request is put into the firmware's mailbox.
-    WakeRequest {
-        /// For whom.
-        to: Option<CpuIndex>,
-    },
-    /// The CPU ran in real mode.
-    RealMode,
-    /// It ran in long mode.
-    LongMode,
-    /// It wrote ALIVE.
-    Alive,
-    /// It wrote ONLINE.
-    Online,
-    /// A step begins.
-    StepStart {
-        /// For whom: this CPU, or one that is down, where it is a step of the section `prepare`.
-        of: CpuIndex,
-        /// Which, by its place among the names.
-        step: u16,
-        /// Whether it is undone.
-        down: bool,
-    },
-    /// A step ends.
-    StepEnd {
-        /// For whom.
-        of: CpuIndex,
-        /// Which.
-        step: u16,
-        /// Whether it was undone.
-        down: bool,
-        /// Whether it failed.
-        failed: bool,
-    },
-    /// An interrupt is sent.
-    IpiSend {
-        /// To whom; it may be this CPU.
-        to: Option<CpuIndex>,
-        /// With this vector.
-        vector: u8,
-        /// The send's own.
-        id: u64,
-    },
-    /// An NMI is sent.
-    NmiSend {
-        /// To whom.
-        to: Option<CpuIndex>,
-    },
-    /// An interrupt has come, sent by a CPU or raised by this CPU's timer.
-    IrqEntry {
-        /// With this vector.
-        vector: u8,
-    },
-    /// It is handled.
-    IrqExit {
-        /// That vector.
-        vector: u8,
-    },
-    /// A task was woken.
-    Doorbell {
-        /// On whose executor.
-        to: Option<CpuIndex>,
-        /// Whether that CPU slept and was rung, by the `ipi-send` before; else it need not be.
-        sent: bool,
-    },
-    /// A call is queued for a CPU.
-    CsdQueue {
-        /// For which.
-        to: Option<CpuIndex>,
-        /// The call's own.
-        id: u64,
-    },
-    /// A call begins to run, on this CPU.
-    CsdEntry {
-        /// Which.
-        id: u64,
-    },
-    /// It has run.
-    CsdExit {
-        /// Which.
-        id: u64,
-    },
-    /// A call will never run.
-    CsdDrop {
-        /// Which.
-        id: u64,
-    },
-    /// A future is polled.
-    PollStart {
-        /// The slot of its task; `null` for the future that the CPU's executor runs for.
-        task: Option<u32>,
-    },
-    /// The poll has ended.
-    PollEnd,
-    /// The executor has nothing to do, and sleeps unless something comes at the last look.
-    IdleStart,
-    /// It goes on.
-    IdleEnd,
-    /// The CPU's time stamp counter was moved. Times before are corrected by that.
-    ClockMoved {
-        /// By how much; negative for back.
-        by_ns: i64,
-    },
+    pub event: Event<Option<CpuIndex>>,
 }
 
 #[cfg(all(test, feature = "serde", not(loom)))]

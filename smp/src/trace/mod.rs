@@ -1,0 +1,16 @@
+//! What a CPU notes as it runs: events in a ring of its own, without a lock and from any context.
+//!
+//! [`event`] is what can happen, and how it fits into two words; [`ring`] is where it is kept. Who notes
+//! what, by which clock, and what is told of it, is the kernel's.
+
+pub mod event;
+pub mod ring;
+
+use crate::cpu::CpuIndex;
+
+/// The id of a CPU's event with this number: no two events of a run share one, and none has 0.
+///
+/// Up to 8,192 CPUs and 10^12 events of each, it is below 2^53, so that every reader of JSON can hold it.
+pub const fn id(cpu: CpuIndex, number: u64) -> u64 {
+    ((cpu.0 as u64) << 40) + number + 1
+}
