@@ -44,3 +44,4 @@ mod stop_model;
 mod sync;
 pub mod time;
 pub mod topology;
+pub mod trace;

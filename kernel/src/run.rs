@@ -40,6 +40,7 @@ use crate::{
         home::Home,
         machine,
         mailbox::MappedMailbox,
+        metrics::CpuMetrics,
         roll_call::roll_call,
         waking::{self, Waking},
     },
@@ -54,6 +55,7 @@ use crate::{
     println, protection, report,
     time::{self, Calibration, Devices, Hpet, PmTimer, TscClock},
     topology::Topology,
+    trace::{self, asked::Tracing},
 };
 
 type Failure = Box<dyn Error>;
@@ -121,6 +123,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         bottom: main_stack.start,
         top: main_stack.end,
     };
+    let ring = options.trace.ring_of_bsp(cpu_list.processors().len())?;
     // Its executor is made below, for as many tasks as there are APs.
     let bsp = cpus::area(
         CpuIndex::BSP,
@@ -128,9 +131,13 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         main_stack,
         || Home::new(None),
         Vec::new(),
+        ring.map(|ring| (ring, clock)),
     )?;
     // SAFETY: this is the BSP, interrupts are off, and the stacks are its own.
     unsafe { bsp.enter() };
+    if options.trace != Tracing::Off {
+        trace::begin();
+    }
     identity::begin();
     protection::turn_on();
     registers::capture();
@@ -155,7 +162,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let counters = bsp.counters();
     // A task for each AP, those that CPUs send each other, and the one that takes these in.
     let capacity = cpus.aps.len() + MAX_TASKS + 1;
-    let mut executor = Executor::with_capacity(capacity, platform, counters);
+    let mut executor = Executor::with_capacity(capacity, platform, CpuMetrics::of(bsp));
     let (timer, spawner) = (executor.timer(), executor.spawner());
     bsp.inbox().open();
     let server = spawner.clone();
@@ -282,6 +289,7 @@ impl Run {
         let stacks = attempts.stacks.and(self.cpus.faulty.after_attempt(most));
 
         // Nothing is measured any more; from here on there is time to write.
+        trace::end();
         let reports: Vec<_> = attempts.all.iter().map(|it| self.cpu_records(it)).collect();
         self.write(&attempts.all, &reports, &results, &figures);
         settled.write(self.options.report);
@@ -289,6 +297,9 @@ impl Run {
             report::write(&Record::Clock(check));
         }
         operated.write();
+        if let Some(told) = trace::tell(bench.ladder(), self.cpus.machine.clock) {
+            println!("{:10}{told}", "");
+        }
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
         }

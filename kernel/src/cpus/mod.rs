@@ -9,6 +9,7 @@ pub mod home;
 pub mod idle;
 pub mod machine;
 pub mod mailbox;
+pub mod metrics;
 pub mod online;
 #[cfg(target_os = "none")]
 mod prepare;
@@ -18,7 +19,6 @@ pub mod rendezvous;
 pub mod roll_call;
 mod spawn_on;
 pub mod stack;
-pub mod trace;
 pub mod untouched;
 #[cfg(target_os = "none")]
 mod wait;

@@ -85,6 +85,11 @@ impl Ring {
         events.next_power_of_two() * size_of::<Place>()
     }
 
+    /// How many events it has room for.
+    pub fn room(&self) -> usize {
+        self.places.len()
+    }
+
     /// Notes what `event` makes of its number, which is returned. To be called in any context, of any
     /// CPU; neither allocates nor waits.
     pub fn note(&self, at: Instant, event: impl FnOnce(u64) -> Event<Target>) -> u64 {

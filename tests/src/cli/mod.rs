@@ -208,6 +208,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "what more is told: cpu shows where each sits and what was set right",
     ),
     (
+        "trace",
+        "whether every event is noted and told: on, off, or so many a CPU are kept",
+    ),
+    (
         "fault",
         "how a CPU is to fail, as 3:silent or 3:late=500, or to differ, as 3:pat; several times",
     ),
