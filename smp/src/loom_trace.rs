@@ -16,13 +16,13 @@ use crate::trace::{
 
 /// One place, so that all meet there.
 fn ring() -> Arc<Ring> {
-    Arc::new(Ring::with_room_for(1).unwrap())
+    Arc::new(Ring::with_room_for(1, 0).unwrap())
 }
 
 /// Notes an event with this time, which tells the two words apart from those of others.
 fn note(ring: &Ring, at: u64) {
     let task = Some(at as u32);
-    ring.note(Instant::from_nanos(at), |_| Event::PollStart { task });
+    ring.note(Instant::from_nanos(at), Event::PollStart { task }.pack());
 }
 
 /// Reads, and checks that what is told is whole; gives the times.

@@ -165,8 +165,19 @@ enum Destination {
 }
 
 impl Destination {
-    /// The event that such a command to it is.
-    fn event(self, command: u32, id: u64) -> Event<Target> {
+    /// Notes that it gets such a command.
+    #[cold]
+    fn note(self, command: u32) {
+        match self.event(command) {
+            event @ Event::IpiSend { .. } => {
+                trace::note_with_id(event);
+            }
+            event => trace::note(event),
+        }
+    }
+
+    /// The event that such a command to it is. A send has its id from where it is noted.
+    fn event(self, command: u32) -> Event<Target> {
         let to = match self {
             Self::One(id) => Target::One(id),
             Self::AllButSelf => Target::AllOthers,
@@ -178,7 +189,7 @@ impl Destination {
             _ => Event::IpiSend {
                 to,
                 vector: command as u8,
-                id,
+                id: 0,
             },
         }
     }
@@ -429,7 +440,9 @@ impl LocalApic {
             }
             Destination::AllButSelf => (ApicId(0), command | command::ALL_BUT_SELF),
         };
-        trace::note_with_id(|id| to.event(command, id));
+        if trace::is_on() {
+            to.note(command);
+        }
         match self.access {
             Access::XApic(registers) => registers.send(id, command),
             Access::X2Apic(registers) => {
@@ -532,19 +545,16 @@ mod tests {
     #[test]
     fn each_command_is_the_event_that_it_is_called() {
         let to = Target::One(ApicId(3));
-        let event = |command| Destination::One(ApicId(3)).event(command, 7);
+        let event = |command| Destination::One(ApicId(3)).event(command);
         assert_eq!(event(command::INIT), Event::Init { to });
         assert_eq!(event(command::STARTUP | 0x12), Event::Sipi { to });
         assert_eq!(event(command::NMI), Event::NmiSend { to });
-        let (vector, id) = (0x41, 7);
+        let (vector, id) = (0x41, 0);
         let sent = event(command::FIXED | 0x41);
         assert_eq!(sent, Event::IpiSend { to, vector, id });
         let to = Target::AllOthers;
         let command = command::INIT | command::ALL_BUT_SELF;
-        assert_eq!(
-            Destination::AllButSelf.event(command, 7),
-            Event::Init { to }
-        );
+        assert_eq!(Destination::AllButSelf.event(command), Event::Init { to });
     }
 
     #[test]

@@ -74,8 +74,8 @@ impl ApContext {
             long: instant_of(long_tsc),
         };
         if let Some(track) = self.area.trace().noting() {
-            track.note(arrival.real, Event::RealMode);
-            track.note(arrival.long, Event::LongMode);
+            track.note(arrival.real, Event::RealMode.pack());
+            track.note(arrival.long, Event::LongMode.pack());
         }
         let home = self.area.home();
         let mut executor = home.move_in(&self.platform, CpuMetrics::of(self.area));

@@ -264,7 +264,7 @@ fn areas(
             let of_cpu = options.faults.iter().filter(|fault| fault.cpu == cpu);
             let flaws = of_cpu.map(|fault| fault.kind.clone());
             let flaws = flaws.filter(|kind| !kind.keeps_away()).collect();
-            let ring = options.trace.ring().map_err(|_| MapError::NoFrame);
+            let ring = options.trace.ring(cpu).map_err(|_| MapError::NoFrame);
             let made = ring.and_then(|ring| {
                 let main = stack(cpu, StackPurpose::Main)?;
                 let ring = ring.map(|ring| (ring, clock));

@@ -4,7 +4,10 @@
 
 use core::{fmt, num::NonZero, str::FromStr};
 
-use reveille_smp::trace::ring::Ring;
+use reveille_smp::{
+    cpu::CpuIndex,
+    trace::{first_id, ring::Ring},
+};
 
 use crate::command_line::number;
 
@@ -36,8 +39,8 @@ impl Tracing {
     /// # Errors
     ///
     /// [`NoRoom`].
-    pub fn ring(self) -> Result<Option<Ring>, NoRoom> {
-        self.events().map(ring).transpose()
+    pub fn ring(self, cpu: CpuIndex) -> Result<Option<Ring>, NoRoom> {
+        self.events().map(|events| ring(cpu, events)).transpose()
     }
 
     /// The same for the BSP, where so many CPUs are listed.
@@ -46,7 +49,7 @@ impl Tracing {
     ///
     /// [`NoRoom`].
     pub fn ring_of_bsp(self, listed: usize) -> Result<Option<Ring>, NoRoom> {
-        let of_bsp = |events| ring(events + listed * Self::OF_BSP_AN_AP);
+        let of_bsp = |events| ring(CpuIndex::BSP, events + listed * Self::OF_BSP_AN_AP);
         self.events().map(of_bsp).transpose()
     }
 
@@ -63,8 +66,8 @@ impl Tracing {
     }
 }
 
-fn ring(events: usize) -> Result<Ring, NoRoom> {
-    Ring::with_room_for(events).map_err(|_| NoRoom { events })
+fn ring(cpu: CpuIndex, events: usize) -> Result<Ring, NoRoom> {
+    Ring::with_room_for(events, first_id(cpu)).map_err(|_| NoRoom { events })
 }
 
 /// There is no memory for the events of a CPU.
@@ -119,7 +122,7 @@ mod tests {
     #[test]
     fn off_takes_no_memory_and_the_bsp_gets_more_where_it_has_more_to_drive() {
         let rooms = |tracing: Tracing| {
-            let rings = [tracing.ring(), tracing.ring_of_bsp(8)];
+            let rings = [tracing.ring(CpuIndex(1)), tracing.ring_of_bsp(8)];
             rings.map(|ring| ring.unwrap().map(|ring| ring.room()))
         };
         assert_eq!(rooms(Tracing::Off), [None, None]);

@@ -25,7 +25,7 @@ fn queued_for(to: CpuIndex) -> u64 {
     // Whoever has no area has no place for a call either.
     let Some(area) = PerCpu::of(to) else { return 0 };
     let to = Target::One(area.apic_id());
-    note_with_id(|id| Event::CsdQueue { to, id })
+    note_with_id(Event::CsdQueue { to, id: 0 })
 }
 
 /// The call is about to run, on the CPU that calls this.

@@ -24,7 +24,7 @@ use reveille_executor::Instant;
 use reveille_smp::{
     ap::Observer,
     step::{Direction, StepError},
-    trace::event::{Event, Target},
+    trace::event::{Event, Packed, Target},
 };
 
 use self::passages::Passages;
@@ -56,24 +56,38 @@ pub fn end() {
 
 /// Notes an event on the CPU that calls, in any context. A CPU that has not entered its area has none to
 /// note it in.
-#[inline]
+#[inline(always)]
 pub fn note(event: Event<Target>) {
     if is_on() {
-        note_here(|_| event);
+        note_here(event.pack());
     }
 }
 
-/// The same for an event that has an id of its own, which is returned; 0 while nothing is noted.
-#[inline]
-pub fn note_with_id(event: impl FnOnce(u64) -> Event<Target>) -> u64 {
-    if is_on() { note_here(event) } else { 0 }
+/// The same for an event that has an id of its own, which is returned in the place of the one that it
+/// has; 0 while nothing is noted.
+#[inline(always)]
+pub fn note_with_id(event: Event<Target>) -> u64 {
+    if is_on() {
+        note_with_id_here(event.pack())
+    } else {
+        0
+    }
 }
 
 #[cold]
-fn note_here(event: impl FnOnce(u64) -> Event<Target>) -> u64 {
-    let area = PerCpu::try_current();
-    let track = area.and_then(|area| area.trace().track.as_ref());
-    track.map_or(0, |track| track.note_now(event))
+fn note_here(event: Packed) {
+    if let Some(track) = track_here() {
+        track.note_now(event);
+    }
+}
+
+#[cold]
+fn note_with_id_here(event: Packed) -> u64 {
+    track_here().map_or(0, |track| track.note_with_id(event))
+}
+
+fn track_here() -> Option<&'static Track> {
+    PerCpu::try_current()?.trace().track.as_ref()
 }
 
 /// What one CPU notes.
@@ -108,10 +122,10 @@ impl CpuTrace {
     }
 
     /// Notes an event now, on the CPU itself, in the place of [`note`] where the CPU is known.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note(&self, event: Event<Target>) {
         if let Some(track) = self.noting() {
-            track.note_now(|_| event);
+            track.note_now(event.pack());
         }
     }
 
@@ -145,13 +159,13 @@ impl Observer for CpuTrace {
 
     fn is_alive(&self, at: Instant) {
         if let Some(track) = self.noting() {
-            track.note(at, Event::Alive);
+            track.note(at, Event::Alive.pack());
         }
     }
 
     fn is_online(&self, at: Instant) {
         if let Some(track) = self.noting() {
-            track.note(at, Event::Online);
+            track.note(at, Event::Online.pack());
         }
     }
 }

@@ -7,8 +7,7 @@ use reveille_smp::{
     cpu::{ApicId, CpuIndex},
     step::{Direction, StepError},
     trace::{
-        self,
-        event::{Event, Target},
+        event::{Event, Packed, Target},
         ring::{Noted, Ring},
     },
 };
@@ -46,25 +45,31 @@ impl Track {
     }
 
     /// What the CPU did at this time of its own clock.
-    pub fn note(&self, at: Instant, event: Event<Target>) {
-        self.ring.note(at, |_| event);
+    pub fn note(&self, at: Instant, event: Packed) {
+        self.ring.note(at, event);
+    }
+
+    /// What it does now.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn note_now(&self, event: Packed) {
+        self.ring.note(self.clock.now(), event);
     }
 
     /// What it does now, with an id of its own, which is returned.
-    pub(super) fn note_now(&self, event: impl FnOnce(u64) -> Event<Target>) -> u64 {
-        let id = |number| trace::id(self.cpu, number);
-        id(self.ring.note(self.clock.now(), |number| event(id(number))))
+    pub(super) fn note_with_id(&self, event: Packed) -> u64 {
+        self.ring.note_with_id(self.clock.now(), event)
     }
 
     /// The CPU's time stamp counter has just been moved by so many counts.
     pub fn clock_moved(&self, counts: i64) {
         let by_ns = self.clock.signed_nanos_of(counts);
-        self.note_now(|_| Event::ClockMoved { by_ns });
+        self.note_now(Event::ClockMoved { by_ns }.pack());
     }
 
     pub(super) fn step_begins(&self, count: u64, step: usize, direction: Direction) {
         let event = step_start(self.cpu, step, direction);
-        self.note(self.clock.instant_of(count), event);
+        self.note(self.clock.instant_of(count), event.pack());
     }
 
     pub(super) fn step_ended(
@@ -75,11 +80,12 @@ impl Track {
         result: Result<(), StepError>,
     ) {
         let event = step_end(self.cpu, step, direction, result);
-        self.note(self.clock.instant_of(count), event);
+        self.note(self.clock.instant_of(count), event.pack());
     }
 }
 
 /// A step begins, for this CPU.
+#[inline]
 pub fn step_start(of: CpuIndex, step: usize, direction: Direction) -> Event<Target> {
     Event::StepStart {
         of,
@@ -89,6 +95,7 @@ pub fn step_start(of: CpuIndex, step: usize, direction: Direction) -> Event<Targ
 }
 
 /// It ends.
+#[inline]
 pub fn step_end(
     of: CpuIndex,
     step: usize,

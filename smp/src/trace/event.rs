@@ -1,4 +1,5 @@
-//! The events, and how each fits into two words.
+//! The events, and how each fits into two words. They are packed where they are noted, which is where it
+//! is known which one it is: so little is left to do there.
 //!
 //! ```text
 //!   first   63       32 31    16 15     8 7      0        second   63        0
@@ -139,6 +140,7 @@ impl Target {
     /// No CPU has this id: in x2APIC mode it means all (SDM volume 3, "x2APIC Register Address Space").
     const ALL: u32 = u32::MAX;
 
+    #[inline(always)]
     const fn to_bits(self) -> u32 {
         match self {
             Self::One(ApicId(id)) => id,
@@ -237,20 +239,23 @@ struct Parts {
 }
 
 impl Parts {
-    const fn to_words(self) -> [u64; 2] {
-        let first = (self.long as u64) << 32
-            | (self.short as u64) << 16
-            | (self.flags as u64) << 8
-            | self.kind as u64;
-        [first, self.wide]
+    #[inline(always)]
+    const fn pack(self) -> Packed {
+        Packed {
+            what: (self.long as u64) << 32
+                | (self.short as u64) << 16
+                | (self.flags as u64) << 8
+                | self.kind as u64,
+            wide: self.wide,
+        }
     }
 
-    const fn from_words([first, wide]: [u64; 2]) -> Self {
+    const fn unpack(Packed { what, wide }: Packed) -> Self {
         Self {
-            kind: first as u8,
-            flags: (first >> 8) as u8,
-            short: (first >> 16) as u16,
-            long: (first >> 32) as u32,
+            kind: what as u8,
+            flags: (what >> 8) as u8,
+            short: (what >> 16) as u16,
+            long: (what >> 32) as u32,
             wide,
         }
     }
@@ -261,8 +266,19 @@ const FIRST: u8 = 1;
 /// A step has failed.
 const SECOND: u8 = 2;
 
+/// An event as its two words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Which event, and its smaller parts.
+    pub(super) what: u64,
+    /// An id, or a span.
+    pub(super) wide: u64,
+}
+
 impl Event<Target> {
-    pub(super) const fn to_words(self) -> [u64; 2] {
+    /// Where it is known which event it is, this is a constant and a shift or two.
+    #[inline(always)]
+    pub const fn pack(self) -> Packed {
         const NONE: Parts = Parts {
             kind: 0,
             flags: 0,
@@ -270,9 +286,11 @@ impl Event<Target> {
             long: 0,
             wide: 0,
         };
+        #[inline(always)]
         const fn of(kind: u8) -> Parts {
             Parts { kind, ..NONE }
         }
+        #[inline(always)]
         const fn sent(kind: u8, to: Target) -> Parts {
             Parts {
                 kind,
@@ -280,6 +298,7 @@ impl Event<Target> {
                 ..NONE
             }
         }
+        #[inline(always)]
         const fn interrupt(kind: u8, vector: u8) -> Parts {
             Parts {
                 kind,
@@ -287,6 +306,7 @@ impl Event<Target> {
                 ..NONE
             }
         }
+        #[inline(always)]
         const fn step(kind: u8, of: CpuIndex, step: u16, flags: u8) -> Parts {
             Parts {
                 kind,
@@ -296,9 +316,11 @@ impl Event<Target> {
                 wide: 0,
             }
         }
+        #[inline(always)]
         const fn call(kind: u8, wide: u64) -> Parts {
             Parts { kind, wide, ..NONE }
         }
+        #[inline(always)]
         const fn flag(is_set: bool, flag: u8) -> u8 {
             if is_set { flag } else { 0 }
         }
@@ -355,18 +377,18 @@ impl Event<Target> {
             Self::IdleEnd => of(kind::IDLE_END),
             Self::ClockMoved { by_ns } => call(kind::CLOCK_MOVED, by_ns.cast_unsigned()),
         };
-        parts.to_words()
+        parts.pack()
     }
 
     /// `None` for words that are no event's.
-    pub(super) const fn from_words(words: [u64; 2]) -> Option<Self> {
+    pub(super) const fn unpack(packed: Packed) -> Option<Self> {
         let Parts {
             kind,
             flags,
             short,
             long,
             wide: id,
-        } = Parts::from_words(words);
+        } = Parts::unpack(packed);
         let to = Target::from_bits(long);
         let vector = short as u8;
         let is_first = flags & FIRST != 0;
@@ -472,13 +494,13 @@ mod tests {
     #[test]
     fn every_event_comes_back_from_its_two_words_and_no_two_share_them() {
         let all = all();
-        let mut words: Vec<_> = all.iter().map(|event| event.to_words()).collect();
-        for (event, words) in all.iter().zip(&words) {
-            assert_eq!(Event::from_words(*words), Some(*event));
+        let mut packed: Vec<_> = all.iter().map(|event| event.pack()).collect();
+        for (event, &packed) in all.iter().zip(&packed) {
+            assert_eq!(Event::unpack(packed), Some(*event));
         }
-        words.sort_unstable();
-        words.dedup();
-        assert_eq!(words.len(), all.len());
+        packed.sort_unstable_by_key(|it| (it.what, it.wide));
+        packed.dedup();
+        assert_eq!(packed.len(), all.len());
     }
 
     #[test]
@@ -501,7 +523,8 @@ mod tests {
     #[test]
     fn words_that_nobody_wrote_are_no_event() {
         for kind in [0, kind::CLOCK_MOVED + 1, u8::MAX] {
-            assert_eq!(Event::from_words([kind.into(), 0]), None);
+            let what = kind.into();
+            assert_eq!(Event::unpack(Packed { what, wide: 0 }), None);
         }
     }
 }

@@ -8,9 +8,11 @@ pub mod ring;
 
 use crate::cpu::CpuIndex;
 
-/// The id of a CPU's event with this number: no two events of a run share one, and none has 0.
+/// The id of a CPU's first event; those that follow count on from there. No two events of a run share
+/// one, and none has 0.
 ///
-/// Up to 8,192 CPUs and 10^12 events of each, it is below 2^53, so that every reader of JSON can hold it.
-pub const fn id(cpu: CpuIndex, number: u64) -> u64 {
-    ((cpu.0 as u64) << 40) + number + 1
+/// Up to 8,192 CPUs and 10^12 events of each, ids are below 2^53, so that every reader of JSON can hold
+/// them.
+pub const fn first_id(cpu: CpuIndex) -> u64 {
+    ((cpu.0 as u64) << 40) + 1
 }

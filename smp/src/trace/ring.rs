@@ -31,7 +31,7 @@ use alloc::{boxed::Box, collections::TryReserveError, vec::Vec};
 
 use reveille_executor::Instant;
 
-use super::event::{Event, Target};
+use super::event::{Event, Packed, Target};
 use crate::sync::{AtomicU64, Ordering};
 
 /// The latest events of one CPU.
@@ -39,6 +39,8 @@ use crate::sync::{AtomicU64, Ordering};
 pub struct Ring {
     /// How many were begun: the number of the next one.
     begun: AtomicU64,
+    /// The id of number 0.
+    first_id: u64,
     /// A power of two of them.
     places: Box<[Place]>,
 }
@@ -64,18 +66,20 @@ pub struct Kept {
 }
 
 impl Ring {
-    /// Room for so many events, rounded up to a power of two.
+    /// Room for so many events, rounded up to a power of two. Those that have ids count on from
+    /// `first_id`.
     ///
     /// # Errors
     ///
     /// When there is no memory for it.
-    pub fn with_room_for(events: usize) -> Result<Self, TryReserveError> {
+    pub fn with_room_for(events: usize, first_id: u64) -> Result<Self, TryReserveError> {
         let length = events.next_power_of_two();
         let mut places = Vec::new();
         places.try_reserve_exact(length)?;
         places.resize_with(length, Place::new);
         Ok(Self {
             begun: AtomicU64::new(0),
+            first_id,
             places: places.into_boxed_slice(),
         })
     }
@@ -90,15 +94,29 @@ impl Ring {
         self.places.len()
     }
 
-    /// Notes what `event` makes of its number, which is returned. To be called in any context, of any
-    /// CPU; neither allocates nor waits.
-    pub fn note(&self, at: Instant, event: impl FnOnce(u64) -> Event<Target>) -> u64 {
+    /// Notes an event. To be called in any context; neither allocates nor waits.
+    #[inline]
+    pub fn note(&self, at: Instant, Packed { what, wide }: Packed) {
+        let number = self.begin();
+        let place = self.place(number);
+        place.write(number, [at.as_nanos(), what, wide]);
+    }
+
+    /// The same for an event that has an id of its own, which takes the place of the one that it has, and
+    /// is returned.
+    #[inline]
+    pub fn note_with_id(&self, at: Instant, event: Packed) -> u64 {
+        let number = self.begin();
+        let id = self.first_id + number;
+        let place = self.place(number);
+        place.write(number, [at.as_nanos(), event.what, id]);
+        id
+    }
+
+    #[inline]
+    fn begin(&self) -> u64 {
         // Relaxed: it orders nothing, and nobody else gets the number.
-        let number = self.begun.fetch_add(1, Ordering::Relaxed);
-        let [what, wide] = event(number).to_words();
-        self.place(number)
-            .write(number, [at.as_nanos(), what, wide]);
-        number
+        self.begun.fetch_add(1, Ordering::Relaxed)
     }
 
     /// What it holds. Events that are noted or overwritten meanwhile may be missing. Who reads behind
@@ -119,6 +137,7 @@ impl Ring {
         })
     }
 
+    #[inline]
     fn place(&self, number: u64) -> &Place {
         &self.places[number as usize & (self.places.len() - 1)]
     }
@@ -157,6 +176,7 @@ impl Place {
         }
     }
 
+    #[inline]
     fn write(&self, number: u64, words: [u64; 3]) {
         if !self.claim(number) {
             return;
@@ -167,6 +187,7 @@ impl Place {
         self.stamp.store(written(number), Ordering::Release);
     }
 
+    #[inline]
     fn claim(&self, number: u64) -> bool {
         let before = self.stamp.load(Ordering::Relaxed);
         if is_being_written(before) || before > writing(number) {
@@ -193,7 +214,7 @@ impl Place {
         Some(Noted {
             number,
             at: Instant::from_nanos(at),
-            event: Event::from_words([what, wide])?,
+            event: Event::unpack(Packed { what, wide })?,
         })
     }
 }
@@ -207,15 +228,15 @@ mod tests {
 
     fn note(ring: &Ring, at: u64) -> u64 {
         let at = Instant::from_nanos(at);
-        ring.note(at, |id| Event::CsdEntry { id })
+        ring.note_with_id(at, Event::CsdEntry { id: 0 }.pack())
     }
 
     #[test]
     fn a_ring_keeps_the_latest_events_and_counts_the_others() {
-        let ring = Ring::with_room_for(3).unwrap();
+        let ring = Ring::with_room_for(3, 70).unwrap();
         assert_eq!(ring.read().unwrap(), Kept::default());
         for number in 0..10 {
-            assert_eq!(note(&ring, 100 + number), number);
+            assert_eq!(note(&ring, 100 + number), 70 + number);
             let kept = ring.read().unwrap();
             let oldest = (number + 1).saturating_sub(4);
             assert_eq!(kept.overwritten, oldest);
@@ -223,7 +244,7 @@ mod tests {
             assert!(told.eq((oldest..=number).map(|number| Noted {
                 number,
                 at: Instant::from_nanos(100 + number),
-                event: Event::CsdEntry { id: number },
+                event: Event::CsdEntry { id: 70 + number },
             })));
         }
     }
@@ -231,7 +252,7 @@ mod tests {
     #[test]
     fn a_place_that_is_being_written_is_left_alone_and_nothing_is_told_of_it() {
         let place = Place::new();
-        let write = |number| place.write(number, [0, Event::Alive.to_words()[0], 0]);
+        let write = |number| place.write(number, [0, Event::Alive.pack().what, 0]);
         write(0);
         // An interrupted write, and one that an NMI begins in the middle of it.
         assert!(place.claim(1));
@@ -246,7 +267,7 @@ mod tests {
     #[test]
     fn an_event_does_not_take_the_place_of_a_later_one() {
         let place = Place::new();
-        let write = |number| place.write(number, [number, Event::Alive.to_words()[0], 0]);
+        let write = |number| place.write(number, [number, Event::Alive.pack().what, 0]);
         write(7);
         write(3);
         assert_eq!(place.read(3), None);
