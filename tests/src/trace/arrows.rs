@@ -1,0 +1,451 @@
+//! Which event is the arrival of which send.
+//!
+//! - A SIPI, or a request in the mailbox, belongs to the start of its CPU that follows it, the last one
+//!   before that.
+//! - An interrupt belongs to the first entry of its vector on its target that follows it. One entry
+//!   may answer several: the APIC keeps one bit a vector. None is answered beyond the next start of the
+//!   target, which had parked.
+//! - A call is told by its id.
+//!
+//! Two clocks are compared as far as they can be: an arrival may be earlier than its send by the
+//! tolerance, and by no more.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::timeline::{Event, Place, Timeline};
+
+/// All that was sent, as far as the trace shows its arrival.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Arrows {
+    /// What arrived.
+    pub flights: Vec<Flight>,
+    /// What was not seen to arrive.
+    pub lost: Lost,
+}
+
+/// Something that was sent, and arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flight {
+    /// What.
+    pub name: &'static str,
+    /// Where it was sent.
+    pub from: Place,
+    /// Where it arrived.
+    pub to: Place,
+}
+
+impl Flight {
+    fn ipi(from: Place, to: Place) -> Self {
+        Self {
+            name: IPI,
+            from,
+            to,
+        }
+    }
+}
+
+/// How many sends and arrivals of interrupts and calls have no arrow, and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Sends that nobody was seen to answer: the target had parked, or the trace ended.
+    pub unanswered: u64,
+    /// Sends and arrivals of which the other end was overwritten.
+    pub overwritten: u64,
+    /// Sends and arrivals on CPUs whose clocks cannot be compared.
+    pub incomparable: u64,
+    /// Sends to all at once, or to a CPU without a number: who answers is not told.
+    pub unaddressed: u64,
+    /// Calls that run or are dropped, and nobody has queued them.
+    pub unsent: u64,
+    /// Arrivals that were before their sends by more than the clocks may be wrong.
+    pub backwards: u64,
+}
+
+/// The names of the arrows.
+pub const KICK: &str = "kick";
+/// That of an interrupt.
+pub const IPI: &str = "ipi";
+/// That of a call.
+pub const CALL: &str = "call";
+
+impl Arrows {
+    /// Finds them.
+    pub fn of(timeline: &Timeline) -> Self {
+        let mut arrows = Self::default();
+        arrows.find_kicks(timeline);
+        arrows.find_ipis(timeline);
+        arrows.find_calls(timeline);
+        arrows
+            .flights
+            .sort_by_key(|it| (timeline.event(it.from).uptime_ns, it.from, it.to));
+        arrows
+    }
+
+    fn find_kicks(&mut self, timeline: &Timeline) {
+        let mut kicks: BTreeMap<Option<usize>, Vec<Place>> = BTreeMap::new();
+        for (place, it) in timeline.events() {
+            if let Event::Sipi { to } | Event::WakeRequest { to } = it.event {
+                // To somebody who has no trace, as to all: nobody is named.
+                let to = to.and_then(|to| timeline.place_of(to));
+                kicks.entry(to).or_default().push(place);
+            }
+        }
+        for (cpu, it) in timeline.cpus.iter().enumerate() {
+            let starts = (0..it.events.len()).filter(|event| it.starts_at(*event));
+            let mut before = None;
+            for event in starts {
+                let start = Place { cpu, event };
+                let at = timeline.event(start).uptime_ns;
+                let since = before.replace(at);
+                let mine = kicks.get(&Some(cpu)).into_iter().flatten();
+                let all = kicks.get(&None).into_iter().flatten();
+                let may_be = |kick: &&Place| {
+                    let sent = timeline.event(**kick).uptime_ns;
+                    let tolerance = timeline.tolerance_ns(kick.cpu, cpu);
+                    tolerance.is_some_and(|it| sent <= at.saturating_add(it))
+                        && since.is_none_or(|since| sent > since)
+                };
+                let last = mine.chain(all).filter(may_be);
+                let last = last.max_by_key(|kick| timeline.event(**kick).uptime_ns);
+                self.flights.extend(last.map(|&from| Flight {
+                    name: KICK,
+                    from,
+                    to: start,
+                }));
+            }
+        }
+    }
+
+    fn find_ipis(&mut self, timeline: &Timeline) {
+        let mut sends: BTreeMap<(usize, u8), Vec<Place>> = BTreeMap::new();
+        for (place, it) in timeline.events() {
+            let Event::IpiSend { to, vector, .. } = it.event else {
+                continue;
+            };
+            match to.and_then(|to| timeline.place_of(to)) {
+                Some(to) if timeline.tolerance_ns(place.cpu, to).is_none() => {
+                    self.lost.incomparable += 1;
+                }
+                Some(to) => sends.entry((to, vector)).or_default().push(place),
+                None => self.lost.unaddressed += 1,
+            }
+        }
+        for ((target, vector), mut sends) in sends {
+            sends.sort_by_key(|place| timeline.event(*place).uptime_ns);
+            self.match_ipis(timeline, target, vector, sends.into());
+        }
+    }
+
+    /// Follows one vector on one CPU through the time.
+    fn match_ipis(
+        &mut self,
+        timeline: &Timeline,
+        target: usize,
+        vector: u8,
+        mut sends: VecDeque<Place>,
+    ) {
+        let cpu = &timeline.cpus[target];
+        let sent = |place: &Place| timeline.event(*place).uptime_ns;
+        // Whether a send may be earlier than an event here, in spite of what the clocks say.
+        let may_precede = |place: &Place, at_ns: u64| {
+            let tolerance = timeline.tolerance_ns(place.cpu, target);
+            tolerance.is_some_and(|ns| sent(place) <= at_ns.saturating_add(ns))
+        };
+        let mut pending = Vec::new();
+        let mut latest = None;
+        if let Some(first) = cpu.events.first()
+            && cpu.overwritten > 0
+        {
+            while sends
+                .pop_front_if(|it| sent(it) < first.uptime_ns)
+                .is_some()
+            {
+                self.lost.overwritten += 1;
+            }
+        }
+        for (event, it) in cpu.events.iter().enumerate() {
+            let is_entry = it.event == Event::IrqEntry { vector };
+            if !is_entry && !cpu.starts_at(event) {
+                continue;
+            }
+            while let Some(place) = sends.pop_front_if(|place| sent(place) <= it.uptime_ns) {
+                pending.push(place);
+            }
+            if !is_entry {
+                self.settle(&mut pending, latest.take(), may_precede);
+                continue;
+            }
+            if pending.is_empty() {
+                // Nobody raised it, unless the clocks are wrong as far as they may be.
+                let next = sends.pop_front_if(|place| may_precede(place, it.uptime_ns));
+                pending.extend(next);
+            }
+            let to = Place { cpu: target, event };
+            latest = Some((to, it.uptime_ns));
+            let flights = pending.drain(..).map(|from| Flight::ipi(from, to));
+            self.flights.extend(flights);
+        }
+        pending.extend(sends);
+        self.settle(&mut pending, latest, may_precede);
+    }
+
+    /// No entry follows these sends: the latest one before them was theirs, where the clocks allow that.
+    fn settle(
+        &mut self,
+        pending: &mut Vec<Place>,
+        latest: Option<(Place, u64)>,
+        may_precede: impl Fn(&Place, u64) -> bool,
+    ) {
+        for from in pending.drain(..) {
+            match latest {
+                Some((to, at_ns)) if may_precede(&from, at_ns) => {
+                    self.flights.push(Flight::ipi(from, to));
+                }
+                _ => self.lost.unanswered += 1,
+            }
+        }
+    }
+
+    fn find_calls(&mut self, timeline: &Timeline) {
+        let mut queued = BTreeMap::new();
+        for (place, it) in timeline.events() {
+            if let Event::CsdQueue { id, .. } = it.event {
+                queued.insert(id, place);
+            }
+        }
+        let any_overwritten = timeline.cpus.iter().any(|cpu| cpu.overwritten > 0);
+        for (to, it) in timeline.events() {
+            let (Event::CsdEntry { id } | Event::CsdDrop { id }) = it.event else {
+                continue;
+            };
+            let Some(from) = queued.remove(&id) else {
+                match any_overwritten {
+                    true => self.lost.overwritten += 1,
+                    false => self.lost.unsent += 1,
+                }
+                continue;
+            };
+            match timeline.tolerance_ns(from.cpu, to.cpu) {
+                None => self.lost.incomparable += 1,
+                Some(tolerance) => {
+                    let sent = timeline.event(from).uptime_ns;
+                    if sent > it.uptime_ns.saturating_add(tolerance) {
+                        self.lost.backwards += 1;
+                        continue;
+                    }
+                    let name = CALL;
+                    self.flights.push(Flight { name, from, to });
+                }
+            }
+        }
+        for place in queued.into_values() {
+            let Event::CsdQueue { to, .. } = timeline.event(place).event else {
+                continue;
+            };
+            let target = to.and_then(|to| timeline.place_of(to));
+            // Its entry may lie before what the target has kept.
+            let may_be_gone = target.is_some_and(|target| {
+                let target = &timeline.cpus[target];
+                let first = target.events.first().map(|it| it.uptime_ns);
+                target.overwritten > 0
+                    && first.is_some_and(|first| timeline.event(place).uptime_ns <= first)
+            });
+            match may_be_gone {
+                true => self.lost.overwritten += 1,
+                false => self.lost.unanswered += 1,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use reveille_smp::cpu::CpuIndex;
+
+    use super::*;
+    use crate::trace::{
+        generated::{self, cpu, machine},
+        timeline::Cpu,
+    };
+
+    fn timeline(cpus: impl Into<Vec<Cpu>>) -> Timeline {
+        Timeline {
+            names: generated::names(),
+            cpus: cpus.into(),
+        }
+    }
+
+    fn send(to: u32, vector: u8) -> Event {
+        let (to, id) = (Some(CpuIndex(to)), 0);
+        Event::IpiSend { to, vector, id }
+    }
+
+    fn entry(vector: u8) -> Event {
+        Event::IrqEntry { vector }
+    }
+
+    /// The flights from CPU 0 to CPU 1: which event of the one is which of the other.
+    fn between(arrows: &Arrows) -> Vec<(usize, usize)> {
+        let ends = |it: &Flight| {
+            assert_eq!((it.from.cpu, it.to.cpu), (0, 1));
+            (it.from.event, it.to.event)
+        };
+        arrows.flights.iter().map(ends).collect()
+    }
+
+    #[test]
+    fn one_entry_answers_all_sends_since_the_one_before() {
+        let arrows = Arrows::of(&timeline([
+            cpu(
+                0,
+                [
+                    (1, send(1, 65)),
+                    (2, send(1, 65)),
+                    (4, send(1, 66)),
+                    (5, send(1, 65)),
+                ],
+            ),
+            cpu(
+                1,
+                [
+                    (3, entry(65)),
+                    (6, entry(65)),
+                    (7, entry(66)),
+                    (8, entry(65)),
+                ],
+            ),
+        ]));
+        assert_eq!(between(&arrows), [(0, 0), (1, 0), (2, 2), (3, 1)]);
+        assert_eq!(arrows.lost, Lost::default());
+    }
+
+    #[test]
+    fn what_a_cpu_did_not_see_before_it_went_down_arrives_at_no_later_life_of_it() {
+        let arrows = Arrows::of(&timeline([
+            cpu(0, [(1, send(1, 65)), (5, send(1, 65))]),
+            cpu(
+                1,
+                [(2, Event::Online), (3, Event::RealMode), (4, entry(65))],
+            ),
+        ]));
+        assert_eq!(arrows.flights, []);
+        assert_eq!(arrows.lost.unanswered, 2);
+    }
+
+    #[test]
+    fn a_send_whose_arrival_was_overwritten_is_no_other_entrys() {
+        let mut target = cpu(1, [(3, Event::Online), (4, entry(65))]);
+        target.overwritten = 1;
+        let arrows = Arrows::of(&timeline([
+            cpu(0, [(1, send(1, 65)), (3, send(1, 65))]),
+            target,
+        ]));
+        assert_eq!(between(&arrows), [(1, 1)]);
+        assert_eq!(arrows.lost.overwritten, 1);
+    }
+
+    #[test]
+    fn an_arrival_may_be_earlier_than_its_send_by_what_the_clocks_are_uncertain() {
+        let sends = |at| cpu(0, [(at, send(1, 65))]);
+        let mut target = cpu(1, [(10, entry(65))]);
+        target.uncertainty_ns = Some(5);
+        let of = |at| Arrows::of(&timeline([sends(at), target.clone()]));
+        assert_eq!(between(&of(15)), [(0, 0)]);
+        assert_eq!(of(16).lost.unanswered, 1);
+        // Both were sent before the entry, but the second one looks later.
+        let two = cpu(0, [(9, send(1, 65)), (11, send(1, 65))]);
+        let arrows = Arrows::of(&timeline([two, target.clone()]));
+        assert_eq!(between(&arrows), [(0, 0), (1, 0)]);
+        let calls = |at| cpu(0, [(at, Event::CsdQueue { to: None, id: 7 })]);
+        let mut target = cpu(1, [(10, Event::CsdEntry { id: 7 })]);
+        target.uncertainty_ns = Some(5);
+        let of = |at| Arrows::of(&timeline([calls(at), target.clone()]));
+        assert_eq!(between(&of(15)), [(0, 0)]);
+        assert_eq!(of(16).lost.backwards, 1);
+    }
+
+    #[test]
+    fn clocks_that_cannot_be_compared_have_no_arrows_between_them() {
+        let mut target = cpu(
+            1,
+            [
+                (1, Event::RealMode),
+                (2, entry(65)),
+                (3, Event::CsdEntry { id: 7 }),
+                (4, send(1, 65)),
+                (5, entry(65)),
+            ],
+        );
+        target.uncertainty_ns = None;
+        let to = Some(CpuIndex(1));
+        let bsp = [
+            (0, Event::Sipi { to }),
+            (1, send(1, 65)),
+            (2, Event::CsdQueue { to, id: 7 }),
+        ];
+        let arrows = Arrows::of(&timeline([cpu(0, bsp), target]));
+        let to_itself = Flight::ipi(Place { cpu: 1, event: 3 }, Place { cpu: 1, event: 4 });
+        assert_eq!(arrows.flights, [to_itself]);
+        assert_eq!(arrows.lost.incomparable, 2);
+    }
+
+    #[test]
+    fn a_kick_is_the_last_one_before_the_start_whoever_it_was_for() {
+        let to = Some(CpuIndex(1));
+        let sipi = |to| Event::Sipi { to };
+        let request = Event::WakeRequest { to };
+        let arrows = Arrows::of(&timeline([
+            cpu(
+                0,
+                [
+                    (1, sipi(to)),
+                    (2, sipi(to)),
+                    (5, sipi(None)),
+                    (8, request),
+                    (9, sipi(to)),
+                ],
+            ),
+            cpu(
+                1,
+                [
+                    (3, Event::RealMode),
+                    (4, Event::LongMode),
+                    (6, Event::RealMode),
+                    (7, Event::LongMode),
+                    // By the mailbox.
+                    (8, Event::LongMode),
+                ],
+            ),
+        ]));
+        assert_eq!(between(&arrows), [(1, 0), (2, 2), (3, 4)]);
+    }
+
+    #[test]
+    fn calls_that_are_not_whole_are_counted() {
+        let to = Some(CpuIndex(1));
+        let queue = |id| Event::CsdQueue { to, id };
+        let sender = cpu(0, [(1, queue(1)), (2, queue(2)), (3, queue(3))]);
+        let target = [
+            (4, Event::CsdEntry { id: 2 }),
+            (5, Event::CsdDrop { id: 3 }),
+            (6, Event::CsdEntry { id: 4 }),
+        ];
+        let arrows = Arrows::of(&timeline([sender.clone(), cpu(1, target)]));
+        assert_eq!(between(&arrows), [(1, 0), (2, 1)]);
+        assert_eq!((arrows.lost.unanswered, arrows.lost.unsent), (1, 1));
+        let mut target = cpu(1, target);
+        target.overwritten = 1;
+        let arrows = Arrows::of(&timeline([sender, target]));
+        assert_eq!((arrows.lost.overwritten, arrows.lost.unsent), (2, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn every_send_of_a_machine_is_found_at_the_arrival_that_answered_it(machine in machine()) {
+            let arrows = Arrows::of(&machine.timeline);
+            prop_assert_eq!(arrows.flights, machine.flights);
+            prop_assert_eq!(arrows.lost, Lost::default());
+        }
+    }
+}
