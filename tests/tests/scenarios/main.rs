@@ -34,6 +34,7 @@ mod steps;
 mod strategies;
 mod topology;
 mod torture;
+mod trace;
 mod verdicts;
 mod virtual_time;
 // It reads the threads' times in /proc.
