@@ -19,6 +19,7 @@ pub mod chrome;
 mod generated;
 mod merge;
 pub mod nest;
+pub mod perfetto;
 pub mod picture;
 pub mod slices;
 pub mod timeline;

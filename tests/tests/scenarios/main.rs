@@ -25,6 +25,7 @@ mod machine_check;
 mod mailbox;
 mod operations;
 mod outside;
+mod perfetto;
 mod registers;
 mod selection;
 mod silent;
