@@ -19,13 +19,12 @@
 //!
 //! # Memory ordering
 //!
-//! The words of a place belong to whoever has claimed it. The claim acquires what the write before
-//! released with its stamp, so of two writes the later one is seen last. A word is released behind the
-//! claim, and acquired by who reads it: who reads a word of a later event sees that claim, or what
-//! followed, as it looks at the stamp for the second time. Between that and the first look, which
-//! acquires all words of the event, lie the words: both looks show the event, or it is not told.
-//! On x86 all of this is plain loads and stores, but for the number and the claim. `loom_trace.rs` fails
-//! without any of it.
+//! The number and the claim order nothing: all who note in a ring are one CPU, which sees what it did
+//! before. A word is released behind the claim, and acquired by who reads it: who reads a word of a later
+//! event sees that claim, or what followed, as it looks at the stamp for the second time. The first look
+//! acquires what the stamp released, which is all words of the event. So where both looks show the event,
+//! all that was read between them is of it. On x86 this costs nothing but the number and the claim, which
+//! an NMI must not split. `loom_trace.rs` fails without any of it.
 
 use alloc::{boxed::Box, collections::TryReserveError, vec::Vec};
 
@@ -94,7 +93,7 @@ impl Ring {
         self.places.len()
     }
 
-    /// Notes an event. To be called in any context; neither allocates nor waits.
+    /// Notes an event, on the CPU whose ring it is, in any context. Neither allocates nor waits.
     #[inline]
     pub fn note(&self, at: Instant, Packed { what, wide }: Packed) {
         let number = self.begin();
@@ -115,7 +114,6 @@ impl Ring {
 
     #[inline]
     fn begin(&self) -> u64 {
-        // Relaxed: it orders nothing, and nobody else gets the number.
         self.begun.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -196,7 +194,7 @@ impl Place {
         let claimed = self.stamp.compare_exchange(
             before,
             writing(number),
-            Ordering::Acquire,
+            Ordering::Relaxed,
             Ordering::Relaxed,
         );
         claimed.is_ok()
