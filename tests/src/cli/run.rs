@@ -118,8 +118,12 @@ impl TraceFile {
 
 /// What makes the kernel note what it does, where its words do not say so.
 fn trace_key(words: &[String]) -> Result<Option<String>> {
-    let values = words.iter().flat_map(|words| words.split(' '));
-    let last = values.filter_map(|word| word.strip_prefix("trace=")).last();
+    let values = words
+        .iter()
+        .flat_map(|words| words.split_ascii_whitespace());
+    let last = values
+        .filter_map(|word| word.strip_prefix("trace="))
+        .next_back();
     ensure!(
         last != Some("off"),
         "--trace has nothing to write with trace=off"

@@ -162,7 +162,7 @@ impl Machine {
             (_, 8..10) if self.cpus[to].stage >= 2 => self.send(cpu, to, other),
             (_, 10..12) => self.take_interrupt(cpu),
             (_, 12) if self.cpus[to].stage >= 2 => self.queue(cpu, to),
-            (_, 13) => self.run_call(cpu, other % 4 == 0),
+            (_, 13) => self.run_call(cpu, other.is_multiple_of(4)),
             (2, 14) => self.advance(cpu, Event::Alive),
             (3, 14) => self.advance(cpu, Event::Online),
             (4, 15) if cpu > 0 => self.park(cpu),
@@ -195,7 +195,7 @@ impl Machine {
                 of,
                 step,
                 down,
-                failed: other % 7 == 0,
+                failed: other.is_multiple_of(7),
             },
             None => {
                 // No two tasks are in the same step: the records could not tell them apart.
