@@ -357,6 +357,12 @@ mod tests {
         let two = cpu(0, [(9, send(1, 65)), (11, send(1, 65))]);
         let arrows = Arrows::of(&timeline([two, target.clone()]));
         assert_eq!(between(&arrows), [(0, 0), (1, 0)]);
+        // The first send looks later than its entry, and before the second one's.
+        let two = cpu(0, [(11, send(1, 65)), (21, send(1, 65))]);
+        let mut twice = cpu(1, [(10, entry(65)), (30, entry(65))]);
+        twice.uncertainty_ns = Some(5);
+        let arrows = Arrows::of(&timeline([two, twice]));
+        assert_eq!(between(&arrows), [(0, 0), (1, 1)]);
         let calls = |at| cpu(0, [(at, Event::CsdQueue { to: None, id: 7 })]);
         let mut target = cpu(1, [(10, Event::CsdEntry { id: 7 })]);
         target.uncertainty_ns = Some(5);
@@ -419,6 +425,17 @@ mod tests {
             ),
         ]));
         assert_eq!(between(&arrows), [(1, 0), (2, 2), (3, 4)]);
+    }
+
+    #[test]
+    fn a_start_whose_kick_is_not_there_is_not_that_of_the_kick_before() {
+        let to = Some(CpuIndex(1));
+        let lives = [(3, Event::RealMode), (6, Event::RealMode)];
+        let arrows = Arrows::of(&timeline([
+            cpu(0, [(1, Event::Sipi { to })]),
+            cpu(1, lives),
+        ]));
+        assert_eq!(between(&arrows), [(0, 0)]);
     }
 
     #[test]

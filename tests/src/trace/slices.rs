@@ -255,6 +255,17 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_began_outside_of_a_poll_and_ends_in_one_cuts_it() {
+        let events = [(1, up(1)), (2, poll(7)), (3, is_up(1)), (4, Event::PollEnd)];
+        let lines = [
+            "1-3 0 step join",
+            "2-3 1 poll task=7",
+            "3-4 0 poll part=2 task=7",
+        ];
+        assert_eq!(drawn(&cpu(1, events), 9).0, lines);
+    }
+
+    #[test]
     fn whoever_goes_down_is_there_until_its_last_event_and_comes_back_in_a_new_life() {
         let (of, down, step) = (ME, true, 1);
         let goes_down = [
