@@ -289,7 +289,10 @@ impl Run {
         let stacks = attempts.stacks.and(self.cpus.faulty.after_attempt(most));
 
         // Nothing is measured any more; from here on there is time to write.
-        trace::end();
+        if trace::is_on() {
+            self.timer.sleep(trace::REST).await;
+            trace::end();
+        }
         let reports: Vec<_> = attempts.all.iter().map(|it| self.cpu_records(it)).collect();
         self.write(&attempts.all, &reports, &results, &figures);
         settled.write(self.options.report);

@@ -18,7 +18,10 @@ mod passages;
 mod track;
 
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use reveille_executor::Instant;
 use reveille_smp::{
@@ -37,6 +40,10 @@ use crate::{percpu::PerCpu, time::read_tsc};
 
 /// Whether events are noted. Relaxed: whoever sees it late notes an event more, or fewer.
 static IS_ON: AtomicBool = AtomicBool::new(false);
+
+/// How long the CPUs are left alone before the trace ends: so that what was sent last is seen to arrive, as
+/// a rule, and the ends of what they do. A CPU that a host keeps waiting longer has an end less.
+pub const REST: Duration = Duration::from_millis(10);
 
 /// Whether events are noted.
 #[inline]
