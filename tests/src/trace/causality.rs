@@ -104,7 +104,7 @@ mod tests {
     proptest! {
         /// Each AP's clock is wrong by up to a tolerance that it knows.
         #[test]
-        fn with_clocks_that_are_a_little_wrong_all_arrives_and_nothing_before_it_was_sent(
+        fn with_clocks_that_are_a_little_wrong_nothing_arrives_before_it_was_sent(
             machine in machine(),
             wrong in vec(0..61_u64, 5),
         ) {
@@ -117,8 +117,10 @@ mod tests {
                 }
             }
             let arrows = Arrows::of(&timeline);
-            prop_assert_eq!(arrows.lost, Lost::default());
-            prop_assert_eq!(arrows.flights.len(), machine.flights.len());
+            // A send may look later than the last entry of its vector.
+            let unanswered = arrows.lost.unanswered;
+            prop_assert_eq!(arrows.lost, Lost { unanswered, ..Lost::default() });
+            prop_assert_eq!(arrows.flights.len() as u64 + unanswered, machine.flights.len() as u64);
             let moved = settle(&mut timeline, &arrows.flights);
             for it in &arrows.flights {
                 prop_assert!(timeline.event(it.from).uptime_ns <= timeline.event(it.to).uptime_ns);
@@ -127,6 +129,8 @@ mod tests {
                 prop_assert!(cpu.events.is_sorted_by_key(|it| it.uptime_ns));
             }
             prop_assert_eq!(moved.events == 0, moved.most_ns == 0);
+            // Nothing is put off by more than it could have been wrong, over as many CPUs as there are.
+            prop_assert!(moved.most_ns <= 60 * 5);
         }
     }
 }

@@ -29,8 +29,15 @@ pub(super) struct Generated {
     pub(super) flights: Vec<Flight>,
 }
 
+impl Generated {
+    /// When an event was.
+    pub(super) fn at(&self, place: Place) -> u64 {
+        self.timeline.event(place).uptime_ns
+    }
+}
+
 /// The vectors that it uses.
-pub(super) const VECTORS: [u8; 2] = [65, 66];
+const VECTORS: [u8; 2] = [65, 66];
 
 /// Names for its numbers.
 pub(super) fn names() -> TraceNames {
@@ -91,6 +98,8 @@ struct Acting {
     steps: BTreeMap<Option<u32>, u16>,
     /// The sends that each vector's bit stands for.
     pending: BTreeMap<u8, Vec<Place>>,
+    /// An interrupt that the APIC has given to the CPU, which has not noted it yet.
+    given: Option<(u8, Vec<Place>)>,
     calls: Vec<(u64, Place)>,
 }
 
@@ -220,11 +229,13 @@ impl Machine {
         if within.iter().any(|it| matches!(it, In::Interrupt(_))) {
             return;
         }
-        if let Some((vector, sends)) = self.cpus[cpu].pending.pop_first() {
+        if let Some((vector, sends)) = self.cpus[cpu].given.take() {
             let entry = self.begin(cpu, In::Interrupt(vector), Event::IrqEntry { vector });
             for send in sends {
                 self.flight(IPI, send, entry);
             }
+        } else {
+            self.cpus[cpu].given = self.cpus[cpu].pending.pop_first();
         }
     }
 
@@ -251,7 +262,8 @@ impl Machine {
     /// A CPU goes down if nobody wants anything of it.
     fn park(&mut self, cpu: usize) {
         let it = &mut self.cpus[cpu];
-        if it.within.is_empty() && it.pending.is_empty() && it.calls.is_empty() {
+        let is_asked = !it.pending.is_empty() || it.given.is_some() || !it.calls.is_empty();
+        if it.within.is_empty() && !is_asked {
             it.steps.clear();
             it.stage = 0;
         }
@@ -269,11 +281,12 @@ impl Machine {
             while !self.cpus[cpu].within.is_empty() {
                 self.end_innermost(cpu);
             }
-            while !self.cpus[cpu].pending.is_empty() {
+            while !self.cpus[cpu].pending.is_empty() || self.cpus[cpu].given.is_some() {
                 self.take_interrupt(cpu);
                 self.end_innermost(cpu);
             }
-            let vector = VECTORS[0];
+            // By a vector of its own, which nobody has sent.
+            let vector = VECTORS[1] + 1;
             self.begin(cpu, In::Interrupt(vector), Event::IrqEntry { vector });
             while !self.cpus[cpu].calls.is_empty() {
                 self.run_call(cpu, false);

@@ -123,6 +123,13 @@ impl Timeline {
         Some(of(one)?.saturating_add(of(other)?))
     }
 
+    /// From when on no event of any CPU was overwritten.
+    pub fn all_kept_from_ns(&self) -> u64 {
+        let full = self.cpus.iter().filter(|cpu| cpu.overwritten > 0);
+        let first = full.filter_map(|cpu| cpu.events.first());
+        first.map(|it| it.uptime_ns).max().unwrap_or_default()
+    }
+
     /// When the last event of all was.
     pub fn end_ns(&self) -> u64 {
         let last = self.cpus.iter().filter_map(|cpu| cpu.events.last());
