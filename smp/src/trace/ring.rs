@@ -19,12 +19,13 @@
 //!
 //! # Memory ordering
 //!
-//! The number and the claim order nothing: all who note in a ring are one CPU, which sees what it did
-//! before. A word is released behind the claim, and acquired by who reads it: who reads a word of a later
-//! event sees that claim, or what followed, as it looks at the stamp for the second time. The first look
-//! acquires what the stamp released, which is all words of the event. So where both looks show the event,
-//! all that was read between them is of it. On x86 this costs nothing but the number and the claim, which
-//! an NMI must not split. `loom_trace.rs` fails without any of it.
+//! The words of a place belong to whoever has claimed it. A claim acquires what the write before released
+//! with its stamp, so of two writes the later one is seen last. A word is released behind the claim, and
+//! acquired by who reads it: who reads a word of a later event sees that claim, or what followed, as it
+//! looks at the stamp for the second time. The first look acquires what the stamp released, which is all
+//! words of the event. So where both looks show the event, all that was read between them is of it. The
+//! number orders nothing. On x86 all of this costs nothing but the number and the claim, which an NMI must
+//! not split. `loom_trace.rs` fails without any of it.
 
 use alloc::{boxed::Box, collections::TryReserveError, vec::Vec};
 
@@ -194,7 +195,7 @@ impl Place {
         let claimed = self.stamp.compare_exchange(
             before,
             writing(number),
-            Ordering::Relaxed,
+            Ordering::Acquire,
             Ordering::Relaxed,
         );
         claimed.is_ok()

@@ -25,12 +25,21 @@ const MUTATIONS: &[Mutation] = &[
         from: "        let claimed = self.stamp.compare_exchange(
             before,
             writing(number),
-            Ordering::Relaxed,
+            Ordering::Acquire,
             Ordering::Relaxed,
         );
         claimed.is_ok()",
         to: "        self.stamp.store(writing(number), Ordering::Relaxed);
         true",
+        noticed_by: A_TRACE_INTERRUPTED,
+    },
+    Mutation {
+        guard: "a claim acquires what was written in the place before",
+        file: "trace/ring.rs",
+        from: "            writing(number),
+            Ordering::Acquire,",
+        to: "            writing(number),
+            Ordering::Relaxed,",
         noticed_by: A_TRACE_INTERRUPTED,
     },
     Mutation {
@@ -45,7 +54,7 @@ const MUTATIONS: &[Mutation] = &[
         file: "trace/ring.rs",
         from: "is_being_written(before) || before > writing(number)",
         to: "is_being_written(before)",
-        noticed_by: A_TRACE_INTERRUPTED,
+        noticed_by: "trace_nmi::an_nmi_behind_any_instruction_of_a_write_leaves_whole_events_only",
     },
     Mutation {
         guard: "a word of an event is released behind the claim",
