@@ -17,6 +17,7 @@ pub mod check;
 pub mod chrome;
 #[cfg(test)]
 mod generated;
+mod ipis;
 mod merge;
 pub mod nest;
 pub mod perfetto;
