@@ -2,7 +2,7 @@
 //!
 //! - A SIPI, or a request in the mailbox, belongs to the start of its CPU that follows it, the last one
 //!   before that.
-//! - An interrupt belongs to an entry of its vector on its target: [`ipis`](super::ipis).
+//! - An interrupt belongs to an entry of its vector on its target; `ipis.rs` says to which.
 //! - A call is told by its id.
 //!
 //! An arrival is earlier than its send only where nothing else explains it, and by no more than the clocks
