@@ -176,10 +176,12 @@ impl<M: Metrics> Executor<M> {
             return Poll::Pending;
         }
         root.word().take();
-        self.core.metrics.polled();
+        self.core.metrics.polled(None);
         // SAFETY: `storage.rs` connects the root's leaf to this core, of type `Core<M>`.
         let waker = unsafe { waker::<M>(root, 0) };
-        future.poll(&mut Context::from_waker(&waker))
+        let poll = future.poll(&mut Context::from_waker(&waker));
+        self.core.metrics.poll_ended();
+        poll
     }
 
     #[inline]
@@ -231,11 +233,12 @@ impl<M: Metrics> Executor<M> {
                 self.core.metrics.spurious_poll();
                 continue;
             };
-            self.core.metrics.polled();
+            self.core.metrics.polled(Some(slot.number()));
             polls += 1;
             // SAFETY: `storage.rs` connects all leaves to this core, of type `Core<M>`.
             let waker = unsafe { waker::<M>(&block.leaf, bit) };
             slots.poll(slot, task, &mut Context::from_waker(&waker));
+            self.core.metrics.poll_ended();
         }
         polls
     }

@@ -14,8 +14,13 @@ pub trait Metrics: Send + Sync + 'static {
     /// is read around each sleep if so.
     const MEASURES_SLEEP: bool = true;
 
-    /// A future was polled.
-    fn polled(&self) {}
+    /// A future is about to be polled: that of the task in this slot, or `block_on`'s own.
+    fn polled(&self, task: Option<usize>) {
+        let _ = task;
+    }
+
+    /// That poll has ended, and with it the task if it was done; not called where the future panics.
+    fn poll_ended(&self) {}
 
     /// A ready slot held no task any more: a waker outlived its task. No future was polled.
     fn spurious_poll(&self) {}
@@ -54,8 +59,12 @@ impl Metrics for NoMetrics {
 impl<M: Metrics> Metrics for &'static M {
     const MEASURES_SLEEP: bool = M::MEASURES_SLEEP;
 
-    fn polled(&self) {
-        M::polled(self);
+    fn polled(&self, task: Option<usize>) {
+        M::polled(self, task);
+    }
+
+    fn poll_ended(&self) {
+        M::poll_ended(self);
     }
 
     fn spurious_poll(&self) {
@@ -155,7 +164,7 @@ impl Default for Counters {
 }
 
 impl Metrics for Counters {
-    fn polled(&self) {
+    fn polled(&self, _: Option<usize>) {
         self.polls.fetch_add(1, Relaxed);
     }
 

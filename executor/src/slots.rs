@@ -60,6 +60,12 @@ impl Slot {
         Self { block, bit }
     }
 
+    /// Its place among all of the executor.
+    #[inline]
+    pub(crate) fn number(self) -> usize {
+        self.block.number * TASKS_PER_BLOCK + self.bit as usize
+    }
+
     #[inline]
     fn cell(self) -> &'static Cell<Option<Task>> {
         &self.block.tasks[self.bit as usize % TASKS_PER_BLOCK]

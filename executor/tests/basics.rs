@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Mutex;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -116,6 +117,43 @@ fn a_sleep_ends_after_its_span_and_a_timeout_cuts_off() {
         assert_eq!(timer.timeout(span, pending::<()>()).await, Err(Elapsed));
         assert_eq!(timer.timeout(span, async { 7 }).await, Ok(7));
     });
+}
+
+#[test]
+fn each_poll_is_heard_of_with_the_slot_of_its_task_and_so_is_its_end() {
+    /// The polls, and `END` behind each.
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<Option<usize>>>);
+    const END: Option<usize> = Some(usize::MAX);
+
+    impl Metrics for Heard {
+        const MEASURES_SLEEP: bool = false;
+
+        fn polled(&self, task: Option<usize>) {
+            self.0.lock().unwrap().push(task);
+        }
+
+        fn poll_ended(&self) {
+            self.0.lock().unwrap().push(END);
+        }
+    }
+
+    static HEARD: Heard = Heard(Mutex::new(Vec::new()));
+    let mut executor = Executor::with_capacity(70, Box::leak(Box::new(Park::new())), &HEARD);
+    let polls = || {
+        let heard = std::mem::take(&mut *HEARD.0.lock().unwrap());
+        let pairs = heard.chunks(2).map(|pair| (pair[0], pair[1]));
+        let (polls, ends): (Vec<_>, Vec<_>) = pairs.unzip();
+        assert!(ends.iter().all(|end| *end == END), "{heard:?}");
+        polls
+    };
+    for _ in 0..66 {
+        executor.spawner().spawn(pending::<()>()).unwrap();
+    }
+    executor.poll_ready();
+    assert!(polls().into_iter().eq((0..66).map(Some)));
+    executor.block_on(async {});
+    assert_eq!(polls(), [None]);
 }
 
 #[test]

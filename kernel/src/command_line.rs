@@ -26,6 +26,7 @@ use crate::{
     cpus::waking::Wake,
     faults::{self, Fault},
     operations::op::{self, Op},
+    trace::asked::{self, Tracing},
 };
 
 /// What a run is asked to do.
@@ -76,6 +77,8 @@ pub struct Options {
     pub consistency: Consistency,
     /// `report=`: what more is told of the CPUs.
     pub report: Report,
+    /// `trace=`: whether events are noted, and told behind all else.
+    pub trace: Tracing,
     /// `fault=`: how which APs are to fail.
     pub faults: Vec<Fault>,
     /// `after=`: what to do after the report.
@@ -200,6 +203,7 @@ enum Takes {
     MadtSource(fn(&mut Options, MadtSource)),
     Consistency(fn(&mut Options, Consistency)),
     Report(fn(&mut Options, Report)),
+    Tracing(fn(&mut Options, Tracing)),
     Pairs(fn(&mut Options, Pairs)),
     Wake(fn(&mut Options, Wake)),
     Smt(fn(&mut Options, Smt)),
@@ -287,6 +291,7 @@ const KEYS: &[Key] = &[
         Takes::Consistency(|options, it| options.consistency = it),
     ),
     once("report", Takes::Report(|options, it| options.report = it)),
+    once("trace", Takes::Tracing(|options, it| options.trace = it)),
     Key {
         name: "fault",
         takes: Takes::Fault(|options, it| options.faults.push(it)),
@@ -347,6 +352,7 @@ impl Takes {
             Self::MadtSource(set) => set(options, value.parse().ok()?),
             Self::Consistency(set) => set(options, value.parse().ok()?),
             Self::Report(set) => set(options, value.parse().ok()?),
+            Self::Tracing(set) => set(options, value.parse().ok()?),
             Self::Pairs(set) => set(options, value.parse().ok()?),
             Self::Wake(set) => set(options, value.parse().ok()?),
             Self::Smt(set) => set(options, value.parse().ok()?),
@@ -430,6 +436,7 @@ impl fmt::Display for Takes {
             Self::MadtSource(_) => words(MadtSource::VARIANTS),
             Self::Consistency(_) => words(Consistency::VARIANTS),
             Self::Report(_) => words(Report::VARIANTS),
+            Self::Tracing(_) => f.write_str(asked::SYNTAX),
             Self::Wake(_) => words(Wake::VARIANTS),
             Self::Smt(_) => words(Smt::VARIANTS),
             Self::Seconds(_) => f.write_str("SECONDS"),
@@ -459,7 +466,7 @@ mod tests {
 
     use super::{
         After, Consistency, KEYS, MadtSource, OptionError, Options, Order, Problem, Report,
-        Require, Selection, Smt, Strategy, TestHook, VariantNames, Wake,
+        Require, Selection, Smt, Strategy, TestHook, Tracing, VariantNames, Wake,
     };
 
     fn problem(command_line: &str) -> (String, Problem) {
@@ -478,7 +485,7 @@ mod tests {
     fn every_key_reaches_its_option() {
         let line = "bringup=serial order=strict bench=9 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
                     maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
-                    attempts=3 consistency=off report=cpu fault=2:silent fault=3:late=40 after=halt test=no-wake \
+                    attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt test=no-wake \
                     test=panic-ap";
         assert_eq!(
             Options::parse(line),
@@ -512,6 +519,7 @@ mod tests {
                 attempts: NonZero::new(3),
                 consistency: Consistency::Off,
                 report: Report::Cpu,
+                trace: Tracing::Events(NonZero::new(300).unwrap()),
                 faults: vec![
                     Fault {
                         cpu: CpuIndex(2),
@@ -608,6 +616,8 @@ mod tests {
             "require=0",
             "require=some",
             "madt=file",
+            "trace=yes",
+            "trace=0",
         ] {
             assert_eq!(problem(word), (word.into(), Problem::BadValue));
         }
@@ -668,6 +678,7 @@ mod tests {
             " require=all|N|any",
             " madt=firmware|module",
             " attempts=N",
+            " trace=off|on|N",
             " fault=CPU:silent|real-mode|",
             "|feature=NAME (several times)",
             " after=exit|halt",

@@ -48,3 +48,4 @@ pub mod stops;
 mod sync;
 pub mod time;
 pub mod topology;
+pub mod trace;

@@ -24,6 +24,7 @@ use reveille_smp::{
     probe::Probe,
     rendezvous::Seat,
     step::{Run, Section, Site, Step, StepError},
+    trace::ring::Ring,
 };
 use x86_64::{
     VirtAddr,
@@ -41,7 +42,6 @@ use crate::{
         home::Home,
         idle::{Account, IdleTime},
         stack::StackUse,
-        trace::Trace,
     },
     faults::FaultKind,
     interrupts::{gdt, idt},
@@ -50,6 +50,7 @@ use crate::{
     panic, probe,
     stop::Presence,
     time::TscClock,
+    trace::{CpuTrace, Track},
 };
 
 #[distributed_slice(STEPS)]
@@ -170,7 +171,7 @@ pub struct PerCpu {
     alarm: Alarm,
     presence: Presence,
     home: Home,
-    trace: Trace,
+    trace: CpuTrace,
     stack_use: StackUse,
     idle: Account,
     counters: Counters,
@@ -222,7 +223,7 @@ impl PerCpu {
             alarm: Alarm::new(),
             presence: Presence::in_word(AtomicU8::new(0)),
             home,
-            trace: Trace::new(),
+            trace: CpuTrace::new(),
             stack_use: StackUse::new(),
             idle: Account::new(),
             counters: Counters::new(),
@@ -243,6 +244,15 @@ impl PerCpu {
             clock: CpuClock::new(&flaws),
             identity: Identity::with_flaws(&flaws),
             flaws,
+            ..self
+        }
+    }
+
+    /// The same of a CPU that notes its events in this ring.
+    pub fn with_ring(self, ring: Ring, clock: TscClock) -> Self {
+        let clock = self.clock.on_this_cpu(clock);
+        Self {
+            trace: CpuTrace::with_track(Track::new(self.index, self.apic_id, clock, ring)),
             ..self
         }
     }
@@ -341,8 +351,8 @@ impl PerCpu {
         &self.home
     }
 
-    /// The steps that it has run.
-    pub fn trace(&self) -> &Trace {
+    /// What it notes as it runs.
+    pub fn trace(&self) -> &CpuTrace {
         &self.trace
     }
 

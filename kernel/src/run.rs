@@ -41,6 +41,7 @@ use crate::{
         home::Home,
         machine,
         mailbox::MappedMailbox,
+        metrics::CpuMetrics,
         rendezvous,
         roll_call::roll_call,
         same_page::same_page,
@@ -62,6 +63,7 @@ use crate::{
     println, protection, report, stops,
     time::{self, Calibration, Devices, Hpet, PmTimer, TscClock},
     topology::Topology,
+    trace::{self, asked::Tracing},
 };
 
 type Failure = Box<dyn Error>;
@@ -131,6 +133,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         bottom: main_stack.start,
         top: main_stack.end,
     };
+    let ring = options.trace.ring_of_bsp(cpu_list.processors().len())?;
     // Its executor is made below, for as many tasks as there are APs.
     let bsp = cpus::area(
         CpuIndex::BSP,
@@ -138,9 +141,13 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         main_stack,
         || Home::new(None),
         Vec::new(),
+        ring.map(|ring| (ring, clock)),
     )?;
     // SAFETY: this is the BSP, interrupts are off, and the stacks are its own.
     unsafe { bsp.enter() };
+    if options.trace != Tracing::Off {
+        trace::begin();
+    }
     identity::begin();
     protection::turn_on();
     registers::capture();
@@ -165,7 +172,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let counters = bsp.counters();
     // A task for each AP, those that CPUs send each other, and the one that takes these in.
     let capacity = cpus.aps.len() + MAX_TASKS + 1;
-    let mut executor = Executor::with_capacity(capacity, platform, counters);
+    let mut executor = Executor::with_capacity(capacity, platform, CpuMetrics::of(bsp));
     let (timer, spawner) = (executor.timer(), executor.spawner());
     bsp.inbox().open();
     bsp.calls().open();
@@ -306,6 +313,10 @@ impl Run {
         let stacks = attempts.stacks.and(self.cpus.faulty.after_attempt(most));
 
         // Nothing is measured any more; from here on there is time to write.
+        if trace::is_on() {
+            self.timer.sleep(trace::REST).await;
+            trace::end();
+        }
         let reports: Vec<_> = attempts.all.iter().map(|it| self.cpu_records(it)).collect();
         self.write(&attempts.all, &reports, &results, &figures);
         settled.write(self.options.report);
@@ -315,6 +326,9 @@ impl Run {
         called_each_other.write();
         stopped.write();
         operated.write();
+        if let Some(told) = trace::tell(bench.ladder(), self.cpus.machine.clock) {
+            println!("{:10}{told}", "");
+        }
         let is_asked_for = |hook| self.options.tests.contains(&hook);
         if is_asked_for(TestHook::Tlb) || is_asked_for(TestHook::NoFlush) {
             same_page(&bench, is_asked_for(TestHook::NoFlush)).await?;

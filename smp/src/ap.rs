@@ -39,6 +39,16 @@ pub trait Observer {
 
     /// It has ended, and the turn has been passed on if it was the last that needed it.
     fn ended(&self, step: usize, direction: Direction, result: Result<(), StepError>);
+
+    /// The AP has said that it is alive.
+    fn is_alive(&self, at: Instant) {
+        let _ = at;
+    }
+
+    /// It has said that it is online.
+    fn is_online(&self, at: Instant) {
+        let _ = at;
+    }
 }
 
 /// Nobody listens.
@@ -89,7 +99,9 @@ pub async fn reside(
     let goal = slot.permission().direction();
     resident.go(|| Some(goal)).await;
     if !resident.is_leaving() {
-        slot.report_alive(clock.now())?;
+        let now = clock.now();
+        slot.report_alive(now)?;
+        observer.is_alive(now);
     }
     while !resident.is_leaving() {
         if let Some(errand) = slot.until_called(resident.at, ladder.top()).await {
@@ -107,7 +119,9 @@ pub async fn reside(
         } else if resident.at == ladder.top() {
             // Through the AP's own waker: who is online has polled its executor.
             next_round().await;
-            slot.report_online(clock.now())
+            let now = clock.now();
+            let reported = slot.report_online(now);
+            reported.inspect(|_| observer.is_online(now))
         } else {
             slot.report_rest()
         };

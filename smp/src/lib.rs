@@ -10,8 +10,9 @@
 //! listed), [`selection`] and [`plan`] (who is woken), [`step`], [`ladder`] and [`instances`] (what is
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
-//! CPUs send each other), [`call`] (what they let each other run at once), [`clock_line`] and [`clock_offset`] (how their clocks compare), [`rendezvous`]
-//! (all stop, some work), [`probe`] (what one does that does not answer), [`record`], [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a
+//! CPUs send each other), [`call`] (what they let each other run at once), [`clock_line`] and
+//! [`clock_offset`] (how their clocks compare), [`rendezvous`] (all stop, some work), [`probe`]
+//! (what one does that does not answer), [`trace`] (what each CPU notes as it runs), [`record`], [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a
 //! person or a program gets to see).
 #![no_std]
 // But for calls that borrow from their caller (`call/lent.rs`).
@@ -49,6 +50,8 @@ mod loom_models;
 mod loom_probe;
 #[cfg(all(test, loom))]
 mod loom_rendezvous;
+#[cfg(all(test, loom))]
+mod loom_trace;
 pub mod machine;
 pub mod madt;
 pub mod mailbox;
@@ -81,5 +84,6 @@ pub mod strategy;
 pub mod summary;
 mod sync;
 pub mod table;
+pub mod trace;
 mod trust;
 mod turn;

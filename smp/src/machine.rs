@@ -6,7 +6,10 @@ use core::fmt;
 use reveille_executor::Clock;
 use strum::{Display, IntoStaticStr};
 
-use crate::cpu::ApicId;
+use crate::{
+    cpu::{ApicId, CpuIndex},
+    step::{Direction, StepError},
+};
 
 /// A machine whose APs can be started: by INIT and SIPI (SDM volume 3, "Multiple-Processor
 /// Management"), or by a mailbox. A value of it is a handle: clones mean the same machine.
@@ -38,6 +41,22 @@ pub trait Machine: Clock + Clone + 'static {
 
     /// Wipes the evidence of an earlier attempt.
     fn forget_evidence(&self, target: ApicId);
+
+    /// A step of the first section begins, on the CPU that calls, for one that is down.
+    fn step_begins(&self, of: CpuIndex, step: usize, direction: Direction) {
+        let _ = (of, step, direction);
+    }
+
+    /// It has ended.
+    fn step_ended(
+        &self,
+        of: CpuIndex,
+        step: usize,
+        direction: Direction,
+        result: Result<(), StepError>,
+    ) {
+        let _ = (of, step, direction, result);
+    }
 
     /// The CPUs that have ever arrived with an id that no slot carries. They are parked.
     fn strangers(&self) -> Strangers;

@@ -13,6 +13,7 @@ mod calls;
 mod cpu_state;
 mod stop;
 mod stuck_call;
+pub mod trace;
 
 #[cfg(feature = "serde")]
 use alloc::string::ToString;
@@ -29,6 +30,7 @@ pub use calls::{CallTotals, Calls, Ipi, KindOfCall, RoundTrip, RoundTrips, Times
 pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
 pub use stop::{Stop, StopTimes};
 pub use stuck_call::{SeenCpu, StuckCall};
+pub use trace::{Trace, TraceHead, TraceNames};
 
 /// The version of the records' format, in the field `schema` of [`Boot`].
 pub const SCHEMA: u32 = 1;
@@ -72,6 +74,12 @@ pub enum Record {
     /// One CPU, and how far it is in line with the BSP.
     #[cfg_attr(feature = "serde", serde(rename = "cpu_state"))]
     CpuState(CpuState),
+    /// What the numbers in traces stand for, written once, and only if there are traces.
+    TraceNames(TraceNames),
+    /// One CPU's trace: what there is of it.
+    TraceHead(TraceHead),
+    /// Some events of that CPU.
+    Trace(Trace),
     /// The kernel's verdict, written last.
     Exit(Exit),
 }

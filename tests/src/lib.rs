@@ -24,3 +24,4 @@ pub mod setup;
 pub mod sim;
 pub mod skipped;
 pub mod spread;
+pub mod trace;

@@ -5,7 +5,8 @@
 //! is the same on all CPUs, because an APIC's registers are found at the same place on each: every
 //! method acts on the APIC of the CPU that calls it.
 //!
-//! All sends work in any context, an NMI included; `xapic.rs` says what that takes.
+//! All sends work in any context, an NMI included; `xapic.rs` says what that takes. Each is an event of
+//! the sender's trace, noted before the APIC is told: so nobody answers it earlier.
 
 mod register;
 pub mod timer;
@@ -19,6 +20,7 @@ use linkme::distributed_slice;
 use reveille_smp::{
     cpu::ApicId,
     step::{Run, Section, Site, Step, StepError},
+    trace::event::{Event, Target},
 };
 use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
 
@@ -29,6 +31,7 @@ use crate::{
     interrupts::vectors::Vector,
     ladder::STEPS,
     memory::paging::MapError,
+    trace,
 };
 
 #[distributed_slice(STEPS)]
@@ -166,6 +169,37 @@ enum Destination {
     AllButSelf,
 }
 
+impl Destination {
+    /// Notes that it gets such a command.
+    #[cold]
+    fn note(self, command: u32) {
+        match self.event(command) {
+            event @ Event::IpiSend { .. } => {
+                trace::note_with_id(event);
+            }
+            event => trace::note(event),
+        }
+    }
+
+    /// The event that such a command to it is. A send has its id from where it is noted.
+    fn event(self, command: u32) -> Event<Target> {
+        let to = match self {
+            Self::One(id) => Target::One(id),
+            Self::AllButSelf => Target::AllOthers,
+        };
+        match command & command::MODE {
+            command::INIT => Event::Init { to },
+            command::STARTUP => Event::Sipi { to },
+            command::NMI => Event::NmiSend { to },
+            _ => Event::IpiSend {
+                to,
+                vector: command as u8,
+                id: 0,
+            },
+        }
+    }
+}
+
 /// The low half of the interrupt command register (SDM volume 3, "Interrupt Command Register").
 mod command {
     /// Bits 14 and 15: "assert", edge triggered, which all but the obsolete INIT de-assert use.
@@ -174,6 +208,8 @@ mod command {
     pub(super) const NMI: u32 = ASSERT | 0b100 << 8;
     pub(super) const INIT: u32 = ASSERT | 0b101 << 8;
     pub(super) const STARTUP: u32 = ASSERT | 0b110 << 8;
+    /// Bits 8 to 10, the delivery mode, and what all of the above have.
+    pub(super) const MODE: u32 = ASSERT | 0b111 << 8;
     /// Bits 18 and 19: all CPUs but the sender.
     pub(super) const ALL_BUT_SELF: u32 = 0b11 << 18;
 }
@@ -427,6 +463,9 @@ impl LocalApic {
             }
             Destination::AllButSelf => (ApicId(0), command | command::ALL_BUT_SELF),
         };
+        if trace::is_on() {
+            to.note(command);
+        }
         match self.access {
             Access::XApic(registers) => registers.send(id, command),
             Access::X2Apic(registers) => {
@@ -545,6 +584,21 @@ mod tests {
         assert_eq!(StartPage::at(0xf_f000), Some(StartPage(0xff)));
         assert_eq!(StartPage::at(0x10_0000), None);
         assert_eq!(StartPage::at(0x8010), None);
+    }
+
+    #[test]
+    fn each_command_is_the_event_that_it_is_called() {
+        let to = Target::One(ApicId(3));
+        let event = |command| Destination::One(ApicId(3)).event(command);
+        assert_eq!(event(command::INIT), Event::Init { to });
+        assert_eq!(event(command::STARTUP | 0x12), Event::Sipi { to });
+        assert_eq!(event(command::NMI), Event::NmiSend { to });
+        let (vector, id) = (0x41, 0);
+        let sent = event(command::FIXED | 0x41);
+        assert_eq!(sent, Event::IpiSend { to, vector, id });
+        let to = Target::AllOthers;
+        let command = command::INIT | command::ALL_BUT_SELF;
+        assert_eq!(Destination::AllButSelf.event(command), Event::Init { to });
     }
 
     #[test]

@@ -33,6 +33,9 @@ const TURN: u32 = 8;
 /// Until when a CPU must have answered. Only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// For how long a CPU has polled before it is called: some ticks of a host's scheduler (4 ms at 250 Hz).
+const SETTLE: Duration = Duration::from_millis(10);
+
 /// From one look at whether the CPU polls to the next.
 const PAUSE: Duration = Duration::from_micros(20);
 
@@ -179,6 +182,8 @@ impl Pair<'_> {
         while !signs.polls.load(Ordering::Relaxed) && self.timer.now() < until {
             self.timer.sleep(PAUSE).await;
         }
+        // A host that had both on one processor, as they woke each other, sees now that both can run.
+        self.timer.sleep(SETTLE).await;
         let mut answered = Ok(());
         for _ in 0..turn {
             answered = answered.and_then(|()| self.block(POLLING));

@@ -4,7 +4,7 @@ use core::hint::spin_loop;
 
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
-    call::{CallQueue, Carrier, Pending},
+    call::{CallId, CallQueue, Carrier, Pending},
     cpu::CpuIndex,
 };
 use x86_64::instructions::interrupts::{self, without_interrupts};
@@ -16,6 +16,7 @@ use crate::{
     interrupts::vectors::Vector,
     percpu::PerCpu,
     time::TscClock,
+    trace,
 };
 
 /// The calls of this machine's CPUs go by interrupts of the vector [`Vector::CALL`].
@@ -68,6 +69,22 @@ impl Carrier for ByInterrupt {
             }
         }
         interrupts::disable();
+    }
+
+    fn queued(&self, cpu: CpuIndex) -> CallId {
+        CallId(trace::calls::queued(cpu))
+    }
+
+    fn entered(&self, CallId(id): CallId) {
+        trace::calls::entered(id);
+    }
+
+    fn left(&self, CallId(id): CallId) {
+        trace::calls::left(id);
+    }
+
+    fn dropped(&self, CallId(id): CallId) {
+        trace::calls::dropped(id);
     }
 
     fn overdue(&self, pending: &Pending) {

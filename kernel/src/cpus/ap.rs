@@ -7,10 +7,11 @@ use reveille_smp::{
     ap::{Arrival, reside},
     bringup::Ap,
     ladder::Ladder,
+    trace::event::Event,
 };
 use x86_64::instructions::{hlt, interrupts};
 
-use super::machine::Hardware;
+use super::{machine::Hardware, metrics::CpuMetrics};
 use crate::{consistency::clock::adjust, faults::FaultKind, percpu::PerCpu, platform::CpuPlatform};
 
 /// All that an AP needs to live, prepared by the BSP before the AP is kicked and never freed.
@@ -72,8 +73,12 @@ impl ApContext {
             real: instant_of(real_tsc),
             long: instant_of(long_tsc),
         };
+        if let Some(track) = self.area.trace().noting() {
+            track.note(arrival.real, Event::RealMode.pack());
+            track.note(arrival.long, Event::LongMode.pack());
+        }
         let home = self.area.home();
-        let mut executor = home.move_in(&self.platform, self.area.counters());
+        let mut executor = home.move_in(&self.platform, CpuMetrics::of(self.area));
         let slot = &self.ap().slot;
         let (timer, spawner) = (executor.timer(), executor.spawner());
         let end = executor.block_on(async {

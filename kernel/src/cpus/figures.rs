@@ -8,11 +8,13 @@ use core::fmt;
 
 use reveille_smp::ladder::Ladder;
 
-use super::{
-    idle::IdleTime,
+use super::idle::IdleTime;
+use crate::{
+    memory::stacks::StackPurpose,
+    percpu::PerCpu,
+    time::TscClock,
     trace::{Passage, medians},
 };
-use crate::{memory::stacks::StackPurpose, percpu::PerCpu, time::TscClock};
 
 /// What APs noted.
 pub struct Figures {

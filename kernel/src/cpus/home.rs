@@ -11,12 +11,13 @@ use core::{
 };
 
 use linkme::distributed_slice;
-use reveille_executor::{Counters, Executor, Platform, Storage};
+use reveille_executor::{Executor, Platform, Storage};
 use reveille_smp::{
     cpu::CpuIndex,
     step::{Run, Section, Site, Step, StepError},
 };
 
+use super::metrics::CpuMetrics;
 use crate::{ladder::STEPS, percpu::PerCpu};
 
 #[distributed_slice(STEPS)]
@@ -55,10 +56,10 @@ impl Step for VacantExecutor {
 }
 
 /// An executor of an AP, which counts where others can read it.
-pub(super) type ApExecutor = Executor<&'static Counters>;
+pub(super) type ApExecutor = Executor<CpuMetrics>;
 
 /// Memory for one.
-pub type ApStorage = Storage<1, &'static Counters>;
+pub type ApStorage = Storage<1, CpuMetrics>;
 
 /// Where an AP's executor is while the AP is not in it.
 ///
@@ -105,7 +106,7 @@ impl Home {
     pub(super) fn move_in(
         &self,
         platform: &'static dyn Platform,
-        counters: &'static Counters,
+        metrics: CpuMetrics,
     ) -> ApExecutor {
         self.vacancy.store(IN_USE, Ordering::Relaxed);
         self.executor.take().unwrap_or_else(|| {
@@ -113,7 +114,7 @@ impl Home {
                 .storage
                 .take()
                 .expect("an executor is moved out before the next stay");
-            Executor::in_storage(storage, platform, counters)
+            Executor::in_storage(storage, platform, metrics)
         })
     }
 
@@ -147,9 +148,10 @@ impl fmt::Debug for Home {
 mod tests {
     use core::future::{pending, ready};
 
-    use reveille_executor::{Clock, Doorbell, Idle, Instant, SleepGate};
+    use reveille_executor::{Clock, Counters, Doorbell, Idle, Instant, SleepGate};
 
     use super::*;
+    use crate::trace::CpuTrace;
 
     /// Nobody waits here.
     struct Awake;
@@ -171,15 +173,17 @@ mod tests {
     #[test]
     fn a_task_that_is_left_behind_keeps_its_cpu_from_going_down_until_it_has_ended() {
         static COUNTERS: Counters = Counters::new();
+        static TRACE: CpuTrace = CpuTrace::new();
+        let metrics = CpuMetrics::new(&COUNTERS, &TRACE);
         let home = Home::new(Some(Box::leak(Box::default())));
         assert_eq!(home.check_vacant(), Ok(()));
-        let executor = home.move_in(&Awake, &COUNTERS);
+        let executor = home.move_in(&Awake, metrics);
         let task = executor.spawner().spawn(pending::<()>()).unwrap();
         assert_eq!(home.check_vacant(), Err(StepError::Busy));
         home.move_out(executor);
         assert_eq!(home.check_vacant(), Err(StepError::Busy));
 
-        let mut executor = home.move_in(&Awake, &COUNTERS);
+        let mut executor = home.move_in(&Awake, metrics);
         task.abort();
         executor.block_on(ready(()));
         home.move_out(executor);

@@ -5,8 +5,9 @@ use core::{sync::atomic::AtomicU32, time::Duration};
 
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
-    cpu::ApicId,
+    cpu::{ApicId, CpuIndex},
     machine::{Evidence, Machine, SendError, Strangers, WakeMailbox, Way},
+    step::{Direction, StepError},
 };
 use reveille_trampoline::Trampoline;
 
@@ -15,6 +16,7 @@ use crate::{
     apic::{ApicError, LocalApic, StartPage},
     cpuid::Cpuid,
     time::TscClock,
+    trace,
 };
 
 /// The machine that the kernel runs on.
@@ -127,6 +129,20 @@ impl Machine for Hardware {
 
     fn forget_evidence(&self, target: ApicId) {
         self.trampoline.forget(target.0);
+    }
+
+    fn step_begins(&self, of: CpuIndex, step: usize, direction: Direction) {
+        trace::note(trace::step_start(of, step, direction));
+    }
+
+    fn step_ended(
+        &self,
+        of: CpuIndex,
+        step: usize,
+        direction: Direction,
+        result: Result<(), StepError>,
+    ) {
+        trace::note(trace::step_end(of, step, direction, result));
     }
 
     fn strangers(&self) -> Strangers {

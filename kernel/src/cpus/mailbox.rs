@@ -7,13 +7,20 @@
 
 use core::{num::NonZero, ptr, sync::atomic::AtomicU32};
 
-use reveille_smp::{cpu::ApicId, machine::WakeMailbox, madt::Mailbox, mailbox::Words};
+use reveille_smp::{
+    cpu::ApicId,
+    machine::WakeMailbox,
+    madt::Mailbox,
+    mailbox::Words,
+    trace::event::{Event, Target},
+};
 use reveille_trampoline::Trampoline;
 
 use super::waking::Unusable;
 use crate::{
     cpuid::{Cpuid, ThisCpu},
     memory::{self, paging::Access},
+    trace,
 };
 
 /// The mailbox, mapped.
@@ -89,6 +96,9 @@ pub(super) struct Requests {
 
 impl WakeMailbox for Requests {
     fn request(&self, target: ApicId) {
+        trace::note(Event::WakeRequest {
+            to: Target::One(target),
+        });
         self.mailbox.words.request(target, self.vector);
     }
 

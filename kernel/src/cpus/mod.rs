@@ -9,6 +9,7 @@ pub mod home;
 pub mod idle;
 pub mod machine;
 pub mod mailbox;
+pub mod metrics;
 pub mod online;
 #[cfg(target_os = "none")]
 mod prepare;
@@ -21,7 +22,6 @@ pub mod same_page;
 mod spawn_on;
 pub mod stack;
 pub mod stop_machine;
-pub mod trace;
 pub mod untouched;
 #[cfg(target_os = "none")]
 mod wait;

@@ -15,6 +15,7 @@ use reveille_smp::{
     plan::{Planned, Role},
     state::{Stage, claim},
     step::Direction,
+    trace::ring::Ring,
 };
 use reveille_trampoline::{Claim, Config, Directory, DirectoryError, Landing, Start, Trampoline};
 
@@ -25,7 +26,7 @@ use crate::{
     command_line::Options,
     consistency::{clock::adjust, features},
     cpuid::{Features, ThisCpu},
-    faults::{self, Fault, FaultError, FaultKind},
+    faults::{self, FaultError, FaultKind},
     ladder,
     memory::{
         self,
@@ -37,6 +38,7 @@ use crate::{
     platform::CpuPlatform,
     time::TscClock,
     topology::Topology,
+    trace,
 };
 
 use super::{
@@ -102,7 +104,7 @@ impl Cpus {
         let machine = Hardware::new(clock, apic, trampoline, mailbox);
         adjust::note_bsps();
         let topology = Topology::of(&ThisCpu);
-        let areas = areas(&mut plan, &options.faults)?;
+        let areas = areas(&mut plan, options, clock)?;
         let with_slots = plan.iter().filter(|planned| planned.has_slot());
         let aps: Arc<[Ap]> = with_slots
             .filter_map(|planned| {
@@ -203,7 +205,7 @@ impl Cpus {
         let aps = self.aps.len() * HEAP_AN_AP;
         let records = self.plan.len() * HEAP_A_RECORD;
         HEAP.bytes_free()
-            .saturating_sub(HEAP_RESERVE + aps + records)
+            .saturating_sub(HEAP_RESERVE + aps + records + trace::heap_to_tell())
     }
 
     /// Directs started APs to their own landings. To be called while all of them are down.
@@ -251,21 +253,31 @@ impl Cpus {
 
 /// Areas with stacks for the CPUs that are to have a slot, lowest number first. When memory ends,
 /// those that are left have none, and the plan says so.
-fn areas(plan: &mut [Planned], faults: &[Fault]) -> Result<Vec<&'static PerCpu>, MapError> {
+fn areas(
+    plan: &mut [Planned],
+    options: &Options,
+    clock: TscClock,
+) -> Result<Vec<&'static PerCpu>, MapError> {
     let heap_for_records = HEAP_RESERVE + plan.len() * HEAP_A_RECORD;
+    let heap_to_trace = options.trace.heap_an_ap();
     let mut areas = Vec::new();
     let mut is_full = false;
     for planned in plan.iter_mut().filter(|planned| planned.has_slot()) {
         let Some(cpu) = planned.cpu else { continue };
-        let heap_needed = heap_for_records + (areas.len() + 1) * HEAP_AN_AP;
+        let heap_needed = heap_for_records + heap_to_trace + (areas.len() + 1) * HEAP_AN_AP;
         is_full |= HEAP.bytes_free() < heap_needed;
         if !is_full {
-            let main = stack(cpu, StackPurpose::Main);
             let home = || Home::new(Some(Box::leak(Box::new(ApStorage::new()))));
-            let of_cpu = faults.iter().filter(|fault| fault.cpu == cpu);
+            let of_cpu = options.faults.iter().filter(|fault| fault.cpu == cpu);
             let flaws = of_cpu.map(|fault| fault.kind.clone());
             let flaws = flaws.filter(|kind| !kind.keeps_away()).collect();
-            match main.and_then(|main| area(cpu, planned.apic_id, main, home, flaws)) {
+            let ring = options.trace.ring(cpu).map_err(|_| MapError::NoFrame);
+            let made = ring.and_then(|ring| {
+                let main = stack(cpu, StackPurpose::Main)?;
+                let ring = ring.map(|ring| (ring, clock));
+                area(cpu, planned.apic_id, main, home, flaws, ring)
+            });
+            match made {
                 Ok(area) => areas.push(area),
                 Err(MapError::NoFrame) => is_full = true,
                 Err(error) => return Err(error),
@@ -279,13 +291,15 @@ fn areas(plan: &mut [Planned], faults: &[Fault]) -> Result<Vec<&'static PerCpu>,
 }
 
 /// Makes the area of a CPU around its main stack, with the stacks of its exceptions and a home for
-/// its executor; `flaws` are the ways in which it is to differ from the BSP. It is never freed.
+/// its executor; `flaws` are the ways in which it is to differ from the BSP, and `ring` is where it notes
+/// events, by this clock. It is never freed.
 pub fn area(
     cpu: CpuIndex,
     apic_id: ApicId,
     main: StackBounds,
     home: impl FnOnce() -> Home,
     flaws: Vec<FaultKind>,
+    ring: Option<(Ring, TscClock)>,
 ) -> Result<&'static PerCpu, MapError> {
     let stacks = CpuStacks {
         main,
@@ -294,6 +308,10 @@ pub fn area(
         machine_check: stack(cpu, StackPurpose::MachineCheck)?,
     };
     let area = PerCpu::new(cpu, apic_id, stacks, home()).with_flaws(flaws);
+    let area = match ring {
+        Some((ring, clock)) => area.with_ring(ring, clock),
+        None => area,
+    };
     Ok(Box::leak(Box::new(area)))
 }
 

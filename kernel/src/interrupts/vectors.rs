@@ -8,11 +8,13 @@
 
 use core::arch::naked_asm;
 
+use reveille_smp::trace::event::Event;
 use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::{apic_errors, idt};
 use crate::{
     apic::LocalApic, calling::ping, calls, consistency::clock, cpus::rendezvous, percpu::PerCpu,
+    trace,
 };
 
 /// An interrupt vector above the exceptions.
@@ -46,6 +48,20 @@ impl Vector {
     /// old CPUs.
     pub const SPURIOUS: Self = Self(0xff);
 
+    /// Those whose handlers are events of a trace, with the names that they have there.
+    pub const NAMES: &[(Self, &str)] = &[
+        (Self::TIMER, "timer"),
+        (Self::DOORBELL, "doorbell"),
+        (Self::CLOCK_ASKED, "clock-asked"),
+        (Self::CLOCK_GIVEN, "clock-given"),
+        (Self::CALL, "calls"),
+        (Self::PING, "ping"),
+        (Self::PONG, "pong"),
+        (Self::APIC_ERROR, "apic-error"),
+        (Self::STOP, "stop"),
+        (Self::RELEASE, "release"),
+    ];
+
     /// The vector as an index into the IDT.
     pub const fn as_u8(self) -> u8 {
         self.0
@@ -66,47 +82,44 @@ impl Vector {
 const PIC_SPURIOUS_LINES: [u8; 2] = [7, 15];
 
 pub(super) fn install(table: &mut InterruptDescriptorTable) {
-    let acknowledge = entry::<ACKNOWLEDGE> as *const ();
-    let ignore = entry::<IGNORE> as *const ();
-    idt::set_gate(&mut table[Vector::TIMER.0], entry::<TIMER> as *const ());
-    idt::set_gate(&mut table[Vector::DOORBELL.0], acknowledge);
     for (vector, handler) in [
+        (Vector::TIMER, entry::<TIMER> as *const ()),
+        (Vector::DOORBELL, entry::<DOORBELL> as *const ()),
         (Vector::CLOCK_ASKED, entry::<CLOCK_ASKED> as *const ()),
         (Vector::CLOCK_GIVEN, entry::<CLOCK_GIVEN> as *const ()),
         (Vector::CALL, entry::<CALL> as *const ()),
+        (Vector::APIC_ERROR, entry::<APIC_ERROR> as *const ()),
         (Vector::PING, entry::<PING> as *const ()),
         (Vector::PONG, entry::<PONG> as *const ()),
         (Vector::STOP, entry::<STOP> as *const ()),
-        (Vector::RELEASE, acknowledge),
+        (Vector::RELEASE, entry::<RELEASE> as *const ()),
+        (Vector::SPURIOUS, entry::<SPURIOUS> as *const ()),
     ] {
         idt::set_gate(&mut table[vector.0], handler);
     }
-    idt::set_gate(
-        &mut table[Vector::APIC_ERROR.0],
-        entry::<APIC_ERROR> as *const (),
-    );
-    idt::set_gate(&mut table[Vector::SPURIOUS.0], ignore);
     for line in PIC_SPURIOUS_LINES {
-        idt::set_gate(&mut table[Vector::PIC.plus(line).0], ignore);
+        let handler = entry::<SPURIOUS> as *const ();
+        idt::set_gate(&mut table[Vector::PIC.plus(line).0], handler);
     }
 }
 
-/// The interrupt is handled by having come.
-const ACKNOWLEDGE: u8 = 0;
-/// Nothing is in service, so there is nothing to acknowledge: an EOI would end another interrupt.
-const IGNORE: u8 = 1;
-const TIMER: u8 = 2;
-const APIC_ERROR: u8 = 3;
-const CLOCK_ASKED: u8 = 4;
-const CLOCK_GIVEN: u8 = 5;
-const STOP: u8 = 6;
-const CALL: u8 = 7;
-const PING: u8 = 8;
-const PONG: u8 = 9;
+const TIMER: u8 = Vector::TIMER.0;
+const DOORBELL: u8 = Vector::DOORBELL.0;
+const CLOCK_ASKED: u8 = Vector::CLOCK_ASKED.0;
+const CLOCK_GIVEN: u8 = Vector::CLOCK_GIVEN.0;
+const CALL: u8 = Vector::CALL.0;
+const PING: u8 = Vector::PING.0;
+const PONG: u8 = Vector::PONG.0;
+const APIC_ERROR: u8 = Vector::APIC_ERROR.0;
+const STOP: u8 = Vector::STOP.0;
+const RELEASE: u8 = Vector::RELEASE.0;
+/// The 8259s' too. Nothing is in service, so there is nothing to acknowledge: an EOI would end another
+/// interrupt.
+const SPURIOUS: u8 = Vector::SPURIOUS.0;
 
 /// Where the CPU enters: saves what a Rust function may change, and calls the handler.
 #[unsafe(naked)]
-unsafe extern "C" fn entry<const WHAT: u8>() {
+unsafe extern "C" fn entry<const VECTOR: u8>() {
     naked_asm!(
         // A frame for back traces, then the nine other registers that a callee need not keep.
         "push rbp",
@@ -136,48 +149,56 @@ unsafe extern "C" fn entry<const WHAT: u8>() {
         "pop rax",
         "pop rbp",
         "iretq",
-        handle = sym handle::<WHAT>,
+        handle = sym handle::<VECTOR>,
     )
 }
 
-extern "C" fn handle<const WHAT: u8>() {
-    // The APIC is set up before interrupts are enabled; a PIC's spurious one needs none.
+extern "C" fn handle<const VECTOR: u8>() {
+    if VECTOR == SPURIOUS {
+        return;
+    }
+    // The APIC is set up before interrupts are enabled, and a CPU enters its area before that.
     let Some(apic) = LocalApic::get() else { return };
-    match WHAT {
-        ACKNOWLEDGE => apic.eoi(),
-        TIMER => {
-            // A CPU's timer is first set when the CPU has its area.
-            PerCpu::current().alarm().rang();
-            apic.eoi();
-        }
-        CLOCK_ASKED => {
-            clock::give(apic);
-            apic.eoi();
-        }
-        CLOCK_GIVEN => {
-            clock::session::take();
-            apic.eoi();
-        }
-        APIC_ERROR => {
-            apic_errors::record(apic.take_errors());
-            apic.eoi();
-        }
-        CALL => {
-            calls::serve();
-            apic.eoi();
-        }
-        PING => {
-            ping::answer(apic);
-            apic.eoi();
-        }
-        PONG => {
-            ping::answered();
-            apic.eoi();
-        }
-        STOP => {
-            rendezvous::stand(apic);
-            apic.eoi();
-        }
+    trace::note(Event::IrqEntry { vector: VECTOR });
+    match VECTOR {
+        TIMER => PerCpu::current().alarm().rang(),
+        CLOCK_ASKED => clock::give(apic),
+        CLOCK_GIVEN => clock::session::take(),
+        CALL => calls::serve(),
+        PING => ping::answer(apic),
+        PONG => ping::answered(),
+        APIC_ERROR => apic_errors::record(apic.take_errors()),
+        STOP => rendezvous::stand(apic),
+        // It is handled by having come.
         _ => {}
+    }
+    apic.eoi();
+    trace::note(Event::IrqExit { vector: VECTOR });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_vector_that_is_traced_has_a_name_of_its_own() {
+        let numbers: BTreeSet<_> = Vector::NAMES.iter().map(|(it, _)| it.as_u8()).collect();
+        let names: BTreeSet<_> = Vector::NAMES.iter().map(|(_, name)| name).collect();
+        assert_eq!([numbers.len(), names.len()], [Vector::NAMES.len(); 2]);
+        let handled = [
+            TIMER,
+            DOORBELL,
+            CLOCK_ASKED,
+            CLOCK_GIVEN,
+            CALL,
+            PING,
+            PONG,
+            APIC_ERROR,
+            STOP,
+            RELEASE,
+        ];
+        assert_eq!(numbers, BTreeSet::from(handled));
     }
 }

@@ -105,6 +105,13 @@ impl TscClock {
         u64::try_from(nanos).unwrap_or(u64::MAX)
     }
 
+    /// The nanoseconds of a difference of counts.
+    pub fn signed_nanos_of(&self, counts: i64) -> i64 {
+        let span = self.nanos_of(counts.unsigned_abs());
+        let span = i64::try_from(span).unwrap_or(i64::MAX);
+        if counts < 0 { -span } else { span }
+    }
+
     /// The instant of a count of any CPU's TSC; the epoch if the count is before it.
     pub fn instant_of(&self, tsc: u64) -> Instant {
         let tsc = tsc.saturating_add_signed(self.ahead);

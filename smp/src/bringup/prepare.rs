@@ -14,7 +14,11 @@ impl<M: Machine> Attempt<M> {
         let goal = self.goal().min(shared.bring_up.ladder.prepared());
         while let Some(direction) = self.rung().direction_to(goal) {
             let number = self.rung().step_towards(direction);
-            if let Err(error) = self.run_here(number, direction).await {
+            let cpu = self.ap().cpu;
+            self.machine().step_begins(cpu, number, direction);
+            let result = self.run_here(number, direction).await;
+            self.machine().step_ended(cpu, number, direction, result);
+            if let Err(error) = result {
                 return Err(self.fail_at(number, error.reason()));
             }
             self.slot().set_rung(self.rung().next(direction));

@@ -103,6 +103,7 @@ Examples:
   cargo xtask run --smp 64 --append 'bench=9'
   cargo xtask run --smp 12,sockets=2,cores=3,threads=2 --json boot.jsonl
   cargo xtask run --machine microvm --accel icount
+  cargo xtask run --smp 8 --trace boot.json
   cargo xtask run --cpu max,-x2apic --qemu-arg -d --qemu-arg int,cpu_reset";
 
 const FIRMWARE_HELP: &str = "\
@@ -220,6 +221,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "what more is told: cpu shows where each sits and what was set right",
     ),
     (
+        "trace",
+        "whether every event is noted and told: on, off, or so many a CPU are kept",
+    ),
+    (
         "fault",
         "how a CPU is to fail, as 3:silent or 3:late=500, or to differ, as 3:pat; several times",
     ),
@@ -324,6 +329,13 @@ struct Run {
     /// Write the kernel's records to FILE, one JSON object a line
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Write to FILE what every CPU did and when, as a picture for https://ui.perfetto.dev
+    ///
+    /// The kernel notes it with `trace=on`, which is added where no `trace=` is among its words; with
+    /// `trace=N` it keeps the last N events of each CPU.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
 
     /// Stop a guest that has not ended by then
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]

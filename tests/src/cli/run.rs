@@ -3,10 +3,11 @@
 use std::{
     fs::File,
     io::{self, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::Run;
 use crate::{
@@ -14,22 +15,24 @@ use crate::{
     interrupt::Interrupts,
     kernel::Kernel,
     outcome::{FIRMWARE_LINE, Outcome},
+    records::Records,
     setup,
+    trace::Drawing,
 };
 
 impl Run {
     pub(super) fn execute(self) -> Result<ExitCode> {
         // First, as it costs nothing: all that follows may take minutes.
-        let mut json = self
-            .json
-            .map(|path| {
-                File::create(&path).with_context(|| format!("cannot write {}", path.display()))
-            })
-            .transpose()?;
+        let mut json = self.json.as_deref().map(created).transpose()?;
         let mut json_error = None;
+        let trace = self.trace.map(TraceFile::create).transpose()?;
+        let mut options = self.machine;
+        if trace.is_some() {
+            options.append.extend(trace_key(&options.append)?);
+        }
         setup::ensure(false)?;
         let kernel = Kernel::ready()?;
-        let machine = self.machine.machine(&kernel)?;
+        let machine = options.machine(&kernel)?;
 
         let interrupts = Interrupts::listen()?;
         let ended = Guest::start(&kernel, &machine)?
@@ -74,8 +77,61 @@ impl Run {
         if let Some(error) = json_error {
             return Err(error).context("cannot write the records");
         }
+        if let Some(file) = trace
+            && let Err(error) = file.draw(&ended.records)
+        {
+            // Where the run failed, that is what its status says.
+            if ended.outcome == Outcome::Ok {
+                return Err(error);
+            }
+            eprintln!("xtask: {error:#}");
+        }
         Ok(ExitCode::from(ended.outcome.exit_code()))
     }
+}
+
+fn created(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The file of `--trace`.
+struct TraceFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl TraceFile {
+    fn create(path: PathBuf) -> Result<Self> {
+        let file = created(&path)?;
+        Ok(Self { path, file })
+    }
+
+    /// Draws what the kernel wrote of its trace, and says what there is to see.
+    fn draw(self, records: &Records) -> Result<()> {
+        let path = self.path.display();
+        let drawing = Drawing::of(records).with_context(|| format!("{path} stays empty"))?;
+        drawing
+            .write(self.file)
+            .with_context(|| format!("cannot write {path}"))?;
+        eprintln!("xtask: trace: {drawing}");
+        eprintln!("xtask: to see it, open {path} at https://ui.perfetto.dev");
+        Ok(())
+    }
+}
+
+/// What makes the kernel note what it does, where its words do not say so.
+fn trace_key(words: &[String]) -> Result<Option<String>> {
+    let values = words
+        .iter()
+        .flat_map(|words| words.split_ascii_whitespace());
+    let last = values
+        .filter_map(|word| word.strip_prefix("trace="))
+        .next_back();
+    ensure!(
+        last != Some("off"),
+        "--trace has nothing to write with trace=off"
+    );
+    Ok(last.is_none().then(|| "trace=on".to_owned()))
 }
 
 /// Whether this line of the console is the kernel's verdict that all is well.
@@ -87,4 +143,30 @@ fn show(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_is_told_to_trace_unless_its_words_say_how() {
+        let key = |words: &[&str]| {
+            let words: Vec<_> = words.iter().map(|it| (*it).to_owned()).collect();
+            trace_key(&words)
+        };
+        let on = Some("trace=on".to_owned());
+        assert_eq!(key(&[]).expect("nothing is wrong"), on);
+        assert_eq!(
+            key(&["cycle=1", "do=states"]).expect("nothing is wrong"),
+            on
+        );
+        assert_eq!(key(&["cycle=1 trace=64"]).expect("nothing is wrong"), None);
+        assert_eq!(
+            key(&["trace=off trace=on"]).expect("the last one counts"),
+            None
+        );
+        let error = key(&["trace=on", "trace=off"]).expect_err("they contradict each other");
+        assert!(error.to_string().contains("trace=off"), "{error}");
+    }
 }

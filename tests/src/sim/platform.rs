@@ -50,8 +50,8 @@ pub(super) struct Meter(Counters);
 impl Metrics for Meter {
     const MEASURES_SLEEP: bool = false;
 
-    fn polled(&self) {
-        self.0.polled();
+    fn polled(&self, task: Option<usize>) {
+        self.0.polled(task);
         if let Some(world) = World::current()
             && let Some(here) = world.here()
         {

@@ -13,7 +13,7 @@ use reveille_tests::{
 use crate::boot::{firmware, kernel, slot};
 
 /// Runs `cargo xtask` with these words, for two CPUs under TCG.
-fn xtask(words: &[&str]) -> Output {
+pub(crate) fn xtask(words: &[&str]) -> Output {
     let _slot = slot(&Machine::new(2));
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(words).args(["--smp", "2", "--accel", "tcg"]);
@@ -24,11 +24,11 @@ fn xtask(words: &[&str]) -> Output {
     output
 }
 
-fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

@@ -27,6 +27,7 @@ mod machine_check;
 mod mailbox;
 mod operations;
 mod outside;
+mod perfetto;
 mod registers;
 mod selection;
 mod silent;
@@ -39,6 +40,7 @@ mod stuck;
 mod tlb;
 mod topology;
 mod torture;
+mod trace;
 mod verdicts;
 mod virtual_time;
 // It reads the threads' times in /proc.

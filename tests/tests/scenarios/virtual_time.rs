@@ -1,9 +1,16 @@
 //! In virtual time a boot repeats to the byte, and counts are exact.
 
+use std::time::Duration;
+
 use reveille_smp::outcome::Outcome as CpuOutcome;
 use reveille_tests::qemu::machine::{Accel, Chipset, Machine};
 
 use crate::boot::comes_up_whole;
+
+/// A bring-up whose first SIPIs took longer than this was interrupted among them by the end of a time slice.
+/// They take 4 us each. Every CPU that was reset by then is charged its slice, some milliseconds, and
+/// which ones these are is chance: the totals of two such boots say nothing of each other.
+const KICKS: Duration = Duration::from_millis(1);
 
 /// Polls that an AP's task may take: the first, INIT's delay, alive, its turn, its steps, and one
 /// to spare.
@@ -45,4 +52,31 @@ fn a_task_is_polled_for_what_its_cpu_did_and_not_to_look_whether_it_did() {
             cpu.polls
         );
     }
+}
+
+/// Until every outcome of the bring-up was known, if no time slice ended among the kicks.
+fn total(cpus: u32, trace: &str) -> Option<u64> {
+    let machine = Machine::new(cpus).accel(Accel::Icount).append(trace);
+    let records = comes_up_whole(&machine).records;
+    let bringup = records.bringup().expect("round 0");
+    let kicks = bringup.kick_ns.expect("all were kicked");
+    (kicks < KICKS.as_nanos() as u64).then_some(bringup.total_ns)
+}
+
+#[test]
+fn a_trace_makes_a_bring_up_less_than_3_percent_longer() {
+    let mut compared = 0;
+    for cpus in [4, 8, 16, 32] {
+        let Some((off, on)) = total(cpus, "trace=off").zip(total(cpus, "trace=on")) else {
+            println!("{cpus} CPUs cannot be compared");
+            continue;
+        };
+        println!("{cpus} CPUs: {off} ns, traced {on} ns");
+        assert!(
+            on.abs_diff(off) * 100 < off * 3,
+            "{cpus} CPUs: {off} ns, traced {on} ns"
+        );
+        compared += 1;
+    }
+    assert!(compared >= 2, "there was too little to compare");
 }

@@ -104,7 +104,18 @@ pub fn strike(area: &PerCpu) -> i64 {
     }
     let before = read();
     write(bsp.wrapping_add(ticks));
-    read().wrapping_sub(before)
+    let moved = read().wrapping_sub(before);
+    note(area, moved);
+    moved
+}
+
+/// The counter of this CPU has just moved by so many counts.
+fn note(area: &PerCpu, counts: i64) {
+    if counts != 0
+        && let Some(track) = area.trace().noting()
+    {
+        track.clock_moved(counts);
+    }
 }
 
 /// On an AP: compares its value with the BSP's, and sets it right where that is right.
@@ -123,6 +134,7 @@ fn set_right(area: &PerCpu, bsp: i64) {
         if is_neighbour {
             write(bsp);
             now = read();
+            note(area, now.wrapping_sub(found));
         }
     }
     area.clock().adjustment.note(found, now, bsp);

@@ -83,8 +83,8 @@ impl CpuClock {
     pub fn skew_to_bsp(&self, clock: TscClock) -> Option<ClockSkew> {
         let offset = self.found.lock().offset?.ok()?;
         Some(ClockSkew {
-            ahead_ns: nanos(clock, offset.counts),
-            put_forward_ns: nanos(clock, self.adjustment.put_forward()),
+            ahead_ns: clock.signed_nanos_of(offset.counts),
+            put_forward_ns: clock.signed_nanos_of(self.adjustment.put_forward()),
             uncertainty_ns: uncertainty_ns(clock, offset),
         })
     }
@@ -93,7 +93,7 @@ impl CpuClock {
         let Found { offset, exchanges } = *self.found.lock();
         let comparable = offset.and_then(Result::ok);
         record::Clock {
-            offset_ns: comparable.map(|offset| nanos(clock, offset.counts)),
+            offset_ns: comparable.map(|offset| clock.signed_nanos_of(offset.counts)),
             uncertainty_ns: comparable.map(|offset| uncertainty_ns(clock, offset)),
             exchanges,
             tsc_adjust: self.adjustment.difference(),
@@ -112,12 +112,6 @@ fn ticks_asked_for(flaws: &[FaultKind]) -> Option<i64> {
         FaultKind::Tsc(ticks) => Some(*ticks),
         _ => None,
     })
-}
-
-fn nanos(clock: TscClock, counts: i64) -> i64 {
-    let span = clock.nanos_of(counts.unsigned_abs());
-    let span = i64::try_from(span).unwrap_or(i64::MAX);
-    if counts < 0 { -span } else { span }
 }
 
 /// Rounded up, with what the offset loses by its own rounding.
@@ -237,7 +231,10 @@ mod tests {
     #[test]
     fn an_offset_keeps_its_sign_as_nanoseconds_and_is_as_certain_as_rounding_lets_it() {
         let clock = TscClock::new(3_000_000_000, 0);
-        assert_eq!([nanos(clock, 3_001), nanos(clock, -3_001)], [1_000, -1_000]);
+        assert_eq!(
+            [clock.signed_nanos_of(3_001), clock.signed_nanos_of(-3_001)],
+            [1_000, -1_000]
+        );
         let certain_to = |counts, uncertainty| {
             uncertainty_ns(
                 clock,

@@ -1,4 +1,5 @@
-//! The step `trace`: the place where a CPU notes the steps that it runs, with their times.
+//! The step `trace`: the place where a CPU notes the steps that it runs, with their times. It is there
+//! whether the CPU's events are traced or not.
 //!
 //! The place is a ring of fixed size. Whoever drives the CPU allocates it before the kick, so the CPU
 //! neither allocates nor waits to note something, and frees it when the CPU has parked.
@@ -10,21 +11,18 @@ use core::{
 };
 
 use linkme::distributed_slice;
-use reveille_smp::{
-    ap::Observer,
-    step::{Direction, Run, Section, Site, Step, StepError},
-};
+use reveille_smp::step::{Direction, Run, Section, Site, Step, StepError};
 use spin::Mutex;
 
-use crate::{ladder::STEPS, percpu::PerCpu, time::read_tsc};
+use crate::{ladder::STEPS, percpu::PerCpu};
 
 /// How many steps are remembered: the way up and down again.
-const EVENTS: usize = 32;
+const STEPS_KEPT: usize = 32;
 
 #[distributed_slice(STEPS)]
 static TRACE: &dyn Step = &TracePlace;
 
-/// The CPU has a place for its trace.
+/// The CPU has a place for its passages.
 struct TracePlace;
 
 impl Step for TracePlace {
@@ -42,16 +40,17 @@ impl Step for TracePlace {
 
     fn up<'a>(&'a self, Site { cpu, .. }: Site<'a>) -> Run<'a> {
         let area = PerCpu::of(cpu).ok_or(StepError::WrongCpu);
-        area.and_then(|area| area.trace().allocate()).into()
+        area.and_then(|area| area.trace().passages.allocate())
+            .into()
     }
 
     fn down<'a>(&'a self, Site { cpu, .. }: Site<'a>) -> Run<'a> {
         let area = PerCpu::of(cpu).ok_or(StepError::WrongCpu);
-        area.map(|area| area.trace().free()).into()
+        area.map(|area| area.trace().passages.free()).into()
     }
 }
 
-/// The trace of one CPU, and its place.
+/// The steps of one CPU, and their place.
 ///
 /// # Memory ordering
 ///
@@ -60,7 +59,7 @@ impl Step for TracePlace {
 /// has noted is read while it is at rest, behind its progress; who reads while it moves may see a
 /// step of which a part is missing. Relaxed is enough for all of it.
 #[derive(Debug)]
-pub struct Trace {
+pub(super) struct Passages {
     /// The CPU takes no lock: this one is between those who free and those who read.
     place: Mutex<Vec<Entry>>,
     /// What the CPU sees of it; null while there is none.
@@ -116,9 +115,9 @@ pub fn medians(traces: &[Vec<Passage>], steps: usize) -> Vec<Option<u64>> {
     (0..steps).map(median).collect()
 }
 
-impl Trace {
+impl Passages {
     /// Without a place.
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             place: Mutex::new(Vec::new()),
             entries: AtomicPtr::new(ptr::null_mut()),
@@ -129,21 +128,50 @@ impl Trace {
 
     /// What the CPU has noted since it was last down, the oldest first; at the end the step that it
     /// is in, if it is in one.
-    pub fn passages(&self) -> Vec<Passage> {
+    pub(super) fn read(&self) -> Vec<Passage> {
         let place = self.place.lock();
         let noted = self.noted.load(Ordering::Relaxed);
-        let first = (noted + 1).saturating_sub(EVENTS as u32);
-        let read = |number: u32| place.get(number as usize % EVENTS).map(Entry::read);
+        let first = (noted + 1).saturating_sub(STEPS_KEPT as u32);
+        let read = |number: u32| place.get(number as usize % STEPS_KEPT).map(Entry::read);
         let passed = (first..noted).filter_map(read);
         let present = read(noted).filter(|it| it.began > 0 && it.ended.is_none());
         passed.chain(present).collect()
     }
 
+    // ---- what the CPU itself notes ----
+
+    /// It sets out.
+    pub(super) fn set_out(&self, now: u64) {
+        self.latest.store(now, Ordering::Relaxed);
+    }
+
+    /// It begins with a step; gives the count at which it does.
+    pub(super) fn begin(&self, step: usize, direction: Direction) -> u64 {
+        let began = self.latest.load(Ordering::Relaxed);
+        if let Some(entry) = self.entry() {
+            entry.begin(step, direction, began);
+        }
+        began
+    }
+
+    /// It is done with it, or has failed.
+    pub(super) fn end(&self, has_failed: bool, now: u64) {
+        self.latest.store(now, Ordering::Relaxed);
+        if let Some(entry) = self.entry() {
+            entry.end(has_failed, now);
+            // Only this CPU counts.
+            let noted = self.noted.load(Ordering::Relaxed).wrapping_add(1);
+            self.noted.store(noted, Ordering::Relaxed);
+        }
+    }
+
+    // ---- the place ----
+
     fn allocate(&self) -> Result<(), StepError> {
         let mut entries = Vec::new();
-        let allocated = entries.try_reserve_exact(EVENTS);
+        let allocated = entries.try_reserve_exact(STEPS_KEPT);
         allocated.map_err(|_| StepError::Exhausted)?;
-        entries.resize_with(EVENTS, Entry::new);
+        entries.resize_with(STEPS_KEPT, Entry::new);
         let mut place = self.place.lock();
         *place = entries;
         self.entries.store(place.as_mut_ptr(), Ordering::Relaxed);
@@ -165,37 +193,13 @@ impl Trace {
         }
         // SAFETY: only the CPU itself calls this, between claim and parking: there the place is as
         // `allocate` left it, and nobody frees it.
-        unsafe { slice::from_raw_parts(entries, EVENTS) }
+        unsafe { slice::from_raw_parts(entries, STEPS_KEPT) }
     }
 
     /// The entry of the step that is noted now.
     fn entry(&self) -> Option<&Entry> {
         let number = self.noted.load(Ordering::Relaxed);
-        self.entries().get(number as usize % EVENTS)
-    }
-}
-
-/// The CPU itself notes what it runs.
-impl Observer for Trace {
-    fn sets_out(&self) {
-        self.latest.store(read_tsc(), Ordering::Relaxed);
-    }
-
-    fn begins(&self, step: usize, direction: Direction) {
-        if let Some(entry) = self.entry() {
-            entry.begin(step, direction, self.latest.load(Ordering::Relaxed));
-        }
-    }
-
-    fn ended(&self, _: usize, _: Direction, result: Result<(), StepError>) {
-        if let Some(entry) = self.entry() {
-            let now = read_tsc();
-            self.latest.store(now, Ordering::Relaxed);
-            entry.end(result.is_err(), now);
-            // Only this CPU counts.
-            let noted = self.noted.load(Ordering::Relaxed).wrapping_add(1);
-            self.noted.store(noted, Ordering::Relaxed);
-        }
+        self.entries().get(number as usize % STEPS_KEPT)
     }
 }
 
@@ -245,8 +249,8 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn steps(trace: &Trace) -> Vec<(usize, Direction, bool, bool)> {
-        let passages = trace.passages().into_iter();
+    fn steps(trace: &Passages) -> Vec<(usize, Direction, bool, bool)> {
+        let passages = trace.read().into_iter();
         let told = passages.map(|it| {
             assert!(it.ended.is_none_or(|ended| ended >= it.began), "{it:?}");
             (it.step, it.direction, it.ended.is_some(), it.has_failed)
@@ -257,16 +261,16 @@ mod tests {
     #[test]
     fn what_a_cpu_runs_is_told_in_its_order_with_the_step_that_it_is_in() {
         use Direction::{Down, Up};
-        let trace = Trace::new();
+        let trace = Passages::new();
         trace.allocate().unwrap();
         assert_eq!(steps(&trace), []);
-        trace.sets_out();
-        trace.begins(4, Up);
+        trace.set_out(1);
+        trace.begin(4, Up);
         assert_eq!(steps(&trace), [(4, Up, false, false)]);
-        trace.ended(4, Up, Ok(()));
-        trace.begins(5, Up);
-        trace.ended(5, Up, Err(StepError::Unsupported));
-        trace.begins(4, Down);
+        trace.end(false, 2);
+        trace.begin(5, Up);
+        trace.end(true, 3);
+        trace.begin(4, Down);
         let passed = [(4, Up, true, false), (5, Up, true, true)];
         assert_eq!(
             steps(&trace),
@@ -297,28 +301,28 @@ mod tests {
 
     #[test]
     fn the_ring_keeps_the_latest_steps() {
-        let trace = Trace::new();
+        let trace = Passages::new();
         trace.allocate().unwrap();
-        trace.sets_out();
-        for step in 0..3 * EVENTS {
-            trace.begins(step, Direction::Up);
-            trace.ended(step, Direction::Up, Ok(()));
+        trace.set_out(1);
+        for step in 0..3 * STEPS_KEPT {
+            trace.begin(step, Direction::Up);
+            trace.end(false, 2);
         }
-        let kept: Vec<_> = trace.passages().iter().map(|it| it.step).collect();
-        assert!(kept.iter().copied().eq(2 * EVENTS + 1..3 * EVENTS));
+        let kept: Vec<_> = trace.read().iter().map(|it| it.step).collect();
+        assert!(kept.iter().copied().eq(2 * STEPS_KEPT + 1..3 * STEPS_KEPT));
     }
 
     #[test]
     fn without_a_place_nothing_is_noted_and_a_new_place_is_empty() {
-        let trace = Trace::new();
-        trace.sets_out();
-        trace.begins(1, Direction::Up);
-        trace.ended(1, Direction::Up, Ok(()));
+        let trace = Passages::new();
+        trace.set_out(1);
+        trace.begin(1, Direction::Up);
+        trace.end(false, 2);
         trace.allocate().unwrap();
         assert_eq!(steps(&trace), []);
-        trace.sets_out();
-        trace.begins(1, Direction::Up);
-        trace.ended(1, Direction::Up, Ok(()));
+        trace.set_out(1);
+        trace.begin(1, Direction::Up);
+        trace.end(false, 2);
         trace.free();
         assert_eq!(steps(&trace), []);
         trace.allocate().unwrap();
