@@ -164,6 +164,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "calls",
         "then make so many calls from all CPUs to all CPUs, and account for each",
     ),
+    (
+        "stop",
+        "then stop the machine so many times, from CPUs at random",
+    ),
     ("cycle", "then take all APs down and up so many times"),
     (
         "do",
@@ -174,6 +178,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "then do random things with CPUs, which call each other, for so many seconds",
     ),
     ("seed", "what these are drawn from, to repeat them"),
+    (
+        "call-limit",
+        "milliseconds until a call that is not answered is told of",
+    ),
     (
         "alive-timeout",
         "milliseconds that an AP may take to show that it lives",
