@@ -1,4 +1,4 @@
-//! The step `trace`: the place where a CPU notes the steps that it runs, with their times. It is there
+//! The step `passages`: the place where a CPU notes the steps that it runs, with their times. It is there
 //! whether the CPU's events are traced or not.
 //!
 //! The place is a ring of fixed size. Whoever drives the CPU allocates it before the kick, so the CPU
@@ -20,14 +20,14 @@ use crate::{ladder::STEPS, percpu::PerCpu};
 const STEPS_KEPT: usize = 32;
 
 #[distributed_slice(STEPS)]
-static TRACE: &dyn Step = &TracePlace;
+static PASSAGES: &dyn Step = &PassagesPlace;
 
 /// The CPU has a place for its passages.
-struct TracePlace;
+struct PassagesPlace;
 
-impl Step for TracePlace {
+impl Step for PassagesPlace {
     fn name(&self) -> &'static str {
-        "trace"
+        "passages"
     }
 
     fn section(&self) -> Section {
@@ -55,7 +55,7 @@ impl Step for TracePlace {
 /// # Memory ordering
 ///
 /// The CPU uses the place between its claim and its parking; it is made before and freed behind them,
-/// as only a CPU that is down passes the step `trace`. So the state word orders the two. What the CPU
+/// as only a CPU that is down passes the step `passages`. So the state word orders the two. What the CPU
 /// has noted is read while it is at rest, behind its progress; who reads while it moves may see a
 /// step of which a part is missing. Relaxed is enough for all of it.
 #[derive(Debug)]
