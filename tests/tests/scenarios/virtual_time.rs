@@ -9,7 +9,8 @@ use crate::boot::comes_up_whole;
 
 /// A bring-up whose first SIPIs took longer than this was interrupted among them by the end of a time slice.
 /// They take 4 us each. Every CPU that was reset by then is charged its slice, some milliseconds, and
-/// which ones these are is chance: the totals of two such boots say nothing of each other.
+/// which ones these are turns on every instruction before: the totals of two such boots say nothing of
+/// each other.
 const KICKS: Duration = Duration::from_millis(1);
 
 /// Polls that an AP's task may take: the first, INIT's delay, alive, its turn, its steps, and one
