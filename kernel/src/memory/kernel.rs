@@ -18,7 +18,7 @@ use super::image;
 use super::low::LowPages;
 use super::map::{PAGE_SIZE, UsableMemory};
 use super::paging::{Access, AddressSpace, MapError};
-use super::shoot_down::each_of;
+use super::small;
 use super::stacks::{self, StackPurpose};
 use super::window::Window;
 use crate::boot::BootInfo;
@@ -152,51 +152,27 @@ pub fn allocate_stack(cpu: CpuIndex, purpose: StackPurpose) -> Result<Range<u64>
     })
 }
 
-/// Takes pages out of the tables. No CPU is told.
+/// Takes pages out of the tables, all or none. No CPU is told.
 pub(super) fn unmap_in_tables(pages: Range<u64>) -> Result<(), MapError> {
-    with(|memory| {
-        for page in each_of(pages) {
-            memory.space.unmap(page)?;
-        }
-        Ok(())
-    })
+    with(|memory| small::unmap(&mut memory.space, pages))
 }
 
-/// Maps so many pages somewhere in the window, to frames of their own.
+/// Maps so many pages somewhere in the window, to frames of their own: all or none.
 pub(super) fn map_in_window(pages: u64) -> Result<(Range<u64>, FrameRun), MapError> {
     with(|memory| {
-        let place = memory.window.take(pages).ok_or(MapError::NoFrame)?;
-        let Some(run) = memory.frames.allocate(pages) else {
-            memory.window.give_back(place);
-            return Err(MapError::NoFrame);
-        };
-        map_small(memory, place.clone(), &run)?;
-        Ok((place, run))
+        let Memory {
+            frames,
+            space,
+            window,
+            ..
+        } = memory;
+        small::map_in_window(space, frames, window, pages)
     })
 }
 
-/// Lets mapped pages lead to other frames, which it gives. No CPU is told.
+/// Lets mapped pages lead to other frames, which it gives: all or none. No CPU is told.
 pub(super) fn remap(pages: Range<u64>) -> Result<FrameRun, MapError> {
-    with(|memory| {
-        let count = (pages.end - pages.start) / PAGE_SIZE;
-        let run = memory.frames.allocate(count).ok_or(MapError::NoFrame)?;
-        for page in each_of(pages.clone()) {
-            memory.space.unmap(page)?;
-        }
-        map_small(memory, pages, &run)?;
-        Ok(run)
-    })
-}
-
-/// Page by page, as they are to be unmapped so.
-fn map_small(memory: &mut Memory, pages: Range<u64>, run: &FrameRun) -> Result<(), MapError> {
-    for (page, frame) in each_of(pages).zip((run.start()..).step_by(PAGE_SIZE as usize)) {
-        let page = page..page + PAGE_SIZE;
-        memory
-            .space
-            .map(page, frame, Access::Data, &mut memory.frames)?;
-    }
-    Ok(())
+    with(|Memory { space, frames, .. }| small::remap(space, frames, pages))
 }
 
 /// Takes frames back that no CPU can reach any more.

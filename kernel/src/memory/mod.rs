@@ -16,6 +16,7 @@ pub mod map;
 pub mod paging;
 pub mod physical;
 pub mod shoot_down;
+mod small;
 pub mod stacks;
 pub mod temporary;
 pub mod window;

@@ -7,7 +7,7 @@ use core::fmt;
 use core::ops::Range;
 
 use x86_64::structures::paging::mapper::{
-    FlagUpdateError, MapToError, Mapper, OffsetPageTable, UnmapError,
+    FlagUpdateError, MapToError, Mapper, OffsetPageTable, TranslateError, UnmapError,
 };
 use x86_64::structures::paging::{
     FrameAllocator as TableFrames, Page, PageSize, PageTable, PageTableFlags, PhysFrame, Size2MiB,
@@ -148,6 +148,42 @@ impl AddressSpace {
         }
     }
 
+    /// The physical address that the 4 KiB page at `page` leads to; the errors are those of
+    /// [`unmap`](Self::unmap).
+    pub fn frame_of(&mut self, page: u64) -> Result<u64, MapError> {
+        match self.mapper().translate_page(small_page(page)?) {
+            Ok(frame) => Ok(frame.start_address().as_u64()),
+            Err(TranslateError::ParentEntryHugePage) => Err(MapError::PartOfLargePage { page }),
+            Err(TranslateError::PageNotMapped | TranslateError::InvalidFrameAddress(_)) => {
+                Err(MapError::NotMapped { page })
+            }
+        }
+    }
+
+    /// Makes all tables that 4 KiB pages need to be mapped, and maps none: [`map`](Self::map) wants no frame
+    /// for them any more. On an error the tables that were made stay.
+    pub fn make_tables(
+        &mut self,
+        pages: Range<u64>,
+        frames: &mut FrameAllocator,
+    ) -> Result<(), MapError> {
+        let tables = PageTableFlags::PRESENT | PageTableFlags::WRITABLE;
+        for page in pages.step_by(PAGE_SIZE as usize) {
+            // SAFETY: the entry of the page is written as 0, which is what it was: nothing is mapped.
+            let made = unsafe {
+                self.mapper().map_to_with_table_flags(
+                    small_page(page)?,
+                    PhysFrame::containing_address(PhysAddr::zero()),
+                    PageTableFlags::empty(),
+                    tables,
+                    &mut BelowTablesEnd(frames),
+                )
+            };
+            made.map_err(|error| mistake(error, page))?.ignore();
+        }
+        Ok(())
+    }
+
     /// The first page that can be both written and executed, found by a walk over all tables.
     pub fn writable_and_executable(&self) -> Option<u64> {
         self.search_table(self.root.start_address(), 4, 0)
@@ -202,14 +238,8 @@ impl AddressSpace {
                 &mut BelowTablesEnd(frames),
             )
         };
-        match mapped {
-            // Nothing to flush: no TLB holds a page that was not present.
-            Ok(flush) => flush.ignore(),
-            Err(MapToError::FrameAllocationFailed) => return Err(MapError::NoFrame),
-            Err(MapToError::PageAlreadyMapped(_) | MapToError::ParentEntryHugePage) => {
-                return Err(MapError::AlreadyMapped { page });
-            }
-        }
+        // Nothing to flush: no TLB holds a page that was not present.
+        mapped.map_err(|error| mistake(error, page))?.ignore();
         Ok(S::SIZE)
     }
 
@@ -218,6 +248,15 @@ impl AddressSpace {
             (self.physical + self.root.start_address().as_u64()).as_mut_ptr();
         // SAFETY: by `new`'s contract the tables are mapped at that offset; `self` owns them.
         unsafe { OffsetPageTable::new(&mut *table, self.physical) }
+    }
+}
+
+fn mistake<S: PageSize>(error: MapToError<S>, page: u64) -> MapError {
+    match error {
+        MapToError::FrameAllocationFailed => MapError::NoFrame,
+        MapToError::PageAlreadyMapped(_) | MapToError::ParentEntryHugePage => {
+            MapError::AlreadyMapped { page }
+        }
     }
 }
 
@@ -288,7 +327,7 @@ impl fmt::Display for MapError {
 impl core::error::Error for MapError {}
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use x86_64::VirtAddr;
     use x86_64::structures::paging::{PageTable, PageTableFlags, Translate};
 
@@ -301,16 +340,16 @@ mod tests {
     const FRAMES: usize = 64;
 
     /// An address space whose tables lie in a host buffer.
-    struct Fixture {
-        space: AddressSpace,
-        frames: FrameAllocator,
+    pub(crate) struct Fixture {
+        pub(crate) space: AddressSpace,
+        pub(crate) frames: FrameAllocator,
         // Physical memory from address 0 on. Tables have a page's alignment and size. In a `Vec`,
         // as moving a `Box` takes away the right to reach its contents by address.
         _memory: Vec<PageTable>,
     }
 
     impl Fixture {
-        fn new() -> Self {
+        pub(crate) fn new() -> Self {
             let mut memory: Vec<PageTable> = (0..FRAMES).map(|_| PageTable::new()).collect();
             let length = FRAMES as u64 * PAGE_SIZE;
             let mut frames = FrameAllocator::new(&UsableMemory::from_regions(&[Region {
@@ -425,6 +464,35 @@ mod tests {
         assert_eq!(fixture.translate(0x2000), None);
         assert_eq!(fixture.translate(0x1fff), Some(0x1fff));
         assert_eq!(fixture.translate(0x3000), Some(0x3000));
+    }
+
+    #[test]
+    fn a_page_with_tables_is_not_mapped_and_wants_no_frame_to_be() {
+        let mut fixture = Fixture::new();
+        let Fixture { space, frames, .. } = &mut fixture;
+        let pages = 2 * MIB - 0x1000..2 * MIB + 0x1000;
+        space.make_tables(pages.clone(), frames).unwrap();
+        assert_eq!(
+            space.frame_of(2 * MIB),
+            Err(MapError::NotMapped { page: 2 * MIB })
+        );
+        let before = frames.free_frames();
+        space
+            .map(pages.clone(), 0x7000, Access::Data, frames)
+            .unwrap();
+        assert_eq!(before, frames.free_frames());
+        assert_eq!(space.frame_of(2 * MIB), Ok(0x8000));
+        assert_eq!(
+            space.make_tables(pages.clone(), frames),
+            Err(MapError::AlreadyMapped { page: pages.start })
+        );
+        space
+            .map(4 * MIB..6 * MIB, 4 * MIB, Access::Data, frames)
+            .unwrap();
+        assert_eq!(
+            space.frame_of(5 * MIB),
+            Err(MapError::PartOfLargePage { page: 5 * MIB })
+        );
     }
 
     #[test]
