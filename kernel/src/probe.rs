@@ -9,6 +9,7 @@
 //! and when it returns the rule is spent: the interrupt that was to end the halt would come before it. So an
 //! NMI that finds itself there goes on behind the `hlt`. Whoever halts looks again each time it wakes.
 
+use alloc::vec::Vec;
 #[cfg(target_os = "none")]
 use core::ptr;
 use core::{fmt, time::Duration};
@@ -16,7 +17,7 @@ use core::{fmt, time::Duration};
 use reveille_executor::Clock;
 use reveille_smp::{
     cpu::CpuIndex,
-    probe::{MOST_RETURNS, Probe, Seen},
+    probe::{MOST_RETURNS, Probe, Question, Seen},
 };
 use x86_64::instructions::interrupts::without_interrupts;
 
@@ -66,33 +67,45 @@ impl fmt::Display for ProbeError {
 
 impl core::error::Error for ProbeError {}
 
-/// Asks a CPU what it does, and halts until it has told. From task context, or any other that may halt.
-///
-/// # Errors
-///
-/// [`ProbeError`].
-pub fn probe(cpu: CpuIndex) -> Result<Seen, ProbeError> {
-    let platform = CpuPlatform::of_this_cpu().ok_or(ProbeError::NotRunning)?;
+/// Asks CPUs what they do, each one once, and halts until they have told: for many no longer than for one.
+/// From task context, or any other that may halt. An answer stands where its CPU does.
+pub fn probe_all(cpus: impl IntoIterator<Item = CpuIndex>) -> Vec<Result<Seen, ProbeError>> {
+    // With interrupts off, so that nothing comes between an announcement and its NMI.
+    without_interrupts(|| {
+        let platform = CpuPlatform::of_this_cpu();
+        let ask = |cpu| ask(cpu, platform.as_ref().ok_or(ProbeError::NotRunning)?);
+        let asked: Vec<_> = cpus.into_iter().map(ask).collect();
+        if let Some(platform) = &platform {
+            let deadline = platform.now().saturating_add(DEADLINE);
+            platform.halt_until(deadline, || {
+                asked.iter().flatten().all(Question::is_answered)
+            });
+        }
+        let told = |question: Question<'_>| question.answer().ok_or(ProbeError::Silent);
+        asked
+            .into_iter()
+            .map(|asked| asked.and_then(told))
+            .collect()
+    })
+}
+
+/// Sends a CPU the NMI in which it tells. Interrupts are off.
+fn ask(cpu: CpuIndex, platform: &CpuPlatform) -> Result<Question<'static>, ProbeError> {
     let own = PerCpu::current().index();
     if cpu == own {
         return Err(ProbeError::Itself);
     }
     let area = PerCpu::of(cpu).ok_or(ProbeError::NotRunning)?;
-    // With interrupts off, so that nothing comes between the announcement and the NMI.
-    without_interrupts(|| {
-        let question = area.probe().ask(own).map_err(ProbeError::Busy)?;
-        if !area.presence().is_running() {
-            question.is_not_sent();
-            return Err(ProbeError::NotRunning);
-        }
-        if let Err(error) = platform.apic().send_nmi(area.apic_id()) {
-            question.is_not_sent();
-            return Err(ProbeError::NotSent(error));
-        }
-        let deadline = platform.now().saturating_add(DEADLINE);
-        platform.halt_until(deadline, || question.is_answered());
-        question.answer().ok_or(ProbeError::Silent)
-    })
+    let question = area.probe().ask(own).map_err(ProbeError::Busy)?;
+    if !area.presence().is_running() {
+        question.is_not_sent();
+        return Err(ProbeError::NotRunning);
+    }
+    if let Err(error) = platform.apic().send_nmi(area.apic_id()) {
+        question.is_not_sent();
+        return Err(ProbeError::NotSent(error));
+    }
+    Ok(question)
 }
 
 /// What an NMI interrupted.

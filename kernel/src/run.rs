@@ -84,6 +84,7 @@ pub unsafe fn run(start_info: u64, entry_tsc: u64) -> ! {
 /// Says how the run ended, on both channels, and gives the status to exit with.
 fn conclude(result: Result<Option<Enough>, Failure>) -> u8 {
     let verdict = result.map_err(|error| error.to_string());
+    calls::kept::write();
     report::write_exit(verdict.as_ref().err().cloned());
     match verdict {
         Ok(None) => {

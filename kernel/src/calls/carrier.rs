@@ -1,6 +1,6 @@
 //! What carries the calls of this machine: the APIC, and `hlt`.
 
-use core::hint::spin_loop;
+use core::{hint::spin_loop, slice};
 
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
@@ -88,6 +88,6 @@ impl Carrier for ByInterrupt {
     }
 
     fn overdue(&self, pending: &Pending) {
-        stuck::tell(pending);
+        stuck::tell(slice::from_ref(pending));
     }
 }

@@ -9,6 +9,7 @@
 //! on, for the answer.
 
 mod carrier;
+pub mod kept;
 mod step;
 pub mod stuck;
 
@@ -82,6 +83,9 @@ where
 
 /// Lets a CPU run the closure, which may borrow, and halts until it has: see [`Calls::call_blocking`].
 ///
+/// `within` bounds the beginning only. A closure that has begun is awaited, whatever the time, for it may
+/// borrow from this stack; if it does not end, that is told of ([`stuck`]).
+///
 /// # Errors
 ///
 /// [`CallError`].
@@ -94,7 +98,7 @@ where
 }
 
 /// Lets several CPUs run the closure, which may borrow, and halts until all have: see
-/// [`Calls::call_many_blocking`].
+/// [`Calls::call_many_blocking`]. `within` bounds the beginning only, as for [`call_blocking`].
 ///
 /// # Errors
 ///

@@ -1,13 +1,22 @@
 //! The watch over calls that are not answered.
 //!
 //! A CPU that takes no interrupts for long, or whose interrupt was lost, looks the same to its caller: as
-//! nothing. So whoever awaits a call under watch, when a limit has passed, asks the CPU by NMI what it does
-//! (`probe.rs`), says that on both channels, and interrupts it once more; then it waits on, as long as it
-//! would have anyway. What was lost is found by that, and what is stuck has a name.
+//! nothing. So whoever awaits a call under watch, when a limit has passed, asks by NMI what the CPU does
+//! (`probe.rs`), says that on the console, and interrupts it once more; then it waits on, as long as it
+//! would have anyway. What was lost is found by that, and what is stuck has a name. CPUs that are silent
+//! together are asked together, and the first few are told of in full.
+//!
+//! **The console at once, records at the end.** All else that is told of a run is written behind the last
+//! measured event, and so are these records (`kept.rs`). The lines for people are the one exception: a run
+//! that hangs may never come to its end, and a measurement in which a CPU is silent for that long is none.
 //!
 //! A call that has begun needs no reminder: what it is in is in the back trace.
 
-use alloc::{format, string::ToString};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::{
     fmt,
     pin::{Pin, pin},
@@ -20,20 +29,25 @@ use reveille_smp::{
     call::Pending,
     cpu::CpuIndex,
     probe::Seen,
-    record::{Record, SeenCpu, StuckCall},
+    ranges::Ranges,
+    record::{SeenCpu, StuckCall},
 };
 
-use super::{ByInterrupt, Call, CallAny, CallMany, remind};
+use super::{ByInterrupt, Call, CallAny, CallMany, kept, remind};
 use crate::{
     percpu::PerCpu,
     print,
-    probe::{ProbeError, Told, probe},
-    report,
+    probe::{ProbeError, Told, probe_all},
 };
 
 /// After how long a call is told of, if the command line does not say otherwise. A CPU answers within
 /// microseconds, but a hypervisor may have to find time for each of hundreds.
 const LIMIT: Duration = Duration::from_secs(1);
+
+/// Of so many CPUs at once the console has what they do; the others are named.
+const MOST_IN_FULL: usize = 4;
+/// So many of the others fit into a line, whatever their numbers.
+const MOST_IN_A_LINE: usize = 8;
 
 /// The limit in nanoseconds. Relaxed: it is set before there are calls.
 static LIMIT_NS: AtomicU64 = AtomicU64::new(LIMIT.as_nanos() as u64);
@@ -97,41 +111,50 @@ pub async fn watched<C: Awaiting>(timer: &Timer, call: C) -> C::Output {
     if let Ok(answer) = timer.timeout(limit, call.as_mut()).await {
         return answer;
     }
-    call.each_pending(&mut |pending| tell(&pending));
+    let mut late = Vec::new();
+    call.each_pending(&mut |pending| late.push(pending));
+    tell(&late);
     call.await
 }
 
-/// Tells of a call that is not answered, and reminds the CPU if it has not begun.
-pub(super) fn tell(pending: &Pending) {
-    let seen = probe(pending.cpu);
-    let reminded = !pending.begun;
-    if reminded {
+/// Tells of calls that are not answered, and reminds the CPUs that have not begun.
+pub(super) fn tell(late: &[Pending]) {
+    let seen = probe_all(late.iter().map(|pending| pending.cpu));
+    let from = PerCpu::current().index();
+    let now = ByInterrupt.now();
+    let reports = late.iter().zip(seen).map(|(&pending, seen)| Report {
+        from,
+        pending,
+        since: now.saturating_duration_since(pending.since),
+        seen,
+    });
+    let reports: Vec<_> = reports.collect();
+    for pending in late.iter().filter(|pending| !pending.begun) {
         remind(pending.cpu);
     }
-    let from = PerCpu::current().index();
-    let since = ByInterrupt.now().saturating_duration_since(pending.since);
     // In one piece, for several may tell at once.
-    print!(
-        "{}",
-        format!(
-            "{}",
-            Report {
-                from,
-                pending,
-                since,
-                seen: &seen
-            }
-        )
-    );
-    report::write(&Record::StuckCall(StuckCall {
-        from,
-        to: pending.cpu,
-        since_ns: since.as_nanos() as u64,
-        begun: pending.begun,
-        reminded,
-        reason: seen.as_ref().err().map(ToString::to_string),
-        seen: seen.ok().map(in_words),
-    }));
+    print!("{}", in_full(&reports));
+    kept::keep(reports.into_iter().map(Report::into_record));
+    REPORTS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How often calls were told of. Relaxed: it says nothing of anything else.
+static REPORTS: AtomicU32 = AtomicU32::new(0);
+
+/// How often calls were told of so far, for tests.
+pub fn reports() -> u32 {
+    REPORTS.load(Ordering::Relaxed)
+}
+
+/// The first few, and who else is late.
+fn in_full(reports: &[Report]) -> String {
+    let (few, rest) = reports.split_at(reports.len().min(MOST_IN_FULL));
+    let mut text: String = few.iter().map(ToString::to_string).collect();
+    for line in rest.chunks(MOST_IN_A_LINE) {
+        let cpus: Ranges = line.iter().map(|report| report.pending.cpu.0).collect();
+        text += &format!("calls: CPU {} waits for CPU {cpus} too\n", line[0].from);
+    }
+    text
 }
 
 fn in_words(seen: Seen) -> SeenCpu {
@@ -146,28 +169,42 @@ fn in_words(seen: Seen) -> SeenCpu {
     }
 }
 
-/// What a person sees.
-struct Report<'a> {
+/// A call that is not answered, and what its CPU does. Displayed, it is what a person sees.
+struct Report {
     from: CpuIndex,
-    pending: &'a Pending,
+    pending: Pending,
     since: Duration,
-    seen: &'a Result<Seen, ProbeError>,
+    seen: Result<Seen, ProbeError>,
 }
 
-impl fmt::Display for Report<'_> {
+impl Report {
+    fn into_record(self) -> StuckCall {
+        StuckCall {
+            from: self.from,
+            to: self.pending.cpu,
+            since_ns: self.since.as_nanos() as u64,
+            begun: self.pending.begun,
+            reminded: !self.pending.begun,
+            reason: self.seen.as_ref().err().map(ToString::to_string),
+            seen: self.seen.ok().map(in_words),
+        }
+    }
+}
+
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Pending { cpu, begun, .. } = self.pending;
         let what = match begun {
-            true => "has not come to the end of a call",
-            false => "has not begun with a call",
+            true => "has not ended",
+            false => "has not begun",
         };
-        write!(
+        writeln!(
             f,
-            "calls: CPU {cpu} {what} that CPU {} awaits for {} ms: {}",
+            "calls: CPU {} has waited {} ms for CPU {cpu}, which {what}:",
             self.from,
-            self.since.as_millis(),
-            Told(self.seen)
-        )
+            self.since.as_millis()
+        )?;
+        write!(f, "  {}", Told(&self.seen))
     }
 }
 
@@ -195,29 +232,29 @@ mod tests {
     use std::string::ToString;
 
     use reveille_executor::Instant;
+    use reveille_smp::probe::MOST_RETURNS;
 
     use super::*;
 
-    #[test]
-    fn a_report_names_both_cpus_and_says_what_the_other_does() {
-        let report = |begun, seen| {
-            let pending = Pending {
-                cpu: CpuIndex(3),
+    fn report(cpu: u32, begun: bool, seen: Result<Seen, ProbeError>) -> Report {
+        Report {
+            from: CpuIndex(0),
+            pending: Pending {
+                cpu: CpuIndex(cpu),
                 since: Instant::ZERO,
                 begun,
-            };
-            Report {
-                from: CpuIndex(0),
-                pending: &pending,
-                since: Duration::from_millis(1500),
-                seen: &seen,
-            }
-            .to_string()
-        };
+            },
+            since: Duration::from_millis(1500),
+            seen,
+        }
+    }
+
+    #[test]
+    fn a_report_names_both_cpus_and_says_what_the_other_does() {
         assert_eq!(
-            report(false, Err(ProbeError::Silent)),
-            "calls: CPU 3 has not begun with a call that CPU 0 awaits for 1500 ms: it does not answer an \
-             NMI\n"
+            report(3, false, Err(ProbeError::Silent)).to_string(),
+            "calls: CPU 0 has waited 1500 ms for CPU 3, which has not begun:\n  \
+             it does not answer an NMI\n"
         );
         let seen = Seen {
             rip: 0x20_1234,
@@ -225,11 +262,45 @@ mod tests {
             is_halted: true,
             ..Seen::default()
         };
-        let words = report(true, Ok(seen));
-        let first = "calls: CPU 3 has not come to the end of a call that CPU 0 awaits for 1500 ms: it halts \
-                     with interrupts on\n";
+        let words = report(3, true, Ok(seen)).to_string();
+        let first = "calls: CPU 0 has waited 1500 ms for CPU 3, which has not ended:\n  \
+                     it halts with interrupts on\n";
         assert!(words.starts_with(first), "{words}");
-        assert_eq!(in_words(seen).rip, "0x201234");
+        let record = report(3, true, Ok(seen)).into_record();
+        assert!(record.begun && !record.reminded);
+        assert_eq!(
+            record.seen.map(|seen| seen.rip).as_deref(),
+            Some("0x201234")
+        );
+    }
+
+    #[test]
+    fn many_are_told_of_in_lines_that_fit_the_first_in_full_and_the_others_by_number() {
+        let seen = Seen {
+            rip: u64::MAX,
+            rflags: 0xffff_ffff,
+            rsp: u64::MAX,
+            is_halted: false,
+            returns: [u64::MAX; MOST_RETURNS],
+        };
+        let late = |cpus: core::ops::Range<u32>, every| {
+            let reports: Vec<_> = cpus
+                .step_by(every)
+                .map(|cpu| report(cpu, false, Ok(seen)))
+                .collect();
+            in_full(&reports)
+        };
+        let words = late(1..8, 1);
+        assert_eq!(words.matches("which has not begun:").count(), MOST_IN_FULL);
+        assert!(
+            words.ends_with("\ncalls: CPU 0 waits for CPU 5-7 too\n"),
+            "{words}"
+        );
+        for line in late(1001..4000, 2).lines() {
+            assert!(line.len() <= 80, "{line}");
+        }
+        assert!(!late(1..5, 1).contains("too"));
+        assert_eq!(late(1..1, 1), "");
     }
 
     #[test]

@@ -23,8 +23,14 @@ fn told(machine: &Machine, hook: &str) -> (Ended, StuckCall, SeenCpu) {
     assert_eq!(call.reason, None);
     let seen = call.seen.clone().expect("it answers the NMI");
     assert!(!seen.returns.is_empty());
-    let line = "calls: CPU 3 has not";
-    assert!(ended.console.contains(line), "{}", ended.console);
+    let begins = "calls: CPU 0 has waited ";
+    let ends = format!(
+        " ms for CPU 3, which has not {}:",
+        if call.begun { "ended" } else { "begun" }
+    );
+    let mut lines = ended.console.lines();
+    let is_told = lines.any(|line| line.starts_with(begins) && line.ends_with(&ends));
+    assert!(is_told, "{}", ended.console);
     (ended, call, seen)
 }
 
