@@ -102,8 +102,7 @@ pub fn low_pages() -> LowPages {
     with(|memory| memory.low)
 }
 
-/// Changes what the 4 KiB page at `page` is for. No other CPU is told: either none runs, or they are by
-/// [`shoot_down::protect`](super::shoot_down::protect).
+/// Changes what the 4 KiB page at `page` is for. No other CPU is told: none runs yet.
 pub fn protect(page: u64, access: Access) -> Result<(), MapError> {
     with(|memory| {
         memory.space.protect(page, access)?;

@@ -1,5 +1,5 @@
-//! Mappings taken away and changed while other CPUs run: no CPU keeps a translation of what is not so any
-//! more.
+//! Mappings taken away or led elsewhere while other CPUs run: no CPU keeps a translation of what is not so
+//! any more.
 //!
 //! 1. The tables are changed, under the lock.
 //! 2. This CPU drops its translations, and every other CPU that takes calls is called to do the same.
@@ -40,12 +40,7 @@ use reveille_smp::{
 };
 use x86_64::{VirtAddr, instructions::tlb};
 
-use super::{
-    kernel,
-    map::PAGE_SIZE,
-    paging::{Access, MapError},
-    small::each_of,
-};
+use super::{kernel, map::PAGE_SIZE, paging::MapError, small::each_of};
 use crate::{
     calls::{
         self,
@@ -85,7 +80,7 @@ impl Step for DropTranslations {
     }
 }
 
-/// Why a mapping was not taken away or changed, or not everywhere.
+/// Why a mapping was not taken away or led elsewhere, or not on all CPUs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ShootDownError {
@@ -128,26 +123,6 @@ impl core::error::Error for ShootDownError {}
 /// The tables are changed, and some CPUs may not know.
 pub async fn unmap(pages: Range<u64>, timer: &Timer) -> Result<(), ShootDownError> {
     kernel::unmap_in_tables(pages.clone())?;
-    drop_everywhere(pages, timer).await
-}
-
-/// Changes what mapped 4 KiB pages are for, on all CPUs.
-///
-/// # Errors
-///
-/// As for [`unmap`].
-///
-/// # Cancellation
-///
-/// As for [`unmap`].
-pub async fn protect(
-    pages: Range<u64>,
-    access: Access,
-    timer: &Timer,
-) -> Result<(), ShootDownError> {
-    for page in each_of(pages.clone()) {
-        kernel::protect(page, access)?;
-    }
     drop_everywhere(pages, timer).await
 }
 

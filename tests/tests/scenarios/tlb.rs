@@ -1,4 +1,4 @@
-//! No CPU uses a mapping that was taken away or changed.
+//! No CPU uses a mapping that was taken away or led elsewhere.
 
 use reveille_tests::{
     outcome::Outcome,
