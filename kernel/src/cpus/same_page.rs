@@ -6,18 +6,24 @@ use core::{
     error::Error,
     fmt,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
+use reveille_executor::Timer;
 use reveille_smp::{cpu::CpuIndex, ladder::Rung};
 
 use crate::{
     bench::Bench,
     calls,
     memory::{self, map::PAGE_SIZE, shoot_down, temporary::Temporary},
+    percpu::PerCpu,
 };
 
 /// Few enough to be dropped one by one, and too many for that.
 const SIZES: [u64; 2] = [1, 64];
+
+/// Until when a CPU must have read. Microseconds do, but a hypervisor may have to find time for it.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The step below which a CPU takes no calls.
 const CALLS: &str = "calls";
@@ -47,18 +53,21 @@ pub async fn same_page(bench: &Bench<'_>, keeps: bool) -> Result<(), Box<dyn Err
         let memory = Temporary::map(pages)?;
         let mut memory = Memory { memory, pages };
         memory.write(1);
-        memory.is_read_by(&cpus, 1).await?;
+        memory.is_read_by(&cpus, 1, &bench.timer).await?;
         memory.memory.exchange(&bench.timer).await?;
         memory.write(2);
-        memory.is_read_by(&cpus, 2).await?;
+        memory.is_read_by(&cpus, 2, &bench.timer).await?;
         if let Some(&last) = cpus.last().filter(|&&cpu| cpu != CpuIndex::BSP) {
             let ladder = bench.ladder();
-            let calls = ladder.find(CALLS).unwrap_or(ladder.top());
+            let calls = ladder.find(CALLS).ok_or(NoStep)?;
             bench.drive(&[(last, Rung(calls.0 - 1))]).await;
+            if PerCpu::of(last).is_none_or(|area| area.calls().is_open()) {
+                return Err(Box::new(TakesCalls(last)));
+            }
             memory.memory.exchange(&bench.timer).await?;
             bench.drive(&[(last, ladder.top())]).await;
             memory.write(3);
-            memory.is_read_by(&cpus, 3).await?;
+            memory.is_read_by(&cpus, 3, &bench.timer).await?;
         }
         memory.memory.give_back(&bench.timer).await?;
     }
@@ -85,11 +94,17 @@ impl Memory {
     }
 
     /// Lets each of these CPUs read, which must find this.
-    async fn is_read_by(&self, cpus: &[CpuIndex], expected: u64) -> Result<(), Box<dyn Error>> {
+    async fn is_read_by(
+        &self,
+        cpus: &[CpuIndex],
+        expected: u64,
+        timer: &Timer,
+    ) -> Result<(), Box<dyn Error>> {
         for &cpu in cpus {
             let words = self.words();
             let read = calls::call(cpu, move || words.map(|word| word.load(Ordering::Relaxed)));
-            let found = read.await?;
+            let read = timer.timeout(DEADLINE, read).await;
+            let found = read.map_err(|_| Silent(cpu))??;
             if found != [expected; 2] {
                 return Err(Box::new(Stale {
                     cpu,
@@ -101,6 +116,47 @@ impl Memory {
         Ok(())
     }
 }
+
+/// A CPU that does not read.
+#[derive(Debug)]
+struct Silent(CpuIndex);
+
+impl fmt::Display for Silent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(cpu) = self;
+        write!(f, "test=tlb: CPU {cpu} has not read within {DEADLINE:?}")
+    }
+}
+
+impl Error for Silent {}
+
+/// There is no step below which a CPU takes no calls.
+#[derive(Debug)]
+struct NoStep;
+
+impl fmt::Display for NoStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "test=tlb: there is no step `{CALLS}`")
+    }
+}
+
+impl Error for NoStep {}
+
+/// A CPU that was to take no calls.
+#[derive(Debug)]
+struct TakesCalls(CpuIndex);
+
+impl fmt::Display for TakesCalls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(cpu) = self;
+        write!(
+            f,
+            "test=tlb: CPU {cpu} takes calls below the step `{CALLS}`"
+        )
+    }
+}
+
+impl Error for TakesCalls {}
 
 /// A CPU that reads by a translation that is not so any more.
 #[derive(Debug)]
