@@ -7,6 +7,7 @@ use core::{
     error::Error,
     fmt,
     hint::{self, black_box},
+    pin::pin,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -86,10 +87,11 @@ async fn run_relay(cpus: &Cpus, timer: &Timer) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// For how long an AP does not answer: the limit is to be shorter.
-const DEAF: Duration = Duration::from_millis(600);
+/// How long an AP does not answer if nobody tells of it: shorter than [`DEADLINE`], so that the run ends, and
+/// the test says that no report was made.
+const MOST_DEAF: Duration = Duration::from_secs(4);
 
-/// Calls an AP that does not answer at once, and gets the answer in the end.
+/// Calls an AP that does not answer before that has been told of, and gets the answer in the end.
 async fn call_one_that_does_not_answer(
     hook: TestHook,
     cpus: &Cpus,
@@ -97,28 +99,46 @@ async fn call_one_that_does_not_answer(
 ) -> Result<(), Box<dyn Error>> {
     let ap = cpus.online_aps().max();
     let ap = ap.ok_or("no AP is online to be called")?;
+    let is_busy = Arc::new(AtomicBool::new(false));
+    let busy = Busy {
+        has_begun: Arc::clone(&is_busy),
+        reports: stuck::reports(),
+    };
+    let (mut in_task, mut in_call) = (None, None);
     match hook {
         TestHook::LostCallIpi => stuck::lose_next(ap),
-        TestHook::StuckCall => {
-            let has_begun = Arc::new(AtomicBool::new(false));
-            let begins = Arc::clone(&has_begun);
-            spawn_on(ap, async move {
-                begins.store(true, Ordering::Relaxed);
-                interrupts::without_interrupts(|| be_busy(DEAF));
-            })?;
-            while !has_begun.load(Ordering::Relaxed) {
-                timer.sleep(Duration::from_millis(1)).await;
-            }
-        }
-        _ => {}
+        TestHook::StuckCall => in_task = Some(busy),
+        _ => in_call = Some(busy),
     }
-    let takes_long = hook == TestHook::SlowCall;
-    let called = calls::call(ap, move || {
-        if takes_long {
-            be_busy(DEAF);
+    if let Some(busy) = in_task {
+        spawn_on(ap, async move {
+            interrupts::without_interrupts(|| be_busy(&busy));
+        })?;
+        let begins = async {
+            while !is_busy.load(Ordering::Relaxed) {
+                timer.sleep(LOOK_AGAIN).await;
+            }
+        };
+        let begun = timer.timeout(DEADLINE, begins).await;
+        begun.map_err(|_| Survived(hook))?;
+    }
+    let is_long = in_call.is_some();
+    let mut called = pin!(calls::call(ap, move || {
+        if let Some(busy) = in_call {
+            be_busy(&busy);
         }
         PerCpu::current().index()
-    });
+    }));
+    // The watch begins when the call has.
+    let begins = async {
+        while is_long && !is_busy.load(Ordering::Relaxed) {
+            if timer.timeout(LOOK_AGAIN, called.as_mut()).await.is_ok() {
+                break;
+            }
+        }
+    };
+    let begun = timer.timeout(DEADLINE, begins).await;
+    begun.map_err(|_| Survived(hook))?;
     let answer = timer.timeout(DEADLINE, stuck::watched(timer, called));
     match answer.await {
         Ok(Ok(cpu)) if cpu == ap => Ok(()),
@@ -128,15 +148,41 @@ async fn call_one_that_does_not_answer(
     }
 }
 
-/// Does nothing of use for so long, and does not halt: what a CPU that hangs looks like. Its own function,
-/// to be found in a back trace.
+/// How often it is looked whether an AP is busy.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// An AP that is to be busy.
+struct Busy {
+    /// Whether it is.
+    has_begun: Arc<AtomicBool>,
+    /// How many reports there were before.
+    reports: u32,
+}
+
+/// Does nothing of use until calls have been told of, and does not halt: what a CPU that hangs looks like.
+///
+/// It is to be found in a back trace, whatever it is interrupted in: what spins is in a frame of its own, which
+/// is there before the CPU is said to be busy, and returns to here.
 #[inline(never)]
-fn be_busy(span: Duration) {
-    let Some(clock) = TscClock::get() else { return };
-    let end = clock.now().saturating_add(span);
-    while black_box(clock.now()) < end {
+fn be_busy(busy: &Busy) {
+    black_box(spin_until_told(busy));
+}
+
+/// Whether calls were told of in time.
+#[inline(never)]
+fn spin_until_told(busy: &Busy) -> bool {
+    busy.has_begun.store(true, Ordering::Relaxed);
+    let Some(clock) = TscClock::get() else {
+        return false;
+    };
+    let end = clock.now().saturating_add(MOST_DEAF);
+    while stuck::reports() == busy.reports {
+        if clock.now() >= end {
+            return false;
+        }
         hint::spin_loop();
     }
+    true
 }
 
 fn on_an_ap(cpus: &Cpus, fault: impl FnOnce() + Send + 'static) -> Result<(), Box<dyn Error>> {
