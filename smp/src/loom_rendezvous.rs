@@ -267,6 +267,37 @@ fn an_end_that_meets_the_last_arrival_finds_either_nothing_done_or_work_begun() 
     });
 }
 
+/// Two words that belong to each other, so that a mixture of two shows.
+fn words(number: u64) -> [u64; 2] {
+    [number; 2]
+}
+
+#[test]
+fn a_cpu_that_meant_to_work_as_its_meeting_was_ended_does_not_do_the_next_ones_work() {
+    loom::model(|| {
+        let machine = Arc::new(Machine::new());
+        let turn = machine.rendezvous.take_turn(CALLER).unwrap();
+        turn.set_work(words(1));
+        let first = turn.open();
+        machine.worker.seat.call(first, part(true));
+        turn.gather(first, 1, 1);
+        let worker = on_cpu(&machine, |machine| {
+            let arrival = machine.rendezvous.arrive(&machine.worker.seat, || ())?;
+            // It has seen that it may work, and the caller goes on before it looks at what it is.
+            machine.rendezvous.work(arrival.generation)
+        });
+        turn.end(first);
+        drop(turn);
+        let turn = machine.rendezvous.take_turn(CALLER).unwrap();
+        turn.set_work(words(2));
+        let second = turn.open();
+        turn.gather(second, 0, 1);
+        let read = worker.join().unwrap();
+        assert!(read.is_none_or(|work| work == words(1)), "{read:?}");
+        assert_eq!(machine.rendezvous.work(second), Some(words(2)));
+    });
+}
+
 #[test]
 fn a_cpu_that_comes_as_the_next_one_gathers_is_counted_there_only_if_it_is_called() {
     loom::model(|| {

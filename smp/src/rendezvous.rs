@@ -45,6 +45,7 @@
 //! the last one did.
 
 mod seat;
+mod work;
 
 pub use self::seat::{Part, Seat};
 
@@ -59,6 +60,7 @@ pub struct Rendezvous {
     meeting: AtomicU64,
     /// The number of the CPU that has the turn; [`NOBODY`] while none has.
     caller: AtomicU32,
+    work: work::Words,
 }
 
 /// No CPU has this number.
@@ -140,6 +142,12 @@ impl Word {
 }
 
 impl Turn<'_> {
+    /// Says what those do that have work, before the meeting is opened: in two words that are theirs to
+    /// read ([`Rendezvous::work`]).
+    pub fn set_work(&self, work: [u64; 2]) {
+        self.0.work.write(work);
+    }
+
     /// Opens a meeting. Behind this the caller looks who is present, calls each by its seat, and then
     /// [gathers](Self::gather) them.
     pub fn open(&self) -> Generation {
@@ -199,6 +207,7 @@ impl Rendezvous {
         Self {
             meeting: AtomicU64::new(0),
             caller: AtomicU32::new(NOBODY),
+            work: work::Words::new(),
         }
     }
 
@@ -207,6 +216,7 @@ impl Rendezvous {
         Self {
             meeting: AtomicU64::new(0),
             caller: AtomicU32::new(NOBODY),
+            work: work::Words::new(),
         }
     }
 
@@ -280,6 +290,15 @@ impl Rendezvous {
         } else {
             Stage::Over
         }
+    }
+
+    /// What the caller of a meeting has said that is to be done, for a CPU that has work in it and has seen
+    /// [`Stage::Working`]. `None` if the meeting has been ended meanwhile. It may also end behind this, with
+    /// the CPU at work.
+    pub fn work(&self, generation: Generation) -> Option<[u64; 2]> {
+        let work = self.work.read();
+        // Behind that: what was read of a later meeting's shows that this one is over (`work.rs`).
+        (self.stage(generation) == Stage::Working).then_some(work)
     }
 
     /// The CPU of this seat has done its work, which it began when the stage was [`Stage::Working`]. If

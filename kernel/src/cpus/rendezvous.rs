@@ -20,8 +20,10 @@ use alloc::vec::Vec;
 use core::{
     arch::asm,
     cell::Cell,
-    fmt, ptr,
-    sync::atomic::{AtomicPtr, AtomicU32, Ordering},
+    fmt,
+    marker::PhantomData,
+    mem, ptr,
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -54,14 +56,56 @@ pub(super) const WORK: Duration = Duration::from_millis(500);
 /// How long a CPU stands at the most: only a caller that hangs in its own work comes near that.
 const STAND: Duration = Duration::from_secs(10);
 
-/// What a CPU does while all others stand, or do the same.
-pub(super) type Work<'a> = &'a (dyn Fn(&'static PerCpu) + Sync);
+/// What a CPU does while all others stand, or do the same: a closure, by its address and by the function
+/// that calls one of its type. So it is two words, and a CPU that reads them reads nothing else of the
+/// caller's.
+#[derive(Clone, Copy)]
+pub(super) struct Work<'a> {
+    closure: *const (),
+    call: Call,
+    lives: PhantomData<&'a ()>,
+}
 
-/// Where they meet.
-struct Place {
-    rendezvous: Rendezvous,
-    /// The work of those who have some; it is there as long as anybody may be at it.
-    work: AtomicPtr<Work<'static>>,
+/// # Safety
+///
+/// The pointer is to a closure of the type that the function was made for, and it is there still.
+type Call = unsafe fn(*const (), &'static PerCpu);
+
+impl<'a> Work<'a> {
+    pub(super) fn of<F: Fn(&'static PerCpu) + Sync>(closure: &'a F) -> Self {
+        let call = |closure: *const (), area| {
+            // SAFETY: as is promised to a `Call`. The closure may be shared.
+            unsafe { (*closure.cast::<F>())(area) }
+        };
+        Self {
+            closure: ptr::from_ref(closure).cast(),
+            call,
+            lives: PhantomData,
+        }
+    }
+
+    fn run(self, area: &'static PerCpu) {
+        // SAFETY: the closure is borrowed for as long as this lives, and its type is the function's.
+        unsafe { (self.call)(self.closure, area) }
+    }
+
+    fn words(self) -> [u64; 2] {
+        let call = self.call as *const ();
+        [self.closure, call].map(|pointer| pointer.expose_provenance() as u64)
+    }
+
+    /// # Safety
+    ///
+    /// The words are from [`words`](Self::words), and what they were made of lives for `'a`.
+    unsafe fn from_words(words: [u64; 2]) -> Self {
+        let [closure, call] = words.map(|it| ptr::with_exposed_provenance(it as usize));
+        Self {
+            closure,
+            // SAFETY: the word was such a function.
+            call: unsafe { mem::transmute::<*const (), Call>(call) },
+            lives: PhantomData,
+        }
+    }
 }
 
 /// For tests: the CPU with this number is interrupted only when the meeting is over.
@@ -75,10 +119,8 @@ pub fn make_late(cpu: CpuIndex) {
     LATE.store(cpu.0, Ordering::Relaxed);
 }
 
-static PLACE: Place = Place {
-    rendezvous: Rendezvous::new(),
-    work: AtomicPtr::new(ptr::null_mut()),
-};
+/// Where they meet.
+static PLACE: Rendezvous = Rendezvous::new();
 
 /// Why the work was not done, or not by all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,7 +211,7 @@ pub(super) struct Met {
 /// [`RendezvousError`].
 pub fn meet_with_empty_caches(
     has_work: impl Fn(&PerCpu) -> bool,
-    work: &'static (dyn Fn(&'static PerCpu) + Sync),
+    work: &'static (impl Fn(&'static PerCpu) + Sync),
 ) -> Result<(), RendezvousError> {
     let prepares = true;
     let part = |cpu: &PerCpu| Part {
@@ -185,7 +227,7 @@ pub fn meet_with_empty_caches(
         meet(&Meeting {
             part: &part,
             own,
-            work,
+            work: Work::of(work),
         })
     };
     met.map(drop)
@@ -212,7 +254,7 @@ pub(super) unsafe fn meet(meeting: &Meeting<'_>) -> Result<Met, RendezvousError>
 fn take_turn(platform: &CpuPlatform, area: &PerCpu) -> Result<Turn<'static>, RendezvousError> {
     let taken = Cell::new(None);
     let has_turn = || {
-        let turn = PLACE.rendezvous.take_turn(area.index());
+        let turn = PLACE.take_turn(area.index());
         let has_turn = turn.is_ok();
         taken.set(Some(turn));
         has_turn
@@ -236,12 +278,8 @@ unsafe fn hold(
     turn: Turn<'_>,
     meeting: &Meeting<'_>,
 ) -> Result<Met, RendezvousError> {
-    let (place, apic) = (&PLACE, platform.apic());
-    let rendezvous = &place.rendezvous;
-    // Whoever works has arrived, and has acquired this. Nobody works behind the end of the meeting, or the
-    // caller has promised that the work stays.
-    let work = ptr::from_ref(&meeting.work).cast::<Work<'static>>();
-    place.work.store(work.cast_mut(), Ordering::Relaxed);
+    let (rendezvous, apic) = (&PLACE, platform.apic());
+    turn.set_work(meeting.work.words());
     let start = platform.now();
     let since_start = || platform.now().saturating_duration_since(start);
     let others = || {
@@ -286,7 +324,7 @@ unsafe fn hold(
             interrupt(cpu, Vector::RELEASE);
         }
         if meeting.own.works {
-            (meeting.work)(area);
+            meeting.work.run(area);
             rendezvous.done(area.seat(), generation);
         }
         // What ends this halt is the last who is done, or the deadline: all that could send anything
@@ -327,8 +365,7 @@ unsafe fn hold(
 
 /// What the interrupt does that calls a CPU: it stands here until it may go on. Interrupts are off.
 pub fn stand(apic: LocalApic) {
-    let place = &PLACE;
-    let rendezvous = &place.rendezvous;
+    let rendezvous = &PLACE;
     let area = PerCpu::current();
     let Some(arrival) = rendezvous.arrive(area.seat(), write_back_and_invalidate) else {
         return;
@@ -345,11 +382,12 @@ pub fn stand(apic: LocalApic) {
     let stage = || rendezvous.stage(arrival.generation);
     if arrival.has_work {
         halt_until(|| stage() != Stage::Gathering);
-        if stage() == Stage::Working {
-            // SAFETY: whoever opened this meeting stored a reference to work that is there until this CPU
-            // says that it is done, or for good, and the arrival acquired that.
-            let work = unsafe { *place.work.load(Ordering::Relaxed) };
-            work(area);
+        if let Some(words) = rendezvous.work(arrival.generation) {
+            // SAFETY: they are the words of this meeting, whatever the caller does meanwhile. The meeting
+            // does not end by itself before this CPU says that it is done, so until then the closure is
+            // there; and where the caller ends it as this CPU is at work, the closure stays for good.
+            let work = unsafe { Work::from_words(words) };
+            work.run(area);
             if rendezvous.done(area.seat(), arrival.generation) == Stage::Over {
                 tell_caller();
             }
@@ -361,25 +399,18 @@ pub fn stand(apic: LocalApic) {
 /// This CPU takes interrupts from now on, and is called. If a meeting is on, it stands here until that is
 /// over. Interrupts are off, and the APIC is on.
 pub fn come_in() {
-    PLACE
-        .rendezvous
-        .come_in(PerCpu::current().seat(), stand_aside);
+    PLACE.come_in(PerCpu::current().seat(), stand_aside);
 }
 
 /// This CPU is about to take no interrupts any more, and is not called behind this.
 pub fn go_out() {
-    PLACE
-        .rendezvous
-        .go_out(PerCpu::current().seat(), stand_aside);
+    PLACE.go_out(PerCpu::current().seat(), stand_aside);
 }
 
 /// A CPU that comes or goes stands beside a meeting. Should it be called to it, the interrupt comes as it
-/// halts. It has no timer here; whoever stands has, and so has the caller.
+/// halts. It may be the only one that is beside the caller, so it has the deadline of those who stand.
 fn stand_aside(generation: Generation) {
-    while PLACE.rendezvous.stage(generation) != Stage::Over {
-        interrupts::enable_and_hlt();
-        interrupts::disable();
-    }
+    halt_until(|| PLACE.stage(generation) == Stage::Over);
 }
 
 /// Halts until the condition holds.
@@ -391,7 +422,7 @@ fn halt_until(condition: impl Fn() -> bool) {
     let platform = CpuPlatform::of_this_cpu().expect("a CPU that was called has its area");
     let deadline = platform.now().saturating_add(STAND);
     if !platform.halt_until(deadline, condition) {
-        let caller = PLACE.rendezvous.caller().unwrap_or(CpuIndex(NOBODY));
+        let caller = PLACE.caller().unwrap_or(CpuIndex(NOBODY));
         panic!("CPU {caller} has kept all others standing for {STAND:?}");
     }
 }

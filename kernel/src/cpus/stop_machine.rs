@@ -16,7 +16,7 @@ use core::{fmt, time::Duration};
 
 use reveille_smp::{cpu::CpuIndex, rendezvous::Part};
 
-use super::rendezvous::{Meeting, Met, RendezvousError, WORK, meet};
+use super::rendezvous::{Meeting, Met, RendezvousError, WORK, Work, meet};
 use crate::percpu::PerCpu;
 
 /// Who runs the closure.
@@ -89,7 +89,7 @@ where
     let meeting = Meeting {
         part: &|_| part(who == Who::All),
         own: part(true),
-        work: &f,
+        work: Work::of(&f),
     };
     // SAFETY: where somebody may be at it still, the run ends here, and the closure stays.
     match unsafe { meet(&meeting) } {

@@ -976,6 +976,29 @@ const MUTATIONS: &[Mutation] = &[
         to: "            missing: Word::UNCOUNTED & 0,",
         noticed_by: "loom_rendezvous::a_cpu_that_comes_in_as_another_stops_all_is_called_or_stands",
     },
+    Mutation {
+        guard: "a CPU looks at its meeting behind the words that say what to do",
+        file: "rendezvous.rs",
+        from: "        let work = self.work.read();
+        // Behind that: what was read of a later meeting's shows that this one is over (`work.rs`).
+        (self.stage(generation) == Stage::Working).then_some(work)",
+        to: "        (self.stage(generation) == Stage::Working).then(|| self.work.read())",
+        noticed_by: "loom_rendezvous::a_cpu_that_meant_to_work_as_its_meeting_was_ended_does_not_do_the_next_ones_work",
+    },
+    Mutation {
+        guard: "a caller releases each word that says what to do, behind the end of the meeting before",
+        file: "rendezvous/work.rs",
+        from: "word.store(value, Ordering::Release)",
+        to: "word.store(value, Ordering::Relaxed)",
+        noticed_by: "loom_rendezvous::a_cpu_that_meant_to_work_as_its_meeting_was_ended_does_not_do_the_next_ones_work",
+    },
+    Mutation {
+        guard: "a CPU acquires each word that says what to do",
+        file: "rendezvous/work.rs",
+        from: "word.load(Ordering::Acquire)",
+        to: "word.load(Ordering::Relaxed)",
+        noticed_by: "loom_rendezvous::a_cpu_that_meant_to_work_as_its_meeting_was_ended_does_not_do_the_next_ones_work",
+    },
     // What a CPU does, told from an NMI: probe.rs
     Mutation {
         guard: "a CPU releases what it tells",
