@@ -34,8 +34,8 @@ use crate::{
 const DEADLINE: Duration = Duration::from_millis(100);
 
 /// How long a CPU that is about to take no NMI any more spins for one that is due, in counts of the TSC:
-/// some tens of microseconds. Whoever sends it does so with interrupts off, right behind its announcement.
-const DUE: u64 = 1 << 17;
+/// a few microseconds. Whoever sends it does so with interrupts off, right behind its announcement.
+const DUE: u64 = 1 << 13;
 
 /// Why nothing is known of a CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,8 +186,8 @@ fn code_at(address: u64) -> Option<[u8; 2]> {
     })
 }
 
-/// This CPU has said that it takes no NMI any more. One that is due comes first, unless its sender is kept
-/// from running just then: the tables of a CPU that has parked take it too.
+/// This CPU has said that it takes no NMI any more, and waits a few microseconds for one that is due. If its
+/// sender is kept from running just then, it comes later: the tables of a CPU that has parked take it too.
 pub(crate) fn await_what_is_due(probe: &Probe) {
     if probe.is_due() {
         Patience::of(DUE).until(|| !probe.is_due());

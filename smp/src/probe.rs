@@ -14,17 +14,19 @@
 //!
 //! **Owed.** An NMI says nothing of who sent it, and one that nobody sent is a matter for the end of the
 //! run. So the asker first notes that one is owed to the CPU, and the CPU takes one off for each that
-//! comes. Two that came as one leave one owed for good: then a later NMI of another origin is lost, once.
-//! A CPU that is about to take no NMI any more first says so and then looks whether one is owed, and the
-//! asker the other way round: so none is sent to a CPU that does not wait for it.
+//! comes. Two that came as one leave one owed for good, and so does one that comes where the CPU is parked:
+//! then a later NMI of another origin is lost, once. A CPU that is about to take no NMI any more first says
+//! so and then looks whether one is due, which is owed to somebody who asks still, and the asker the other
+//! way round: so none is sent for a question that is open to a CPU that does not look for it. For how long
+//! it looks is the CPU's own affair.
 //!
 //! # Memory ordering
 //!
 //! All else is written between `begin` and `finish`, and read before the asker withdraws its question. Each
 //! transition is a read-modify-write, acquire and release: so whoever reads sees all that was written for
-//! it, and whoever writes does so behind the reading of what was there before. What is owed and whether the
-//! CPU takes NMIs are two words: each side writes one and then, behind a sequentially consistent fence, reads
-//! the other.
+//! it, and whoever writes does so behind the reading of what was there before. What is due and whether the
+//! CPU takes NMIs are other words of each side: each writes its own and then, behind a sequentially consistent
+//! fence, reads the other's.
 
 use crate::{
     cpu::CpuIndex,
@@ -152,10 +154,13 @@ impl Probe {
             .is_ok()
     }
 
-    /// The CPU has said that it takes no NMI any more, by a read-modify-write: whether one may come yet.
+    /// The CPU has said that it takes no NMI any more, by a read-modify-write: whether one may come yet for
+    /// somebody who waits for the answer. What was owed before to others may never come.
     pub fn is_due(&self) -> bool {
         fence(Ordering::SeqCst);
-        self.owed.load(Ordering::Acquire) > 0
+        let is_owed = self.owed.load(Ordering::Acquire) > 0;
+        let stage = self.state.load(Ordering::Relaxed) & STAGE;
+        is_owed && matches!(stage, ASKED | WRITING)
     }
 
     /// Tells what the CPU does to whoever asks, in the NMI; gives who that is, to be woken. `None` if
@@ -322,5 +327,20 @@ mod tests {
         assert!(probe.is_due());
         question.is_not_sent();
         assert!(!probe.is_due());
+    }
+
+    #[test]
+    fn what_two_nmis_that_came_as_one_leave_owed_is_due_only_while_somebody_asks() {
+        let probe = Probe::new();
+        drop(probe.ask(BSP).unwrap());
+        let question = probe.ask(BSP).unwrap();
+        assert!(probe.is_owed());
+        assert!(probe.is_due());
+        assert_eq!(probe.answer(|| seen(1)), Some(BSP));
+        assert!(!probe.is_due(), "it has been told");
+        drop(question);
+        assert!(!probe.is_due(), "nobody asks");
+        let _question = probe.ask(AP).unwrap();
+        assert!(probe.is_due());
     }
 }

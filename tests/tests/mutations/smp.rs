@@ -1035,8 +1035,15 @@ const MUTATIONS: &[Mutation] = &[
         guard: "a CPU takes no more NMIs before it looks whether one may come",
         file: "probe.rs",
         from: "        fence(Ordering::SeqCst);
-        self.owed.load",
-        to: "        self.owed.load",
+        let is_owed = self.owed.load",
+        to: "        let is_owed = self.owed.load",
+        noticed_by: "loom_probe::no_nmi_is_sent_to_a_cpu_that_takes_none_and_does_not_wait_for_it",
+    },
+    Mutation {
+        guard: "what is owed to nobody who asks is not waited for",
+        file: "probe.rs",
+        from: "is_owed && matches!(stage, ASKED | WRITING)",
+        to: "is_owed && stage <= GIVEN",
         noticed_by: "loom_probe::no_nmi_is_sent_to_a_cpu_that_takes_none_and_does_not_wait_for_it",
     },
 ];
