@@ -12,7 +12,7 @@ use reveille_smp::{
     summary::StopLine,
 };
 
-use super::watch::{Failed, Watch};
+use super::watch::{Busy, Failed, Watch};
 use crate::{
     bench::Bench,
     command_line::{Options, TestHook},
@@ -90,14 +90,18 @@ impl Rounds<'_> {
         let mut callers = self.cpus.clone();
         self.rng.shuffle(&mut callers);
         callers.truncate(stops);
-        let busy: Vec<_> = self
+        let busy = Arc::new(Busy::new(Arc::clone(&self.watch)));
+        let counting: Vec<_> = self
             .cpus
             .iter()
             .filter_map(|&cpu| {
-                let watch = Arc::clone(&self.watch);
-                spawn_on(cpu, async move { watch.count(cpu) }).ok()
+                let busy = Arc::clone(&busy);
+                spawn_on(cpu, async move { busy.count(cpu).await }).ok()
             })
             .collect();
+        // One that went down with its task is seen elsewhere.
+        let all = busy.have_begun(counting.len());
+        let _ = self.bench.timer.timeout(DEADLINE, all).await;
         let mut stopping = Vec::new();
         for cpu in callers {
             let who = *self.rng.choice(&[Who::One, Who::All]).unwrap_or(&Who::One);
@@ -108,8 +112,8 @@ impl Rounds<'_> {
             let ended = self.end_of(handle).await;
             self.note(cpu, who, ended);
         }
-        for handle in busy {
-            // One that went down with its task is seen elsewhere.
+        busy.end();
+        for handle in counting {
             let _ = self.bench.timer.timeout(DEADLINE, handle).await;
         }
         self.together += if is_together { 2 } else { 0 };

@@ -2,12 +2,15 @@
 //! and no other closure is there; and one that all run, all run once.
 //!
 //! Counts are words that CPUs write as they run, each its own. Relaxed: what is looked for is a CPU that
-//! runs, and two looks at one word some microseconds apart show one.
+//! runs, and two looks at one word some microseconds apart show one. They count for as long as a round has
+//! stops to come ([`Busy`]): where nobody counts, a stop that stops nobody would look like one.
 
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 use core::{
+    future::poll_fn,
     hint,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    task::Poll,
 };
 
 use reveille_smp::cpu::CpuIndex;
@@ -19,6 +22,9 @@ use crate::{
 
 /// How often a CPU counts in one burst, which takes some tens of microseconds.
 const BURST: u32 = 2000;
+
+/// How many bursts a CPU counts at the most, should the end of the round not be told: seconds.
+const BURSTS: u32 = 1 << 16;
 
 /// Turns of an empty loop between two looks: some microseconds.
 const TURNS: u32 = 500;
@@ -48,6 +54,68 @@ pub(super) struct Watch {
     is_taken: AtomicBool,
 }
 
+/// One round, in which CPUs count until it has ended.
+pub(super) struct Busy {
+    watch: Arc<Watch>,
+    /// How many have begun.
+    begun: AtomicU32,
+    has_ended: AtomicBool,
+}
+
+impl Busy {
+    /// One in which nobody counts yet.
+    pub(super) fn new(watch: Arc<Watch>) -> Self {
+        Self {
+            watch,
+            begun: AtomicU32::new(0),
+            has_ended: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts as the CPU of this number until the round has ended. Between two bursts its other tasks go on,
+    /// of which one may stop the machine.
+    pub(super) async fn count(&self, cpu: CpuIndex) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        for _ in 0..BURSTS {
+            if self.has_ended.load(Ordering::Relaxed) {
+                return;
+            }
+            self.watch.count(cpu);
+            let_others_go_on().await;
+        }
+    }
+
+    /// Waits until so many count.
+    ///
+    /// # Cancellation
+    ///
+    /// Changes nothing.
+    pub(super) async fn have_begun(&self, cpus: usize) {
+        while (self.begun.load(Ordering::Relaxed) as usize) < cpus {
+            let_others_go_on().await;
+        }
+    }
+
+    /// All stops have come.
+    pub(super) fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Comes behind all tasks of this CPU that are ready.
+async fn let_others_go_on() {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if has_waited {
+            return Poll::Ready(());
+        }
+        has_waited = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 impl Watch {
     /// One for CPUs below this number.
     pub(super) fn new(cpus: usize) -> Self {
@@ -58,7 +126,7 @@ impl Watch {
     }
 
     /// Counts for a while, as the CPU of this number.
-    pub(super) fn count(&self, cpu: CpuIndex) {
+    fn count(&self, cpu: CpuIndex) {
         let Some(count) = self.counts.get(cpu.0 as usize) else {
             return;
         };
@@ -128,7 +196,7 @@ impl Failed {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, thread};
+    use std::thread;
 
     use super::*;
 
