@@ -7,7 +7,7 @@ use reveille_smp::{
     cpu::CpuIndex,
     cpu_states::CpuStatesTable,
     deviations::Deviations,
-    record::{self, CpuState, Record},
+    record::{self, CpuState, Record, Remedy},
     srat::Srat,
 };
 
@@ -62,12 +62,22 @@ pub async fn settle(options: &Options, bench: &Bench<'_>, srat: Option<&Srat>) -
     }
 }
 
-/// As late as can be: a CPU that comes behind the account looked at its registers again, and its clock
-/// was compared.
+/// As late as can be: a CPU that comes behind the account looked at its registers again, what was left may
+/// have been set right, and its clock was compared.
 fn as_it_is_now(state: &CpuState) -> CpuState {
     let mut state = state.clone();
     if let Some(area) = PerCpu::of(state.cpu) {
         let differences = &mut state.registers.differences;
+        let right = registers::set_right_now(area);
+        for told in differences
+            .iter_mut()
+            .filter(|it| right.contains(&it.register))
+        {
+            // What was left then, a later rendezvous has set right.
+            told.now = told.bsp.clone();
+            told.remedy = Remedy::SetRight;
+            told.reason = None;
+        }
         for again in registers::again(area) {
             match differences
                 .iter_mut()

@@ -228,3 +228,20 @@ fn a_cpu_that_was_missing_is_not_waited_for_again_until_it_was_kicked() {
     let kicked = format!("{back} do=offline:3 do=online:3");
     assert_eq!(reasons_of_those_that_came_back(&kicked), []);
 }
+
+#[test]
+fn what_a_later_rendezvous_sets_right_is_told_as_set_right() {
+    let keys = "fault=1:pat test=late-rendezvous do=offline:3 do=online:3";
+    let ended = boot(&machine(4).append(keys));
+    assert!(matches!(ended.outcome, Outcome::Ok), "{}", ended.explain());
+    let of_first: Vec<_> = differences(&ended)
+        .into_iter()
+        .filter(|(cpu, _)| cpu.0 == 1)
+        .collect();
+    let [(_, pat)] = &of_first[..] else {
+        panic!("{of_first:?}");
+    };
+    assert_eq!((&*pat.register, pat.remedy), ("pat", Remedy::SetRight));
+    assert_eq!((&pat.now, &pat.reason), (&pat.bsp, &None));
+    assert_ne!(pat.found, pat.now);
+}

@@ -38,6 +38,8 @@ pub struct Account {
     /// The CPU's state word when it was missing in the last rendezvous that failed, else [`CAME`]. The BSP
     /// alone touches it.
     missed: AtomicU64,
+    /// Whether the CPU was at work still when the last rendezvous was ended. The BSP alone touches it.
+    is_not_done: AtomicBool,
     /// How often it had looked when what it found last was dealt with. The BSP alone touches it.
     settled: AtomicU32,
     /// The faults on demand have struck.
@@ -64,6 +66,7 @@ impl Account {
             to_set: AtomicU64::new(0),
             done: AtomicU64::new(0),
             missed: AtomicU64::new(CAME),
+            is_not_done: AtomicBool::new(false),
             settled: AtomicU32::new(0),
             is_flawed: AtomicBool::new(false),
         }
@@ -177,6 +180,16 @@ impl Account {
     pub(super) fn missed(&self) -> Option<u32> {
         u32::try_from(self.missed.load(Ordering::Relaxed)).ok()
     }
+
+    /// Notes whether the CPU was at work still when a rendezvous was ended.
+    pub(super) fn leave_at_work(&self, is_not_done: bool) {
+        self.is_not_done.store(is_not_done, Ordering::Relaxed);
+    }
+
+    /// Whether it was in the last one.
+    pub(super) fn was_left_at_work(&self) -> bool {
+        self.is_not_done.load(Ordering::Relaxed)
+    }
 }
 
 impl Default for Account {
@@ -214,5 +227,15 @@ mod tests {
         assert_eq!(account.missed(), Some(u32::MAX));
         account.miss(None);
         assert_eq!(account.missed(), None);
+    }
+
+    #[test]
+    fn a_cpu_that_was_left_at_work_is_known_until_the_next_rendezvous() {
+        let account = Account::new();
+        assert!(!account.was_left_at_work());
+        account.leave_at_work(true);
+        assert!(account.was_left_at_work());
+        account.leave_at_work(false);
+        assert!(!account.was_left_at_work());
     }
 }

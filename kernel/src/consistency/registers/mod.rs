@@ -20,7 +20,7 @@ use x86_64::registers::control::Cr4Flags;
 
 pub use self::account::Account;
 #[cfg(target_os = "none")]
-pub use self::settle::{Settling, again, of_bsp, panic_at_work};
+pub use self::settle::{Settling, again, of_bsp, panic_at_work, set_right_now};
 use self::{
     control::{CR0_COMPARED, CR4_COMPARED, EFER_COMPARED, Own},
     memory_types::{Cap, Kind},

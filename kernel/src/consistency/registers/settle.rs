@@ -34,7 +34,9 @@ use x86_64::{
 };
 
 use super::{
-    COMPARED, CONTROL, REFERENCE, Reference, control,
+    COMPARED, CONTROL, REFERENCE, Reference,
+    account::Account,
+    control,
     memory_types::Plan,
     msr,
     register::{Register, Set},
@@ -167,16 +169,34 @@ pub fn again(area: &'static PerCpu) -> Vec<Difference> {
         .collect()
 }
 
-/// The last rendezvous ended before all were done. Whoever was missing has it in its account: words
-/// that lie still, so that no operation leaves memory in use. The BSP alone touches it.
+/// The memory types that were set right on an AP when it was last asked to, perhaps since the account, by
+/// their names.
+pub fn set_right_now(area: &PerCpu) -> Vec<String> {
+    let Ok(reference) = REFERENCE.try_get() else {
+        return Vec::new();
+    };
+    let account = area.registers();
+    let is_right =
+        |&register: &Register| account.value(register) == reference.memory_types.value(register);
+    let done = account.done();
+    done.iter()
+        .filter(is_right)
+        .map(|register| register.name())
+        .collect()
+}
+
+/// The last rendezvous ended before all were done. Whoever was missing or not done has it in its account:
+/// words that lie still, so that no operation leaves memory in use. The BSP alone touches it.
 static NOT_DONE: AtomicBool = AtomicBool::new(false);
 
 /// Notes how the last rendezvous ended.
 fn remember(bench: &Bench<'_>, met: &Result<(), RendezvousError>) {
-    let missing = match met {
-        Err(RendezvousError::Missing(cpus)) => &cpus[..],
-        _ => &[],
+    let (missing, not_done) = match met {
+        Err(RendezvousError::Missing(cpus)) => (&cpus[..], &[][..]),
+        Err(RendezvousError::NotDone(cpus)) => (&[][..], &cpus[..]),
+        _ => (&[][..], &[][..]),
     };
+    // It may be that nobody is named.
     let is_not_done = matches!(met, Err(RendezvousError::NotDone(_)));
     NOT_DONE.store(is_not_done, Ordering::Relaxed);
     for ap in bench.cpus.aps.iter() {
@@ -186,6 +206,7 @@ fn remember(bench: &Bench<'_>, met: &Result<(), RendezvousError>) {
         let is_missing = missing.contains(&ap.cpu);
         let word = is_missing.then(|| ap.slot.state().load().to_bits());
         area.registers().miss(word);
+        area.registers().leave_at_work(not_done.contains(&ap.cpu));
     }
 }
 
@@ -201,12 +222,15 @@ fn still_missing(bench: &Bench<'_>) -> Vec<CpuIndex> {
 
 /// Why the last rendezvous failed, if it did.
 fn last_error() -> Option<RendezvousError> {
+    let those = |are_meant: fn(&Account) -> bool| -> Vec<_> {
+        let areas = percpu::all().iter();
+        let meant = areas.filter(|area| are_meant(area.registers()));
+        meant.map(|area| area.index()).collect()
+    };
     if NOT_DONE.load(Ordering::Relaxed) {
-        return Some(RendezvousError::NotDone(Vec::new()));
+        return Some(RendezvousError::NotDone(those(Account::was_left_at_work)));
     }
-    let areas = percpu::all().iter();
-    let missing = areas.filter(|area| area.registers().missed().is_some());
-    let missing: Vec<_> = missing.map(|area| area.index()).collect();
+    let missing = those(|account| account.missed().is_some());
     (!missing.is_empty()).then_some(RendezvousError::Missing(missing))
 }
 
