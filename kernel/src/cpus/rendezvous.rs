@@ -14,7 +14,8 @@
 //! nothing is done.
 //!
 //! **No wait is without an end.** The caller has deadlines for its turn, for the arrival of all, and for
-//! their work. Those who stand have one too, long behind those: what the caller itself does has no other.
+//! their work. Those who stand at the meeting or beside it have one too, long behind those: what the caller
+//! itself does has no other.
 
 use alloc::vec::Vec;
 use core::{
