@@ -129,7 +129,7 @@ impl Accounts {
             let Said::Posted(cpu, times) = account.said else {
                 continue;
             };
-            let ran = account.ran.len();
+            let ran = account.times_on(cpu);
             if ran < times && account.concerns_only(world) {
                 let text = format!("CPU {cpu} has run call {index} {ran} times of {times}");
                 world.broke(Rule::Once, text);
@@ -139,9 +139,17 @@ impl Accounts {
 }
 
 impl Account {
+    /// How often the call ran on a CPU.
+    fn times_on(&self, cpu: usize) -> usize {
+        self.ran.iter().filter(|&&other| other == cpu).count()
+    }
+
     /// What must not be whoever has heard of it by now.
     fn is_wrong(&self) -> Option<&'static str> {
-        let times = |cpu: &usize| self.ran.iter().filter(|other| *other == cpu).count();
+        // Whatever is said of the call: one that was posted has run somewhere else.
+        if self.ran.iter().any(|cpu| !self.called.contains(cpu)) {
+            return Some("is not for it");
+        }
         let may_run = |cpu: &usize| match (&self.said, self.call.kind) {
             (Said::Ran(ran), _) => usize::from(ran.contains(cpu)),
             (Said::Posted(_, times), _) => *times,
@@ -149,8 +157,8 @@ impl Account {
             (Said::Nothing, _) => 1,
         };
         let has_run_on_many = self.ran.len() > 1 && self.call.kind == CallKind::Any;
-        match self.ran.iter().find(|cpu| times(cpu) > may_run(cpu)) {
-            Some(cpu) if !self.called.contains(cpu) => Some("is not for it"),
+        let runs_too_often = |cpu: &&usize| self.times_on(**cpu) > may_run(cpu);
+        match self.ran.iter().find(runs_too_often) {
             Some(cpu) if may_run(cpu) == 0 => Some("is reported failed, and runs"),
             Some(_) => Some("runs more often than once"),
             None if has_run_on_many => Some("is for any one, and runs on several"),
@@ -182,5 +190,50 @@ impl Rules {
             None => !self.is_bsp_faulty,
             Some(index) => !self.aps[index].is_faulty,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a call to CPU 1 of which that was said, and which ran there.
+    fn wrong(kind: CallKind, said: Said, ran: &[usize]) -> Option<&'static str> {
+        let call = Call {
+            from: 0,
+            at_us: 0,
+            operation: 0,
+            to: 1 << 1,
+            kind,
+        };
+        let account = Account {
+            call,
+            is_made: true,
+            called: vec![1],
+            ran: ran.to_vec(),
+            said,
+        };
+        account.is_wrong()
+    }
+
+    #[test]
+    fn a_call_that_runs_where_nobody_called_is_seen_whatever_is_said_of_it() {
+        let elsewhere = Some("is not for it");
+        let posted = |times, ran: &[usize]| {
+            wrong(
+                CallKind::Posted(times),
+                Said::Posted(1, times as usize),
+                ran,
+            )
+        };
+        assert_eq!(posted(2, &[1, 1]), None);
+        assert_eq!(posted(2, &[1, 2]), elsewhere);
+        assert_eq!(posted(2, &[1, 1, 1]), Some("runs more often than once"));
+        assert_eq!(wrong(CallKind::Posted(1), Said::Nothing, &[2]), elsewhere);
+        let awaited = |said, ran: &[usize]| wrong(CallKind::Awaited, said, ran);
+        assert_eq!(awaited(Said::Ran(vec![1]), &[1]), None);
+        assert_eq!(awaited(Said::Ran(vec![2]), &[2]), elsewhere);
+        let failed = Some("is reported failed, and runs");
+        assert_eq!(awaited(Said::Ran(vec![]), &[1]), failed);
     }
 }
