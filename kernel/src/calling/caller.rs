@@ -25,15 +25,12 @@ use super::{
     draw::Draw,
     kind::Kind,
     standstill::Standstill,
-    tokens::{Counted, Receipt, Token, Tokens, Wrong},
+    tokens::{CALLERS, Counted, Receipt, Token, Tokens, Wrong},
 };
 use crate::{
     calls::{call, call_any, call_blocking, call_many, call_many_blocking, post, try_post},
     cpus::spawn_on,
 };
-
-/// Callers on each CPU.
-const CALLERS: usize = 2;
 
 /// How long a blocking call waits. Only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -106,14 +103,14 @@ impl Callers {
     pub fn start(&mut self, seed: u32) {
         self.shared.stops.store(false, Ordering::Relaxed);
         for post in &mut self.posts {
-            for task in &mut post.tasks {
+            for (number, task) in post.tasks.iter_mut().enumerate() {
                 forget_ended(task);
                 if task.is_none() {
                     // So that no two draw the same, from whatever CPU.
                     self.started += 1;
                     let seed = u64::from(seed) << 32 | self.started;
                     let draw = Draw::new(seed, self.shared.cpus.clone());
-                    let work = work(Arc::clone(&self.shared), post.tokens, draw);
+                    let work = work(Arc::clone(&self.shared), number, post.tokens, draw);
                     // Who takes no tasks is not online, and calls nobody.
                     *task = spawn_on(post.cpu, work).ok();
                 }
@@ -156,7 +153,7 @@ impl Callers {
     ///
     /// They stop all the same.
     pub async fn stop(&mut self, timer: &Timer) -> Result<(), Standstill> {
-        self.shared.stops.store(true, Ordering::Relaxed);
+        self.tell_to_stop();
         let patience = timer.now() + STANDSTILL;
         while let Some((cpu, task)) = first_running(&mut self.posts) {
             until(task, patience, timer).await;
@@ -166,6 +163,12 @@ impl Callers {
         }
         freed(timer).await;
         Ok(())
+    }
+
+    fn tell_to_stop(&self) {
+        self.shared.stops.store(true, Ordering::Relaxed);
+        // Those that wait for a token too.
+        self.posts.iter().for_each(|post| post.tokens.wake());
     }
 
     fn left(&self) -> u64 {
@@ -182,8 +185,10 @@ impl Callers {
         self.posts.iter().for_each(|post| post.tokens.audit());
     }
 
-    /// Gives what was counted. Those that still run go on.
+    /// Gives what was counted. Those that still run stop behind their present calls, which nobody
+    /// counts.
     pub fn end(self) -> Counted {
+        self.tell_to_stop();
         let mut counted = Counted::default();
         for post in &self.posts {
             post.tokens.take_counts(&mut counted);
@@ -223,8 +228,8 @@ fn forget_ended(task: &mut Option<RemoteHandle<()>>) {
     }
 }
 
-/// What a caller does.
-async fn work(shared: Arc<Shared>, tokens: &'static Tokens, mut draw: Draw) {
+/// What the caller of this number on its CPU does.
+async fn work(shared: Arc<Shared>, number: usize, tokens: &'static Tokens, mut draw: Draw) {
     while !shared.stops.load(Ordering::Relaxed) {
         let (kind, mut called) = draw.call();
         let calls = match kind {
@@ -246,7 +251,11 @@ async fn work(shared: Arc<Shared>, tokens: &'static Tokens, mut draw: Draw) {
                 make(kind, called, errand, receipt).await;
             }
             // As many are on their way as can be accounted for.
-            None => shared.put_back(share),
+            None => {
+                shared.put_back(share);
+                let stops = || shared.stops.load(Ordering::Relaxed);
+                tokens.room(number, stops).await;
+            }
         }
         // The CPU may have other things to do.
         turn().await;

@@ -17,17 +17,28 @@
 //! Relaxed: all changes of a place are read-modify-writes of one word, so none is missed, and nothing else
 //! is told by it. That a run is seen by whoever hears of it is the queue's to see to, and the account adds
 //! nothing to that: a queue that orders too little is found out as one whose calls did not run.
+//!
+//! Who finds no free place registers its waker and looks again; who makes one free changes the word and
+//! wakes then. Both do a read-modify-write of the waker's own word, which acquires and releases: the later
+//! of the two sees what the other did before, so a place is seen or its waiter is woken.
 
 #![forbid(unsafe_code)]
 
 use core::{
-    fmt, mem,
+    fmt,
+    future::poll_fn,
+    mem,
     sync::atomic::{AtomicU8, AtomicU64, Ordering},
+    task::Poll,
 };
 
+use futures_util::task::AtomicWaker;
 use reveille_smp::record::CallTotals;
 
 use super::kind::Kind;
+
+/// Callers on each CPU.
+pub const CALLERS: usize = 2;
 
 /// Calls of one caller whose tokens may be out at once: more than it makes at a time, as those of
 /// callers that went down may be gone much later.
@@ -41,6 +52,8 @@ pub struct Tokens {
     /// What was found wrong first, or [`NOTHING`].
     wrong: AtomicU8,
     lost: AtomicU64,
+    /// Each caller's, while it waits for a place.
+    waiting: [AtomicWaker; CALLERS],
 }
 
 #[derive(Debug)]
@@ -156,17 +169,14 @@ impl Tokens {
             counts: Default::default(),
             wrong: AtomicU8::new(NOTHING),
             lost: AtomicU64::new(0),
+            waiting: [const { AtomicWaker::new() }; CALLERS],
         }
     }
 
     /// A token for a call of this kind to so many CPUs; `None` while all places are taken. To be
     /// called on the CPU whose tokens these are.
     pub fn issue(&'static self, kind: Kind, called: u32) -> Option<(Token, Receipt)> {
-        let mut places = self.places.iter().enumerate();
-        let (at, word) = places.find_map(|(at, place)| {
-            let word = place.word.load(Ordering::Relaxed);
-            is_free(word).then_some((at, word))
-        })?;
+        let (at, word) = self.first_free()?;
         let number = ((word >> NUMBER_SHIFT) as u32).wrapping_add(1);
         let place = &self.places[at];
         // Nobody changes a free place but a stray, which is found here or by its number.
@@ -184,6 +194,40 @@ impl Tokens {
             called,
         };
         Some((token, receipt))
+    }
+
+    fn first_free(&self) -> Option<(usize, u64)> {
+        let mut places = self.places.iter().enumerate();
+        places.find_map(|(at, place)| {
+            let word = place.word.load(Ordering::Relaxed);
+            is_free(word).then_some((at, word))
+        })
+    }
+
+    /// Waits until a place is free or `is_over`, of which [`wake`](Self::wake) tells. To be called by the
+    /// caller of this number, from 0.
+    ///
+    /// # Cancellation
+    ///
+    /// Nothing is taken. A waker that stays behind is called once more at the most.
+    ///
+    /// # Panics
+    ///
+    /// When there are not so many callers.
+    pub async fn room(&self, caller: usize, is_over: impl Fn() -> bool) {
+        poll_fn(|context| {
+            self.waiting[caller].register(context.waker());
+            match self.first_free().is_some() || is_over() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    /// Lets whoever waits for a place look again. Neither locks nor allocates.
+    pub fn wake(&self) {
+        self.waiting.iter().for_each(AtomicWaker::wake);
     }
 
     /// Looks at all tokens once no call is under way and no caller calls: those that are not gone
@@ -281,7 +325,10 @@ impl Drop for Token {
             let is_mine = (word >> NUMBER_SHIFT) as u32 == self.number;
             is_mine.then_some(word | GONE)
         };
-        let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, gone);
+        let before = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, gone);
+        if before.is_ok_and(|before| before & SETTLED != 0) {
+            self.tokens.wake();
+        }
     }
 }
 
@@ -312,7 +359,11 @@ impl Receipt {
     fn conclude(&self, expected: u32, how: u64) -> u64 {
         let expected = u64::from(expected) << EXPECTED_SHIFT & EXPECTED;
         let word = &self.tokens.places[self.place].word;
-        word.fetch_or(expected | how, Ordering::Relaxed) & RUNS
+        let before = word.fetch_or(expected | how, Ordering::Relaxed);
+        if before & GONE != 0 {
+            self.tokens.wake();
+        }
+        before & RUNS
     }
 }
 
@@ -352,7 +403,12 @@ impl core::error::Error for Wrong {}
 
 #[cfg(test)]
 mod tests {
-    use std::boxed::Box;
+    use core::{
+        pin::pin,
+        sync::atomic::AtomicBool,
+        task::{Context, Waker},
+    };
+    use std::{boxed::Box, sync::Arc, task::Wake};
 
     use super::*;
 
@@ -484,5 +540,52 @@ mod tests {
         assert!(tokens.issue(Kind::Posted, 1).is_none());
         drop(held);
         assert!(tokens.issue(Kind::Posted, 1).is_some());
+    }
+
+    #[test]
+    fn who_waits_for_a_place_is_woken_by_whatever_makes_one_free_and_by_who_stops_it() {
+        let tokens = tokens();
+        let is_over = AtomicBool::new(false);
+        // What is done while caller 1 waits in vain, and whether it need not wait any longer then.
+        let waits = |what: &mut dyn FnMut()| {
+            let woken = Arc::new(Woken::default());
+            let waker = Waker::from(Arc::clone(&woken));
+            let mut context = Context::from_waker(&waker);
+            let mut room = pin!(tokens.room(1, || is_over.load(Ordering::Relaxed)));
+            assert!(room.as_mut().poll(&mut context).is_pending());
+            what();
+            let is_woken = woken.0.load(Ordering::Relaxed);
+            assert_eq!(is_woken, room.as_mut().poll(&mut context).is_ready());
+            is_woken
+        };
+        let all: std::vec::Vec<_> = (0..PLACES).map(|_| issue(tokens, 1)).collect();
+        let (held, mut receipts): (std::vec::Vec<_>, std::vec::Vec<_>) = all.into_iter().unzip();
+        let mut held: std::vec::Vec<_> = held.into_iter().map(Some).collect();
+        // Settled first, then gone; and the other way round; and nobody heard.
+        let mut last = receipts.pop();
+        assert!(!waits(&mut || last.take().unwrap().settle(0)));
+        assert!(waits(&mut || drop(held.pop())));
+        let again = issue(tokens, 1);
+        let mut last = Some(again.0);
+        assert!(!waits(&mut || drop(last.take())));
+        let mut last = Some(again.1);
+        assert!(waits(&mut || last.take().unwrap().settle(0)));
+        let (_held, _receipt) = issue(tokens, 1);
+        assert!(!waits(&mut || drop(held.pop())));
+        assert!(waits(&mut || drop(receipts.pop())));
+        let (_held, _receipt) = issue(tokens, 1);
+        assert!(waits(&mut || {
+            is_over.store(true, Ordering::Relaxed);
+            tokens.wake();
+        }));
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }
