@@ -1,5 +1,5 @@
-//! What a person sees of calls between CPUs: a line for all of them, and one for their round trips.
-//! Made from the records, so that whoever has records can print it.
+//! What a person sees of calls between CPUs: two lines for all of them, and three for their round trips.
+//! They fit 80 columns. Made from the records, so that whoever has records can print it.
 
 use core::fmt;
 
@@ -9,7 +9,7 @@ use crate::{
     table::{Micros, Ratio},
 };
 
-/// The line for all calls, below one for the rule that was broken, without an end of line.
+/// The lines for all calls, below one for the rule that was broken, with the end of the last left out.
 pub struct CallsLine<'a>(pub &'a Calls);
 
 impl fmt::Display for CallsLine<'_> {
@@ -29,7 +29,8 @@ impl fmt::Display for CallsLine<'_> {
         let nanos = duration_ns / totals.done.max(1);
         write!(
             f,
-            "calls: {} of {asked} on {cpus} {word}, {} lost, {} failed, {} us each, {} IPIs, {}",
+            "calls: {} of {asked} on {cpus} {word}, {} lost, {} failed, {} us each\n       \
+             {} IPIs to CPUs called, {}",
             totals.done,
             totals.lost,
             totals.failed,
@@ -40,7 +41,7 @@ impl fmt::Display for CallsLine<'_> {
     }
 }
 
-/// What came of calls, kind by kind, as part of a line.
+/// What came of calls, of all kinds together, as part of a line.
 pub struct OfCalls<'a>(pub &'a CallTotals);
 
 impl fmt::Display for OfCalls<'_> {
@@ -52,8 +53,8 @@ impl fmt::Display for OfCalls<'_> {
     }
 }
 
-/// The line for round trips, without an end of line: each kind's median, and how many times as long
-/// as the ping-pong's that is.
+/// The lines for round trips, with the end of the last left out: each kind's median, and how many times
+/// as long as the ping-pong's that is. Whoever polls needs no interrupt, so how many there were is told.
 pub struct RoundTripsLine<'a>(pub &'a RoundTrips);
 
 impl fmt::Display for RoundTripsLine<'_> {
@@ -70,22 +71,39 @@ impl fmt::Display for RoundTripsLine<'_> {
         let Some(whole) = median(ping_pong) else {
             return write!(f, "round trips: CPU {to} does not answer");
         };
+        let compared = |trip| Compared {
+            nanos: median(trip),
+            whole,
+        };
         let nanos = whole;
-        write!(f, "round trips: ping-pong {} us", Micros { nanos })?;
-        for (name, trip) in [
-            ("awaited", awaited),
-            ("blocking", blocking),
-            ("polling", polling),
-        ] {
-            match median(trip) {
-                None => write!(f, " | {name} none")?,
-                Some(nanos) => {
-                    let ratio = Ratio { part: nanos, whole };
-                    write!(f, " | {name} {} us, x{ratio}", Micros { nanos })?;
-                }
-            }
+        writeln!(f, "round trips: ping-pong {} us", Micros { nanos })?;
+        let (awaited, blocking) = (compared(awaited), compared(blocking));
+        writeln!(
+            f,
+            "    CPU {to} halts: awaited {awaited} | blocking {blocking}"
+        )?;
+        write!(f, "    CPU {to} polls: {}; ", compared(polling))?;
+        match polling.ipis {
+            0 => f.write_str("no IPI to it")?,
+            some => write!(f, "{some} IPIs to it")?,
         }
-        write!(f, ", {} IPIs", polling.ipis + polling.answer_ipis)
+        write!(f, ", {} answers by IPI", polling.answer_ipis)
+    }
+}
+
+/// A median, and how many times as long as another it is.
+struct Compared {
+    nanos: Option<u64>,
+    whole: u64,
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Some(part), whole) = (self.nanos, self.whole) else {
+            return f.write_str("none");
+        };
+        let ratio = Ratio { part, whole };
+        write!(f, "{} us, x{ratio}", Micros { nanos: part })
     }
 }
 
@@ -117,8 +135,8 @@ mod tests {
         };
         assert_eq!(
             CallsLine(&calls).to_string(),
-            "calls: 1000000 of 1000000 on 8 CPUs, 0 lost, 0 failed, 3.10 us each, 250000 IPIs, \
-             heap +0 B, frames +0"
+            "calls: 1000000 of 1000000 on 8 CPUs, 0 lost, 0 failed, 3.10 us each\n       \
+             250000 IPIs to CPUs called, heap +0 B, frames +0"
         );
         calls.totals.lost = 1;
         calls.broken = Some("a call ran twice".into());
@@ -128,6 +146,45 @@ mod tests {
             OfCalls(&calls.totals).to_string(),
             "1000000 calls ran, 0 failed, 1 lost"
         );
+    }
+
+    #[test]
+    fn all_lines_fit_80_columns() {
+        let mut totals = CallTotals::default();
+        totals.add("awaited", 1_000_000_000, 9_999, 0);
+        totals.ipis = 1_000_000_000;
+        let calls = Calls {
+            asked: 1_000_000_000,
+            cpus: 512,
+            totals,
+            broken: None,
+            duration_ns: 99_900_000_000_000,
+            balance: Balance {
+                heap_before: 0,
+                heap_after: 99_999_999,
+                frames_before: 0,
+                frames_after: 99_999,
+            },
+        };
+        let trip = |nanos| RoundTrip {
+            round_trip_ns: Spread::of(&mut [nanos]),
+            ipis: 0,
+            answer_ipis: 1_000_000,
+        };
+        let trips = RoundTrips {
+            to: CpuIndex(511),
+            samples: 1_000_000,
+            ping_pong: trip(47_700),
+            awaited: trip(53_700_000),
+            blocking: trip(45_800_000),
+            polling: trip(4_150),
+        };
+        let lines = [
+            CallsLine(&calls).to_string(),
+            RoundTripsLine(&trips).to_string(),
+        ];
+        let mut lines = lines.iter().flat_map(|lines| lines.lines());
+        assert!(lines.all(|line| line.len() <= 80), "{lines:?}");
     }
 
     #[test]
@@ -147,11 +204,24 @@ mod tests {
         };
         assert_eq!(
             RoundTripsLine(&trips).to_string(),
-            "round trips: ping-pong 40.0 us | awaited 46.0 us, x1.15 | blocking 41.2 us, x1.03 | \
-             polling 1.20 us, x0.03, 0 IPIs"
+            "round trips: ping-pong 40.0 us\n    \
+             CPU 1 halts: awaited 46.0 us, x1.15 | blocking 41.2 us, x1.03\n    \
+             CPU 1 polls: 1.20 us, x0.03; no IPI to it, 0 answers by IPI"
         );
         trips.awaited = RoundTrip::default();
-        assert!(RoundTripsLine(&trips).to_string().contains("awaited none"));
+        trips.polling.answer_ipis = 93;
+        let lines = RoundTripsLine(&trips).to_string();
+        assert!(lines.contains("awaited none"), "{lines}");
+        assert!(
+            lines.ends_with("no IPI to it, 93 answers by IPI"),
+            "{lines}"
+        );
+        trips.polling.ipis = 2;
+        let lines = RoundTripsLine(&trips).to_string();
+        assert!(
+            lines.ends_with("; 2 IPIs to it, 93 answers by IPI"),
+            "{lines}"
+        );
         trips.ping_pong = RoundTrip::default();
         assert_eq!(
             RoundTripsLine(&trips).to_string(),

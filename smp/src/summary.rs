@@ -1,5 +1,5 @@
-//! What a person sees of CPUs that went down and came back: a line for all cycles, a line for all
-//! random operations, a line for each operation and one for each CPU that failed in it. Made from
+//! What a person sees of CPUs that went down and came back: a line for all cycles, some for all
+//! random operations, some for all stops, a line for each operation and one for each CPU that failed in it. Made from
 //! the records, so that whoever has records can print it.
 
 use core::fmt;
@@ -37,7 +37,8 @@ impl fmt::Display for CycleLine<'_> {
     }
 }
 
-/// The line for all random operations, below one for the rule that was broken, without an end of line.
+/// The lines for all random operations and the calls meanwhile, below one for the rule that was broken,
+/// with the end of the last left out.
 pub struct TortureLine<'a>(pub &'a Torture);
 
 impl fmt::Display for TortureLine<'_> {
@@ -60,8 +61,8 @@ impl fmt::Display for TortureLine<'_> {
         let word = if *aps == 1 { "AP" } else { "APs" };
         write!(
             f,
-            "torture: {done} operations on {aps} {word} in {} s, seed {seed}, {injected} failures \
-             injected, {lost} lost, {failed} failed, {}, {}",
+            "torture: {done} operations on {aps} {word} in {} s, seed {seed}, {lost} lost, {failed} failed\n         \
+             {injected} failures injected; {}\n         {}",
             duration_ns / 1_000_000_000,
             OfCalls(calls),
             Growth(balance)
@@ -69,7 +70,8 @@ impl fmt::Display for TortureLine<'_> {
     }
 }
 
-/// The line for all stops of the machine, below one for the first that failed, without an end of line.
+/// The lines for all stops of the machine and how long it stood, below one for the first that failed,
+/// with the end of the last left out.
 pub struct StopLine<'a>(pub &'a Stop);
 
 impl fmt::Display for StopLine<'_> {
@@ -93,11 +95,13 @@ impl fmt::Display for StopLine<'_> {
             f,
             "stop: {done} of {asked}, {cpus} {word}, {together} together with another, {failed} failed"
         )?;
-        for (name, times) in [("one", one), ("all", all)] {
+        let mut separator = "\n      ";
+        for (name, times) in [("one runs", one), ("all run", all)] {
             if let Some(StopTimes { total_ns, .. }) = times {
                 let ms = |nanos| Millis { nanos };
                 let (median, longest) = (ms(total_ns.p50), ms(total_ns.max));
-                write!(f, ", {name} {median} ms (longest {longest})")?;
+                write!(f, "{separator}{name}: {median} ms (longest {longest})")?;
+                separator = "; ";
             }
         }
         Ok(())
@@ -246,8 +250,9 @@ mod tests {
         assert_eq!(
             TortureLine(&torture).to_string(),
             "torture: operation 9000 (2 to offline): CPU 2 is Online at rung 0\n\
-             torture: 9000 operations on 7 APs in 20 s, seed 4242, 300 failures injected, 1 lost, \
-             1 failed, 5000 calls ran, 40 failed, 0 lost, heap +0 B, frames +0"
+             torture: 9000 operations on 7 APs in 20 s, seed 4242, 1 lost, 1 failed\n         \
+             300 failures injected; 5000 calls ran, 40 failed, 0 lost\n         \
+             heap +0 B, frames +0"
         );
     }
 
@@ -277,8 +282,15 @@ mod tests {
         };
         assert_eq!(
             StopLine(&stop).to_string(),
-            "stop: 40 of 40, 8 CPUs, 6 together with another, 0 failed, one 0.14 ms (longest 1.34)"
+            "stop: 40 of 40, 8 CPUs, 6 together with another, 0 failed\n      \
+             one runs: 0.14 ms (longest 1.34)"
         );
+        stop.all = stop.one.clone();
+        let lines = StopLine(&stop).to_string();
+        let last = "\n      one runs: 0.14 ms (longest 1.34); all run: 0.14 ms (longest 1.34)";
+        assert!(lines.ends_with(last), "{lines}");
+        assert!(lines.lines().all(|line| line.len() <= 80), "{lines}");
+        stop.all = None;
         (stop.done, stop.failed, stop.one) = (39, 1, None);
         stop.reason = Some("CPU 0: CPU 3 did not come".into());
         assert_eq!(

@@ -133,7 +133,8 @@ impl Names {
     }
 }
 
-/// Such as `trace: 1204 events of 8 CPUs kept, 0 overwritten`.
+/// Such as `trace: 1204 events of 8 CPUs kept, 0 overwritten`, and a line each for what one can do and
+/// for what is missing.
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -148,10 +149,10 @@ impl fmt::Display for Told {
             "trace: {kept} events of {cpus} {noun} kept, {overwritten} overwritten"
         )?;
         if *overwritten > 0 {
-            f.write_str(": trace=N keeps more")?;
+            f.write_str("\n       trace=N keeps more")?;
         }
         if *untold > 0 {
-            write!(f, "; no memory to tell those of {untold}")?;
+            write!(f, "\n       no memory to tell those of {untold} CPUs")?;
         }
         Ok(())
     }
@@ -164,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_is_told_in_a_line() {
+    fn what_is_told_is_told_in_a_line_and_what_is_missing_in_another() {
         let mut told = Told {
             kept: 1204,
             overwritten: 0,
@@ -178,8 +179,11 @@ mod tests {
         told.overwritten = 7;
         assert!(
             told.to_string()
-                .ends_with("7 overwritten: trace=N keeps more")
+                .ends_with("7 overwritten\n       trace=N keeps more")
         );
+        told.untold = 2;
+        let last = "\n       no memory to tell those of 2 CPUs";
+        assert!(told.to_string().ends_with(last), "{told}");
     }
 
     #[test]
