@@ -17,7 +17,11 @@ use reveille_smp::{
     record::{Ipi, Times},
 };
 
-use super::{halted::Rests, watch};
+use super::{
+    halted::Rests,
+    room::{self, Room, TooMany},
+    watch,
+};
 use crate::{
     bench::Bench, calls::call, cpus::spawn_on, memory::heap::HEAP, percpu::PerCpu,
     platform::CpuPlatform,
@@ -31,11 +35,14 @@ const PATIENCE_A_CALL: Duration = Duration::from_millis(20);
 /// The most that the record of a pair takes, with three histograms of 64 buckets.
 const A_PAIR: usize = size_of::<Ipi>() + 3 * 64 * size_of::<u32>();
 
+/// What a call takes until its pair has a record: three times.
+const A_CALL: usize = 3 * size_of::<u64>();
+
 /// Measures so many calls of each pair of these CPUs, lowest number first. In a task of the BSP.
 ///
 /// # Errors
 ///
-/// When the records would not fit into memory, and when an answer does not come.
+/// When the records or the times of a pair would not fit into memory, and when an answer does not come.
 ///
 /// # Cancellation
 ///
@@ -46,9 +53,15 @@ pub(super) async fn measure(
     samples: u32,
 ) -> Result<Vec<Ipi>, MatrixError> {
     let pairs = cpus.len() * cpus.len().saturating_sub(1);
-    if pairs * A_PAIR > HEAP.bytes_free() / 2 {
+    let room = Room {
+        free: HEAP.bytes_free(),
+        beside: pairs * A_PAIR,
+        each: A_CALL,
+    };
+    if room.beside > room.free / 2 {
         return Err(MatrixError::Memory { pairs });
     }
+    room.check(samples).map_err(MatrixError::TooMany)?;
     let known: Vec<Known> = cpus
         .iter()
         .filter_map(|&cpu| Known::of(cpu, bench))
@@ -104,12 +117,7 @@ impl Known {
 
 /// On the CPU that calls: its calls to all others.
 async fn row(from: Known, others: Vec<Known>, samples: u32) -> Result<Vec<Ipi>, MatrixError> {
-    let capacity = samples as usize;
-    let mut pair = Samples {
-        queue_to_entry: Vec::with_capacity(capacity),
-        send_to_entry: Vec::with_capacity(capacity),
-        round_trip: Vec::with_capacity(capacity),
-    };
+    let mut pair = Samples::with_room(samples).map_err(MatrixError::TooMany)?;
     let mut row = Vec::with_capacity(others.len());
     for to in others {
         pair.clear();
@@ -130,6 +138,14 @@ struct Samples {
 }
 
 impl Samples {
+    fn with_room(samples: u32) -> Result<Self, TooMany> {
+        Ok(Self {
+            queue_to_entry: room::reserve(samples)?,
+            send_to_entry: room::reserve(samples)?,
+            round_trip: room::reserve(samples)?,
+        })
+    }
+
     fn clear(&mut self) {
         self.queue_to_entry.clear();
         self.send_to_entry.clear();
@@ -182,6 +198,8 @@ pub enum MatrixError {
         /// The pairs.
         pairs: usize,
     },
+    /// The times of so many calls do not fit there.
+    TooMany(TooMany),
     /// This CPU did not come to the end of its calls in time.
     Row(CpuIndex),
     /// The first did not call the second, which is not online or does not come to rest.
@@ -197,6 +215,7 @@ impl fmt::Display for MatrixError {
                     "what is known of {pairs} pairs of CPUs does not fit into memory"
                 )
             }
+            Self::TooMany(too_many) => write!(f, "ipi: {too_many}"),
             Self::Row(cpu) => write!(f, "CPU {cpu} did not come to the end of its calls in time"),
             Self::Pair(from, to) => {
                 write!(f, "CPU {from} could not call CPU {to} while that halts")

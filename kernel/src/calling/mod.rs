@@ -17,6 +17,8 @@ pub mod pairs;
 pub mod ping;
 #[cfg(target_os = "none")]
 mod results;
+#[cfg(any(target_os = "none", test))]
+mod room;
 #[cfg(target_os = "none")]
 mod round_trips;
 pub mod standstill;

@@ -18,11 +18,17 @@ use reveille_smp::{
     spread::Spread,
 };
 
-use super::{halted::Rests, ping, watch};
+use super::{
+    halted::Rests,
+    ping,
+    room::{self, Room, TooMany},
+    watch,
+};
 use crate::{
     bench::Bench,
     calls::{call, call_blocking, look_until},
     cpus::spawn_on,
+    memory::heap::HEAP,
     percpu::PerCpu,
     time::TscClock,
 };
@@ -43,7 +49,7 @@ const PAUSE: Duration = Duration::from_micros(20);
 ///
 /// # Errors
 ///
-/// When an answer does not come.
+/// When the times would not fit into memory, and when an answer does not come.
 ///
 /// # Cancellation
 ///
@@ -54,6 +60,13 @@ pub(super) async fn measure(
     samples: u32,
 ) -> Result<record::RoundTrips, Unmeasured> {
     let area = PerCpu::of(to).ok_or(Unmeasured::Gone(to))?;
+    let room = Room {
+        free: HEAP.bytes_free(),
+        beside: 0,
+        each: KINDS * size_of::<u64>(),
+    };
+    room.check(samples).map_err(Unmeasured::TooMany)?;
+    let kind = || Measured::with_room(samples).map_err(Unmeasured::TooMany);
     let mut pair = Pair {
         bench,
         timer: &bench.timer,
@@ -61,7 +74,7 @@ pub(super) async fn measure(
         to,
         area,
         rests: Rests::of(area),
-        kinds: core::array::from_fn(|_| Measured::with_capacity(samples)),
+        kinds: [kind()?, kind()?, kind()?, kind()?],
     };
     let mut left = samples;
     while left > 0 {
@@ -91,7 +104,7 @@ struct Pair<'a> {
     to: CpuIndex,
     area: &'static PerCpu,
     rests: Rests,
-    kinds: [Measured; 4],
+    kinds: [Measured; KINDS],
 }
 
 /// What was measured of one kind.
@@ -102,12 +115,12 @@ struct Measured {
 }
 
 impl Measured {
-    fn with_capacity(samples: u32) -> Self {
-        Self {
-            nanos: Vec::with_capacity(samples as usize),
+    fn with_room(samples: u32) -> Result<Self, TooMany> {
+        Ok(Self {
+            nanos: room::reserve(samples)?,
             ipis: 0,
             answer_ipis: 0,
-        }
+        })
     }
 
     fn told(mut self) -> RoundTrip {
@@ -119,6 +132,7 @@ impl Measured {
     }
 }
 
+const KINDS: usize = 4;
 const PING_PONG: usize = 0;
 const AWAITED: usize = 1;
 const BLOCKING: usize = 2;
@@ -244,6 +258,8 @@ struct Signs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub(super) enum Unmeasured {
+    /// The times of so many do not fit into memory.
+    TooMany(TooMany),
     /// The CPU takes no tasks or is not there.
     Gone(CpuIndex),
     /// The CPU did not come to rest between two calls.
@@ -258,6 +274,7 @@ impl fmt::Display for Unmeasured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("round trips: ")?;
         match self {
+            Self::TooMany(too_many) => write!(f, "{too_many}"),
             Self::Gone(cpu) => write!(f, "CPU {cpu} takes no tasks"),
             Self::Restless(cpu) => write!(f, "CPU {cpu} does not come to rest between calls"),
             Self::NoPong(cpu) => write!(f, "CPU {cpu} does not answer a ping"),

@@ -1,7 +1,7 @@
 //! How long calls take between all pairs of CPUs.
 
 use reveille_smp::record::{Ipi, Times};
-use reveille_tests::{guest::Ended, qemu::machine::Machine};
+use reveille_tests::{guest::Ended, outcome::Outcome, qemu::machine::Machine};
 
 use crate::boot::{boot, is_whole};
 
@@ -65,4 +65,24 @@ fn all_4032_pairs_of_64_cpus_are_measured_and_the_worst_are_named() {
         lines.take_while(|line| line.starts_with("  CPU ")).count(),
         5
     );
+}
+
+#[test]
+fn more_calls_than_memory_holds_are_refused_and_it_is_said_how_many_would_fit() {
+    for asked in ["300000000", "4294967295"] {
+        for key in ["ipi=matrix:", "round-trips="] {
+            let ended = boot(&Machine::new(2).append(&format!("{key}{asked}")));
+            let Outcome::Failed(reason) = &ended.outcome else {
+                panic!("{}", ended.explain());
+            };
+            let (_, most) = reason
+                .split_once(&format!("{asked} were asked for, "))
+                .expect("it is said what was asked for");
+            let most: u32 = most
+                .strip_suffix(" would fit")
+                .and_then(|most| most.parse().ok())
+                .expect("it is said how many would fit");
+            assert!(most > 1_000, "{reason}");
+        }
+    }
 }
