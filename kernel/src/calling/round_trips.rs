@@ -33,8 +33,11 @@ use crate::{
     time::TscClock,
 };
 
-/// Round trips of a kind before the next kind has its turn.
+/// Round trips of a kind to a CPU that halts before the next kind has its turn.
 const TURN: u32 = 8;
+
+/// The same of those to a CPU that polls: more, as each turn has to settle first.
+const POLLING_TURN: u32 = 64;
 
 /// Until when a CPU must have answered. Only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -78,12 +81,17 @@ pub(super) async fn measure(
     };
     let mut left = samples;
     while left > 0 {
-        let turn = left.min(TURN);
-        pair.ping_pong(turn).await?;
-        pair.awaited(turn).await?;
-        pair.blocking(turn).await?;
-        pair.polling(turn).await?;
-        left -= turn;
+        let polling = left.min(POLLING_TURN);
+        let mut halting = polling;
+        while halting > 0 {
+            let turn = halting.min(TURN);
+            pair.ping_pong(turn).await?;
+            pair.awaited(turn).await?;
+            pair.blocking(turn).await?;
+            halting -= turn;
+        }
+        pair.polling(polling).await?;
+        left -= polling;
     }
     let [ping_pong, awaited, blocking, polling] = pair.kinds.map(Measured::told);
     Ok(record::RoundTrips {
@@ -179,8 +187,8 @@ impl Pair<'_> {
         Ok(())
     }
 
-    /// The AP looks for calls with interrupts off until the last of them has come: some hundred
-    /// microseconds, or `PATIENCE`.
+    /// The AP looks for calls with interrupts off until the last of them has come: `SETTLE` and as
+    /// long as a turn takes, or `PATIENCE`.
     async fn polling(&mut self, turn: u32) -> Result<(), Unmeasured> {
         let signs = Arc::new(Signs::default());
         let (theirs, clock) = (Arc::clone(&signs), self.clock);
