@@ -280,7 +280,7 @@ fn a_call_that_is_taken_back_as_it_begins_is_run_or_dropped_and_never_both() {
             let polled = call.poll_unpin(&mut Context::from_waker(Waker::noop()));
             match polled {
                 Poll::Pending => {
-                    let may_run = call.pending().is_none_or(|pending| pending.begun);
+                    let may_run = call.pending().is_none_or(|pending| pending.has_begun());
                     drop(call);
                     may_run
                 }

@@ -26,7 +26,7 @@ use core::{
 
 use reveille_executor::{Clock, Timer};
 use reveille_smp::{
-    call::Pending,
+    call::{Pending, Progress},
     cpu::CpuIndex,
     probe::Seen,
     ranges::Ranges,
@@ -80,7 +80,7 @@ where
     T: Send + 'static,
 {
     fn each_pending(&self, tell: &mut dyn FnMut(Pending)) {
-        self.pending().into_iter().for_each(tell);
+        self.pending().for_each(tell);
     }
 }
 
@@ -129,7 +129,7 @@ pub(super) fn tell(late: &[Pending]) {
         seen,
     });
     let reports: Vec<_> = reports.collect();
-    for pending in late.iter().filter(|pending| !pending.begun) {
+    for pending in late.iter().filter(|pending| !pending.has_begun()) {
         remind(pending.cpu);
     }
     // In one piece, for several may tell at once.
@@ -183,8 +183,8 @@ impl Report {
             from: self.from,
             to: self.pending.cpu,
             since_ns: self.since.as_nanos() as u64,
-            begun: self.pending.begun,
-            reminded: !self.pending.begun,
+            begun: self.pending.has_begun(),
+            reminded: !self.pending.has_begun(),
             reason: self.seen.as_ref().err().map(ToString::to_string),
             seen: self.seen.ok().map(in_words),
         }
@@ -193,10 +193,11 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Pending { cpu, begun, .. } = self.pending;
-        let what = match begun {
-            true => "has not ended",
-            false => "has not begun",
+        let Pending { cpu, progress, .. } = self.pending;
+        let what = match progress {
+            Progress::Begun => "has not ended",
+            Progress::Queued => "has not begun",
+            Progress::NoRoom => "has had no room",
         };
         writeln!(
             f,
@@ -236,13 +237,13 @@ mod tests {
 
     use super::*;
 
-    fn report(cpu: u32, begun: bool, seen: Result<Seen, ProbeError>) -> Report {
+    fn report(cpu: u32, progress: Progress, seen: Result<Seen, ProbeError>) -> Report {
         Report {
             from: CpuIndex(0),
             pending: Pending {
                 cpu: CpuIndex(cpu),
                 since: Instant::ZERO,
-                begun,
+                progress,
             },
             since: Duration::from_millis(1500),
             seen,
@@ -252,7 +253,7 @@ mod tests {
     #[test]
     fn a_report_names_both_cpus_and_says_what_the_other_does() {
         assert_eq!(
-            report(3, false, Err(ProbeError::Silent)).to_string(),
+            report(3, Progress::Queued, Err(ProbeError::Silent)).to_string(),
             "calls: CPU 0 has waited 1500 ms for CPU 3, which has not begun:\n  \
              it does not answer an NMI\n"
         );
@@ -262,11 +263,11 @@ mod tests {
             is_halted: true,
             ..Seen::default()
         };
-        let words = report(3, true, Ok(seen)).to_string();
+        let words = report(3, Progress::Begun, Ok(seen)).to_string();
         let first = "calls: CPU 0 has waited 1500 ms for CPU 3, which has not ended:\n  \
                      it halts with interrupts on\n";
         assert!(words.starts_with(first), "{words}");
-        let record = report(3, true, Ok(seen)).into_record();
+        let record = report(3, Progress::Begun, Ok(seen)).into_record();
         assert!(record.begun && !record.reminded);
         assert_eq!(
             record.seen.map(|seen| seen.rip).as_deref(),
@@ -286,7 +287,7 @@ mod tests {
         let late = |cpus: core::ops::Range<u32>, every| {
             let reports: Vec<_> = cpus
                 .step_by(every)
-                .map(|cpu| report(cpu, false, Ok(seen)))
+                .map(|cpu| report(cpu, Progress::Queued, Ok(seen)))
                 .collect();
             in_full(&reports)
         };

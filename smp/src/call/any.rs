@@ -56,12 +56,17 @@ impl<C: Carrier, F, T> CallAny<C, F, T> {
         }
     }
 
-    /// What it waits for; `None` if it is over, or has not been sent.
-    pub fn pending(&self) -> Option<Pending> {
-        match &self.stage {
-            Stage::Sent(_, Some(receipt)) if !self.shared.is_over() => Some(receipt.pending()),
-            _ => None,
-        }
+    /// What it waits for: the CPU that has it, or, while none has room, all of them. Nothing if it is
+    /// over, or was not polled.
+    pub fn pending(&self) -> impl Iterator<Item = Pending> {
+        let (unsent, sent) = match &self.stage {
+            Stage::Unsent(senders) => (&senders[..], None),
+            Stage::Sent(_, Some(receipt)) if !self.shared.is_over() => {
+                (&[][..], Some(receipt.pending()))
+            }
+            _ => (&[][..], None),
+        };
+        unsent.iter().filter_map(Sender::pending).chain(sent)
     }
 }
 

@@ -98,15 +98,17 @@ impl<C: Carrier, F> CallMany<C, F> {
         }
     }
 
-    /// What it waits for: the CPUs that have it in their queues, or run it.
+    /// What it waits for: the CPUs that have it in their queues, or run it, and those that have no room
+    /// for it. Nothing if it was not polled.
     pub fn pending(&self) -> impl Iterator<Item = Pending> {
         self.calls.iter().filter_map(|call| match call {
+            Stage::Unsent(sender) => sender.pending(),
             Stage::Sent(receipt) => {
                 let pending = receipt.pending();
                 let has_run = self.shared.has_run(pending.cpu)?;
                 (has_run.load(Ordering::Relaxed) == 0).then_some(pending)
             }
-            _ => None,
+            Stage::Here(_) | Stage::Offline(_) => None,
         })
     }
 }

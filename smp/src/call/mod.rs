@@ -57,7 +57,7 @@ pub use self::{
     carrier::{CallId, Carrier},
     many::CallMany,
     one::Call,
-    pending::{CallError, NotAll, Pending, Refused},
+    pending::{CallError, NotAll, Pending, Progress, Refused},
     post::Post,
     queue::{Backlog, CallQueue, Traffic},
 };

@@ -113,9 +113,10 @@ impl<C: Carrier, F, T> Call<C, F, T> {
         }
     }
 
-    /// What it waits for; `None` if it is over, or has not been sent.
+    /// What it waits for, room among it; `None` if it is over, or was not polled.
     pub fn pending(&self) -> Option<Pending> {
         match &self.stage {
+            Stage::Unsent(sender) => sender.pending(),
             Stage::Sent(receipt) if !self.shared.is_over() => Some(receipt.pending()),
             _ => None,
         }

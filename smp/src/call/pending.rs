@@ -12,10 +12,29 @@ use crate::{cpu::CpuIndex, ranges::Ranges};
 pub struct Pending {
     /// The CPU that is to run it.
     pub cpu: CpuIndex,
-    /// When it was put into that CPU's queue, by the caller's clock.
+    /// When it was put into that CPU's queue, by the caller's clock; while that has no room, when it
+    /// was first found full.
     pub since: Instant,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far a call has come that is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Its caller waits for room in the CPU's queue: the CPU has not heard of it.
+    NoRoom,
+    /// It lies in the CPU's queue.
+    Queued,
+    /// The CPU has begun to run it.
+    Begun,
+}
+
+impl Pending {
     /// Whether the CPU has begun to run it.
-    pub begun: bool,
+    pub fn has_begun(&self) -> bool {
+        self.progress == Progress::Begun
+    }
 }
 
 /// Why a call has no answer.

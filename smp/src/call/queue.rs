@@ -26,7 +26,7 @@ use core::{
 use reveille_executor::Instant;
 
 use super::{
-    CallId, Carrier, Pending,
+    CallId, Carrier, Pending, Progress,
     answer::Answer,
     entry::{AnyJob, Entry},
     habit::Habit,
@@ -391,10 +391,14 @@ impl Receipt {
 
     /// What is known of the call, which is not over.
     pub(super) fn pending(&self) -> Pending {
+        let ticket = &self.queue.places[self.place].ticket;
         Pending {
             cpu: self.cpu,
             since: self.since,
-            begun: self.queue.places[self.place].ticket.has_begun(self.number),
+            progress: match ticket.has_begun(self.number) {
+                true => Progress::Begun,
+                false => Progress::Queued,
+            },
         }
     }
 }

@@ -3,8 +3,10 @@
 use alloc::sync::Arc;
 use core::task::{Poll, Waker};
 
+use reveille_executor::Instant;
+
 use super::{
-    CallError, CallQueue, Carrier,
+    CallError, CallQueue, Carrier, Pending, Progress,
     entry::{AnyJob, Entry, Job},
     queue::Receipt,
     room::Seat,
@@ -17,6 +19,8 @@ pub(super) struct Sender<C> {
     carrier: C,
     pub(super) cpu: CpuIndex,
     seat: Option<Seat>,
+    /// Since when it waits for room.
+    waits_since: Option<Instant>,
 }
 
 impl<C: Carrier> Sender<C> {
@@ -25,6 +29,7 @@ impl<C: Carrier> Sender<C> {
             carrier,
             cpu,
             seat: None,
+            waits_since: None,
         }
     }
 
@@ -39,6 +44,15 @@ impl<C: Carrier> Sender<C> {
         queue.is_some_and(|queue| queue.backlog().is_looking)
     }
 
+    /// What is known of a call that waits for room; `None` if nobody has tried to send it.
+    pub(super) fn pending(&self) -> Option<Pending> {
+        Some(Pending {
+            cpu: self.cpu,
+            since: self.waits_since?,
+            progress: Progress::NoRoom,
+        })
+    }
+
     /// Sends the job. `waker` is woken when there may be room.
     pub(super) fn poll_send<J: Job + 'static>(
         &mut self,
@@ -51,6 +65,7 @@ impl<C: Carrier> Sender<C> {
                 Err(NoPlace::Closed) => return Poll::Ready(Err(CallError::Offline)),
                 Err(NoPlace::AllTaken) => {}
             }
+            self.waits_since.get_or_insert_with(|| self.carrier.now());
             // A queue that has refused a call is there.
             let queue = self.carrier.queue(self.cpu);
             if queue.is_some_and(|queue| queue.wait_for_room(&mut self.seat, waker)) {

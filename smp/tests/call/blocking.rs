@@ -147,7 +147,7 @@ fn what_has_begun_at_the_deadline_is_awaited_and_told_of_once() {
         assert_eq!(answer, Ok(5));
         let overdue = host.0.overdue.lock().unwrap();
         assert_eq!(overdue.len(), 1);
-        assert!(overdue[0].begun && overdue[0].cpu == CPU_1);
+        assert!(overdue[0].has_begun() && overdue[0].cpu == CPU_1);
     });
 }
 

@@ -14,7 +14,7 @@ use std::{
 
 use futures_util::FutureExt;
 use reveille_smp::{
-    call::{Backlog, CallError, NoAnswer, Refused, Traffic},
+    call::{Backlog, CallError, NoAnswer, Progress, Refused, Traffic},
     cpu::CpuIndex,
 };
 
@@ -37,7 +37,7 @@ fn a_call_runs_on_the_cpu_that_is_called_when_it_takes_its_interrupt() {
     assert!(call.pending().is_none());
     assert!(poll(&mut call).is_pending());
     let pending = call.pending().unwrap();
-    assert!(!pending.begun && pending.cpu == CPU_1);
+    assert_eq!((pending.cpu, pending.progress), (CPU_1, Progress::Queued));
     host.take_interrupts(1);
     assert!(call.pending().is_none());
     assert_eq!(poll(&mut call), Poll::Ready(Ok(CPU_1)));
@@ -137,7 +137,8 @@ fn a_full_queue_gives_the_closure_back_and_who_awaits_room_is_woken_when_there_i
     let mut post = host.calls().post(CPU_1, || ());
     assert!(call_woken.poll(&mut call).is_pending());
     assert!(post_woken.poll(&mut post).is_pending());
-    assert!(call.pending().is_none());
+    let pending = call.pending().unwrap();
+    assert_eq!((pending.cpu, pending.progress), (CPU_1, Progress::NoRoom));
     host.take_interrupts(1);
     assert_eq!((call_woken.count(), post_woken.count()), (1, 1));
     assert_eq!(
@@ -280,7 +281,7 @@ fn a_lost_interrupt_is_mended_by_a_reminder() {
     let mut call = host.calls().call(CPU_1, || ());
     assert!(poll(&mut call).is_pending());
     host.take_interrupts(1);
-    assert!(call.pending().is_some_and(|pending| !pending.begun));
+    assert!(call.pending().is_some_and(|pending| !pending.has_begun()));
     // Nobody else sends one, for one was sent.
     host.calls().try_post(CPU_1, || ()).unwrap();
     host.take_interrupts(1);
@@ -325,9 +326,16 @@ fn a_call_to_many_of_whom_one_has_no_room_runs_on_the_others_meanwhile() {
     fill(host, CPU_1);
     let woken = Arc::new(Woken::default());
     let mut many = host.calls().call_many([CPU_1, CPU_2], || ());
+    assert!(many.pending().next().is_none());
     assert!(woken.poll(&mut many).is_pending());
     host.take_interrupts(2);
     assert_eq!(host.of(2).traffic().run, 1);
+    // It waits for the one that has not heard of it, since it was first tried.
+    let waits: Vec<_> = many.pending().collect();
+    assert_eq!(waits.len(), 1);
+    assert_eq!((waits[0].cpu, waits[0].progress), (CPU_1, Progress::NoRoom));
+    assert!(woken.poll(&mut many).is_pending());
+    assert_eq!(many.pending().collect::<Vec<_>>(), waits);
     host.take_interrupts(1);
     assert!(woken.count() > 0);
     assert!(woken.poll(&mut many).is_pending());
@@ -408,6 +416,8 @@ fn a_call_to_any_that_finds_no_room_anywhere_takes_the_first_there_is() {
     let woken = Arc::new(Woken::default());
     let mut call = host.calls().call_any([CPU_1, CPU_2], this_cpu);
     assert_eq!(run_by(&mut call, &woken), None);
+    let waits = call.pending().map(|pending| pending.cpu);
+    assert_eq!(waits.collect::<Vec<_>>(), [CPU_1, CPU_2]);
     host.take_interrupts(2);
     assert_eq!(woken.count(), 1);
     assert_eq!(run_by(&mut call, &woken), None);

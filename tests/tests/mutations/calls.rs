@@ -402,6 +402,13 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         noticed_by: TO_MANY,
     },
     Mutation {
+        guard: "who awaits many names those that have no room",
+        file: "call/many.rs",
+        from: "            Stage::Unsent(sender) => sender.pending(),",
+        to: "            Stage::Unsent(_) => None,",
+        noticed_by: "call::one_thread::a_call_to_many_of_whom_one_has_no_room_runs_on_the_others_meanwhile",
+    },
+    Mutation {
         guard: "many calls that are dropped are taken back",
         file: "call/many.rs",
         from: "let _ = receipt.withdraw(self.carrier);",
