@@ -9,14 +9,19 @@
 //! ([`Carrier::overdue`]), and the caller waits on.
 
 use alloc::{sync::Arc, task::Wake};
-use core::{hint::spin_loop, task::Waker, time::Duration};
+use core::{
+    hint::spin_loop,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    task::Waker,
+    time::Duration,
+};
 
 use reveille_executor::Instant;
 
 use super::{
     CallError, CallQueue, Carrier,
     entry::Job,
-    lent::{Errand, Lent},
+    lent::{Errand, Lendable, Lent},
 };
 use crate::{cpu::CpuIndex, sync::Mutex};
 
@@ -24,6 +29,9 @@ use crate::{cpu::CpuIndex, sync::Mutex};
 pub(super) struct Borrowed<F, T> {
     closure: Mutex<Option<F>>,
     answer: Mutex<Option<T>>,
+    /// Relaxed: it decides nothing but who is told of, so no model sees it. What orders the answer is the
+    /// caller's own word (`answer.rs`).
+    is_over: AtomicBool,
 }
 
 impl<F, T> Borrowed<F, T> {
@@ -31,6 +39,7 @@ impl<F, T> Borrowed<F, T> {
         Self {
             closure: Mutex::new(Some(closure)),
             answer: Mutex::new(None),
+            is_over: AtomicBool::new(false),
         }
     }
 
@@ -49,6 +58,16 @@ impl<F: FnOnce() -> T + Send, T: Send> Job for Borrowed<F, T> {
                 *answer = Some(given);
             }
         }
+    }
+
+    fn over(&self, _: CpuIndex) {
+        self.is_over.store(true, Relaxed);
+    }
+}
+
+impl<F: FnOnce() -> T + Send, T: Send> Lendable for Borrowed<F, T> {
+    fn is_over(&self) -> bool {
+        self.is_over.load(Relaxed)
     }
 }
 

@@ -14,11 +14,9 @@ pub(super) trait Job: Send + Sync {
     /// Runs the closure, on this CPU.
     fn run(&self, cpu: CpuIndex);
 
-    /// It is over on this CPU, and its caller is to hear of it. Not called for what was lent, of whose
-    /// end its caller's queue hears.
-    fn over(&self, cpu: CpuIndex) {
-        let _ = cpu;
-    }
+    /// It is over on this CPU. For what is shared, its caller hears of it by this; for what was lent, by
+    /// its queue, a moment later.
+    fn over(&self, cpu: CpuIndex);
 }
 
 /// What a place holds.
@@ -75,8 +73,9 @@ impl<C: Carrier> Drop for Begun<C> {
         self.carrier.left(self.entry.id);
         match &self.entry.job {
             AnyJob::Shared(job) => job.over(self.cpu),
-            // From here on the job may be gone.
-            AnyJob::Lent { caller, queue, .. } => {
+            AnyJob::Lent { job, caller, queue } => {
+                job.over(self.cpu);
+                // Behind this the job may be gone.
                 if queue.answer().over() {
                     self.carrier.interrupt(*caller);
                 }

@@ -36,7 +36,7 @@ impl LentJob {
     ///
     /// # Safety
     ///
-    /// The Lending Invariant: `run` is not called, and does not run, when the job is gone.
+    /// The Lending Invariant: neither `run` nor `over` is called, or runs, when the job is gone.
     unsafe fn new<'a>(job: &'a (dyn Job + 'a)) -> Self {
         let job: NonNull<dyn Job + 'a> = NonNull::from(job);
         // SAFETY: the two types differ in a lifetime alone, which the caller vouches for.
@@ -48,12 +48,24 @@ impl LentJob {
         // SAFETY: whoever lent it keeps it until it is over.
         unsafe { self.0.as_ref() }.run(cpu);
     }
+
+    /// Tells it that it is over. To be called by the same, before the caller's queue hears of it.
+    pub(super) fn over(&self, cpu: CpuIndex) {
+        // SAFETY: as above; to who lent it, it is not over before its queue has heard of it.
+        unsafe { self.0.as_ref() }.over(cpu);
+    }
+}
+
+/// A job that says whether it is over, before all that were lent with it are.
+pub(super) trait Lendable: Job {
+    /// Whether it is over, as a hint.
+    fn is_over(&self) -> bool;
 }
 
 /// One CPU, and what it is to run.
 pub(super) struct Errand<'a> {
     cpu: CpuIndex,
-    job: &'a (dyn Job + 'a),
+    job: &'a (dyn Lendable + 'a),
     stage: Stage,
     seat: Option<Seat>,
 }
@@ -66,7 +78,7 @@ enum Stage {
 }
 
 impl<'a> Errand<'a> {
-    pub(super) fn new(cpu: CpuIndex, job: &'a (dyn Job + 'a)) -> Self {
+    pub(super) fn new(cpu: CpuIndex, job: &'a (dyn Lendable + 'a)) -> Self {
         Self {
             cpu,
             job,
@@ -214,13 +226,13 @@ impl<'e, 'a, C: Carrier> Lent<'e, 'a, C> {
         }
     }
 
-    /// What was sent, has not been taken back, and may not be over.
+    /// What was sent, has not been taken back, and is not over.
     pub(super) fn pending(&self) -> impl Iterator<Item = Pending> {
         self.errands
             .iter()
             .filter_map(|errand| match &errand.stage {
-                Stage::Sent(receipt) => Some(receipt.pending()),
-                Stage::Unsent | Stage::Settled(_) => None,
+                Stage::Sent(receipt) if !errand.job.is_over() => Some(receipt.pending()),
+                _ => None,
             })
     }
 }

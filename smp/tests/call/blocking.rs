@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Barrier,
+        Arc, Barrier,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     thread,
@@ -149,6 +149,50 @@ fn what_has_begun_at_the_deadline_is_awaited_and_told_of_once() {
         assert_eq!(overdue.len(), 1);
         assert!(overdue[0].has_begun() && overdue[0].cpu == CPU_1);
     });
+}
+
+#[test]
+fn of_two_that_have_begun_only_the_one_that_is_not_over_is_told_of() {
+    let host = Host::with(3);
+    host.serving(&[1], || {
+        let work = || {
+            while this_cpu() == CPU_1 && host.0.overdue.lock().unwrap().is_empty() {
+                thread::yield_now();
+            }
+        };
+        // As often as it takes until both have begun in time.
+        loop {
+            host.0.overdue.lock().unwrap().clear();
+            // CPU 2 is quick: it is over before its caller halts.
+            host.at_halt(0, move || host.take_interrupts(2));
+            let both = [1, 2].map(CpuIndex);
+            let within = Duration::from_millis(5);
+            if host.calls().call_many_blocking(both, within, work).is_ok() {
+                break;
+            }
+        }
+        let overdue = host.0.overdue.lock().unwrap();
+        let cpus: Vec<_> = overdue.iter().map(|pending| pending.cpu).collect();
+        assert_eq!(cpus, [CPU_1]);
+    });
+}
+
+#[test]
+fn a_cpu_that_waits_for_a_call_may_not_wait_for_another() {
+    let host = Host::with(2);
+    let refused = Arc::new(AtomicBool::new(false));
+    let nested = Arc::clone(&refused);
+    // As a handler might that comes in.
+    host.at_halt(0, move || {
+        let result = host.calls().call_blocking(CPU_1, NO_TIME, || ());
+        nested.store(result == Err(CallError::InCall), Relaxed);
+        host.take_interrupts(1);
+    });
+    assert_eq!(host.calls().call_blocking(CPU_1, LONG, || 5), Ok(5));
+    assert!(refused.load(Relaxed));
+    // Not for good.
+    host.at_halt(0, move || host.take_interrupts(1));
+    assert_eq!(host.calls().call_blocking(CPU_1, LONG, || 6), Ok(6));
 }
 
 #[test]

@@ -35,7 +35,11 @@ struct Cpu {
     changed: Condvar,
     /// The next interrupt goes astray.
     loses: AtomicBool,
+    /// What happens as it halts the next time.
+    at_halt: Mutex<Option<Event>>,
 }
+
+type Event = Box<dyn FnOnce() + Send>;
 
 /// Says so when it is dropped, also by a test that fails: nobody then waits for it in vain.
 pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
@@ -78,6 +82,7 @@ impl Host {
             lines: Mutex::default(),
             changed: Condvar::new(),
             loses: AtomicBool::new(false),
+            at_halt: Mutex::default(),
         };
         let machine = Machine {
             cpus: (0..cpus).map(|_| cpu()).collect(),
@@ -115,6 +120,11 @@ impl Host {
     /// Loses the next interrupt to this CPU.
     pub(crate) fn lose_interrupt(self, cpu: u32) {
         self.0.cpus[cpu as usize].loses.store(true, Relaxed);
+    }
+
+    /// As this CPU halts the next time, in a blocking call, this happens.
+    pub(crate) fn at_halt(self, cpu: u32, event: impl FnOnce() + Send + 'static) {
+        *self.cpu(cpu).at_halt.lock().unwrap() = Some(Box::new(event));
     }
 
     /// Takes what interrupts are pending on this CPU. For a CPU that the calling thread plays.
@@ -234,6 +244,10 @@ impl Carrier for Host {
     }
 
     fn halt(&self, until: Instant) {
+        let event = self.cpu(this_cpu().0).at_halt.lock().unwrap().take();
+        if let Some(event) = event {
+            event();
+        }
         self.wait(this_cpu().0, until, |lines| lines.is_called);
     }
 

@@ -271,6 +271,13 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         noticed_by: "call::blocking::a_closure_that_is_called_may_not_wait",
     },
     Mutation {
+        guard: "a CPU that waits for a call may not wait for another",
+        file: "call/queue.rs",
+        from: "&& self.is_asking.swap(1, Ordering::Relaxed) == 0;",
+        to: "&& self.is_asking.swap(1, Ordering::Relaxed) < 2;",
+        noticed_by: "call::blocking::a_cpu_that_waits_for_a_call_may_not_wait_for_another",
+    },
+    Mutation {
         guard: "a CPU whose call panicked comes back to the others",
         file: "call/queue.rs",
         from: "        if queue.word.break_off() {",
@@ -336,6 +343,15 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
 ",
         to: "",
         noticed_by: "call::blocking::a_caller_that_waits_is_called_without_an_interrupt",
+    },
+    Mutation {
+        guard: "of a call to many only who is not over is told of",
+        file: "call/block.rs",
+        from: "        self.is_over.store(true, Relaxed);
+",
+        to: "        let _ = &self.is_over;
+",
+        noticed_by: "call::blocking::of_two_that_have_begun_only_the_one_that_is_not_over_is_told_of",
     },
     // call/one.rs
     Mutation {
