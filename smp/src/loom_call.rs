@@ -141,8 +141,9 @@ impl Carrier for OnCpu {
             .map(|cpu| &cpu.queue)
     }
 
-    fn interrupt(&self, cpu: CpuIndex) {
+    fn interrupt(&self, cpu: CpuIndex) -> bool {
         self.cpu(cpu).interrupt.notify();
+        true
     }
 
     fn masked<T>(&self, work: impl FnOnce() -> T) -> T {

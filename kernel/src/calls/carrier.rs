@@ -38,15 +38,17 @@ impl Carrier for ByInterrupt {
         PerCpu::of(cpu).map(PerCpu::calls)
     }
 
-    fn interrupt(&self, cpu: CpuIndex) {
+    fn interrupt(&self, cpu: CpuIndex) -> bool {
         if stuck::loses(cpu) {
-            return;
+            // As the APIC says of one that is lost behind it.
+            return true;
         }
-        if let (Some(apic), Some(area)) = (LocalApic::get(), PerCpu::of(cpu)) {
-            watch::about_to_send(cpu);
-            // One that is not accepted is as one that is lost: whoever waits has a deadline, or
-            // reminds.
-            let _ = apic.send_fixed(area.apic_id(), Vector::CALL);
+        match (LocalApic::get(), PerCpu::of(cpu)) {
+            (Some(apic), Some(area)) => {
+                watch::about_to_send(cpu);
+                apic.send_fixed(area.apic_id(), Vector::CALL).is_ok()
+            }
+            _ => false,
         }
     }
 

@@ -223,12 +223,21 @@ struct Ring<C> {
     cpu: CpuIndex,
 }
 
+impl<C: Carrier> Ring<C> {
+    fn interrupt(&self) {
+        if let Some(own) = self.carrier.queue(self.cpu) {
+            // As for an answer.
+            let _ = own.interrupt(self.carrier, self.cpu);
+        }
+    }
+}
+
 impl<C: Carrier> Wake for Ring<C> {
     fn wake(self: Arc<Self>) {
-        self.carrier.interrupt(self.cpu);
+        self.interrupt();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.carrier.interrupt(self.cpu);
+        self.interrupt();
     }
 }

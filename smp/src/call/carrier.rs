@@ -27,7 +27,9 @@ pub trait Carrier: Clock + Copy + Send + Sync + 'static {
 
     /// Interrupts a CPU, which may be the one that asks; the handler calls [`CallQueue::serve`].
     /// It may be called in any context but an NMI, and does not wait.
-    fn interrupt(&self, cpu: CpuIndex);
+    ///
+    /// `false` if it was not sent, so that nobody relies on it: whoever comes next tries it again.
+    fn interrupt(&self, cpu: CpuIndex) -> bool;
 
     /// Does this with interrupts off, and leaves them as they were.
     fn masked<T>(&self, work: impl FnOnce() -> T) -> T;

@@ -77,7 +77,8 @@ impl<C: Carrier> Drop for Begun<C> {
                 job.over(self.cpu);
                 // Behind this the job may be gone.
                 if queue.answer().over() {
-                    self.carrier.interrupt(*caller);
+                    // One that is not sent is as one that is lost: the halt ends at its deadline.
+                    let _ = queue.interrupt(self.carrier, *caller);
                 }
             }
         }

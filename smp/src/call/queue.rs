@@ -69,7 +69,7 @@ struct Place {
 pub struct Traffic {
     /// Calls that were run.
     pub run: u64,
-    /// Interrupts that were sent for them.
+    /// Interrupts that were sent to its CPU: for them, for answers to calls of its own, and for room.
     pub interrupts: u64,
 }
 
@@ -209,8 +209,9 @@ impl CallQueue {
         match filled {
             Filled::Seen | Filled::Rung => {}
             Filled::Unseen(pass) => {
-                self.interrupt(carrier, cpu);
-                self.word.rung(pass);
+                if self.interrupt(carrier, cpu) {
+                    self.word.rung(pass);
+                }
             }
             Filled::Closed => {
                 drop(self.cell(place).take());
@@ -248,7 +249,7 @@ impl CallQueue {
     /// Interrupts its CPU, which is `cpu`, once more, in case an interrupt was lost: for calls that have
     /// waited for long. A CPU that has nothing to do there looks, and goes on.
     pub fn remind<C: Carrier>(&self, carrier: C, cpu: CpuIndex) {
-        self.interrupt(carrier, cpu);
+        let _ = self.interrupt(carrier, cpu);
     }
 
     /// Whether it takes calls now.
@@ -295,9 +296,13 @@ impl CallQueue {
         }
     }
 
-    fn interrupt<C: Carrier>(&self, carrier: C, cpu: CpuIndex) {
-        self.interrupts.fetch_add(1, Relaxed);
-        carrier.interrupt(cpu);
+    /// Interrupts its CPU, which is `cpu`; `false` if that was not sent.
+    pub(super) fn interrupt<C: Carrier>(&self, carrier: C, cpu: CpuIndex) -> bool {
+        let is_sent = carrier.interrupt(cpu);
+        if is_sent {
+            self.interrupts.fetch_add(1, Relaxed);
+        }
+        is_sent
     }
 
     /// What lies in a place that belongs to the caller.
@@ -359,7 +364,7 @@ impl<C: Carrier> Drop for Looking<'_, C> {
         // A call panicked, and the others that lie there are not to wait for the next.
         queue.wake_wanting();
         if queue.word.break_off() {
-            queue.interrupt(self.carrier, self.cpu);
+            let _ = queue.interrupt(self.carrier, self.cpu);
         }
     }
 }

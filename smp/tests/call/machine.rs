@@ -35,6 +35,10 @@ struct Cpu {
     changed: Condvar,
     /// The next interrupt goes astray.
     loses: AtomicBool,
+    /// The next interrupt is not accepted.
+    refuses: AtomicBool,
+    /// Interrupts that were sent to it.
+    interrupts: AtomicU64,
     /// What happens as it halts the next time.
     at_halt: Mutex<Option<Event>>,
 }
@@ -82,6 +86,8 @@ impl Host {
             lines: Mutex::default(),
             changed: Condvar::new(),
             loses: AtomicBool::new(false),
+            refuses: AtomicBool::new(false),
+            interrupts: AtomicU64::new(0),
             at_halt: Mutex::default(),
         };
         let machine = Machine {
@@ -120,6 +126,16 @@ impl Host {
     /// Loses the next interrupt to this CPU.
     pub(crate) fn lose_interrupt(self, cpu: u32) {
         self.0.cpus[cpu as usize].loses.store(true, Relaxed);
+    }
+
+    /// Does not accept the next interrupt to this CPU.
+    pub(crate) fn refuse_interrupt(self, cpu: u32) {
+        self.cpu(cpu).refuses.store(true, Relaxed);
+    }
+
+    /// How many interrupts were sent to this CPU.
+    pub(crate) fn interrupts(self, cpu: u32) -> u64 {
+        self.cpu(cpu).interrupts.load(Relaxed)
     }
 
     /// As this CPU halts the next time, in a blocking call, this happens.
@@ -231,12 +247,17 @@ impl Carrier for Host {
         self.0.cpus.get(cpu.as_usize()).map(|cpu| &cpu.queue)
     }
 
-    fn interrupt(&self, cpu: CpuIndex) {
+    fn interrupt(&self, cpu: CpuIndex) -> bool {
         let cpu = self.cpu(cpu.0);
+        if cpu.refuses.swap(false, Relaxed) {
+            return false;
+        }
+        cpu.interrupts.fetch_add(1, Relaxed);
         if !cpu.loses.swap(false, Relaxed) {
             cpu.lines.lock().unwrap().is_called = true;
             cpu.changed.notify_one();
         }
+        true
     }
 
     fn masked<T>(&self, work: impl FnOnce() -> T) -> T {

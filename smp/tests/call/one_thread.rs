@@ -292,6 +292,27 @@ fn a_lost_interrupt_is_mended_by_a_reminder() {
 }
 
 #[test]
+fn an_interrupt_that_is_not_accepted_is_sent_by_the_next_who_calls() {
+    let host = Host::with(2);
+    host.refuse_interrupt(1);
+    let post = || host.calls().try_post(CPU_1, || ()).unwrap();
+    post();
+    assert_eq!(
+        (host.of(1).traffic().interrupts, host.interrupts(1)),
+        (0, 0)
+    );
+    host.take_interrupts(1);
+    assert_eq!(host.of(1).backlog().waiting, 1);
+    post();
+    assert_eq!(
+        (host.of(1).traffic().interrupts, host.interrupts(1)),
+        (1, 1)
+    );
+    host.take_interrupts(1);
+    assert_eq!(host.of(1).traffic().run, 2);
+}
+
+#[test]
 fn a_call_to_many_is_ready_when_all_have_run_it_and_names_those_that_never_will() {
     let host = Host::with(4);
     let runs = Arc::new(AtomicUsize::new(0));

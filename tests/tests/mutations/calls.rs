@@ -278,6 +278,13 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         noticed_by: "call::blocking::a_cpu_that_waits_for_a_call_may_not_wait_for_another",
     },
     Mutation {
+        guard: "nobody relies on an interrupt that was not accepted",
+        file: "call/queue.rs",
+        from: "                if self.interrupt(carrier, cpu) {",
+        to: "                if self.interrupt(carrier, cpu) || true {",
+        noticed_by: "call::one_thread::an_interrupt_that_is_not_accepted_is_sent_by_the_next_who_calls",
+    },
+    Mutation {
         guard: "a CPU whose call panicked comes back to the others",
         file: "call/queue.rs",
         from: "        if queue.word.break_off() {",
@@ -322,18 +329,8 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a caller that blocks for room is interrupted when there is some",
         file: "call/block.rs",
-        from: "    fn wake(self: Arc<Self>) {
-        self.carrier.interrupt(self.cpu);
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.carrier.interrupt(self.cpu);
-    }",
-        to: "    fn wake(self: Arc<Self>) {
-        let _ = self.cpu;
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {}",
+        from: "            let _ = own.interrupt(self.carrier, self.cpu);",
+        to: "            let _ = own;",
         noticed_by: "loom_call::a_caller_that_blocks_for_room_is_interrupted_when_there_is_some",
     },
     Mutation {

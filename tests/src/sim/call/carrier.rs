@@ -50,10 +50,12 @@ impl Carrier for Interrupts {
         World::current().and_then(|world| world.queues.get(cpu.0 as usize).copied())
     }
 
-    fn interrupt(&self, cpu: CpuIndex) {
-        if let Some(world) = World::current() {
+    fn interrupt(&self, cpu: CpuIndex) -> bool {
+        let world = World::current();
+        if let Some(world) = &world {
             world.interrupt(cpu.0 as usize);
         }
+        world.is_some()
     }
 
     fn masked<T>(&self, work: impl FnOnce() -> T) -> T {
