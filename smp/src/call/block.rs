@@ -90,7 +90,6 @@ pub(super) fn block<C: Carrier>(
             carrier,
             own,
             lent: Lent::new(carrier, caller, own, errands),
-            ring: None,
             patience: Patience::Until(deadline),
         };
         wait.send();
@@ -112,8 +111,6 @@ struct Wait<'e, 'a, C: Carrier> {
     carrier: C,
     own: &'static CallQueue,
     lent: Lent<'e, 'a, C>,
-    /// What interrupts the CPU when there may be room, once it has had to wait for that.
-    ring: Option<Waker>,
     patience: Patience,
 }
 
@@ -192,11 +189,11 @@ impl<C: Carrier> Wait<'_, '_, C> {
 
     fn waits_for_room(&mut self) -> bool {
         let carrier = self.carrier;
-        let ring = || {
+        let ring = self.own.ring(|| {
             let cpu = carrier.this_cpu();
             Waker::from(Arc::new(Ring { carrier, cpu }))
-        };
-        self.lent.wait_for_room(self.ring.get_or_insert_with(ring))
+        });
+        self.lent.wait_for_room(&ring)
     }
 
     fn lose_patience(&mut self) {

@@ -52,6 +52,9 @@ pub struct CallQueue {
     answer: Answer,
     /// Whether it polls for that: where not all whom it calls look by themselves, and where they do.
     habits: [Habit; 2],
+    /// What interrupts it when it halts for room elsewhere. Made once and kept for good, so nobody who
+    /// wakes it frees it.
+    ring: Mutex<Option<Waker>>,
     /// What was run and sent, for figures; nothing depends on them, so no model sees them.
     run: AtomicU64,
     interrupts: AtomicU64,
@@ -111,6 +114,7 @@ impl CallQueue {
             is_asking: AtomicU32::new(0),
             answer: Answer::new(),
             habits: [Habit::new(), Habit::new()],
+            ring: Mutex::new(None),
             run: AtomicU64::new(0),
             interrupts: AtomicU64::new(0),
         }
@@ -190,6 +194,13 @@ impl CallQueue {
     /// What it has learnt of its waits for those who look by themselves, or for others.
     pub(super) fn habit(&self, are_looking: bool) -> &Habit {
         &self.habits[usize::from(are_looking)]
+    }
+
+    /// What interrupts it, made when it is first asked for. To be called by its CPU while that asks.
+    pub(super) fn ring(&self, make: impl FnOnce() -> Waker) -> Waker {
+        let ring = self.ring.try_lock();
+        let mut ring = ring.expect("a CPU waits for one thing at a time");
+        ring.get_or_insert_with(make).clone()
     }
 
     // ---- whoever sends a call ----
@@ -424,7 +435,26 @@ impl fmt::Debug for CallQueue {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use alloc::{sync::Arc, task::Wake};
+
     use super::*;
+
+    /// Does nothing.
+    struct Bell;
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn what_interrupts_who_waits_for_room_is_made_once_and_not_freed_by_a_wake() {
+        let queue = CallQueue::new();
+        let bell = Arc::new(Bell);
+        let made = Arc::clone(&bell);
+        queue.ring(|| Waker::from(made)).wake();
+        queue.ring(|| unreachable!("it has been made")).wake();
+        assert_eq!(Arc::strong_count(&bell), 2);
+    }
 
     #[test]
     fn a_queue_takes_so_much_of_a_cpus_area_as_the_kernel_reckons_with() {
