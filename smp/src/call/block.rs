@@ -166,7 +166,7 @@ impl<C: Carrier> Wait<'_, '_, C> {
             }
             spin_loop();
         };
-        looking.until_empty();
+        looking.end();
         is_over
     }
 

@@ -133,14 +133,16 @@ impl CallQueue {
     /// called by its CPU, in task context.
     pub fn close<C: Carrier>(&self, carrier: C) {
         self.word.close();
+        // Nothing becomes full any more, so one pass is enough.
         carrier.masked(|| self.serve(carrier));
     }
 
-    /// Runs what lies there, until nothing does. To be called by its CPU with interrupts off, when it
-    /// was interrupted; it may be called at any other time too.
+    /// Runs what lies there, until nothing does; under a flood of calls it breaks off, and interrupts
+    /// its CPU to come back. To be called by its CPU with interrupts off, when it was interrupted; it
+    /// may be called at any other time too.
     pub fn serve<C: Carrier>(&self, carrier: C) {
         if let Some(looking) = self.look(carrier) {
-            looking.until_empty();
+            looking.end();
         }
     }
 
@@ -161,7 +163,7 @@ impl CallQueue {
             }
             core::hint::spin_loop();
         }
-        carrier.masked(|| looking.until_empty());
+        carrier.masked(|| looking.end());
     }
 
     /// From now on its CPU needs no interrupt. `None` if it is served already.
@@ -323,6 +325,10 @@ impl CallQueue {
     }
 }
 
+/// So many times a CPU runs what lies in its queue before it lets other interrupts in: with all places
+/// full that is 64 calls.
+const PASSES: usize = 4;
+
 /// A CPU that looks at its queue. Nobody interrupts it until this is dropped.
 pub(super) struct Looking<'a, C: Carrier> {
     queue: &'a CallQueue,
@@ -337,16 +343,20 @@ impl<C: Carrier> Looking<'_, C> {
         self.run_all(self.queue.word.full());
     }
 
-    /// Runs what lies there until nothing does, and stops. Interrupts are off.
-    pub(super) fn until_empty(mut self) {
+    /// Runs what lies there until nothing does, and stops. Interrupts are off, so where calls come
+    /// faster than they are run it breaks off, and interrupts its CPU: whatever else has come has its
+    /// turn before it comes back.
+    pub(super) fn end(mut self) {
         self.pass();
-        loop {
+        for _ in 1..PASSES {
             match self.queue.word.stop() {
-                Ok(()) => break,
+                Ok(()) => {
+                    self.has_stopped = true;
+                    return;
+                }
                 Err(full) => self.run_all(full),
             }
         }
-        self.has_stopped = true;
     }
 
     /// As they stand there: what comes meanwhile has its turn behind them.
@@ -372,7 +382,7 @@ impl<C: Carrier> Drop for Looking<'_, C> {
         if self.has_stopped {
             return;
         }
-        // A call panicked, and the others that lie there are not to wait for the next.
+        // A call panicked, or there were too many: those that lie there are not to wait for the next.
         queue.wake_wanting();
         if queue.word.break_off() {
             let _ = queue.interrupt(self.carrier, self.cpu);

@@ -106,7 +106,7 @@ impl CallQueue {
         let looking = self.look(carrier);
         run();
         if let Some(looking) = looking {
-            looking.until_empty();
+            looking.end();
         }
     }
 }

@@ -127,6 +127,37 @@ fn a_call_that_a_call_sends_to_its_own_cpus_caller_is_run_before_the_cpu_stops_l
 }
 
 #[test]
+fn a_flood_of_calls_lets_other_interrupts_in_and_is_come_back_to() {
+    const CALLS: usize = 100;
+    let host = Host::with(2);
+    // Each sends the next, in the name of another CPU.
+    fn flood(host: Host, left: usize) {
+        let next = move || {
+            if left > 1 {
+                play(0, || flood(host, left - 1));
+            }
+        };
+        host.calls().try_post(CPU_1, next).unwrap();
+    }
+    flood(host, CALLS);
+    let mut interrupts = 0;
+    while host.of(1).backlog().waiting > 0 {
+        let before = host.of(1).traffic().run;
+        host.take_interrupts(1);
+        let run = host.of(1).traffic().run - before;
+        assert!((1..CALLS as u64 / 2).contains(&run), "{run} at once");
+        assert!(!host.of(1).backlog().is_looking);
+        interrupts += 1;
+    }
+    assert_eq!(host.of(1).traffic().run, CALLS as u64);
+    assert!(interrupts > 2);
+    // Also a queue that is closed meanwhile is emptied.
+    flood(host, 1);
+    play(1, || host.of(1).close(host));
+    assert_eq!(host.of(1).backlog().waiting, 0);
+}
+
+#[test]
 fn a_full_queue_gives_the_closure_back_and_who_awaits_room_is_woken_when_there_is_some() {
     let host = Host::with(2);
     fill(host, CPU_1);

@@ -234,6 +234,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         guard: "a queue is closed before it is emptied",
         file: "call/queue.rs",
         from: "        self.word.close();
+        // Nothing becomes full any more, so one pass is enough.
         carrier.masked(|| self.serve(carrier));",
         to: "        carrier.masked(|| self.serve(carrier));
         self.word.close();",
@@ -243,6 +244,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         guard: "what lies in a queue that closes is run",
         file: "call/queue.rs",
         from: "        self.word.close();
+        // Nothing becomes full any more, so one pass is enough.
         carrier.masked(|| self.serve(carrier));",
         to: "        self.word.close();
         let _ = carrier;",
@@ -283,6 +285,13 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         from: "                if self.interrupt(carrier, cpu) {",
         to: "                if self.interrupt(carrier, cpu) || true {",
         noticed_by: "call::one_thread::an_interrupt_that_is_not_accepted_is_sent_by_the_next_who_calls",
+    },
+    Mutation {
+        guard: "a CPU lets other interrupts in under a flood of calls",
+        file: "call/queue.rs",
+        from: "const PASSES: usize = 4;",
+        to: "const PASSES: usize = usize::MAX;",
+        noticed_by: "call::one_thread::a_flood_of_calls_lets_other_interrupts_in_and_is_come_back_to",
     },
     Mutation {
         guard: "a CPU whose call panicked comes back to the others",
