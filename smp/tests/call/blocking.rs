@@ -1,6 +1,7 @@
 //! Calls for which the caller waits without an executor.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Barrier,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -9,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use reveille_smp::{
-    call::{CallError, Traffic},
-    cpu::CpuIndex,
-};
+use reveille_smp::{call::CallError, cpu::CpuIndex};
 
 use crate::{
     machine::{Host, Over, play, this_cpu},
@@ -79,7 +77,7 @@ fn cpus_that_call_each_other_run_each_others_calls() {
 #[test]
 fn neither_a_cpu_that_polls_nor_a_caller_that_polls_is_interrupted() {
     const CALLS: u64 = 100;
-    let host = Host::with(2);
+    let host = Host::with(2).polling();
     let (is_up, over) = (Barrier::new(2), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -100,11 +98,8 @@ fn neither_a_cpu_that_polls_nor_a_caller_that_polls_is_interrupted() {
             host.calls().call_blocking(CPU_1, LONG, || ()).unwrap();
         }
     });
-    let expected = Traffic {
-        run: CALLS,
-        interrupts: 0,
-    };
-    assert_eq!(host.of(1).traffic(), expected);
+    assert_eq!(host.of(1).traffic().run, CALLS);
+    assert_eq!([0, 1].map(|cpu| host.interrupts(cpu)), [0, 0]);
 }
 
 #[test]
@@ -126,7 +121,7 @@ fn what_has_begun_at_the_deadline_is_awaited_and_told_of_once() {
     let host = Host::with(2);
     host.serving(&[1], || {
         let begun = AtomicBool::new(false);
-        // The deadline is over when it begins, and the call is sent all the same.
+        // It ends when it has been told of.
         let slow = || {
             begun.store(true, Relaxed);
             while host.0.overdue.lock().unwrap().is_empty() {
@@ -193,6 +188,51 @@ fn a_cpu_that_waits_for_a_call_may_not_wait_for_another() {
     // Not for good.
     host.at_halt(0, move || host.take_interrupts(1));
     assert_eq!(host.calls().call_blocking(CPU_1, LONG, || 6), Ok(6));
+}
+
+#[test]
+fn a_caller_that_panics_waits_for_those_that_are_in_its_closure() {
+    let host = Host::with(2);
+    host.serving(&[1], || {
+        // Nobody who is too late touches what is gone.
+        let flags: &'static [AtomicBool; 3] = Box::leak(Box::default());
+        let work = || {
+            let [has_begun, unwinds, has_ended] = flags;
+            if this_cpu() == CPU_1 {
+                has_begun.store(true, Relaxed);
+                while !unwinds.load(Relaxed) {
+                    thread::yield_now();
+                }
+                // A caller that does not wait is gone by then.
+                thread::sleep(Duration::from_millis(50));
+                has_ended.store(true, Relaxed);
+            } else {
+                let _unwinds = Over(unwinds);
+                while !has_begun.load(Relaxed) {
+                    thread::yield_now();
+                }
+                panic!("asked for");
+            }
+        };
+        let both = [0, 1].map(CpuIndex);
+        let call = || host.calls().call_many_blocking(both, LONG, work);
+        assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
+        assert!(flags[2].load(Relaxed), "the closure is still run");
+    });
+}
+
+#[test]
+fn a_caller_that_panics_takes_back_what_has_not_begun() {
+    let host = Host::with(2);
+    let both = [0, 1].map(CpuIndex);
+    let work = || panic!("asked for");
+    let call = || host.calls().call_many_blocking(both, LONG, work);
+    assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
+    host.take_interrupts(1);
+    assert_eq!(host.of(1).traffic().run, 0);
+    // And it may call again.
+    host.at_halt(0, move || host.take_interrupts(1));
+    assert_eq!(host.calls().call_blocking(CPU_1, LONG, || 5), Ok(5));
 }
 
 #[test]
@@ -285,7 +325,7 @@ fn a_caller_that_waits_is_called_without_an_interrupt() {
         host.calls().look_until(|| asked.is_finished());
         assert_eq!(asked.join().unwrap(), Ok(CpuIndex(0)));
     });
-    assert_eq!(host.of(0).traffic().interrupts, 0);
+    assert_eq!(host.interrupts(0), 0);
 }
 
 #[test]

@@ -334,6 +334,17 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         to: "                    if refused",
         noticed_by: "loom_call::a_caller_that_blocks_for_room_is_interrupted_when_there_is_some",
     },
+    Mutation {
+        guard: "a caller that panics waits for those that are in its closure",
+        file: "call/lent.rs",
+        from: "        while !self.own.answer().is_over() {
+            spin_loop();
+        }
+",
+        to: "        let _ = spin_loop;
+",
+        noticed_by: "call::blocking::a_caller_that_panics_waits_for_those_that_are_in_its_closure",
+    },
     // call/block.rs
     Mutation {
         guard: "a caller that blocks for room is interrupted when there is some",
