@@ -12,8 +12,8 @@
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
 //! CPUs send each other), [`call`] (what they let each other run at once), [`clock_line`] and
 //! [`clock_offset`] (how their clocks compare), [`rendezvous`] (all stop, some work), [`probe`]
-//! (what one does that does not answer), [`trace`] (what each CPU notes as it runs), [`record`], [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a
-//! person or a program gets to see).
+//! (what one does that does not answer), [`trace`] (what each CPU notes as it runs), [`record`],
+//! [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a person or a program gets to see).
 #![no_std]
 // But for calls that borrow from their caller (`call/lent.rs`).
 #![cfg_attr(not(loom), deny(unsafe_code))]

@@ -94,7 +94,7 @@ pub(super) fn block<C: Carrier>(
         };
         wait.send();
         let habit = own.habit(wait.lent.are_looking());
-        if habit.is_to_look() && !wait.look() {
+        if habit.decide() && !wait.look() {
             habit.has_not_paid();
         }
         while !wait.lent.is_over() {

@@ -16,7 +16,8 @@ const STUCK: Duration = Duration::from_secs(1);
 
 /// A machine whose CPUs call each other. A value of it is a handle: copies mean the same machine.
 ///
-/// The hooks at the end are for a trace and do nothing by themselves; they are called with
+/// Four hooks are for a trace and do nothing by themselves: [`queued`](Self::queued),
+/// [`entered`](Self::entered), [`left`](Self::left) and [`dropped`](Self::dropped). They are called with
 /// interrupts on or off, and must neither wait nor allocate.
 pub trait Carrier: Clock + Copy + Send + Sync + 'static {
     /// The CPU that asks.
@@ -50,7 +51,8 @@ pub trait Carrier: Clock + Copy + Send + Sync + 'static {
     }
 
     /// A blocking call is past its deadline, has begun, and does not end: its caller cannot leave it.
-    /// It is told once of each.
+    /// It is told once of each, with interrupts off, and may wait if that has a deadline: the caller
+    /// could not go on anyway.
     fn overdue(&self, pending: &Pending) {
         let _ = pending;
     }

@@ -27,7 +27,6 @@ pub(super) struct Entry {
 }
 
 /// To whom the call belongs.
-#[derive(Clone)]
 pub(super) enum AnyJob {
     /// To caller and queue together.
     Shared(Arc<dyn Job>),

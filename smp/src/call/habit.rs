@@ -21,8 +21,8 @@ impl Habit {
         Self(AtomicU32::new(0))
     }
 
-    /// Whether to look this time.
-    pub(super) fn is_to_look(&self) -> bool {
+    /// Decides whether to look this time, for one call.
+    pub(super) fn decide(&self) -> bool {
         let left = self.0.load(Relaxed);
         self.0.store(left.saturating_sub(1), Relaxed);
         left == 0
@@ -42,15 +42,15 @@ mod tests {
     fn a_cpu_looks_while_that_pays_and_tries_again_now_and_then() {
         let habit = Habit::new();
         for _ in 0..3 {
-            assert!(habit.is_to_look());
+            assert!(habit.decide());
         }
         for _ in 0..2 {
             habit.has_not_paid();
             for _ in 0..CALLS {
-                assert!(!habit.is_to_look());
+                assert!(!habit.decide());
             }
-            assert!(habit.is_to_look());
+            assert!(habit.decide());
         }
-        assert!(habit.is_to_look());
+        assert!(habit.decide());
     }
 }

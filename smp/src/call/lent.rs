@@ -144,7 +144,7 @@ impl<'e, 'a, C: Carrier> Lent<'e, 'a, C> {
                 errand.settle(Err(CallError::Offline));
                 continue;
             };
-            // SAFETY: `settle_all` keeps the Lending Invariant, before the errands can be touched again.
+            // SAFETY: who drops this keeps the Lending Invariant, and until then it has the errands.
             let job = unsafe { LentJob::new(errand.job) };
             let job = AnyJob::Lent {
                 job,

@@ -50,8 +50,8 @@ impl<F: Fn() + Send + Sync> Job for Shared<F> {
     }
 }
 
-/// A call to several CPUs at once. Ready when all have run the closure, or none of those that have not
-/// ever will: these are named.
+/// A call to several CPUs at once. Ready when each of them has run the closure or is known never to run
+/// it; those that never will are named.
 ///
 /// It waits for room, and for the CPUs, as [`Call`](super::Call) does. If the CPU that asks is among
 /// them, it runs the closure when it has sent it to the others.

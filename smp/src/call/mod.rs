@@ -84,11 +84,6 @@ impl<C: Carrier> Calls<C> {
         Self(carrier)
     }
 
-    /// The carrier.
-    pub const fn carrier(&self) -> C {
-        self.0
-    }
-
     /// Lets a CPU run the closure, and gives what that gives. To be awaited on any CPU's executor.
     ///
     /// # Errors
@@ -182,8 +177,8 @@ impl<C: Carrier> Calls<C> {
     /// # Errors
     ///
     /// [`CallError::Offline`] at once; [`CallError::TimedOut`] if the CPU has not begun within this
-    /// time, or had no room; [`CallError::InCall`] in a closure that is called. In all of these the
-    /// closure has not been run and will not be.
+    /// time, or had no room; [`CallError::InCall`] in a closure that is called, and in a condition of
+    /// [`look_until`](Self::look_until). In all of these the closure has not been run and will not be.
     ///
     /// A closure that has begun is awaited, whatever the time: it borrows. [`Carrier::overdue`] is told.
     pub fn call_blocking<F, T>(

@@ -47,8 +47,9 @@ pub enum CallError {
     /// The deadline of a blocking call came before the CPU had begun to run it; it has been taken
     /// back, and will not be run.
     TimedOut,
-    /// A blocking call was made where the CPU already runs a call, or waits for one: a closure that is
-    /// called may not wait, for its CPU could then wait for itself.
+    /// A blocking call was made where the CPU already runs a call, waits for one, or polls for some (in
+    /// the condition of [`look_until`](super::Calls::look_until)): a closure that is called may not
+    /// wait, for its CPU could then wait for itself.
     InCall,
     /// The closure panicked, on a machine where that does not end everything.
     Panicked,
@@ -119,13 +120,6 @@ pub enum Refused<F> {
 }
 
 impl<F> Refused<F> {
-    /// The closure, for another try.
-    pub fn into_closure(self) -> F {
-        match self {
-            Self::Offline(closure) | Self::Full(closure) => closure,
-        }
-    }
-
     fn reason(&self) -> &'static str {
         match self {
             Self::Offline(_) => CallError::Offline.reason(),

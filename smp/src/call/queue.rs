@@ -79,11 +79,8 @@ pub struct Traffic {
 /// What lies in a queue, for whoever watches over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backlog {
-    /// Calls that have not begun.
+    /// Calls that have not begun; those among them that were taken back lie there until the CPU looks.
     pub waiting: u32,
-    /// How often the CPU has emptied the queue. Calls that wait while this stands still wait for a CPU
-    /// that does not look.
-    pub passes: u64,
     /// Whether the CPU looks at the queue: it runs calls, or polls.
     pub is_looking: bool,
 }
@@ -272,10 +269,8 @@ impl CallQueue {
 
     /// What lies there now.
     pub fn backlog(&self) -> Backlog {
-        let (waiting, pass) = self.word.backlog();
         Backlog {
-            waiting,
-            passes: pass.number(),
+            waiting: self.word.waiting(),
             is_looking: self.word.is_looking(),
         }
     }

@@ -96,11 +96,6 @@ impl Pass {
     fn of(word: u64) -> Self {
         Self(word / ONE_PASS)
     }
-
-    /// Its number.
-    pub(super) fn number(self) -> u64 {
-        self.0
-    }
 }
 
 /// Places, as a set.
@@ -254,10 +249,9 @@ impl Word {
         self.0.load(Ordering::Relaxed) & LOOKS != 0
     }
 
-    /// How many places are full, and in which pass of the owner.
-    pub(super) fn backlog(&self) -> (u32, Pass) {
-        let word = self.0.load(Ordering::Relaxed);
-        (Places::full(word).len(), Pass::of(word))
+    /// How many places are full.
+    pub(super) fn waiting(&self) -> u32 {
+        Places::full(self.0.load(Ordering::Relaxed)).len()
     }
 
     fn change(&self, ordering: Ordering, change: impl Fn(u64) -> Option<u64>) -> Result<u64, u64> {
@@ -393,10 +387,10 @@ mod tests {
     fn the_number_of_a_pass_overflows_into_nothing_else() {
         let word = open();
         word.0.fetch_or(!(ONE_PASS - 1), Ordering::Relaxed);
-        let last = word.backlog().1;
+        let pass = || Pass::of(word.0.load(Ordering::Relaxed));
+        assert_ne!(pass(), Pass(0));
         assert_eq!(word.stop(), Ok(()));
-        assert_eq!(word.backlog(), (0, Pass(0)));
-        assert_ne!(last, Pass(0));
+        assert_eq!((word.waiting(), pass()), (0, Pass(0)));
         assert_eq!(word.reserve(), Ok(0));
     }
 }
