@@ -341,6 +341,20 @@ fn who_waits_for_a_place_that_a_refused_sender_gives_back_is_woken() {
 }
 
 #[test]
+fn who_sits_down_to_wait_for_room_sees_what_the_seats_last_owner_did() {
+    check(3, |_, one, outside| {
+        let sit = move || {
+            let (number, seat) = one.own().queue.seat();
+            outside.work(CpuIndex(number as u32))();
+            drop(seat);
+        };
+        let other = thread::spawn(sit);
+        sit();
+        other.join().unwrap();
+    });
+}
+
+#[test]
 fn a_caller_that_blocks_is_interrupted_when_its_call_is_over_and_sees_what_it_did() {
     check(3, |zero, one, _| {
         let target = thread::spawn(move || one.serve(1));

@@ -294,7 +294,17 @@ impl CallQueue {
     #[cfg(all(test, loom))]
     pub(crate) fn refused_sender(&self) -> impl FnOnce() {
         let place = self.word.reserve().expect("there is a place");
-        move || self.give_back(place)
+        move || {
+            drop(self.cell(place).take());
+            self.give_back(place);
+        }
+    }
+
+    /// A seat for who waits for room, and its number.
+    #[cfg(all(test, loom))]
+    pub(crate) fn seat(&'static self) -> (usize, impl Sized) {
+        let seat = self.room.sit().expect("there is a seat");
+        (seat.number, seat)
     }
 
     /// Places may have become free.

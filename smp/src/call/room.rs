@@ -11,7 +11,8 @@
 //! # Memory ordering
 //!
 //! A seat is taken and its waker registered before `want_room` releases both; who wakes has acquired
-//! that. A seat that is given back is taken again by a read-modify-write that acquires it.
+//! that. A seat that is given back is taken again by a read-modify-write that acquires it, for a waker
+//! is registered by one at a time.
 
 use core::task::Waker;
 
@@ -33,7 +34,7 @@ pub(super) struct Room {
 /// A seat, given back when it is dropped.
 pub(super) struct Seat {
     room: &'static Room,
-    number: usize,
+    pub(super) number: usize,
 }
 
 impl Room {

@@ -21,6 +21,7 @@ const OPENED: &str = "loom_call::who_may_call_sees_what_the_cpu_did_before_it_op
 const CLOSES: &str = "loom_call::a_call_that_is_sent_as_the_queue_closes_is_run_or_refused";
 const GIVEN_BACK: &str =
     "loom_call::who_waits_for_a_place_that_a_refused_sender_gives_back_is_woken";
+const SEAT: &str = "loom_call::who_sits_down_to_wait_for_room_sees_what_the_seats_last_owner_did";
 
 pub(crate) const MUTATIONS: &[Mutation] = &[
     // call/word.rs
@@ -145,6 +146,20 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         from: "self.0.fetch_and(!WANTED, Ordering::Acquire)",
         to: "self.0.fetch_and(!WANTED, Ordering::Relaxed)",
         noticed_by: ROOM,
+    },
+    Mutation {
+        guard: "a sender that gives its place back releases it",
+        file: "call/word.rs",
+        from: "self.0.fetch_and(free, Ordering::AcqRel)",
+        to: "self.0.fetch_and(free, Ordering::Acquire)",
+        noticed_by: GIVEN_BACK,
+    },
+    Mutation {
+        guard: "a sender that gives its place back acquires who waits for one",
+        file: "call/word.rs",
+        from: "self.0.fetch_and(free, Ordering::AcqRel)",
+        to: "self.0.fetch_and(free, Ordering::Release)",
+        noticed_by: GIVEN_BACK,
     },
     // call/ticket.rs
     Mutation {
@@ -307,6 +322,20 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         from: ".fetch_and(!(1 << self.number), Ordering::Release)",
         to: ".fetch_and(!0, Ordering::Release)",
         noticed_by: "call::one_thread::a_waiter_that_gives_up_leaves_its_seat",
+    },
+    Mutation {
+        guard: "who leaves a seat releases it",
+        file: "call/room.rs",
+        from: ".fetch_and(!(1 << self.number), Ordering::Release)",
+        to: ".fetch_and(!(1 << self.number), Ordering::Relaxed)",
+        noticed_by: SEAT,
+    },
+    Mutation {
+        guard: "who takes a seat acquires it",
+        file: "call/room.rs",
+        from: ".fetch_update(Ordering::Acquire, Ordering::Relaxed, take)",
+        to: ".fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)",
+        noticed_by: SEAT,
     },
     // call/lent.rs
     Mutation {
