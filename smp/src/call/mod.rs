@@ -46,6 +46,7 @@ mod post;
 mod queue;
 mod room;
 mod send;
+mod serve;
 mod ticket;
 mod word;
 

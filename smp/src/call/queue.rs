@@ -11,10 +11,7 @@
 //!
 //! Three words keep it, each with one thing to say: `word.rs` whether a call is seen, `ticket.rs` who
 //! gets it, `answer.rs` or the call itself that it is over. What a place holds belongs to one CPU at a
-//! time, so the cells need no lock.
-//!
-//! **Serving Invariant**: one at a time serves a queue. Whoever comes while it is served, by an
-//! interrupt or in a call, goes away: the one who serves looks again before it stops.
+//! time, so the cells need no lock. Its CPU's side is in `serve.rs`.
 
 use core::{
     fmt,
@@ -32,22 +29,22 @@ use super::{
     habit::Habit,
     room::{Room, Seat},
     ticket::{Number, Ticket},
-    word::{Filled, NoPlace, PLACES, Places, Word},
+    word::{Filled, NoPlace, PLACES, Word},
 };
 use crate::{
     cpu::CpuIndex,
-    sync::{AtomicU32, Mutex, Ordering},
+    sync::{AtomicU32, Mutex},
 };
 
 /// The queue of one CPU, closed at first.
 pub struct CallQueue {
-    word: Word,
-    places: [Place; PLACES],
+    pub(super) word: Word,
+    pub(super) places: [Place; PLACES],
     room: Room,
     /// Whether its CPU serves it now.
-    is_served: AtomicU32,
+    pub(super) is_served: AtomicU32,
     /// Whether its CPU waits for calls of its own.
-    is_asking: AtomicU32,
+    pub(super) is_asking: AtomicU32,
     /// How many of these are not over.
     answer: Answer,
     /// Whether it polls for that: where not all whom it calls look by themselves, and where they do.
@@ -56,13 +53,13 @@ pub struct CallQueue {
     /// wakes it frees it.
     ring: Mutex<Option<Waker>>,
     /// What was run and sent, for figures; nothing depends on them, so no model sees them.
-    run: AtomicU64,
+    pub(super) run: AtomicU64,
     interrupts: AtomicU64,
 }
 
 /// One place.
-struct Place {
-    ticket: Ticket,
+pub(super) struct Place {
+    pub(super) ticket: Ticket,
     /// By the protocol of `word.rs` it is free whenever somebody comes, so nobody waits.
     entry: Mutex<Option<Entry>>,
 }
@@ -132,57 +129,6 @@ impl CallQueue {
         self.word.close();
         // Nothing becomes full any more, so one pass is enough.
         carrier.masked(|| self.serve(carrier));
-    }
-
-    /// Runs what lies there, until nothing does; under a flood of calls it breaks off, and interrupts
-    /// its CPU to come back. To be called by its CPU with interrupts off, when it was interrupted; it
-    /// may be called at any other time too.
-    pub fn serve<C: Carrier>(&self, carrier: C) {
-        if let Some(looking) = self.look(carrier) {
-            looking.end();
-        }
-    }
-
-    /// Polls: runs calls as they come, so that whoever sends one need not interrupt the CPU, until the
-    /// condition holds. To be called by its CPU. Between two looks interrupts are as they were before.
-    ///
-    /// Does not poll at all where the queue is served already, as in a call.
-    pub fn look_until<C: Carrier>(&self, carrier: C, mut condition: impl FnMut() -> bool) {
-        let Some(looking) = self.look(carrier) else {
-            return;
-        };
-        loop {
-            if !self.word.full().is_empty() {
-                carrier.masked(|| looking.pass());
-            }
-            if condition() {
-                break;
-            }
-            core::hint::spin_loop();
-        }
-        carrier.masked(|| looking.end());
-    }
-
-    /// From now on its CPU needs no interrupt. `None` if it is served already.
-    pub(super) fn look<C: Carrier>(&self, carrier: C) -> Option<Looking<'_, C>> {
-        // One CPU and its handlers come here, so this orders nothing.
-        if self.is_served.swap(1, Ordering::Relaxed) != 0 {
-            return None;
-        }
-        self.word.look();
-        Some(Looking {
-            queue: self,
-            carrier,
-            cpu: carrier.this_cpu(),
-            has_stopped: false,
-        })
-    }
-
-    /// Its CPU is about to wait for calls of its own. `None` if it may not: it runs a call, or waits.
-    pub(super) fn ask(&self) -> Option<Asking<'_>> {
-        let is_free = self.is_served.load(Ordering::Relaxed) == 0
-            && self.is_asking.swap(1, Ordering::Relaxed) == 0;
-        is_free.then_some(Asking(self))
     }
 
     /// What its CPU waits for.
@@ -308,7 +254,7 @@ impl CallQueue {
     }
 
     /// Places may have become free.
-    fn wake_wanting(&self) {
+    pub(super) fn wake_wanting(&self) {
         if self.word.take_wanted() {
             self.room.wake_all();
         }
@@ -324,83 +270,9 @@ impl CallQueue {
     }
 
     /// What lies in a place that belongs to the caller.
-    fn cell(&self, place: usize) -> impl DerefMut<Target = Option<Entry>> {
+    pub(super) fn cell(&self, place: usize) -> impl DerefMut<Target = Option<Entry>> {
         let cell = self.places[place].entry.try_lock();
         cell.expect("a place belongs to one CPU at a time")
-    }
-}
-
-/// So many times a CPU runs what lies in its queue before it lets other interrupts in: with all places
-/// full that is 64 calls.
-const PASSES: usize = 4;
-
-/// A CPU that looks at its queue. Nobody interrupts it until this is dropped.
-pub(super) struct Looking<'a, C: Carrier> {
-    queue: &'a CallQueue,
-    carrier: C,
-    cpu: CpuIndex,
-    has_stopped: bool,
-}
-
-impl<C: Carrier> Looking<'_, C> {
-    /// Runs what lies there now. Interrupts are off.
-    pub(super) fn pass(&self) {
-        self.run_all(self.queue.word.full());
-    }
-
-    /// Runs what lies there until nothing does, and stops. Interrupts are off, so where calls come
-    /// faster than they are run it breaks off, and interrupts its CPU: whatever else has come has its
-    /// turn before it comes back.
-    pub(super) fn end(mut self) {
-        self.pass();
-        for _ in 1..PASSES {
-            match self.queue.word.stop() {
-                Ok(()) => {
-                    self.has_stopped = true;
-                    return;
-                }
-                Err(full) => self.run_all(full),
-            }
-        }
-    }
-
-    /// As they stand there: what comes meanwhile has its turn behind them.
-    fn run_all(&self, full: Places) {
-        for place in full {
-            let queue = self.queue;
-            let has_begun = queue.places[place].ticket.begin();
-            let entry = queue.cell(place).take();
-            queue.word.free(place);
-            if let Some(entry) = entry.filter(|_| has_begun) {
-                queue.run.fetch_add(1, Relaxed);
-                entry.begin(self.carrier, self.cpu).run();
-            }
-        }
-        self.queue.wake_wanting();
-    }
-}
-
-impl<C: Carrier> Drop for Looking<'_, C> {
-    fn drop(&mut self) {
-        let queue = self.queue;
-        queue.is_served.store(0, Ordering::Relaxed);
-        if self.has_stopped {
-            return;
-        }
-        // A call panicked, or there were too many: those that lie there are not to wait for the next.
-        queue.wake_wanting();
-        if queue.word.break_off() {
-            let _ = queue.interrupt(self.carrier, self.cpu);
-        }
-    }
-}
-
-/// A CPU that waits for calls of its own.
-pub(super) struct Asking<'a>(&'a CallQueue);
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        self.0.is_asking.store(0, Ordering::Relaxed);
     }
 }
 

@@ -6,7 +6,7 @@ use core::task::{Poll, Waker};
 use reveille_executor::Instant;
 
 use super::{
-    CallError, CallQueue, Carrier, Pending, Progress,
+    CallError, Carrier, Pending, Progress,
     entry::{AnyJob, Entry, Job},
     queue::Receipt,
     room::Seat,
@@ -96,17 +96,5 @@ impl<C: Carrier> Sender<C> {
             Some(own) => own.run_here(carrier, run),
             None => run(),
         });
-    }
-}
-
-impl CallQueue {
-    /// Does on the queue's own CPU what is a call too, with interrupts off: meanwhile the CPU may not
-    /// wait for another, and nobody needs to interrupt it.
-    pub(super) fn run_here<C: Carrier>(&self, carrier: C, run: impl FnOnce()) {
-        let looking = self.look(carrier);
-        run();
-        if let Some(looking) = looking {
-            looking.end();
-        }
     }
 }
