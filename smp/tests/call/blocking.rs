@@ -179,7 +179,8 @@ fn a_cpu_that_waits_for_a_call_may_not_wait_for_another() {
     let nested = Arc::clone(&refused);
     // As a handler might that comes in.
     host.at_halt(0, move || {
-        let result = host.calls().call_blocking(CPU_1, NO_TIME, || ());
+        let call = || host.calls().call_blocking(CPU_1, LONG, || ());
+        let result = host.serving(&[1], call);
         nested.store(result == Err(CallError::InCall), Relaxed);
         host.take_interrupts(1);
     });
