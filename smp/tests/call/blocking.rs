@@ -183,6 +183,8 @@ fn a_cpu_that_waits_for_a_call_may_not_wait_for_another() {
         let result = host.serving(&[1], call);
         nested.store(result == Err(CallError::InCall), Relaxed);
         host.take_interrupts(1);
+        // Should the other have taken the interrupt for the end of both.
+        host.of(0).remind(host, CpuIndex(0));
     });
     assert_eq!(host.calls().call_blocking(CPU_1, LONG, || 5), Ok(5));
     assert!(refused.load(Relaxed));
