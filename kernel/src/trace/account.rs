@@ -134,7 +134,7 @@ impl Names {
 }
 
 /// Such as `trace: 1204 events of 8 CPUs kept, 0 overwritten`, and a line each for what one can do and
-/// for what is missing.
+/// for what is missing. All of it stands ten columns in, below the line of the bring-up.
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -149,10 +149,13 @@ impl fmt::Display for Told {
             "trace: {kept} events of {cpus} {noun} kept, {overwritten} overwritten"
         )?;
         if *overwritten > 0 {
-            f.write_str("\n       trace=N keeps more")?;
+            f.write_str("\n                 trace=N keeps more")?;
         }
         if *untold > 0 {
-            write!(f, "\n       no memory to tell those of {untold} CPUs")?;
+            write!(
+                f,
+                "\n                 no memory to tell those of {untold} CPUs"
+            )?;
         }
         Ok(())
     }
@@ -179,10 +182,10 @@ mod tests {
         told.overwritten = 7;
         assert!(
             told.to_string()
-                .ends_with("7 overwritten\n       trace=N keeps more")
+                .ends_with("7 overwritten\n                 trace=N keeps more")
         );
         told.untold = 2;
-        let last = "\n       no memory to tell those of 2 CPUs";
+        let last = "\n                 no memory to tell those of 2 CPUs";
         assert!(told.to_string().ends_with(last), "{told}");
     }
 
