@@ -17,8 +17,7 @@ pub mod pairs;
 pub mod ping;
 #[cfg(target_os = "none")]
 mod results;
-#[cfg(any(target_os = "none", test))]
-mod room;
+pub mod room;
 #[cfg(target_os = "none")]
 mod round_trips;
 pub mod standstill;

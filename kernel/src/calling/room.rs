@@ -8,13 +8,13 @@ use core::fmt;
 
 /// Room for so many measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
+pub struct Room {
     /// Bytes that are free, in pieces of whatever size.
-    pub(super) free: usize,
+    pub free: usize,
     /// Bytes that are needed whatever is measured.
-    pub(super) beside: usize,
+    pub beside: usize,
     /// Bytes of each measurement.
-    pub(super) each: usize,
+    pub each: usize,
 }
 
 impl Room {
@@ -24,7 +24,7 @@ impl Room {
     /// # Errors
     ///
     /// How many would fit.
-    pub(super) fn check(self, asked: u32) -> Result<(), TooMany> {
+    pub fn check(self, asked: u32) -> Result<(), TooMany> {
         let Self { free, beside, each } = self;
         let most = (free / 2).saturating_sub(beside) / each.max(1);
         match asked as usize <= most {
@@ -43,7 +43,7 @@ impl Room {
 /// # Errors
 ///
 /// When there is memory enough but not in one piece: a half is then said to fit.
-pub(super) fn reserve<T>(asked: u32) -> Result<Vec<T>, TooMany> {
+pub fn reserve<T>(asked: u32) -> Result<Vec<T>, TooMany> {
     let mut list = Vec::new();
     let most = asked / 2;
     let reserved = list.try_reserve_exact(asked as usize);
