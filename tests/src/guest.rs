@@ -277,8 +277,46 @@ impl Ended {
             text += &format!("\nlast line on the console: {line}");
         }
         if let Some(record) = self.records.lines().last() {
-            text += &format!("\nlast record: {record}");
+            text += &format!("\nlast record: {}", beginning(record));
         }
         text
+    }
+}
+
+/// As much of a record as says which one it is: one of a trace has kilobytes.
+fn beginning(record: &str) -> String {
+    /// Characters.
+    const SHOWN: usize = 100;
+    match record.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &record[..end]),
+        None => record.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_record_only_the_beginning_is_shown() {
+        let ended = |record: String| {
+            let mut records = Records::default();
+            records.push(record);
+            Ended {
+                outcome: Outcome::Hung(Duration::from_secs(1)),
+                console: String::new(),
+                records,
+                whereabouts: Vec::new(),
+                elapsed: Duration::ZERO,
+            }
+        };
+        let last = |record: String| {
+            let text = ended(record).explain();
+            text.lines().last().expect("a line").to_owned()
+        };
+        assert_eq!(last("short".to_owned()), "last record: short");
+        let exact = "ä".repeat(100);
+        assert_eq!(last(exact.clone()), format!("last record: {exact}"));
+        assert_eq!(last("ä".repeat(2500)), format!("last record: {exact}…"));
     }
 }
