@@ -170,16 +170,18 @@ impl fmt::Display for Drawing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} events of {} CPUs, {} arrows",
-            self.events,
-            self.tracks.len(),
-            self.arrows
+            "{} of {}, {}",
+            count(self.events, "event"),
+            count(self.tracks.len() as u64, "CPU"),
+            count(self.arrows, "arrow")
         )?;
+        let was = |number: u64| if number == 1 { "was" } else { "were" };
         if self.overwritten > 0 {
             write!(
                 f,
-                "; {} earlier events were overwritten (trace=N keeps N a CPU)",
-                self.overwritten
+                "; {} {} overwritten (trace=N keeps N an AP)",
+                count(self.overwritten, "earlier event"),
+                was(self.overwritten)
             )?;
         }
         let Lost {
@@ -190,30 +192,45 @@ impl fmt::Display for Drawing {
             ..
         } = self.lost;
         if unanswered > 0 {
-            write!(f, "; {unanswered} sends were not seen to arrive")?;
+            let sends = count(unanswered, "send");
+            write!(f, "; {sends} {} not seen to arrive", was(unanswered))?;
         }
-        if incomparable > 0 {
-            write!(
+        match incomparable {
+            0 => {}
+            1 => write!(
                 f,
-                "; {incomparable} ends of arrows are on clocks that cannot be compared"
-            )?;
+                "; 1 end of an arrow is on a clock that cannot be compared"
+            )?,
+            ends => write!(
+                f,
+                "; {ends} ends of arrows are on clocks that cannot be compared"
+            )?,
         }
-        if unsent + backwards > 0 {
-            write!(
-                f,
-                "; {} arrivals do not fit their sends",
-                unsent + backwards
-            )?;
+        match unsent + backwards {
+            0 => {}
+            1 => write!(f, "; 1 arrival does not fit its send")?,
+            arrivals => write!(f, "; {arrivals} arrivals do not fit their sends")?,
         }
-        if self.moved.events > 0 {
-            write!(
+        let Moved { events, most_ns } = self.moved;
+        match events {
+            0 => {}
+            1 => write!(
                 f,
-                "; {} events were put off by up to {} ns, or they would be earlier than their causes",
-                self.moved.events, self.moved.most_ns
-            )?;
+                "; 1 event was put off by {most_ns} ns, or it would be earlier than its cause"
+            )?,
+            events => write!(
+                f,
+                "; {events} events were put off by up to {most_ns} ns, or they would be earlier than their causes"
+            )?,
         }
         Ok(())
     }
+}
+
+/// A number of things, by the name of one.
+fn count(number: u64, noun: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{end}")
 }
 
 /// The ends of the arrows, by CPU and event.
@@ -396,9 +413,9 @@ mod tests {
             cpus: vec![cpu(0, [(1, send(1)), (12, queue), (20, send(3))]), target],
         };
         let drawing = drawn(&records(&timeline));
-        let text = "5 events of 2 CPUs, 1 arrows; 7 earlier events were overwritten (trace=N keeps N a CPU); \
-                    1 sends were not seen to arrive; 1 events were put off by up to 1 ns, or they would be \
-                    earlier than their causes";
+        let text = "5 events of 2 CPUs, 1 arrow; 7 earlier events were overwritten (trace=N keeps N an AP); \
+                    1 send was not seen to arrive; 1 event was put off by 1 ns, or it would be earlier \
+                    than its cause";
         assert_eq!(drawing.to_string(), text);
         let seen = seen(&drawing);
         assert_eq!(seen.unanswered().len(), 2);
