@@ -1,6 +1,7 @@
 //! `cargo xtask`: one command for everything that is done with Reveille on the host.
 
 mod fuzz;
+mod output;
 mod run;
 mod sim;
 mod soak;
@@ -230,7 +231,7 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
     ),
     (
         "trace",
-        "whether every event is noted and told: on, off, or so many a CPU are kept",
+        "whether every event is noted and told: on, off, or so many an AP are kept",
     ),
     (
         "fault",
@@ -335,14 +336,18 @@ struct Run {
     machine: MachineOptions,
 
     /// Write the kernel's records to FILE, one JSON object a line
-    #[arg(long, value_name = "FILE")]
+    ///
+    /// What stands in FILE is replaced when the run has ended, however it did, if there were records.
+    /// A pipe or a device gets them as they come.
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(output::path))]
     json: Option<PathBuf>,
 
     /// Write to FILE what every CPU did and when, as a picture for https://ui.perfetto.dev
     ///
     /// The kernel notes it with `trace=on`, which is added where no `trace=` is among its words; with
-    /// `trace=N` it keeps the last N events of each CPU.
-    #[arg(long, value_name = "FILE")]
+    /// `trace=N` it keeps the last N events of each AP, and more of the boot processor. It writes that
+    /// at its end, so a run that crashes or hangs before leaves FILE as it was.
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(output::path))]
     trace: Option<PathBuf>,
 
     /// Stop a guest that has not ended by then
@@ -503,6 +508,15 @@ fn readable(path: PathBuf) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The exit status for a command line that is wrong, as clap has it.
+const USAGE: u8 = 2;
+
+/// Tells a mistake that clap could not see.
+fn mistake(wrong: &anyhow::Error) -> ExitCode {
+    eprintln!("xtask: {wrong:#}");
+    ExitCode::from(USAGE)
+}
+
 /// Lets something write to the standard output, of which every [`io::Error`] must be. That nobody reads on is no failure: `head` has all
 /// that it wanted, and a pipeline that asks each of its commands is not to fail for that.
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> Result<ExitCode>) -> Result<ExitCode> {
@@ -585,11 +599,9 @@ impl MachineOptions {
             AccelOption::Kvm => (Accel::Kvm, "as asked".to_owned()),
             AccelOption::Icount => (Accel::Icount, "as asked".to_owned()),
         };
-        eprintln!(
-            "xtask: {}, {} CPUs, {accel} ({reason})",
-            self.machine,
-            self.smp.cpus()
-        );
+        let cpus = self.smp.cpus();
+        let noun = if cpus == 1 { "CPU" } else { "CPUs" };
+        eprintln!("xtask: {}, {cpus} {noun}, {accel} ({reason})", self.machine);
         let command_line = self.append.join(" ");
         let has_source = command_line
             .split(' ')
@@ -735,6 +747,8 @@ mod tests {
             "--timeout soon",
             "--module /dev/null/none",
             "--module /",
+            "--trace -",
+            "--json -",
         ];
         for line in wrong {
             assert!(run(line).is_err(), "`{line}` was taken");

@@ -1,15 +1,17 @@
 //! `cargo xtask run`: one boot, live.
 
 use std::{
-    fs::File,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
-use super::Run;
+use super::{
+    Run, mistake,
+    output::{Destination, Output},
+};
 use crate::{
     guest::{Guest, Sight},
     interrupt::Interrupts,
@@ -23,28 +25,38 @@ use crate::{
 impl Run {
     pub(super) fn execute(self) -> Result<ExitCode> {
         // First, as it costs nothing: all that follows may take minutes.
-        let mut json = self.json.as_deref().map(created).transpose()?;
-        let mut json_error = None;
-        let trace = self.trace.map(TraceFile::create).transpose()?;
         let mut options = self.machine;
-        if trace.is_some() {
-            options.append.extend(trace_key(&options.append)?);
+        if self.trace.is_some() {
+            match trace_key(&options.append) {
+                Ok(key) => options.append.extend(key),
+                Err(wrong) => return Ok(mistake(&wrong)),
+            }
+        }
+        let destination = |path: Option<PathBuf>| path.map(Destination::new).transpose();
+        let (json, trace) = (destination(self.json)?, destination(self.trace)?);
+        if let (Some(json), Some(trace)) = (&json, &trace)
+            && json.is(trace)
+        {
+            return Ok(mistake(&anyhow!(
+                "--json and --trace cannot both be written to {}",
+                trace.path().display()
+            )));
         }
         setup::ensure(false)?;
         let kernel = Kernel::ready()?;
         let machine = options.machine(&kernel)?;
 
         let interrupts = Interrupts::listen()?;
+        // Only now: whoever is ended by a signal before this leaves its temporary files behind.
+        let mut json = json.map(RecordsFile::open).transpose()?;
         let ended = Guest::start(&kernel, &machine)?
             .until_interrupted(&interrupts)
             .watch(|sight| match sight {
                 // A reader that has gone away is no reason to end the run early.
                 Sight::Console(bytes) => drop(show(bytes)),
                 Sight::Record(line) => {
-                    if let Some(file) = &mut json
-                        && let Err(error) = writeln!(file, "{line}")
-                    {
-                        json_error.get_or_insert(error);
+                    if let Some(json) = &mut json {
+                        json.write(line);
                     }
                 }
                 Sight::Complaint(line) => eprintln!("qemu: {line}"),
@@ -74,11 +86,11 @@ impl Run {
                 .lines()
                 .for_each(|line| eprintln!("xtask: {line}")),
         }
-        if let Some(error) = json_error {
-            return Err(error).context("cannot write the records");
+        if let Some(json) = json {
+            json.keep()?;
         }
-        if let Some(file) = trace
-            && let Err(error) = file.draw(&ended.records)
+        if let Some(trace) = trace
+            && let Err(error) = draw(&trace, &ended.records)
         {
             // Where the run failed, that is what its status says.
             if ended.outcome == Outcome::Ok {
@@ -90,33 +102,57 @@ impl Run {
     }
 }
 
-fn created(path: &Path) -> Result<File> {
-    File::create(path).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// The file of `--trace`.
-struct TraceFile {
+/// The file of `--json`.
+struct RecordsFile {
     path: PathBuf,
-    file: File,
+    output: Output,
+    lines: u64,
+    /// The first that went wrong.
+    error: Option<io::Error>,
 }
 
-impl TraceFile {
-    fn create(path: PathBuf) -> Result<Self> {
-        let file = created(&path)?;
-        Ok(Self { path, file })
+impl RecordsFile {
+    fn open(destination: Destination) -> Result<Self> {
+        Ok(Self {
+            path: destination.path().to_owned(),
+            output: destination.open()?,
+            lines: 0,
+            error: None,
+        })
     }
 
-    /// Draws what the kernel wrote of its trace, and says what there is to see.
-    fn draw(self, records: &Records) -> Result<()> {
-        let path = self.path.display();
-        let drawing = Drawing::of(records).with_context(|| format!("{path} stays empty"))?;
-        drawing
-            .write(self.file)
-            .with_context(|| format!("cannot write {path}"))?;
-        eprintln!("xtask: trace: {drawing}");
-        eprintln!("xtask: to see it, open {path} at https://ui.perfetto.dev");
-        Ok(())
+    fn write(&mut self, line: &str) {
+        self.lines += 1;
+        if let Err(error) = writeln!(self.output, "{line}") {
+            self.error.get_or_insert(error);
+        }
     }
+
+    /// Gives the file its name if there is anything in it, however the run ended.
+    fn keep(self) -> Result<()> {
+        let path = self.path.display();
+        if self.lines == 0 {
+            eprintln!("xtask: {path} was not written: the kernel wrote no records");
+            return Ok(());
+        }
+        self.error
+            .map_or_else(|| self.output.keep(), Err)
+            .with_context(|| format!("cannot write {path}"))
+    }
+}
+
+/// Draws what the kernel wrote of its trace, and says what there is to see.
+fn draw(destination: &Destination, records: &Records) -> Result<()> {
+    let path = destination.path().display();
+    let drawing = Drawing::of(records).with_context(|| format!("{path} was not written"))?;
+    let mut output = destination.open()?;
+    let written = drawing.write(&mut output);
+    written
+        .and_then(|()| Ok(output.keep()?))
+        .with_context(|| format!("cannot write {path}"))?;
+    eprintln!("xtask: trace: {drawing}");
+    eprintln!("xtask: to see it, open {path} at https://ui.perfetto.dev");
+    Ok(())
 }
 
 /// What makes the kernel note what it does, where its words do not say so.

@@ -19,7 +19,7 @@ use reveille_smp::{
     table::{Comparison, Headline, Table},
 };
 
-use super::Sim;
+use super::{Sim, mistake};
 use crate::sim::{
     Fault, Happened, Setup, Simulator,
     model::Model,
@@ -36,9 +36,6 @@ use crate::sim::{
     },
     schedule::{Explorer, Schedule},
 };
-
-/// The exit status for a command line that is wrong, as clap has it.
-const USAGE: u8 = 2;
 
 /// The most CPUs of a growing series, where none are given: what the simulator was made for.
 const GROWN: usize = 8192;
@@ -402,12 +399,6 @@ fn terminal_width() -> usize {
     columns
         .filter(|&columns| columns > 0)
         .unwrap_or(USUAL_WIDTH)
-}
-
-/// Tells a mistake that clap could not see.
-fn mistake(wrong: &anyhow::Error) -> ExitCode {
-    eprintln!("xtask: {wrong:#}");
-    ExitCode::from(USAGE)
 }
 
 /// For a person who looks for a bug.

@@ -250,33 +250,49 @@ fn run_writes_the_trace_and_says_how_to_see_it() {
     assert_eq!(output.status.code(), Some(3));
     assert!(stderr(&output).contains(" events of 2 CPUs, "));
     check::read(File::open(&path).expect("it is written")).expect("it is right");
-    // And one that ends before there is a trace says that.
+    // And one that ends before there is a trace says that, and leaves what was there.
+    let before = fs::read(&path).expect("it is there");
     let output = xtask(&[&words[..], &["--append", "nonsense=1"]].concat());
     assert_eq!(output.status.code(), Some(3));
     let text = stderr(&output);
     assert!(
-        text.contains("trace.json stays empty: the kernel wrote no trace"),
+        text.contains("trace.json was not written: the kernel wrote no trace"),
         "{text}"
     );
-    assert_eq!(fs::read(&path).expect("it is there"), b"");
+    assert_eq!(fs::read(&path).expect("it is there"), before);
+    let there = fs::read_dir(folder.path()).expect("a folder");
+    assert_eq!(there.count(), 1, "a temporary file is left");
 }
 
 #[test]
 fn a_trace_that_cannot_be_written_or_was_turned_off_is_told_before_the_boot() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("trace.json");
+    fs::write(&path, "old").expect("it can be written");
+    let path = path.to_str().expect("UTF-8");
     let wrong = [
         (
             vec!["run", "--trace", "/dev/null/trace.json"],
+            1,
             "cannot write /dev/null/trace.json",
         ),
         (
-            vec!["run", "--trace", "/dev/null", "--append", "trace=off"],
+            vec!["run", "--trace", path, "--append", "trace=off"],
+            2,
             "trace=off",
         ),
+        (
+            vec!["run", "--trace", path, "--json", path],
+            2,
+            "--json and --trace cannot both be written to ",
+        ),
+        (vec!["run", "--trace", "-"], 2, "the standard output has"),
     ];
-    for (words, why) in wrong {
+    for (words, status, why) in wrong {
         let output = xtask(&words);
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(status));
         assert!(stderr(&output).contains(why), "{}", stderr(&output));
         assert_eq!(stdout(&output), "", "nothing was booted");
     }
+    assert_eq!(fs::read(path).expect("it is there"), b"old");
 }
