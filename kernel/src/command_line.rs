@@ -207,6 +207,8 @@ enum Takes {
     Pairs(fn(&mut Options, Pairs)),
     Wake(fn(&mut Options, Wake)),
     Smt(fn(&mut Options, Smt)),
+    /// No less than one.
+    PositiveMilliseconds(fn(&mut Options, Duration)),
     Milliseconds(fn(&mut Options, Duration)),
     Microseconds(fn(&mut Options, Duration)),
 }
@@ -249,7 +251,7 @@ const KEYS: &[Key] = &[
     once("seed", Takes::Count(|options, it| options.seed = Some(it))),
     once(
         "call-limit",
-        Takes::Milliseconds(|options, it| options.call_limit = Some(it)),
+        Takes::PositiveMilliseconds(|options, it| options.call_limit = Some(it)),
     ),
     once(
         "alive-timeout",
@@ -356,6 +358,10 @@ impl Takes {
             Self::Pairs(set) => set(options, value.parse().ok()?),
             Self::Wake(set) => set(options, value.parse().ok()?),
             Self::Smt(set) => set(options, value.parse().ok()?),
+            Self::PositiveMilliseconds(set) => {
+                let limit = NonZero::new(number(value)?)?;
+                set(options, Duration::from_millis(limit.get().into()));
+            }
             Self::Milliseconds(set) => set(options, Duration::from_millis(number(value)?.into())),
             Self::Microseconds(set) => set(options, Duration::from_micros(number(value)?.into())),
         }
@@ -436,16 +442,21 @@ impl fmt::Display for Takes {
             Self::MadtSource(_) => words(MadtSource::VARIANTS),
             Self::Consistency(_) => words(Consistency::VARIANTS),
             Self::Report(_) => words(Report::VARIANTS),
-            Self::Tracing(_) => f.write_str(asked::SYNTAX),
+            Self::Tracing(_) => {
+                let (syntax, most) = (asked::SYNTAX, Tracing::MOST);
+                write!(f, "{syntax} (N from 1 to {most})")
+            }
             Self::Wake(_) => words(Wake::VARIANTS),
             Self::Smt(_) => words(Smt::VARIANTS),
             Self::Seconds(_) => f.write_str("SECONDS"),
             Self::Op(_) => f.write_str(op::SYNTAX),
-            Self::Pairs(_) => f.write_str(pairs::SYNTAX),
+            Self::Pairs(_) => write!(f, "{} (N from 1)", pairs::SYNTAX),
             Self::CpuSet(_) => f.write_str("LIST"),
-            Self::Require(_) => f.write_str("all|N|any"),
+            Self::Require(_) => f.write_str("all|N|any (N from 1)"),
             Self::Fault(_) => f.write_str(faults::SYNTAX),
-            Self::Positive(_) | Self::Count(_) => f.write_str("N"),
+            Self::Positive(_) => f.write_str("N (from 1)"),
+            Self::Count(_) => f.write_str("N"),
+            Self::PositiveMilliseconds(_) => f.write_str("MS (from 1)"),
             Self::Milliseconds(_) => f.write_str("MS"),
             Self::Microseconds(_) => f.write_str("US"),
         }
@@ -618,6 +629,8 @@ mod tests {
             "madt=file",
             "trace=yes",
             "trace=0",
+            "trace=65537",
+            "call-limit=0",
         ] {
             assert_eq!(problem(word), (word.into(), Problem::BadValue));
         }
@@ -637,7 +650,15 @@ mod tests {
             ),
             (
                 "maxcpus=2 maxcpus=3",
-                "`maxcpus=3` gives a key again that may be given once; it is maxcpus=N",
+                "`maxcpus=3` gives a key again that may be given once; it is maxcpus=N (from 1)",
+            ),
+            ("possible=0", "; it is possible=N (from 1)"),
+            ("require=0", "; it is require=all|N|any (N from 1)"),
+            ("call-limit=0", "; it is call-limit=MS (from 1)"),
+            ("ipi=matrix:0", "; it is ipi=matrix|matrix:N (N from 1)"),
+            (
+                "trace=1000000",
+                "; it is trace=off|on|N (N from 1 to 65536)",
             ),
             ("fault=2", "|tsc=TICKS|feature=NAME (several times)"),
         ] {
@@ -659,7 +680,7 @@ mod tests {
             " order=lowest|strict",
             " bench=N",
             " round-trips=N",
-            " ipi=matrix|matrix:N",
+            " ipi=matrix|matrix:N (N from 1)",
             " calls=N",
             " stop=N",
             " cycle=N",
@@ -667,18 +688,18 @@ mod tests {
             "|states (several times)",
             " torture=SECONDS",
             " seed=N",
-            " call-limit=MS",
+            " call-limit=MS (from 1)",
             " alive-timeout=MS",
             " online-timeout=MS",
             " init-delay=US",
-            " maxcpus=N",
+            " maxcpus=N (from 1)",
             " cpus=LIST",
-            " possible=N",
+            " possible=N (from 1)",
             " smt=on|off",
-            " require=all|N|any",
+            " require=all|N|any (N from 1)",
             " madt=firmware|module",
-            " attempts=N",
-            " trace=off|on|N",
+            " attempts=N (from 1)",
+            " trace=off|on|N (N from 1 to 65536)",
             " fault=CPU:silent|real-mode|",
             "|feature=NAME (several times)",
             " after=exit|halt",

@@ -11,7 +11,7 @@ use reveille_smp::{
 
 use crate::command_line::number;
 
-/// What `trace=` takes.
+/// What `trace=` takes; N is 1 to [`Tracing::MOST`].
 pub const SYNTAX: &str = "off|on|N";
 
 /// What is asked for.
@@ -29,7 +29,7 @@ impl Tracing {
     const ON: u32 = 1024;
 
     /// Beyond this a CPU's events take 2 MiB, and nobody looks at them one by one.
-    const MOST: u32 = 1 << 16;
+    pub const MOST: u32 = 1 << 16;
 
     /// The BSP drives all others: it keeps this many events more of each.
     const OF_BSP_AN_AP: usize = 128;
