@@ -30,7 +30,7 @@ impl fmt::Display for CallsLine<'_> {
         write!(
             f,
             "calls: {} of {asked} on {cpus} {word}, {} lost, {} failed, {} us each\n       \
-             {} IPIs to CPUs called, {}",
+             {} IPIs with those for answers, {}",
             totals.done,
             totals.lost,
             totals.failed,
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(
             CallsLine(&calls).to_string(),
             "calls: 1000000 of 1000000 on 8 CPUs, 0 lost, 0 failed, 3.10 us each\n       \
-             250000 IPIs to CPUs called, heap +0 B, frames +0"
+             250000 IPIs with those for answers, heap +0 B, frames +0"
         );
         calls.totals.lost = 1;
         calls.broken = Some("a call ran twice".into());

@@ -58,7 +58,11 @@ impl fmt::Display for IpiTable<'_> {
         let cpus: BTreeSet<CpuIndex> = self.ipis.iter().flat_map(|it| [it.from, it.to]).collect();
         let samples = self.ipis.iter().map(|it| it.samples).max();
         let (pairs, samples) = (self.ipis.len(), samples.unwrap_or_default());
-        write!(f, "ipi: {pairs} pairs, {samples} calls each, in us")?;
+        if pairs == 0 {
+            return f.write_str("ipi: there is no pair of CPUs to measure");
+        }
+        let noun = if samples == 1 { "call" } else { "calls" };
+        write!(f, "ipi: {pairs} pairs, {samples} {noun} each, in us")?;
         if cpus.len() <= MOST_COLUMNS {
             self.matrix(f, &cpus)?;
         } else {
@@ -224,6 +228,15 @@ mod tests {
         assert_eq!(lines.len(), 1 + WORST + 1 + 3, "{many}");
         assert_eq!(lines[1], "  CPU 63 to 62           109");
         assert!(many.contains("\nother package   3072 "), "{many}");
+    }
+
+    #[test]
+    fn one_cpu_has_no_pairs_and_one_call_is_not_several() {
+        let none = table(&[], &BTreeMap::new());
+        assert_eq!(none, "ipi: there is no pair of CPUs to measure");
+        let mut once = all_pairs(2);
+        once.iter_mut().for_each(|it| it.samples = 1);
+        assert!(table(&once, &BTreeMap::new()).starts_with("ipi: 2 pairs, 1 call each, in us"));
     }
 
     #[test]

@@ -28,6 +28,8 @@ use crate::{
 /// What came of it.
 #[derive(Default)]
 pub struct Results {
+    /// Round trips are asked for, and there is no AP to call.
+    is_alone: bool,
     round_trips: Option<Result<RoundTrips, Unmeasured>>,
     matrix: Option<Result<Vec<Ipi>, MatrixError>>,
     calls: Option<Calls>,
@@ -38,7 +40,10 @@ pub struct Results {
 pub async fn run(operations: &Operations<'_>, options: &Options, seed: u32) -> Results {
     let bench = operations.bench;
     let aps: Vec<CpuIndex> = bench.cpus.online_aps().collect();
-    let mut results = Results::default();
+    let mut results = Results {
+        is_alone: options.round_trips > 0 && aps.is_empty(),
+        ..Results::default()
+    };
     if options.round_trips > 0
         && let Some(&first) = aps.iter().min()
     {
@@ -71,6 +76,9 @@ pub fn planted(options: &Options) -> Planted {
 impl Results {
     /// Tells all of it, on both channels.
     pub fn write(&self) {
+        if self.is_alone {
+            println!("round trips: there is no other CPU to call");
+        }
         if let Some(Ok(round_trips)) = &self.round_trips {
             println!("{}", RoundTripsLine(round_trips));
             report::write(&Record::RoundTrips(round_trips.clone()));

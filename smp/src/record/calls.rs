@@ -40,7 +40,8 @@ pub struct CallTotals {
     pub unheard: u64,
     /// The same of each kind.
     pub kinds: Vec<KindOfCall>,
-    /// Interrupts that were sent for them.
+    /// Interrupts that were sent for them: to CPUs that were called, and to those that wait for an answer or for
+    /// room.
     pub ipis: u64,
 }
 
