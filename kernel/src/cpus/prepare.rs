@@ -23,6 +23,7 @@ use x86_64::registers::model_specific::ApicBase;
 
 use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
+    calls::ByInterrupt,
     command_line::Options,
     consistency::{clock::adjust, features},
     cpuid::{Features, ThisCpu},
@@ -312,6 +313,7 @@ pub fn area(
         Some((ring, clock)) => area.with_ring(ring, clock),
         None => area,
     };
+    area.calls().prepare(ByInterrupt, cpu);
     Ok(Box::leak(Box::new(area)))
 }
 

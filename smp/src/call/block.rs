@@ -189,10 +189,7 @@ impl<C: Carrier> Wait<'_, '_, C> {
 
     fn waits_for_room(&mut self) -> bool {
         let carrier = self.carrier;
-        let ring = self.own.ring(|| {
-            let cpu = carrier.this_cpu();
-            Waker::from(Arc::new(Ring { carrier, cpu }))
-        });
+        let ring = self.own.ring(|| ring(carrier, carrier.this_cpu()));
         self.lent.wait_for_room(&ring)
     }
 
@@ -212,6 +209,11 @@ impl<C: Carrier> Wait<'_, '_, C> {
             _ => {}
         }
     }
+}
+
+/// What interrupts a CPU that halts for room in the queue of another.
+pub(super) fn ring<C: Carrier>(carrier: C, cpu: CpuIndex) -> Waker {
+    Waker::from(Arc::new(Ring { carrier, cpu }))
 }
 
 /// Interrupts a CPU that halts.

@@ -25,6 +25,7 @@ use reveille_executor::Instant;
 use super::{
     CallId, Carrier, Pending, Progress,
     answer::Answer,
+    block::ring,
     entry::{AnyJob, Entry},
     habit::Habit,
     room::{Room, Seat},
@@ -139,6 +140,12 @@ impl CallQueue {
     /// What it has learnt of its waits for those who look by themselves, or for others.
     pub(super) fn habit(&self, are_looking: bool) -> &Habit {
         &self.habits[usize::from(are_looking)]
+    }
+
+    /// Makes what its CPU, which is `cpu`, will be interrupted by when it blocks and waits for room
+    /// elsewhere: else the first such wait allocates it. To be called before the CPU runs.
+    pub fn prepare<C: Carrier>(&self, carrier: C, cpu: CpuIndex) {
+        self.ring(|| ring(carrier, cpu));
     }
 
     /// What interrupts it, made when it is first asked for. To be called by its CPU while that asks.

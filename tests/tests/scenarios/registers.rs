@@ -231,7 +231,9 @@ fn a_cpu_that_was_missing_is_not_waited_for_again_until_it_was_kicked() {
 
 #[test]
 fn what_a_later_rendezvous_sets_right_is_told_as_set_right() {
-    let keys = "fault=1:pat test=late-rendezvous do=offline:3 do=online:3";
+    // CPU 3 is waited for again once it was kicked, and CPU 1 looks at itself when it comes back.
+    let keys = "fault=1:pat test=late-rendezvous \
+                do=offline:3 do=online:3 do=offline:1 do=online:1";
     let ended = boot(&machine(4).append(keys));
     assert!(matches!(ended.outcome, Outcome::Ok), "{}", ended.explain());
     let of_first: Vec<_> = differences(&ended)
