@@ -11,7 +11,8 @@ use reveille_tests::qemu::machine::{Accel, Machine};
 
 use crate::boot::boot;
 
-const CPUS: u32 = 64;
+/// Few enough that all are kicked before a time slice ends: who was reset by then is charged that slice.
+const CPUS: u32 = 32;
 
 /// From the first SIPI until an AP is given up.
 const DEADLINE: Duration = Duration::from_millis(40);
@@ -37,8 +38,8 @@ fn last_good(bringup: &Bringup) -> Duration {
 #[test]
 fn silent_cpus_hold_up_nobody_and_cost_one_deadline_together() {
     let none = bring_up(&[]);
-    let one = bring_up(&[32]);
-    let eight = bring_up(&[3, 11, 19, 27, 35, 43, 51, 59]);
+    let one = bring_up(&[16]);
+    let eight = bring_up(&[3, 7, 11, 15, 19, 23, 27, 31]);
 
     let limit = last_good(&none).mul_f64(1.1);
     for (silent, bringup) in [(1, &one), (8, &eight)] {
