@@ -131,7 +131,7 @@ const BUGS: &[Mutation] = &[
         file: "smp/src/state.rs",
         from: "            Self::Ready | Self::Parked | Self::GivenUp | Self::Late",
         to: "            Self::Ready | Self::Claimed | Self::Parked | Self::GivenUp | Self::Late",
-        noticed_by: "init",
+        noticed_by: "in-use",
     },
     Mutation {
         guard: "a slot is closed before INIT is sent again",
@@ -216,7 +216,7 @@ const BUGS: &[Mutation] = &[
         to: "                queue.chain.insert(before + 1, index);
                 self.grant(index);
 ",
-        noticed_by: "serial",
+        noticed_by: "strict",
     },
     Mutation {
         guard: "the turn is passed on behind the step that needs it",
@@ -228,7 +228,7 @@ const BUGS: &[Mutation] = &[
             }
             let result = self.run(step, direction).await;
 ",
-        noticed_by: "serial",
+        noticed_by: "strict",
     },
     Mutation {
         guard: "whoever comes into the queue as the turn is passed on is not lost",
