@@ -16,6 +16,7 @@ pub mod firmware;
 pub mod guest;
 pub mod interrupt;
 pub mod kernel;
+pub mod line_ends;
 pub mod madt;
 pub mod outcome;
 pub mod qemu;

@@ -16,6 +16,7 @@ use crate::{
     guest::{Guest, Sight},
     interrupt::Interrupts,
     kernel::Kernel,
+    line_ends::LineEnds,
     outcome::{FIRMWARE_LINE, Outcome},
     records::Records,
     setup,
@@ -49,11 +50,12 @@ impl Run {
         let interrupts = Interrupts::listen()?;
         // Only now: whoever is ended by a signal before this leaves its temporary files behind.
         let mut json = json.map(RecordsFile::open).transpose()?;
+        let mut line_ends = LineEnds::default();
         let ended = Guest::start(&kernel, &machine)?
             .until_interrupted(&interrupts)
             .watch(|sight| match sight {
                 // A reader that has gone away is no reason to end the run early.
-                Sight::Console(bytes) => drop(show(bytes)),
+                Sight::Console(bytes) => drop(show(&line_ends.plain(bytes))),
                 Sight::Record(line) => {
                     if let Some(json) = &mut json {
                         json.write(line);
