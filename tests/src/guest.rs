@@ -1,7 +1,8 @@
 //! One boot of the kernel, from the start of QEMU to what it ended as.
 
 use std::{
-    fmt,
+    fmt, io,
+    os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
 
@@ -95,16 +96,18 @@ impl<'a> Guest<'a> {
         self
     }
 
-    /// Waits until it ends, or stops it `limit` after its start.
-    pub fn run(mut self, limit: Duration) -> Result<Ended> {
+    /// Waits until it ends, or stops it `limit` after its start, if there is one.
+    pub fn run(mut self, limit: impl Into<Option<Duration>>) -> Result<Ended> {
+        let limit = limit.into();
+        let deadline = limit.map(|limit| self.started + limit);
         let outcome = loop {
-            match self.qemu.next(self.started + limit)? {
+            match self.qemu.next(deadline)? {
                 Some(event) => {
                     if let Some(outcome) = self.take(event)? {
                         break outcome;
                     }
                 }
-                None => break Outcome::Hung(limit),
+                None => break Outcome::Hung(limit.unwrap_or_default()),
             }
         };
         self.end(outcome)
@@ -128,6 +131,11 @@ impl<'a> Guest<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Our end of its console, for a [`Keyboard`](crate::terminal::keyboard::Keyboard).
+    pub fn console_end(&self) -> io::Result<UnixStream> {
+        self.qemu.console()
     }
 
     /// Types `bytes` at its console. Returns at once: the guest gets them as it reads them.

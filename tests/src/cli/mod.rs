@@ -5,6 +5,7 @@ mod kernel_keys;
 mod machine_options;
 mod output;
 mod run;
+mod seat;
 mod sim;
 mod soak;
 mod test;
@@ -94,11 +95,13 @@ Exit status:
     4  a CPU panicked or took an exception
     5  triple fault
     6  the accelerator gave up on the guest
+    7  the kernel rebooted the machine, and nobody sat at its shell
   124  nothing had ended the run by the time limit
-  130  Ctrl-C (128 and the signal's number)
+  130  Ctrl-C, or Ctrl-] at the shell (128 and the signal's number)
 
 Examples:
   cargo xtask run --smp 8
+  cargo xtask run --smp 8,maxcpus=16 --shell
   cargo xtask run --smp 64 --append 'bench=9'
   cargo xtask run --smp 12,sockets=2,cores=3,threads=2 --json boot.jsonl
   cargo xtask run --machine microvm --accel icount
@@ -167,9 +170,18 @@ struct Run {
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(output::path))]
     trace: Option<PathBuf>,
 
-    /// Stop a guest that has not ended by then
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    timeout: Duration,
+    /// Sit at the kernel's shell, on this terminal or at the end of a pipe
+    ///
+    /// Adds after=shell to the kernel's words, and terminal=plain unless both standard input and output
+    /// are a terminal. Every key goes to the shell but Ctrl-], which ends the run; the end of a pipe is
+    /// Ctrl-D, so `echo cpus | cargo xtask run --shell` ends by itself. A reboot starts the machine
+    /// again.
+    #[arg(long)]
+    shell: bool,
+
+    /// Stop a guest that has not ended by then [default: 60; none with --shell]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -418,12 +430,12 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_options_is_four_cpus_on_q35_for_a_minute() {
+    fn a_run_without_options_is_four_cpus_on_q35() {
         let run = run("").expect("no option is needed");
         assert_eq!(run.machine.smp.cpus(), 4);
         assert_eq!(run.machine.machine, Chipset::Q35);
         assert_eq!(run.machine.accel, AccelOption::Auto);
-        assert_eq!(run.timeout, Duration::from_secs(60));
+        assert_eq!((run.timeout, run.shell), (None, false));
     }
 
     #[test]

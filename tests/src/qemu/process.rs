@@ -155,8 +155,10 @@ impl Qemu {
         self.console.try_clone()
     }
 
-    /// The next event; `None` when there is none until `deadline`.
-    pub fn next(&mut self, deadline: Instant) -> Result<Option<Event>> {
+    /// The next event; `None` when there is none until `deadline`. Without one it waits for as long as
+    /// QEMU runs.
+    pub fn next(&mut self, deadline: impl Into<Option<Instant>>) -> Result<Option<Event>> {
+        let deadline = deadline.into();
         if let Some(event) = self.early.pop_front() {
             return Ok(Some(event));
         }
@@ -173,7 +175,7 @@ impl Qemu {
     /// Asks the monitor, and waits for its reply.
     pub fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
         let id = self.request(command, arguments);
-        let deadline = Instant::now() + MONITOR_LIMIT;
+        let deadline = Some(Instant::now() + MONITOR_LIMIT);
         loop {
             match self.arrival(deadline)? {
                 Some(Err(mut reply)) if reply["id"] == id => {
@@ -204,14 +206,20 @@ impl Qemu {
     }
 
     /// The next event (`Ok`) or reply (`Err`).
-    fn arrival(&mut self, deadline: Instant) -> Result<Option<Result<Event, Value>>> {
+    fn arrival(&mut self, deadline: Option<Instant>) -> Result<Option<Result<Event, Value>>> {
         loop {
-            // A guest that never stops talking must not keep us beyond the deadline.
-            let wait = deadline.saturating_duration_since(Instant::now());
-            if wait.is_zero() {
-                return Ok(None);
-            }
-            match self.arrivals.recv_timeout(wait) {
+            let received = match deadline {
+                Some(deadline) => {
+                    // A guest that never stops talking must not keep us beyond the deadline.
+                    let wait = deadline.saturating_duration_since(Instant::now());
+                    if wait.is_zero() {
+                        return Ok(None);
+                    }
+                    self.arrivals.recv_timeout(wait)
+                }
+                None => self.arrivals.recv().map_err(RecvTimeoutError::from),
+            };
+            match received {
                 Ok(Arrival::Event(event)) => return Ok(Some(Ok(event))),
                 Ok(Arrival::Reply(reply)) => return Ok(Some(Err(reply))),
                 Ok(Arrival::Closed) => {
