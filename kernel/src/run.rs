@@ -195,6 +195,8 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         timer,
         spawner,
     };
+    // The tasks that it spawns have it too.
+    let run: &'static Run = Box::leak(Box::new(run));
     executor.block_on(run.until_exit())
 }
 
@@ -257,7 +259,7 @@ struct Run {
 
 impl Run {
     /// Works, concludes, and then exits or idles for good; so there is no success to return.
-    async fn until_exit(&self) -> Result<Infallible, Failure> {
+    async fn until_exit(&'static self) -> Result<Infallible, Failure> {
         let code = conclude(self.work().await);
         match self.options.after {
             After::Exit => exit(code),
@@ -265,11 +267,11 @@ impl Run {
         }
     }
 
-    async fn work(&self) -> Result<Option<Enough>, Failure> {
+    async fn work(&'static self) -> Result<Option<Enough>, Failure> {
         if self.options.tests.contains(&TestHook::NoWake) {
             self.cpus.aps.iter().for_each(|ap| ap.slot.mute());
         }
-        let bench = Bench {
+        let bench: &'static Bench<'static> = Box::leak(Box::new(Bench {
             cpus: &self.cpus,
             timer: self.timer.clone(),
             spawner: self.spawner.clone(),
@@ -282,20 +284,22 @@ impl Run {
                 self.cpus.machine.clock,
                 self.cpus.machine.apic,
             ),
-        };
+        }));
         if let Some(limit) = self.options.call_limit {
             calls::stuck::set_limit(limit);
         }
-        let operations = Operations::new(&bench, self.options.selection.smt);
+        let operations: &'static Operations<'static> =
+            Box::leak(Box::new(Operations::new(bench, self.options.selection.smt)));
         operations.check(&self.options.ops)?;
         let most = self.most_attempts;
-        let attempts = attempts::bring_up(&bench, self.options.bringup, most).await;
+        let attempts = attempts::bring_up(bench, self.options.bringup, most).await;
         let missing = attempts.last().record.failed;
-        let settled = consistency::settle(&self.options, &bench, self.srat.as_ref()).await;
+        let settled = consistency::settle(&self.options, bench, self.srat.as_ref()).await;
         let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
         let hidden = self.hide_devices().await;
         let mut results = bench::Results::default();
         let rounds = self.options.bench_rounds;
+        let turn = operations.turn().await;
         let benched = match missing {
             0 => bench.run(rounds, &mut results).await,
             _ if !self.is_to_miss_any() => Ok(()),
@@ -303,10 +307,11 @@ impl Run {
         };
         // As the bring-up and its rounds left the CPUs.
         let figures = self.cpus.figures();
+        drop(turn);
         // Whatever the clock shows: the seed is told, and repeats what is drawn from it.
         let seed = self.cpus.machine.clock.now().as_nanos() as u32;
-        let called_each_other = calling::run(&operations, &self.options, seed).await;
-        let stopped = stops::run(&bench, &self.options, seed).await;
+        let called_each_other = calling::run(operations, &self.options, seed).await;
+        let stopped = stops::run(operations, &self.options, seed).await;
         let operated = operations.run(&self.options, seed).await?;
         // Some may have come for the first time.
         bench.compare_clocks().await;
@@ -332,7 +337,7 @@ impl Run {
         }
         let is_asked_for = |hook| self.options.tests.contains(&hook);
         if is_asked_for(TestHook::Tlb) || is_asked_for(TestHook::NoFlush) {
-            same_page(&bench, is_asked_for(TestHook::NoFlush)).await?;
+            same_page(bench, is_asked_for(TestHook::NoFlush)).await?;
         }
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;

@@ -33,6 +33,7 @@ pub mod deviations;
 mod entries;
 mod errand;
 mod explain;
+pub mod gate;
 pub mod inbox;
 pub mod injection;
 pub mod instances;

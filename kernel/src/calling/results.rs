@@ -35,9 +35,10 @@ pub struct Results {
     calls: Option<Calls>,
 }
 
-/// Does what the command line asks for: first what is measured, then the many calls, which are drawn
+/// Does what the command line asks for, in one turn: first what is measured, then the many calls, which are drawn
 /// from `seed` if the command line gives none.
 pub async fn run(operations: &Operations<'_>, options: &Options, seed: u32) -> Results {
+    let _turn = operations.turn().await;
     let bench = operations.bench;
     let aps: Vec<CpuIndex> = bench.cpus.online_aps().collect();
     let mut results = Results {

@@ -7,13 +7,14 @@ use reveille_smp::{cpu::CpuIndex, ladder::Rung, record::Cycle};
 use super::{in_use::InUse, perform::Operations};
 
 impl Operations<'_> {
-    /// Takes all APs that are online down and brings them up again, so many times. It ends with the
-    /// first cycle in which not all of them do. With `leaks` each loses memory, as a test asks for.
+    /// Takes all APs that are online down and brings them up again, so many times, in one turn. It ends
+    /// with the first cycle in which not all of them do. With `leaks` each loses memory, as a test asks for.
     ///
     /// # Cancellation
     ///
     /// The APs stay where they are.
     pub(super) async fn cycle(&self, asked: u32, leaks: bool) -> Cycle {
+        let _turn = self.turn().await;
         let aps: Vec<CpuIndex> = self.online().map(|member| member.cpu).collect();
         let to = |rung| -> Vec<(CpuIndex, Rung)> { aps.iter().map(|&cpu| (cpu, rung)).collect() };
         let (down, up) = (to(Rung::OFFLINE), to(self.ladder().top()));

@@ -26,6 +26,8 @@ pub mod rules;
 mod settle;
 #[cfg(target_os = "none")]
 mod torture;
+#[cfg(target_os = "none")]
+mod turn;
 pub mod verdict;
 
 #[cfg(target_os = "none")]

@@ -25,6 +25,7 @@ use super::{
     op::Op,
     resolve::{CannotBeDone, Member, Problem, Work, resolve},
     rules::{self, Broken, View},
+    turn::Turns,
 };
 use crate::{bench::Bench, cpuid::ThisCpu, cpus::spawn_on, percpu::PerCpu, topology::Topology};
 
@@ -38,6 +39,7 @@ pub struct Operations<'a> {
     smt: Cell<Smt>,
     /// How many listings there have been.
     listings: Cell<u32>,
+    pub(super) turns: Turns,
 }
 
 /// What came of an operation.
@@ -65,6 +67,7 @@ impl<'a> Operations<'a> {
             siblings: Siblings::new(bsp, bench.cpus.aps.iter().map(|ap| ap.place)),
             smt: Cell::new(smt),
             listings: Cell::new(0),
+            turns: Turns::default(),
         }
     }
 
@@ -88,7 +91,7 @@ impl<'a> Operations<'a> {
         Ok(())
     }
 
-    /// Carries one out.
+    /// Carries one out, when its turn has come.
     ///
     /// # Errors
     ///
@@ -96,8 +99,10 @@ impl<'a> Operations<'a> {
     ///
     /// # Cancellation
     ///
-    /// CPUs that were sent somewhere go there all the same.
+    /// CPUs that were sent somewhere go there all the same, while the turn is free for others: so it is to
+    /// be dropped only where nobody operates behind it.
     pub async fn perform(&self, op: &Op) -> Result<Done, CannotBeDone> {
+        let _turn = self.turn().await;
         let members = self.members();
         let work = resolve(op, &members, self.ladder(), self.smt.get())?;
         if let Op::Smt(smt) = op {

@@ -51,7 +51,8 @@ const UNFORESEEN_EVERY: u32 = 16;
 
 impl Operations<'_> {
     /// Operates at random on the APs that are online, for so many seconds or until a rule is
-    /// broken. In the end all are brought online again.
+    /// broken. In the end all are brought online again. Each operation has a turn of its own, and others may
+    /// have theirs between two.
     ///
     /// # Cancellation
     ///
@@ -60,7 +61,7 @@ impl Operations<'_> {
         let members: Vec<Member> = self.online().collect();
         let cpus: Vec<CpuIndex> = members.iter().map(|member| member.cpu).collect();
         let aps = members.len() as u32;
-        self.settle(&cpus).await;
+        self.settle_in_turn(&cpus).await;
         books::make();
         let in_use = InUse::now();
         let (start, interrupts) = (self.now(), interrupts_for_calls());
@@ -85,7 +86,7 @@ impl Operations<'_> {
         let (done, hotplugs, injected) = (session.done, session.hotplugs, session.injected);
         let callers = session.end();
         if broken.is_none() {
-            self.settle(&cpus).await;
+            self.settle_in_turn(&cpus).await;
         }
         let counted = callers.end();
         let balance = in_use.balance();
@@ -106,6 +107,14 @@ impl Operations<'_> {
             duration_ns: self.since(start).as_nanos() as u64,
             balance,
         }
+    }
+}
+
+impl Operations<'_> {
+    /// As [`settle`](Self::settle), in a turn for that.
+    async fn settle_in_turn(&self, cpus: &[CpuIndex]) {
+        let _turn = self.turn().await;
+        self.settle(cpus).await;
     }
 }
 
@@ -170,6 +179,7 @@ impl Session<'_> {
     }
 
     async fn one(&mut self, drawn: Drawn) -> Result<(), String> {
+        let _turn = self.operations.turn().await;
         self.done += 1;
         let checked = self.try_one(&drawn).await;
         let words = |broken: Broken| {

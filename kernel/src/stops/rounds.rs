@@ -20,6 +20,7 @@ use crate::{
         rendezvous, spawn_on,
         stop_machine::{Stopped, Who},
     },
+    operations::Operations,
     percpu::{self, PerCpu},
     println, report,
 };
@@ -35,11 +36,13 @@ const TOGETHER_ONE_IN: u8 = 4;
 #[derive(Default)]
 pub struct Results(Option<Stop>);
 
-/// Stops the machine as often as the command line asks for.
-pub async fn run(bench: &Bench<'_>, options: &Options, seed: u32) -> Results {
+/// Stops the machine as often as the command line asks for, in one turn.
+pub async fn run(operations: &Operations<'_>, options: &Options, seed: u32) -> Results {
     if options.stops == 0 {
         return Results(None);
     }
+    let _turn = operations.turn().await;
+    let bench = operations.bench;
     let mut cpus: Vec<_> = bench.cpus.online_aps().collect();
     cpus.push(CpuIndex::BSP);
     cpus.sort_unstable();
