@@ -21,6 +21,7 @@ mod rates;
 mod sample;
 mod state;
 
+pub(in crate::shell) use rates::share;
 pub use rates::{Rates, RatesOfAll};
 pub use state::CpuState;
 

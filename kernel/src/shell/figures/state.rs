@@ -131,7 +131,12 @@ mod tests {
     use super::*;
     use crate::operations::ladder_for_tests::test_ladder;
 
-    fn shown(role: Role, stage: Stage, rung: &str, failure: Option<(usize, StepError)>) -> CpuState {
+    fn shown(
+        role: Role,
+        stage: Stage,
+        rung: &str,
+        failure: Option<(usize, StepError)>,
+    ) -> CpuState {
         let ladder = test_ladder();
         let rung = ladder.find(rung).expect("there is such a rung");
         CpuState::of_slot(role, stage, Progress { rung, failure }, &ladder)
@@ -184,6 +189,9 @@ mod tests {
             CpuState::of_unwoken(Role::Ap),
             CpuState::Skipped(Skip::NoMemory)
         );
-        assert_eq!(shown(disabled, Stage::Ready, "offline", None).word(), "offline");
+        assert_eq!(
+            shown(disabled, Stage::Ready, "offline", None).word(),
+            "offline"
+        );
     }
 }
