@@ -87,3 +87,4 @@ pub mod table;
 pub mod trace;
 mod trust;
 mod turn;
+pub mod wiring;
