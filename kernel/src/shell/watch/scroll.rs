@@ -29,6 +29,11 @@ impl Scroll {
         self.first
     }
 
+    /// Stays where it is, unless that is beyond the last of so many CPUs, of which so many are shown.
+    pub fn keep_within(&mut self, cpus: usize, shown: usize) {
+        self.first = self.first.min(cpus.saturating_sub(shown));
+    }
+
     /// Moves, where so many CPUs are there and so many are shown at once. Never beyond the last.
     pub fn go(&mut self, to: Move, cpus: usize, shown: usize) {
         let last = cpus.saturating_sub(shown);

@@ -32,7 +32,7 @@ pub struct View<'a> {
 
 /// Rows that are no CPU's, the most needed first: heads of the columns, how long and how many, what keys
 /// do, what all CPUs did, memory and jobs.
-const OTHER_ROWS: usize = 5;
+pub(super) const OTHER_ROWS: usize = 5;
 
 /// How many CPUs a terminal with so many rows shows at once; one at least.
 pub fn rows_for_cpus(size: Size) -> usize {
