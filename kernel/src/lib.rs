@@ -42,6 +42,7 @@ pub mod records;
 pub mod report;
 #[cfg(target_os = "none")]
 pub mod run;
+pub mod shell;
 mod stop;
 #[cfg(test)]
 mod stop_model;
