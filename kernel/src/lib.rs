@@ -28,6 +28,7 @@ pub mod faults;
 pub mod hooks;
 pub mod interruption;
 pub mod interrupts;
+pub mod io_apic;
 pub mod ladder;
 pub mod memory;
 pub mod most_attempts;
@@ -42,6 +43,7 @@ pub mod records;
 pub mod report;
 #[cfg(target_os = "none")]
 pub mod run;
+pub mod sci;
 pub mod shell;
 mod stop;
 #[cfg(test)]
