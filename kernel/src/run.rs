@@ -39,7 +39,7 @@ use crate::{
         self, Cpus,
         figures::Figures,
         home::Home,
-        machine,
+        idle, machine,
         mailbox::MappedMailbox,
         metrics::CpuMetrics,
         rendezvous,
@@ -176,6 +176,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let capacity = cpus.aps.len() + MAX_TASKS + 1;
     let mut executor = Executor::with_capacity(capacity, platform, CpuMetrics::of(bsp));
     let (timer, spawner) = (executor.timer(), executor.spawner());
+    idle::open_for_bsp();
     bsp.inbox().open();
     bsp.calls().open();
     let server = spawner.clone();

@@ -241,6 +241,11 @@ impl Cpus {
         Some(&self.contexts[at].platform)
     }
 
+    /// The ladder that they climb.
+    pub fn ladder(&self) -> &'static Ladder {
+        self.ladder
+    }
+
     /// What the APs have noted of themselves.
     pub fn figures(&self) -> Figures {
         let areas: Vec<_> = self.areas().collect();

@@ -11,7 +11,7 @@ pub mod draw;
 #[cfg(target_os = "none")]
 pub(crate) mod in_use;
 #[cfg(test)]
-mod ladder_for_tests;
+pub(crate) mod ladder_for_tests;
 pub mod listing;
 pub mod model;
 pub mod one_way;

@@ -12,4 +12,8 @@
 
 pub mod command;
 pub mod completion;
+pub mod figures;
 pub mod line;
+pub mod numbers;
+pub mod tables;
+pub mod watch;

@@ -1,0 +1,1 @@
+//! The live view: a screen of all CPUs, drawn anew each second from what they show.
