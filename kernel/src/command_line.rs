@@ -506,7 +506,8 @@ mod tests {
                 bench_rounds: 9,
                 round_trips: 40,
                 ipi: Some(Pairs {
-                    samples: NonZero::new(50)
+                    samples: NonZero::new(50),
+                    only: None,
                 }),
                 calls: 60,
                 stops: 15,

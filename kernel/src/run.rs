@@ -49,6 +49,7 @@ use crate::{
     },
     exit::exit,
     faults, hooks,
+    interruption::Interruption,
     interrupts::apic_errors::apic_errors,
     memory::{
         self, image,
@@ -285,6 +286,7 @@ impl Run {
                 self.cpus.machine.clock,
                 self.cpus.machine.apic,
             ),
+            yardstick: bench::Yardstick::default(),
         }));
         if let Some(limit) = self.options.call_limit {
             calls::stuck::set_limit(limit);
@@ -300,20 +302,26 @@ impl Run {
         let hidden = self.hide_devices().await;
         let mut results = bench::Results::default();
         let rounds = self.options.bench_rounds;
+        let never = &Interruption::never();
         let turn = operations.turn().await;
         let benched = match missing {
-            0 => bench.run(rounds, &mut results).await,
+            0 => bench.run(rounds, &mut results, never).await,
             _ if !self.is_to_miss_any() => Ok(()),
-            _ => bench.run_without_the_missing(rounds, &mut results).await,
+            _ => {
+                let strategies = &bench::ORDER;
+                bench
+                    .run_without_the_missing(strategies, rounds, &mut results, never)
+                    .await
+            }
         };
         // As the bring-up and its rounds left the CPUs.
         let figures = self.cpus.figures();
         drop(turn);
         // Whatever the clock shows: the seed is told, and repeats what is drawn from it.
         let seed = self.cpus.machine.clock.now().as_nanos() as u32;
-        let called_each_other = calling::run(operations, &self.options, seed).await;
-        let stopped = stops::run(operations, &self.options, seed).await;
-        let operated = operations.run(&self.options, seed).await?;
+        let called_each_other = calling::run(operations, &self.options, seed, never).await;
+        let stopped = stops::run(operations, &self.options, seed, never).await;
+        let operated = operations.run(&self.options, seed, never).await?;
         // Some may have come for the first time.
         bench.compare_clocks().await;
         // Once more, because the faults struck in the rounds too.

@@ -297,6 +297,9 @@ pub struct Cycle {
     pub lost: u32,
     /// APs that did not go down, or did not come back, when they were to.
     pub failed: u32,
+    /// Whether it was ended before all that was asked for was done.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_false"))]
+    pub interrupted: bool,
     /// All cycles together.
     pub duration_ns: u64,
     /// Memory before the first and behind the last cycle.
@@ -331,6 +334,9 @@ pub struct Torture {
     pub failed: u32,
     /// Which operation that was, and which rule.
     pub broken: Option<String>,
+    /// Whether it was ended before all that was asked for was done.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_false"))]
+    pub interrupted: bool,
     /// All operations together.
     pub duration_ns: u64,
     /// Memory before the first and behind the last operation.
@@ -350,6 +356,15 @@ pub struct Balance {
     pub frames_before: u64,
     /// Frames of 4 KiB behind.
     pub frames_after: u64,
+    /// Whether others may have used memory meanwhile: then growth says nothing.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_false"))]
+    pub disturbed: bool,
+}
+
+/// What is as it is as a rule is left out of a record.
+#[cfg(feature = "serde")]
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 impl Balance {
@@ -368,6 +383,11 @@ impl Balance {
     /// Whether as much is in use as before.
     pub const fn is_even(&self) -> bool {
         self.heap_before == self.heap_after && self.frames_before == self.frames_after
+    }
+
+    /// Whether more or less is in use than before, and nobody else can be why.
+    pub const fn has_leaked(&self) -> bool {
+        !self.disturbed && !self.is_even()
     }
 }
 

@@ -230,6 +230,11 @@ impl Cpus {
             .map(|context| context.area)
     }
 
+    /// Those of all that have a slot, of CPUs too that are not there.
+    pub fn areas_of_all(&self) -> impl Iterator<Item = &'static PerCpu> {
+        self.contexts.iter().map(|context| context.area)
+    }
+
     /// What the executor of an AP runs on; for that AP.
     pub fn platform_of(&self, cpu: CpuIndex) -> Option<&'static CpuPlatform> {
         let at = self.aps.binary_search_by_key(&cpu, |ap| ap.cpu).ok()?;

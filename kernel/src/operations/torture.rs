@@ -32,6 +32,7 @@ use crate::calling::{
 };
 use crate::{
     cpus::{roll_call::roll_call, stop_machine::Who},
+    interruption::Interruption,
     stops,
 };
 
@@ -50,18 +51,27 @@ pub struct Planted {
 const UNFORESEEN_EVERY: u32 = 16;
 
 impl Operations<'_> {
-    /// Operates at random on the APs that are online, for so many seconds or until a rule is
-    /// broken. In the end all are brought online again. Each operation has a turn of its own, and others may
+    /// Operates at random on the APs that are online, for so many seconds, or until a rule is
+    /// broken or an interruption is asked for; `None` if that is before its first turn. In the end all are brought online again. Each operation has a turn of its own, and others may
     /// have theirs between two.
     ///
     /// # Cancellation
     ///
-    /// The APs stay where they are.
-    pub async fn torture(&self, seconds: u32, seed: u32, planted: Planted) -> Torture {
+    /// CPUs that were sent somewhere go there all the same, while the turn is free for others: so it is to
+    /// be dropped only where nobody operates behind it.
+    pub async fn torture(
+        &self,
+        seconds: u32,
+        seed: u32,
+        planted: Planted,
+        interruption: &Interruption,
+    ) -> Option<Torture> {
+        let turn = interruption.unless(self.turn()).await?;
         let members: Vec<Member> = self.online().collect();
         let cpus: Vec<CpuIndex> = members.iter().map(|member| member.cpu).collect();
         let aps = members.len() as u32;
-        self.settle_in_turn(&cpus).await;
+        self.settle(&cpus).await;
+        drop(turn);
         books::make();
         let in_use = InUse::now();
         let (start, interrupts) = (self.now(), interrupts_for_calls());
@@ -81,7 +91,7 @@ impl Operations<'_> {
         };
         let broken = match aps {
             0 => None,
-            _ => session.run(end).await.err(),
+            _ => session.run(end, interruption).await.err(),
         };
         let (done, hotplugs, injected) = (session.done, session.hotplugs, session.injected);
         let callers = session.end();
@@ -93,7 +103,9 @@ impl Operations<'_> {
         let mut calls = counted.totals();
         calls.ipis = interrupts_for_calls() - interrupts;
         let is_lost = |member: &&Member| !self.can_be_reached(member.cpu);
-        Torture {
+        let duration = self.since(start);
+        let is_early = duration < Duration::from_secs(seconds.into());
+        Some(Torture {
             seconds,
             seed,
             done,
@@ -104,9 +116,10 @@ impl Operations<'_> {
             lost: members.iter().filter(is_lost).count() as u32,
             failed: u32::from(broken.is_some()),
             broken,
-            duration_ns: self.since(start).as_nanos() as u64,
+            interrupted: is_early && interruption.is_asked(),
+            duration_ns: duration.as_nanos() as u64,
             balance,
-        }
+        })
     }
 }
 
@@ -145,8 +158,8 @@ struct Session<'a> {
 
 impl Session<'_> {
     /// The error is the operation behind which a rule was broken, and the rule.
-    async fn run(&mut self, end: Instant) -> Result<(), String> {
-        while self.operations.now() < end {
+    async fn run(&mut self, end: Instant, interruption: &Interruption) -> Result<(), String> {
+        while self.operations.now() < end && !interruption.is_asked() {
             self.callers.start(self.seed);
             let drawn = self.draw.next(&self.model);
             self.one(drawn).await?;
@@ -237,12 +250,13 @@ impl Session<'_> {
             return Ok(());
         }
         self.rest().await?;
-        let Some(first) = self.all_down else {
+        // Where somebody else has used memory since, it is compared with what is in use now.
+        let Some(first) = self.all_down.filter(|first| !first.is_disturbed()) else {
             self.all_down = Some(InUse::now());
             return Ok(());
         };
         let balance = first.balance();
-        if balance.is_even() {
+        if !balance.has_leaked() {
             return Ok(());
         }
         Err(Broken::Memory {
