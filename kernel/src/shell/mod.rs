@@ -21,7 +21,10 @@
 pub mod command;
 pub mod completion;
 pub mod figures;
+pub mod jobs;
 pub mod line;
 pub mod numbers;
 pub mod tables;
+pub mod type_ahead;
+pub mod typed_keys;
 pub mod watch;
