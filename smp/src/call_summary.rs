@@ -131,6 +131,7 @@ mod tests {
                 heap_after: 1000,
                 frames_before: 50,
                 frames_after: 50,
+                disturbed: false,
             },
         };
         assert_eq!(
@@ -164,6 +165,7 @@ mod tests {
                 heap_after: 99_999_999,
                 frames_before: 0,
                 frames_after: 99_999,
+                disturbed: false,
             },
         };
         let trip = |nanos| RoundTrip {

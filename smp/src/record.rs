@@ -354,6 +354,15 @@ pub struct Balance {
     pub frames_before: u64,
     /// Frames of 4 KiB behind.
     pub frames_after: u64,
+    /// Whether others may have used memory meanwhile: then growth says nothing.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_false"))]
+    pub disturbed: bool,
+}
+
+/// What is as it is as a rule is left out of a record.
+#[cfg(feature = "serde")]
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 impl Balance {
@@ -372,6 +381,11 @@ impl Balance {
     /// Whether as much is in use as before.
     pub const fn is_even(&self) -> bool {
         self.heap_before == self.heap_after && self.frames_before == self.frames_after
+    }
+
+    /// Whether more or less is in use than before, and nobody else can be why.
+    pub const fn has_leaked(&self) -> bool {
+        !self.disturbed && !self.is_even()
     }
 }
 

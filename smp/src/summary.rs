@@ -114,7 +114,11 @@ pub(crate) struct Growth<'a>(pub(crate) &'a Balance);
 impl fmt::Display for Growth<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (heap, frames) = (self.0.heap_growth(), self.0.frames_growth());
-        write!(f, "heap {heap:+} B, frames {frames:+}")
+        write!(f, "heap {heap:+} B, frames {frames:+}")?;
+        match self.0.disturbed {
+            true => f.write_str(", not judged: others used memory meanwhile"),
+            false => Ok(()),
+        }
     }
 }
 
@@ -197,6 +201,7 @@ mod tests {
         heap_after: 1000,
         frames_before: 50,
         frames_after: 50,
+        disturbed: false,
     };
 
     #[test]
@@ -224,6 +229,12 @@ mod tests {
             ),
             "{}",
             CycleLine(&cycle)
+        );
+        cycle.balance.disturbed = true;
+        let line = CycleLine(&cycle).to_string();
+        assert!(
+            line.ends_with("frames +3, not judged: others used memory meanwhile"),
+            "{line}"
         );
     }
 

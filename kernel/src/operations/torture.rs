@@ -237,12 +237,13 @@ impl Session<'_> {
             return Ok(());
         }
         self.rest().await?;
-        let Some(first) = self.all_down else {
+        // Where somebody else has used memory since, it is compared with what is in use now.
+        let Some(first) = self.all_down.filter(|first| !first.is_disturbed()) else {
             self.all_down = Some(InUse::now());
             return Ok(());
         };
         let balance = first.balance();
-        if balance.is_even() {
+        if !balance.has_leaked() {
             return Ok(());
         }
         Err(Broken::Memory {
