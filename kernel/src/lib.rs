@@ -27,6 +27,7 @@ pub mod faults;
 #[cfg(target_os = "none")]
 pub mod hooks;
 pub mod interrupts;
+pub mod io_apic;
 pub mod ladder;
 pub mod memory;
 pub mod most_attempts;
@@ -41,6 +42,7 @@ pub mod records;
 pub mod report;
 #[cfg(target_os = "none")]
 pub mod run;
+pub mod sci;
 mod stop;
 #[cfg(test)]
 mod stop_model;

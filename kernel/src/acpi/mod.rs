@@ -7,6 +7,7 @@
 
 mod copies;
 mod error;
+pub mod fixed_hardware;
 
 use alloc::vec;
 use alloc::vec::Vec;
