@@ -9,7 +9,6 @@
 //! It takes minutes, and is asked for: `cargo test -p reveille-tests --test mutations -- --ignored`.
 #![cfg(unix)]
 
-mod calls;
 mod executor;
 mod sim;
 mod smp;
