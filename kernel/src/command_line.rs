@@ -25,6 +25,7 @@ use crate::{
     consistency::Consistency,
     cpus::waking::Wake,
     faults::{self, Fault},
+    hotplug::HotplugOption,
     operations::op::{self, Op},
     trace::asked::{self, Tracing},
 };
@@ -62,6 +63,8 @@ pub struct Options {
     pub online_timeout: Option<Duration>,
     /// `init-delay=`: time between INIT and SIPI, if not the CPU family's.
     pub init_delay: Option<Duration>,
+    /// `hotplug=`: whether CPUs that are added are brought up, if it is said.
+    pub hotplug: Option<HotplugOption>,
     /// `maxcpus=`, `cpus=`, `possible=` and `smt=`: who is brought up, and who has a slot.
     pub selection: Selection,
     /// `require=`: how many CPUs are enough.
@@ -172,6 +175,8 @@ pub enum TestHook {
     NoFlush,
     /// The last AP does not come to the end of what all run while the machine is stopped.
     HangInStop,
+    /// Hot-plug looks now and then, though the machine would tell it.
+    HotplugPoll,
     /// Some of the random operations fail though nothing is known of it.
     Unforeseen,
     /// Some of the calls that are accounted for run twice.
@@ -207,6 +212,7 @@ enum Takes {
     Pairs(fn(&mut Options, Pairs)),
     Wake(fn(&mut Options, Wake)),
     Smt(fn(&mut Options, Smt)),
+    Hotplug(fn(&mut Options, HotplugOption)),
     /// No less than one.
     PositiveMilliseconds(fn(&mut Options, Duration)),
     Milliseconds(fn(&mut Options, Duration)),
@@ -279,6 +285,10 @@ const KEYS: &[Key] = &[
     ),
     once("smt", Takes::Smt(|options, it| options.selection.smt = it)),
     once(
+        "hotplug",
+        Takes::Hotplug(|options, it| options.hotplug = Some(it)),
+    ),
+    once(
         "require",
         Takes::Require(|options, it| options.require = it),
     ),
@@ -334,6 +344,14 @@ impl Options {
         }
         Ok(options)
     }
+
+    /// Whether CPUs that are added are brought up: where it is not said, if the kernel stays.
+    pub fn hot_plugs(&self) -> bool {
+        match self.hotplug {
+            Some(option) => option == HotplugOption::On,
+            None => self.after != After::Exit,
+        }
+    }
 }
 
 impl Takes {
@@ -358,6 +376,7 @@ impl Takes {
             Self::Pairs(set) => set(options, value.parse().ok()?),
             Self::Wake(set) => set(options, value.parse().ok()?),
             Self::Smt(set) => set(options, value.parse().ok()?),
+            Self::Hotplug(set) => set(options, value.parse().ok()?),
             Self::PositiveMilliseconds(set) => {
                 let limit = NonZero::new(number(value)?)?;
                 set(options, Duration::from_millis(limit.get().into()));
@@ -448,6 +467,7 @@ impl fmt::Display for Takes {
             }
             Self::Wake(_) => words(Wake::VARIANTS),
             Self::Smt(_) => words(Smt::VARIANTS),
+            Self::Hotplug(_) => words(HotplugOption::VARIANTS),
             Self::Seconds(_) => f.write_str("SECONDS"),
             Self::Op(_) => f.write_str(op::SYNTAX),
             Self::Pairs(_) => write!(f, "{} (N from 1)", pairs::SYNTAX),

@@ -55,6 +55,7 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
         | TestHook::LateStop
         | TestHook::Tlb
         | TestHook::NoFlush
+        | TestHook::HotplugPoll
         | TestHook::Unforeseen
         | TestHook::CallTwice
         | TestHook::CallLost => return Ok(()),

@@ -26,6 +26,7 @@ pub mod exit;
 pub mod faults;
 #[cfg(target_os = "none")]
 pub mod hooks;
+pub mod hotplug;
 pub mod interruption;
 pub mod interrupts;
 pub mod io_apic;

@@ -49,6 +49,7 @@ use crate::{
     },
     exit::exit,
     faults, hooks,
+    hotplug::{Hotplug, Unavailable, WhyPoll},
     interruption::Interruption,
     interrupts::apic_errors::apic_errors,
     memory::{
@@ -61,7 +62,9 @@ use crate::{
     operations::{Operations, one_way},
     percpu::StackBounds,
     platform::CpuPlatform,
-    println, protection, report, stops,
+    println, protection, report,
+    sci::SciError,
+    stops,
     time::{self, Calibration, Devices, Hpet, PmTimer, TscClock},
     topology::Topology,
     trace::{self, asked::Tracing},
@@ -156,12 +159,16 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
 
     let is_x2apic = apic.mode() == ApicMode::X2Apic;
     let topology = Topology::of(&ThisCpu);
+    let mut selection = options.selection.clone();
+    if options.hot_plugs() {
+        selection = selection.with_room_for_all(cpu_list.processors().len());
+    }
     let plan = plan(
         cpu_list.processors(),
         apic.id(),
         is_x2apic,
         |id| topology.place(id),
-        &options.selection,
+        &selection,
     )?;
     let cpus = Cpus::prepare(plan, &options, bsp, apic, clock, timer, waking.mailbox)?;
     if !cpus.machine.wakes_again() {
@@ -172,8 +179,8 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let platform: &'static CpuPlatform =
         Box::leak(Box::new(CpuPlatform::new(apic.id(), clock, apic, timer)?));
     let counters = bsp.counters();
-    // A task for each AP, those that CPUs send each other, and the one that takes these in.
-    let capacity = cpus.aps.len() + MAX_TASKS + 1;
+    // A task for each AP, those that CPUs send each other, the one that takes these in, and that of hot-plug.
+    let capacity = cpus.aps.len() + MAX_TASKS + 2;
     let mut executor = Executor::with_capacity(capacity, platform, CpuMetrics::of(bsp));
     let (timer, spawner) = (executor.timer(), executor.spawner());
     idle::open_for_bsp();
@@ -300,6 +307,7 @@ impl Run {
         let settled = consistency::settle(&self.options, bench, self.srat.as_ref()).await;
         let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
         let hidden = self.hide_devices().await;
+        let hotplug = self.start_hotplug(operations);
         let mut results = bench::Results::default();
         let rounds = self.options.bench_rounds;
         let never = &Interruption::never();
@@ -334,6 +342,11 @@ impl Run {
         }
         let reports: Vec<_> = attempts.all.iter().map(|it| self.cpu_records(it)).collect();
         self.write(&attempts.all, &reports, &results, &figures);
+        match hotplug {
+            None => {}
+            Some(Ok(hotplug)) => println!("{hotplug}"),
+            Some(Err(unavailable)) => println!("{unavailable}"),
+        }
         settled.write(self.options.report);
         for check in bench.clocks.records() {
             report::write(&Record::Clock(check));
@@ -366,6 +379,20 @@ impl Run {
         stopped.verdict()?;
         operated.verdict()?;
         Ok(enough)
+    }
+
+    /// Starts hot-plug, where it is asked for.
+    fn start_hotplug(
+        &self,
+        operations: &'static Operations<'static>,
+    ) -> Option<Result<Hotplug, Unavailable>> {
+        let sci = match self.options.tests.contains(&TestHook::HotplugPoll) {
+            true => Err(WhyPoll::Asked),
+            false => Err(WhyPoll::Sci(SciError::NoFixedHardware)),
+        };
+        self.options
+            .hot_plugs()
+            .then(|| Hotplug::start(operations, sci))
     }
 
     /// Takes the registers of devices away that were for the boot alone: from here on a stray write to them

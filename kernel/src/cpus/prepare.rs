@@ -127,7 +127,8 @@ impl Cpus {
         let ladder: &'static Ladder = Box::leak(Box::new(ladder));
 
         let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
-        let to_wake = aps.iter().filter(is_there).map(|ap| ap.cpu);
+        let may_come = |ap: &&Ap| options.hot_plugs() || is_there(ap);
+        let to_wake = aps.iter().filter(may_come).map(|ap| ap.cpu);
         let faults = &options.faults;
         // No AP has come yet, so the common set is the BSP's.
         faults::check(faults, to_wake, ladder, &features::common())?;

@@ -1,12 +1,15 @@
 //! Carries operations out, and looks at the CPUs behind them.
 
 use alloc::{collections::BTreeSet, vec::Vec};
-use core::{cell::Cell, time::Duration};
+use core::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
     bringup::{Ap, Moved},
-    cpu::CpuIndex,
+    cpu::{CpuIndex, Place},
     inbox::NotSent,
     injection::Injection,
     ladder::{Ladder, Rung},
@@ -34,9 +37,13 @@ pub struct Operations<'a> {
     pub(crate) bench: &'a Bench<'a>,
     siblings: Siblings,
     /// Those of them that the bring-up left out.
-    left_out: BTreeSet<CpuIndex>,
+    pub(super) left_out: RefCell<BTreeSet<CpuIndex>>,
     /// Whether siblings may come up.
-    smt: Cell<Smt>,
+    pub(super) smt: Cell<Smt>,
+    /// Where the BSP sits.
+    pub(super) bsp: Place,
+    /// How often each AP was let go, in the order of their numbers.
+    pub(super) departures: Vec<Cell<u32>>,
     /// How many listings there have been.
     listings: Cell<u32>,
     pub(super) turns: Turns,
@@ -63,9 +70,11 @@ impl<'a> Operations<'a> {
         let left_out = bench.cpus.plan.iter().filter(is_left_out);
         Self {
             bench,
-            left_out: left_out.filter_map(|it| it.cpu).collect(),
+            left_out: RefCell::new(left_out.filter_map(|it| it.cpu).collect()),
             siblings: Siblings::new(bsp, bench.cpus.aps.iter().map(|ap| ap.place)),
             smt: Cell::new(smt),
+            bsp,
+            departures: bench.cpus.aps.iter().map(|_| Cell::new(0)).collect(),
             listings: Cell::new(0),
             turns: Turns::default(),
         }
@@ -140,8 +149,9 @@ impl<'a> Operations<'a> {
             rung: ap.rung(),
             is_sibling: self.siblings.contains(ap.place),
         };
+        let left_out = self.left_out.borrow();
         let aps = self.bench.cpus.aps.iter();
-        aps.filter(|ap| is_there(ap) || self.left_out.contains(&ap.cpu))
+        aps.filter(|ap| is_there(ap) || left_out.contains(&ap.cpu))
             .map(member)
             .collect()
     }
@@ -154,13 +164,9 @@ impl<'a> Operations<'a> {
 
     /// Those that the bring-up left out as siblings can be kicked from now on.
     pub(super) fn admit_siblings(&self) {
-        for ap in self
-            .bench
-            .cpus
-            .aps
-            .iter()
-            .filter(|ap| self.left_out.contains(&ap.cpu))
-        {
+        let left_out = self.left_out.borrow();
+        let aps = self.bench.cpus.aps.iter();
+        for ap in aps.filter(|ap| left_out.contains(&ap.cpu)) {
             // Refused where that has been said before.
             let _ = ap.slot.state().appear();
         }
