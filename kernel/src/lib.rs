@@ -42,6 +42,7 @@ pub mod probe;
 pub mod protection;
 pub mod records;
 pub mod report;
+pub mod reset;
 #[cfg(target_os = "none")]
 pub mod run;
 pub mod sci;

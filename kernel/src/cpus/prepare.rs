@@ -271,7 +271,7 @@ fn areas(
     clock: TscClock,
 ) -> Result<Vec<&'static PerCpu>, MapError> {
     let heap_for_records = HEAP_RESERVE + plan.len() * HEAP_A_RECORD;
-    let heap_to_trace = options.trace.heap_an_ap();
+    let heap_to_trace = options.room_for_events().heap_an_ap();
     let mut areas = Vec::new();
     let mut is_full = false;
     for planned in plan.iter_mut().filter(|planned| planned.has_slot()) {
@@ -283,7 +283,10 @@ fn areas(
             let of_cpu = options.faults.iter().filter(|fault| fault.cpu == cpu);
             let flaws = of_cpu.map(|fault| fault.kind.clone());
             let flaws = flaws.filter(|kind| !kind.keeps_away()).collect();
-            let ring = options.trace.ring(cpu).map_err(|_| MapError::NoFrame);
+            let ring = options
+                .room_for_events()
+                .ring(cpu)
+                .map_err(|_| MapError::NoFrame);
             let made = ring.and_then(|ring| {
                 let main = stack(cpu, StackPurpose::Main)?;
                 let ring = ring.map(|ring| (ring, clock));

@@ -33,4 +33,4 @@ mod turn;
 pub mod verdict;
 
 #[cfg(target_os = "none")]
-pub use perform::Operations;
+pub use perform::{Done, Operations};

@@ -4,8 +4,10 @@
 #![forbid(unsafe_code)]
 
 mod cpus;
+mod events;
 mod metrics;
 mod wrap;
 
 pub use cpus::CpusTable;
+pub use events::EventsTable;
 pub use metrics::MetricsTable;
