@@ -1,0 +1,29 @@
+//! The screen in one hand: a view that fills the terminal, and what others print meanwhile.
+
+use core::marker::PhantomData;
+
+/// The right to the whole screen; see [`hold`](super::hold).
+///
+/// The terminal shows its other screen ("alternate screen buffer"), empty, with the cursor in its upper
+/// left corner and hidden.
+///
+/// # Cancellation
+///
+/// Dropped, it gives the screen back as it was, and prints what was kept.
+#[derive(Debug)]
+#[must_use]
+pub struct Held {
+    /// Whoever holds the screen draws from one CPU.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Held {
+    /// Writes to the held screen, escape sequences and all. Line ends become CR LF.
+    pub fn write(&self, text: &str) {
+        let _ = text;
+    }
+}
+
+/// How many bytes of what others print are kept while the screen is held. Beyond that they are
+/// counted, and the count is told.
+pub const MOST_KEPT_BYTES: usize = 8 << 10;
