@@ -11,6 +11,7 @@
 
 mod calls;
 mod cpu_state;
+mod hotplug;
 mod stop;
 mod stuck_call;
 pub mod trace;
@@ -28,6 +29,7 @@ use crate::{
 
 pub use calls::{CallTotals, Calls, Ipi, KindOfCall, RoundTrip, RoundTrips, Times};
 pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
+pub use hotplug::{Hotplug, HotplugEvent, HotplugOutcome, HotplugSource, Removal};
 pub use stop::{Stop, StopTimes};
 pub use stuck_call::{SeenCpu, StuckCall};
 pub use trace::{Trace, TraceHead, TraceNames};
@@ -67,6 +69,8 @@ pub enum Record {
     Stop(Stop),
     /// A call that was not answered for long, written when that was found.
     StuckCall(StuckCall),
+    /// A CPU that was added or was to be removed, written as soon as it is known what came of it.
+    Hotplug(Hotplug),
     /// One operation on CPUs that was asked for.
     Op(Op),
     /// One rung of the ladder of steps, and the CPUs there.
@@ -297,6 +301,9 @@ pub struct Cycle {
     pub lost: u32,
     /// APs that did not go down, or did not come back, when they were to.
     pub failed: u32,
+    /// Whether it was ended before all that was asked for was done.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_false"))]
+    pub interrupted: bool,
     /// All cycles together.
     pub duration_ns: u64,
     /// Memory before the first and behind the last cycle.
@@ -331,6 +338,9 @@ pub struct Torture {
     pub failed: u32,
     /// Which operation that was, and which rule.
     pub broken: Option<String>,
+    /// Whether it was ended before all that was asked for was done.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_false"))]
+    pub interrupted: bool,
     /// All operations together.
     pub duration_ns: u64,
     /// Memory before the first and behind the last operation.
@@ -350,6 +360,15 @@ pub struct Balance {
     pub frames_before: u64,
     /// Frames of 4 KiB behind.
     pub frames_after: u64,
+    /// Whether others may have used memory meanwhile: then growth says nothing.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_false"))]
+    pub disturbed: bool,
+}
+
+/// What is as it is as a rule is left out of a record.
+#[cfg(feature = "serde")]
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 impl Balance {
@@ -368,6 +387,11 @@ impl Balance {
     /// Whether as much is in use as before.
     pub const fn is_even(&self) -> bool {
         self.heap_before == self.heap_after && self.frames_before == self.frames_after
+    }
+
+    /// Whether more or less is in use than before, and nobody else can be why.
+    pub const fn has_leaked(&self) -> bool {
+        !self.disturbed && !self.is_even()
     }
 }
 

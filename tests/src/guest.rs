@@ -1,7 +1,8 @@
 //! One boot of the kernel, from the start of QEMU to what it ended as.
 
 use std::{
-    fmt,
+    fmt, io,
+    os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
 
@@ -13,6 +14,7 @@ use crate::{
     backtrace,
     interrupt::Interrupts,
     kernel::Kernel,
+    line_ends::LineEnds,
     outcome::Outcome,
     qemu::{
         machine::Machine,
@@ -20,12 +22,13 @@ use crate::{
         vcpu::{self, Group, Vcpu},
     },
     records::Records,
+    terminal::text,
 };
 
 /// Something that the guest showed, as it happens.
 #[derive(Clone, Copy, Debug)]
 pub enum Sight<'a> {
-    /// Bytes of the console.
+    /// Bytes of the console, as the guest wrote them: its lines end in CR LF.
     Console(&'a [u8]),
     /// A record, without its line end.
     Record(&'a str),
@@ -38,7 +41,11 @@ pub struct Guest<'a> {
     kernel: &'a Kernel,
     qemu: Qemu,
     started: Instant,
+    /// Its lines end in LF alone.
     console: Vec<u8>,
+    line_ends: LineEnds,
+    /// How much of the console [`Guest::expect`] has found already.
+    found: usize,
     records: Records,
     complaints: Vec<String>,
     reset: bool,
@@ -69,6 +76,8 @@ impl<'a> Guest<'a> {
             qemu: Qemu::start(machine, kernel.image())?,
             started: Instant::now(),
             console: Vec::new(),
+            line_ends: LineEnds::default(),
+            found: 0,
             records: Records::default(),
             complaints: Vec::new(),
             reset: false,
@@ -88,16 +97,18 @@ impl<'a> Guest<'a> {
         self
     }
 
-    /// Waits until it ends, or stops it `limit` after its start.
-    pub fn run(mut self, limit: Duration) -> Result<Ended> {
+    /// Waits until it ends, or stops it `limit` after its start, if there is one.
+    pub fn run(mut self, limit: impl Into<Option<Duration>>) -> Result<Ended> {
+        let limit = limit.into();
+        let deadline = limit.map(|limit| self.started + limit);
         let outcome = loop {
-            match self.qemu.next(self.started + limit)? {
+            match self.qemu.next(deadline)? {
                 Some(event) => {
                     if let Some(outcome) = self.take(event)? {
                         break outcome;
                     }
                 }
-                None => break Outcome::Hung(limit),
+                None => break Outcome::Hung(limit.unwrap_or_default()),
             }
         };
         self.end(outcome)
@@ -121,6 +132,43 @@ impl<'a> Guest<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Our end of its console, for a [`Keyboard`](crate::terminal::keyboard::Keyboard).
+    pub fn console_end(&self) -> io::Result<UnixStream> {
+        self.qemu.console()
+    }
+
+    /// Types `bytes` at its console. Returns at once: the guest gets them as it reads them.
+    pub fn type_bytes(&mut self, bytes: &[u8]) {
+        self.qemu.type_bytes(bytes);
+    }
+
+    /// Waits until the console shows `text` behind what was found the last time, and gives all that it
+    /// showed since then, `text` last. A line ends in LF. What is not found leaves the place as it was.
+    pub fn expect(&mut self, text: &str, limit: Duration) -> Result<String> {
+        let deadline = Instant::now() + limit;
+        let mut looked_at = self.found;
+        loop {
+            if let Some(at) = find(&self.console[looked_at..], text.as_bytes()) {
+                let end = looked_at + at + text.len();
+                let shown = String::from_utf8_lossy(&self.console[self.found..end]).into_owned();
+                self.found = end;
+                return Ok(shown);
+            }
+            // The text may begin at the end of what is there.
+            let rest = self.console.len().saturating_sub(text.len());
+            looked_at = looked_at.max(rest);
+            let Some(event) = self.qemu.next(deadline)? else {
+                bail!(
+                    "no `{text}` within {limit:?} behind:\n{}",
+                    self.since_found()
+                );
+            };
+            if let Some(outcome) = self.take(event)? {
+                bail!("{outcome} before `{text}`, behind:\n{}", self.since_found());
+            }
+        }
     }
 
     /// The CPUs' registers as they are now.
@@ -163,6 +211,11 @@ impl<'a> Guest<'a> {
         lines.any(|line| line.starts_with(start))
     }
 
+    /// What the console shows behind what was found last.
+    fn since_found(&self) -> String {
+        String::from_utf8_lossy(&self.console[self.found..]).into_owned()
+    }
+
     fn console(&self) -> String {
         String::from_utf8_lossy(&self.console).into_owned()
     }
@@ -172,7 +225,7 @@ impl<'a> Guest<'a> {
         match event {
             Event::Console(bytes) => {
                 (self.watch)(Sight::Console(&bytes));
-                self.console.extend(bytes);
+                self.console.extend(self.line_ends.plain(&bytes));
             }
             Event::Record(line) => {
                 (self.watch)(Sight::Record(&line));
@@ -245,6 +298,11 @@ impl<'a> Guest<'a> {
     }
 }
 
+/// Where `text` begins in `bytes`, for the first time.
+fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
+    bytes.windows(text.len().max(1)).position(|it| it == text)
+}
+
 impl fmt::Debug for Guest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guest")
@@ -272,7 +330,9 @@ impl Ended {
 
     fn last_seen(&self) -> String {
         let mut text = String::new();
-        let mut lines = self.console.lines().rev().map(str::trim_end);
+        // What moves the cursor would do so again.
+        let console = text::plain(&self.console);
+        let mut lines = console.lines().rev().map(str::trim_end);
         if let Some(line) = lines.find(|line| !line.is_empty()) {
             text += &format!("\nlast line on the console: {line}");
         }
@@ -318,5 +378,18 @@ mod tests {
         let exact = "ä".repeat(100);
         assert_eq!(last(exact.clone()), format!("last record: {exact}"));
         assert_eq!(last("ä".repeat(2500)), format!("last record: {exact}…"));
+    }
+
+    #[test]
+    fn the_last_line_of_a_console_is_shown_without_what_moves_the_cursor() {
+        let ended = Ended {
+            outcome: Outcome::Interrupted(2),
+            console: "\x1b[?1049h\x1b[7mview\r\x1b[Kreveille> ".to_owned(),
+            records: Records::default(),
+            whereabouts: Vec::new(),
+            elapsed: Duration::ZERO,
+        };
+        let text = "interrupted by SIGINT\nlast line on the console: reveille>";
+        assert_eq!(ended.explain(), text);
     }
 }

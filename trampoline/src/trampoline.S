@@ -9,6 +9,27 @@
 // There are two ways in: at the page's start in real mode, by SIPI, and at `woken` in long mode, from
 // the firmware's loop. They meet at `arrived`.
 
+// EBP becomes the offset of this AP's byte of evidence, in either mode; EAX, EBX, ECX and EDX are lost.
+// The initial APIC id of CPUID is but a hint, good for evidence: the APIC's own registers are out of reach
+// in real mode when it is in xAPIC mode.
+.macro evidence_offset
+    xor     eax, eax
+    cpuid
+    cmp     eax, 0xb
+    jb      8f
+    mov     eax, 0xb
+    xor     ecx, ecx
+    cpuid
+    test    ebx, ebx
+    jnz     9f
+8:  mov     eax, 1
+    cpuid
+    mov     edx, ebx
+    shr     edx, 24
+9:  and     edx, {EVIDENCE_MASK}
+    mov     ebp, edx
+.endm
+
 .section .rodata.reveille_trampoline, "a"
 .balign 16
 .code16
@@ -27,23 +48,7 @@ reveille_trampoline_start:
     mov     esi, eax
     mov     edi, edx
 
-    // The initial APIC id of CPUID is but a hint, good for evidence: the APIC's own registers are
-    // out of reach in real mode when it is in xAPIC mode.
-    xor     eax, eax
-    cpuid
-    cmp     eax, 0xb
-    jb      8f
-    mov     eax, 0xb
-    xor     ecx, ecx
-    cpuid
-    test    ebx, ebx
-    jnz     9f
-8:  mov     eax, 1
-    cpuid
-    mov     edx, ebx
-    shr     edx, 24
-9:  and     edx, {EVIDENCE_MASK}
-    mov     ebp, edx
+    evidence_offset
 
     // The high bits of the byte hold the faults on demand that strike here.
     test    byte ptr ds:[ebp + {EVIDENCE}], {FAULT_SILENT}
@@ -208,22 +213,8 @@ reveille_trampoline_woken:
     mov     r12, rax                // it has been in no real mode
     mov     r13, rax
 
-    // The same hint as in real mode, so that the same byte tells of it.
-    xor     eax, eax
-    cpuid
-    cmp     eax, 0xb
-    jb      8f
-    mov     eax, 0xb
-    xor     ecx, ecx
-    cpuid
-    test    ebx, ebx
-    jnz     9f
-8:  mov     eax, 1
-    cpuid
-    mov     edx, ebx
-    shr     edx, 24
-9:  and     edx, {EVIDENCE_MASK}
-    mov     ebp, edx
+    // By the same hint as in real mode, so that the same byte tells of it.
+    evidence_offset
     lea     r14, [rip + reveille_trampoline_start + {PAGE_SIZE}]
 
     // Tables of four levels cannot be loaded while CR4.LA57 asks for five, and that bit does not

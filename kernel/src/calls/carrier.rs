@@ -1,6 +1,6 @@
 //! What carries the calls of this machine: the APIC, and `hlt`.
 
-use core::{hint::spin_loop, slice};
+use core::hint::spin_loop;
 
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
@@ -89,7 +89,7 @@ impl Carrier for ByInterrupt {
         trace::calls::dropped(id);
     }
 
-    fn overdue(&self, pending: &Pending) {
-        stuck::tell(slice::from_ref(pending));
+    fn overdue(&self, pending: &[Pending]) {
+        stuck::tell(pending);
     }
 }

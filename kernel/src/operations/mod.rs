@@ -11,13 +11,15 @@ pub mod draw;
 #[cfg(target_os = "none")]
 pub(crate) mod in_use;
 #[cfg(test)]
-mod ladder_for_tests;
+pub(crate) mod ladder_for_tests;
 pub mod listing;
 pub mod model;
 pub mod one_way;
 pub mod op;
 #[cfg(target_os = "none")]
 mod perform;
+#[cfg(target_os = "none")]
+mod plugging;
 pub mod resolve;
 #[cfg(target_os = "none")]
 mod results;
@@ -26,7 +28,9 @@ pub mod rules;
 mod settle;
 #[cfg(target_os = "none")]
 mod torture;
+#[cfg(target_os = "none")]
+mod turn;
 pub mod verdict;
 
 #[cfg(target_os = "none")]
-pub use perform::Operations;
+pub use perform::{Done, Operations};

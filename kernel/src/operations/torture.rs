@@ -4,6 +4,9 @@
 //! Nobody waits for the calls before CPUs go: so they meet queues that close, callers that are dropped,
 //! and CPUs that are down. When everybody is down the calls have a rest, and each of them is accounted
 //! for.
+//!
+//! CPUs that are removed from the machine between two operations take no further part, and those that are
+//! added take none.
 
 use alloc::{
     boxed::Box,
@@ -32,6 +35,7 @@ use crate::calling::{
 };
 use crate::{
     cpus::{roll_call::roll_call, stop_machine::Who},
+    interruption::Interruption,
     stops,
 };
 
@@ -50,18 +54,30 @@ pub struct Planted {
 const UNFORESEEN_EVERY: u32 = 16;
 
 impl Operations<'_> {
-    /// Operates at random on the APs that are online, for so many seconds or until a rule is
-    /// broken. In the end all are brought online again.
+    /// Operates at random on the APs that are online, for so many seconds, or until a rule is
+    /// broken or an interruption is asked for; `None` if that is before its first turn. In the end all are brought online again. Each operation has a turn of its own, and others may
+    /// have theirs between two.
     ///
     /// # Cancellation
     ///
-    /// The APs stay where they are.
-    pub async fn torture(&self, seconds: u32, seed: u32, planted: Planted) -> Torture {
+    /// CPUs that were sent somewhere go there all the same, while the turn is free for others: so it is to
+    /// be dropped only where nobody operates behind it.
+    pub async fn torture(
+        &self,
+        seconds: u32,
+        seed: u32,
+        planted: Planted,
+        interruption: &Interruption,
+    ) -> Option<Torture> {
+        let turn = interruption.unless(self.turn()).await?;
         let members: Vec<Member> = self.online().collect();
         let cpus: Vec<CpuIndex> = members.iter().map(|member| member.cpu).collect();
         let aps = members.len() as u32;
         self.settle(&cpus).await;
+        drop(turn);
         books::make();
+        let departures = cpus.iter().map(|&cpu| (cpu, self.departures(cpu)));
+        let departures: Vec<_> = departures.collect();
         let in_use = InUse::now();
         let (start, interrupts) = (self.now(), interrupts_for_calls());
         let end = start.saturating_add(Duration::from_secs(seconds.into()));
@@ -69,6 +85,7 @@ impl Operations<'_> {
         let mut session = Session {
             operations: self,
             model: Model::new(&members, self.ladder()),
+            departures: &departures,
             draw: Draw::new(seed),
             callers: Callers::new(callers.collect(), None, planted.in_calls),
             seed,
@@ -80,19 +97,23 @@ impl Operations<'_> {
         };
         let broken = match aps {
             0 => None,
-            _ => session.run(end).await.err(),
+            _ => session.run(end, interruption).await.err(),
         };
         let (done, hotplugs, injected) = (session.done, session.hotplugs, session.injected);
         let callers = session.end();
         if broken.is_none() {
-            self.settle(&cpus).await;
+            self.settle_in_turn(&cpus).await;
         }
         let counted = callers.end();
         let balance = in_use.balance();
         let mut calls = counted.totals();
         calls.ipis = interrupts_for_calls() - interrupts;
-        let is_lost = |member: &&Member| !self.can_be_reached(member.cpu);
-        Torture {
+        let duration = self.since(start);
+        let is_early = duration < Duration::from_secs(seconds.into());
+        let is_there = |cpu| departures.contains(&(cpu, self.departures(cpu)));
+        let is_lost = |&cpu: &CpuIndex| is_there(cpu) && !self.can_be_reached(cpu);
+        let lost = cpus.iter().copied().filter(is_lost).count() as u32;
+        Some(Torture {
             seconds,
             seed,
             done,
@@ -100,12 +121,21 @@ impl Operations<'_> {
             hotplugs,
             injected,
             calls,
-            lost: members.iter().filter(is_lost).count() as u32,
+            lost,
             failed: u32::from(broken.is_some()),
             broken,
-            duration_ns: self.since(start).as_nanos() as u64,
+            interrupted: is_early && interruption.is_asked(),
+            duration_ns: duration.as_nanos() as u64,
             balance,
-        }
+        })
+    }
+}
+
+impl Operations<'_> {
+    /// As [`settle`](Self::settle), in a turn for that.
+    async fn settle_in_turn(&self, cpus: &[CpuIndex]) {
+        let _turn = self.turn().await;
+        self.settle(cpus).await;
     }
 }
 
@@ -123,6 +153,8 @@ async fn stopped(by: Option<(CpuIndex, Who)>, timer: &Timer) -> Result<(), Broke
 struct Session<'a> {
     operations: &'a Operations<'a>,
     model: Model<'a>,
+    /// How often each had been removed from the machine before the session.
+    departures: &'a [(CpuIndex, u32)],
     draw: Draw,
     callers: Callers,
     seed: u32,
@@ -136,8 +168,8 @@ struct Session<'a> {
 
 impl Session<'_> {
     /// The error is the operation behind which a rule was broken, and the rule.
-    async fn run(&mut self, end: Instant) -> Result<(), String> {
-        while self.operations.now() < end {
+    async fn run(&mut self, end: Instant, interruption: &Interruption) -> Result<(), String> {
+        while self.operations.now() < end && !interruption.is_asked() {
             self.callers.start(self.seed);
             let drawn = self.draw.next(&self.model);
             self.one(drawn).await?;
@@ -170,6 +202,8 @@ impl Session<'_> {
     }
 
     async fn one(&mut self, drawn: Drawn) -> Result<(), String> {
+        let _turn = self.operations.turn().await;
+        let drawn = self.without_the_departed(drawn);
         self.done += 1;
         let checked = self.try_one(&drawn).await;
         let words = |broken: Broken| {
@@ -182,6 +216,21 @@ impl Session<'_> {
             let done = self.done;
             format!("operation {done}: {broken}")
         })
+    }
+
+    /// Forgets those who have been removed since they were drawn.
+    fn without_the_departed(&mut self, drawn: Drawn) -> Drawn {
+        let (operations, departures) = (self.operations, self.departures);
+        let is_there = |cpu| departures.contains(&(cpu, operations.departures(cpu)));
+        self.model.retain(is_there);
+        match drawn {
+            Drawn::Move(mut targets) => {
+                targets.retain(|&(cpu, _)| is_there(cpu));
+                Drawn::Move(targets)
+            }
+            Drawn::Arm(cpu, _) if !is_there(cpu) => Drawn::Move(Vec::new()),
+            Drawn::Arm(..) => drawn,
+        }
     }
 
     async fn try_one(&mut self, drawn: &Drawn) -> Result<(), Broken> {
@@ -227,12 +276,13 @@ impl Session<'_> {
             return Ok(());
         }
         self.rest().await?;
-        let Some(first) = self.all_down else {
+        // Where somebody else has used memory since, it is compared with what is in use now.
+        let Some(first) = self.all_down.filter(|first| !first.is_disturbed()) else {
             self.all_down = Some(InUse::now());
             return Ok(());
         };
         let balance = first.balance();
-        if balance.is_even() {
+        if !balance.has_leaked() {
             return Ok(());
         }
         Err(Broken::Memory {

@@ -16,7 +16,6 @@
 
 mod attempt;
 mod climb;
-mod gate;
 mod instances;
 mod kick;
 mod moved;
@@ -39,9 +38,10 @@ pub(crate) use kick::{LONG_INIT_DELAY, LONG_SIPI_DELAY};
 pub use moved::{Failure, Moved, NotDown};
 pub use report::{ClockSkew, Report, Round};
 
-use self::{gate::Gate, primaries::Primaries};
+use self::primaries::Primaries;
 use crate::{
     cpu::{ApicId, CpuIndex, Place},
+    gate::Gate,
     ladder::{Ladder, Rung},
     machine::{Machine, Strangers},
     order::{Order, Precedence},

@@ -8,7 +8,7 @@
 //! borrows; but a closure may not wait, so it ends, or its CPU is beyond help: that is told
 //! ([`Carrier::overdue`]), and the caller waits on.
 
-use alloc::{sync::Arc, task::Wake};
+use alloc::{sync::Arc, task::Wake, vec::Vec};
 use core::{
     hint::spin_loop,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -201,9 +201,10 @@ impl<C: Carrier> Wait<'_, '_, C> {
                 self.patience = Patience::TellAt(deadline.saturating_add(self.carrier.stuck()));
             }
             Patience::TellAt(instant) if now >= instant => {
-                self.lent
-                    .pending()
-                    .for_each(|pending| self.carrier.overdue(&pending));
+                let pending: Vec<_> = self.lent.pending().collect();
+                if !pending.is_empty() {
+                    self.carrier.overdue(&pending);
+                }
                 self.patience = Patience::Endless;
             }
             _ => {}

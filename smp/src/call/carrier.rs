@@ -50,10 +50,10 @@ pub trait Carrier: Clock + Copy + Send + Sync + 'static {
         STUCK
     }
 
-    /// A blocking call is past its deadline, has begun, and does not end: its caller cannot leave it.
-    /// It is told once of each, with interrupts off, and may wait if that has a deadline: the caller
-    /// could not go on anyway.
-    fn overdue(&self, pending: &Pending) {
+    /// Blocking calls of one caller are past their deadline, have begun, and do not end: it cannot leave
+    /// them. It is told once, of all of them together, with interrupts off, and may wait if that has a
+    /// deadline: the caller could not go on anyway.
+    fn overdue(&self, pending: &[Pending]) {
         let _ = pending;
     }
 

@@ -283,8 +283,8 @@ impl Carrier for Host {
         time::Duration::from_millis(10)
     }
 
-    fn overdue(&self, pending: &Pending) {
-        self.0.overdue.lock().unwrap().push(*pending);
+    fn overdue(&self, pending: &[Pending]) {
+        self.0.overdue.lock().unwrap().extend(pending);
     }
 
     fn queued(&self, cpu: CpuIndex) -> CallId {

@@ -1,5 +1,7 @@
-//! What the CPU that drives does for one AP at a time: the serialised steps of the first section, and
-//! requests in a mailbox that has room for one.
+//! What the CPU that drives does for one at a time: the serialised steps of the first section, requests
+//! in a mailbox that has room for one, whole operations.
+//!
+//! For the tasks of one CPU: nothing here is shared between CPUs.
 
 use core::{
     cell::{Cell, RefCell},
@@ -9,15 +11,18 @@ use core::{
 
 use alloc::collections::BTreeMap;
 
-/// Lets one AP in at a time, the lowest waiting one first. APs are named by their index.
-#[derive(Default)]
-pub(super) struct Gate {
+/// Lets one in at a time, the lowest waiting one first. Those who come are named by a number, each by one
+/// of its own.
+#[derive(Debug, Default)]
+pub struct Gate {
     is_taken: Cell<bool>,
     waiting: RefCell<BTreeMap<usize, Waker>>,
 }
 
-/// An AP has the gate to itself until this is dropped.
-pub(super) struct Passage<'a>(&'a Gate);
+/// Who has this has the gate to itself, until it is dropped.
+#[derive(Debug)]
+#[must_use = "the gate is open again at once"]
+pub struct Passage<'a>(&'a Gate);
 
 impl Gate {
     /// Waits until the gate is free, and takes it.
@@ -25,13 +30,13 @@ impl Gate {
     /// # Cancellation
     ///
     /// The gate is left to others.
-    pub(super) async fn enter(&self, index: usize) -> Passage<'_> {
-        let _queue = Queue { gate: self, index };
+    pub async fn enter(&self, number: usize) -> Passage<'_> {
+        let _queue = Queue { gate: self, number };
         poll_fn(|context| {
             let mut waiting = self.waiting.borrow_mut();
-            let is_next = waiting.keys().next().is_none_or(|&lowest| lowest >= index);
+            let is_next = waiting.keys().next().is_none_or(|&lowest| lowest >= number);
             if self.is_taken.get() || !is_next {
-                waiting.insert(index, context.waker().clone());
+                waiting.insert(number, context.waker().clone());
                 return Poll::Pending;
             }
             self.is_taken.set(true);
@@ -40,8 +45,13 @@ impl Gate {
         .await
     }
 
+    /// Whether somebody has it to itself.
+    pub fn is_taken(&self) -> bool {
+        self.is_taken.get()
+    }
+
     /// Whether somebody waits.
-    pub(super) fn is_wanted(&self) -> bool {
+    pub fn is_wanted(&self) -> bool {
         !self.waiting.borrow().is_empty()
     }
 
@@ -64,12 +74,12 @@ impl Drop for Passage<'_> {
 /// A place among those who wait, given up when the future is dropped.
 struct Queue<'a> {
     gate: &'a Gate,
-    index: usize,
+    number: usize,
 }
 
 impl Drop for Queue<'_> {
     fn drop(&mut self) {
-        self.gate.waiting.borrow_mut().remove(&self.index);
+        self.gate.waiting.borrow_mut().remove(&self.number);
         self.gate.wake_next();
     }
 }

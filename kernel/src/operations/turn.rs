@@ -1,0 +1,35 @@
+//! Whose turn it is to operate on CPUs: one operation at a time, first come, first served.
+//!
+//! The driver in `smp` shares nothing between two operations, so they must not overlap. A measurement of
+//! many CPUs has its turn from beginning to end; whatever goes on for long between small operations takes
+//! a turn for each.
+
+use core::cell::Cell;
+
+use reveille_smp::gate::{Gate, Passage};
+
+use super::perform::Operations;
+
+/// The queue of those who want to operate.
+#[derive(Default)]
+pub(super) struct Turns {
+    gate: Gate,
+    /// How many have come.
+    comers: Cell<usize>,
+}
+
+impl Operations<'_> {
+    /// Waits until nobody operates on CPUs, and keeps others out until the passage is dropped.
+    ///
+    /// Who has it and asks for another waits for ever: what operations are made of takes none.
+    ///
+    /// # Cancellation
+    ///
+    /// The turn is left to others.
+    pub(crate) async fn turn(&self) -> Passage<'_> {
+        let Turns { gate, comers } = &self.turns;
+        let number = comers.get();
+        comers.set(number + 1);
+        gate.enter(number).await
+    }
+}
