@@ -82,10 +82,8 @@ impl Plugged {
         loop {
             let vcpus = self.guest.vcpus().expect("the monitor answers");
             // Out of reset it waits at the reset vector.
-            if vcpus
-                .get(bay)
-                .is_some_and(|vcpu| vcpu.halted && vcpu.rip < 0x1_0000 && vcpu.rip != 0xfff0)
-            {
+            let vcpu = vcpus.iter().find(|vcpu| vcpu.index as usize == bay);
+            if vcpu.is_some_and(|vcpu| vcpu.halted && vcpu.rip < 0xfff0) {
                 return;
             }
             assert!(Instant::now() < deadline, "it is never kicked");
@@ -157,9 +155,11 @@ fn smp(text: &str) -> Smp {
     text.parse().expect("it is good")
 }
 
-/// Two CPUs, and four more that may be added.
+/// Two CPUs, and others that may be added. Under TCG, QEMU has translation contexts for as many as are possible
+/// and gives none back, so with fewer it would end where CPUs are added again (10.0, `tcg/tcg.c`,
+/// `tcg_register_thread`).
 fn machine(chipset: Chipset) -> Machine {
-    Machine::new(smp("2,maxcpus=6")).chipset(chipset)
+    Machine::new(smp("2,maxcpus=16")).chipset(chipset)
 }
 
 fn four_come_one_by_one_go_and_come_again(chipset: Chipset) {
@@ -195,6 +195,7 @@ fn four_cpus_come_one_by_one_go_and_come_again_on_pc() {
 fn four_cpus_that_are_added_together_come_up_together() {
     // Behind the calls, which have the turn, all of them are there.
     let mut plugged = Plugged::start(machine(Chipset::Q35).append("calls=200000"));
+    plugged.guest_shows_that_it_runs();
     for bay in 2..6 {
         plugged.plug(bay);
     }
@@ -217,7 +218,7 @@ fn four_cpus_that_are_added_together_come_up_together() {
 
 #[test]
 fn cpus_that_the_machine_had_from_the_start_go_too_and_the_boot_cpu_stays() {
-    let mut plugged = Plugged::idle(Machine::new(smp("4,maxcpus=4")));
+    let mut plugged = Plugged::idle(Machine::new(smp("4,maxcpus=8")));
     plugged.is_removed(2);
     assert_eq!(plugged.cpus(), 3);
     plugged.plug(2);
@@ -249,7 +250,7 @@ fn a_cpu_that_is_added_in_the_middle_of_a_measurement_comes_behind_it() {
 #[test]
 fn cpus_come_and_go_in_the_middle_of_random_operations_and_no_rule_is_broken() {
     let keys = "torture=20 seed=7";
-    let machine = Machine::new(smp("4,maxcpus=8")).append(keys);
+    let machine = Machine::new(smp("4,maxcpus=16")).append(keys);
     let mut plugged = Plugged::start(machine);
     plugged.guest_shows_that_it_runs();
     for bay in 4..8 {
@@ -314,12 +315,12 @@ fn a_cpu_that_is_to_go_as_it_comes_up_comes_first_and_goes_then() {
     plugged.is_kicked(2);
     plugged.ask_back(2);
     let never_started = HotplugOutcome::Added(CpuOutcome::NeverStarted);
-    assert_eq!(plugged.next().outcome, never_started);
+    plugged.comes(2, never_started, FAILURE);
     plugged.goes(2, REMOVED, SUCCESS);
     // And without a fault, at once.
     plugged.plug(3);
     plugged.ask_back(3);
-    assert_eq!(plugged.next().outcome, ADDED);
+    plugged.comes(3, ADDED, SUCCESS);
     plugged.goes(3, REMOVED, SUCCESS);
     assert_eq!(plugged.cpus(), 2);
 }
@@ -344,7 +345,7 @@ fn a_cpu_for_which_there_is_no_slot_is_left_alone_and_can_go() {
 
 #[test]
 fn without_smt_a_second_thread_that_is_added_stays_away() {
-    let smp = smp("2,sockets=1,cores=3,threads=2,maxcpus=6");
+    let smp = smp("2,sockets=1,cores=8,threads=2,maxcpus=16");
     let mut plugged = Plugged::idle(Machine::new(smp).append("smt=off"));
     plugged.plug(2);
     plugged.comes(2, ADDED, SUCCESS);
