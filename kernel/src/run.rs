@@ -13,6 +13,7 @@ use reveille_smp::{
     bringup::Timing,
     cpu::CpuIndex,
     inbox::MAX_TASKS,
+    lines::Parts,
     machine::Way,
     outcome::Outcome,
     plan::{Role, plan},
@@ -440,16 +441,15 @@ impl Run {
     ) {
         let boot = self.boot_record(attempts.first().and_then(|first| first.round.first_kick()));
         println!("reveille: {}", env!("CARGO_PKG_VERSION"));
-        println!(
-            "machine: {}, {} of {} CPUs enabled, {}, woken by {}, TSC {}, {}",
-            boot.machine,
-            boot.cpus_enabled,
-            boot.cpus_listed,
-            boot.apic,
-            way(self.waking.way()),
-            self.calibration,
-            host(&boot.accel_hint),
-        );
+        let machine = [
+            boot.machine.clone(),
+            format!("{} of {} CPUs enabled", boot.cpus_enabled, boot.cpus_listed),
+            boot.apic.clone(),
+            format!("woken by {}", way(self.waking.way())),
+            format!("TSC {}", self.calibration),
+            String::from(host(&boot.accel_hint)),
+        ];
+        println!("{}", Parts::with_commas("machine: ", machine));
         let source = match self.options.madt {
             MadtSource::Firmware => "firmware",
             MadtSource::Module => "madt=module",
@@ -490,7 +490,7 @@ impl Run {
                 println!("{}", results.comparison(rounds));
                 if self.waking.way() == Way::Mailbox {
                     println!(
-                        "{:10}no yardsticks: they need INIT and SIPI; broadcast runs as parallel does",
+                        "{:10}no yardsticks: they need INIT and SIPI; broadcast runs like parallel",
                         ""
                     );
                 }

@@ -5,7 +5,6 @@
 
 mod cpus;
 mod metrics;
-mod wrap;
 
 pub use cpus::CpusTable;
 pub use metrics::MetricsTable;
