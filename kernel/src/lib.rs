@@ -26,6 +26,7 @@ pub mod exit;
 pub mod faults;
 #[cfg(target_os = "none")]
 pub mod hooks;
+pub mod hotplug;
 pub mod interruption;
 pub mod interrupts;
 pub mod io_apic;
@@ -41,6 +42,7 @@ pub mod probe;
 pub mod protection;
 pub mod records;
 pub mod report;
+pub mod reset;
 #[cfg(target_os = "none")]
 pub mod run;
 pub mod sci;

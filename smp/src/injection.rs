@@ -42,6 +42,13 @@ impl InjectionWord {
         self.0.store(word, Ordering::Relaxed);
     }
 
+    /// What is to strike once, strikes no more.
+    pub(crate) fn forget_the_next(&self) {
+        if self.0.load(Ordering::Relaxed) & STICKY == 0 {
+            self.0.store(NONE, Ordering::Relaxed);
+        }
+    }
+
     /// Fails if this step is to; unless it always is, the next time it is not.
     pub(crate) fn strike(&self, step: usize, direction: Direction) -> Result<(), StepError> {
         let now = self.0.load(Ordering::Relaxed);
@@ -84,5 +91,19 @@ mod tests {
         }
         word.set(None);
         assert_eq!(word.strike(3, Direction::Down), Ok(()));
+    }
+
+    #[test]
+    fn what_strikes_once_can_be_forgotten_and_what_always_does_cannot() {
+        let word = InjectionWord::new();
+        for is_sticky in [false, true] {
+            word.set(Some(Injection {
+                step: 3,
+                direction: Direction::Up,
+                is_sticky,
+            }));
+            word.forget_the_next();
+            assert_eq!(word.strike(3, Direction::Up).is_err(), is_sticky);
+        }
     }
 }

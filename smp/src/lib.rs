@@ -11,7 +11,7 @@
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
 //! CPUs send each other), [`call`] (what they let each other run at once), [`clock_line`] and
-//! [`clock_offset`] (how their clocks compare), [`rendezvous`] (all stop, some work), [`probe`]
+//! [`clock_offset`] (how their clocks compare), [`hotplug`] (those that come and go while the system runs), [`rendezvous`] (all stop, some work), [`probe`]
 //! (what one does that does not answer), [`trace`] (what each CPU notes as it runs), [`record`],
 //! [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a person or a program gets to see).
 #![no_std]
@@ -34,6 +34,7 @@ mod entries;
 mod errand;
 mod explain;
 pub mod gate;
+pub mod hotplug;
 pub mod inbox;
 pub mod injection;
 pub mod instances;

@@ -291,6 +291,45 @@ fn an_ap_that_comes_late_is_noticed_or_kicked_again_and_never_both_lost() {
     });
 }
 
+#[test]
+fn a_cpu_that_is_taken_out_as_it_comes_late_leaves_a_slot_that_nobody_uses() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        let late = on_ap(&shared, Shared::arrive);
+        if shared.slot.state().give_up().is_ok() {
+            // Whether it has left word by now or not.
+            shared.slot.vacate().unwrap();
+            shared.write_stack();
+            assert!(!late.join().unwrap());
+            assert_eq!(shared.stage(), Stage::NotPresent);
+        } else {
+            // It came first: it owns its stack, and stays.
+            assert!(shared.slot.vacate().is_err());
+            assert!(late.join().unwrap());
+            assert_eq!(shared.stage(), Stage::Claimed);
+        }
+    });
+}
+
+#[test]
+fn a_cpu_that_comes_in_the_place_of_another_sees_what_that_one_left() {
+    loom::model(|| {
+        let shared = Shared::moving(BOTTOM);
+        let first = on_ap(&shared, |shared| {
+            shared.write_stack();
+            shared.slot.state().park().unwrap();
+        });
+        if shared.slot.vacate().is_ok() {
+            shared.slot.state().appear().unwrap();
+            shared.slot.kick(BOTTOM).unwrap();
+            // Another CPU, which knows of the first only by the slot.
+            let second = on_ap(&shared, Shared::arrive);
+            assert!(second.join().unwrap());
+        }
+        first.join().unwrap();
+    });
+}
+
 /// Whether an AP that was called to the top is there.
 fn is_online(slot: &Slot) -> bool {
     slot.stage() == Stage::Online

@@ -604,6 +604,24 @@ mod tests {
     }
 
     #[test]
+    fn where_cpus_may_be_added_all_have_slots_unless_it_is_said_for_how_many() {
+        let listed = [0, 4, 2, 6].map(|id| processor(id, id == 0 || id == 2));
+        let numbers = |selection: Selection| {
+            let selection = selection.with_room_for_all(listed.len());
+            let planned = selected(&listed, 0, &selection).into_iter();
+            planned.map(|(cpu, id, _)| (cpu, id)).collect::<Vec<_>>()
+        };
+        let all = [(Some(0), 0), (Some(1), 2), (Some(2), 4), (Some(3), 6)];
+        assert_eq!(numbers(Selection::default()), all);
+        let two = Selection {
+            possible: some(2),
+            ..Selection::default()
+        };
+        let none = [(Some(0), 0), (Some(1), 2), (None, 4), (None, 6)];
+        assert_eq!(numbers(two), none);
+    }
+
+    #[test]
     fn a_cpu_without_memory_gives_up_its_slot() {
         let listed = [processor(1, true), processor(2, false)];
         let possible = Selection {

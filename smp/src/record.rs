@@ -11,6 +11,7 @@
 
 mod calls;
 mod cpu_state;
+mod hotplug;
 mod stop;
 mod stuck_call;
 pub mod trace;
@@ -28,6 +29,7 @@ use crate::{
 
 pub use calls::{CallTotals, Calls, Ipi, KindOfCall, RoundTrip, RoundTrips, Times};
 pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
+pub use hotplug::{Hotplug, HotplugEvent, HotplugOutcome, HotplugSource, Removal};
 pub use stop::{Stop, StopTimes};
 pub use stuck_call::{SeenCpu, StuckCall};
 pub use trace::{Trace, TraceHead, TraceNames};
@@ -67,6 +69,8 @@ pub enum Record {
     Stop(Stop),
     /// A call that was not answered for long, written when that was found.
     StuckCall(StuckCall),
+    /// A CPU that was added or was to be removed, written as soon as it is known what came of it.
+    Hotplug(Hotplug),
     /// One operation on CPUs that was asked for.
     Op(Op),
     /// One rung of the ladder of steps, and the CPUs there.

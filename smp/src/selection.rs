@@ -22,6 +22,18 @@ pub struct Selection {
     pub smt: Smt,
 }
 
+impl Selection {
+    /// The same with slots for all CPUs that are listed, so many, if it does not say for how many: for a
+    /// machine to which they may be added.
+    pub fn with_room_for_all(self, listed: usize) -> Self {
+        let all = || NonZeroU32::new(u32::try_from(listed).unwrap_or(u32::MAX));
+        Self {
+            possible: self.possible.or_else(all),
+            ..self
+        }
+    }
+}
+
 /// Whether simultaneous multithreading is used: how many threads of a core run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
 #[strum(serialize_all = "kebab-case")]

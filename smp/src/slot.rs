@@ -104,6 +104,24 @@ impl Slot {
         self.notes.injection.set(injection);
     }
 
+    /// The CPU, which is down and for which nothing is prepared, is about to be taken out of the machine:
+    /// nobody kicks it any more, and whatever comes in its place fails in no step that this one was told to.
+    /// A step that is to fail each time does so for the next one too.
+    ///
+    /// # Errors
+    ///
+    /// Unless it is down.
+    pub fn vacate(&self) -> Result<State, Refused> {
+        let state = self.line.state.disappear()?;
+        self.notes.injection.forget_the_next();
+        Ok(state)
+    }
+
+    /// When the CPU came online the last time, by its own clock; `None` before it has since it was kicked.
+    pub fn online_at(&self) -> Option<Instant> {
+        self.notes.online.get()
+    }
+
     /// A fault for tests: the AP goes on writing its flags but fires no waker. What then still
     /// moves the AP's task is a deadline.
     pub fn mute(&self) {

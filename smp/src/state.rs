@@ -3,7 +3,8 @@
 //! ```text
 //!  NOT PRESENT
 //!    │ 0 appear
-//!    ▼      1 kick          2 claim           3 alive         5 start          6 online
+//!    │   ▲ 12 disappear
+//!    ▼   │  1 kick          2 claim           3 alive         5 start          6 online
 //!  READY ──────────▶ KICKED ────────▶ CLAIMED ───────▶ ALIVE ────────▶ MOVING ─────────▶ ONLINE
 //!                      │ 4 give up      │                    ◀────────        ◀─────────
 //!                      ▼                │ 11 park             9 rest           5 start
@@ -16,20 +17,27 @@
 //!  7 abandon     ALIVE, MOVING or ONLINE ──▶ ABANDONED
 //!  8 come back   ABANDONED ──▶ ALIVE
 //!  11 park       MOVING and ABANDONED, too, ──▶ PARKED
+//!  12 disappear  GIVEN UP, LATE and PARKED, too, ──▶ NOT PRESENT
 //! ```
 //!
-//! The BSP makes the transitions 0, 1, 4 and 7, the AP the others. Where both may move, at KICKED,
+//! The BSP makes the transitions 0, 1, 4, 7 and 12, the AP the others. Where both may move, at KICKED,
 //! GIVEN UP, ALIVE, MOVING and ONLINE, the compare-and-swap lets exactly one win: an AP that claims
 //! is never given up, an AP that is given up never claims and so never touches its stack, and an AP
 //! that is abandoned never becomes online before it is called again. An AP is sent INIT only from
 //! READY, GIVEN UP, LATE or PARKED: it has not run yet, or it halts on the trampoline's page, or it
 //! is on its way there.
 //!
+//! A CPU that is taken out of the machine disappears first and is ejected then; one that is put in its
+//! place appears when it is there. So no CPU that is on its way to a slot that was given up outlives
+//! the generation: in NOT PRESENT it finds nothing to claim and parks, and by READY it is gone.
+//!
 //! # Memory ordering
 //!
 //! Every transition is one compare-and-swap with acquire-release ordering, and every look is an
 //! acquire load. What the BSP prepared before KICKED is seen by the AP that claims; what the AP
-//! wrote before ALIVE, ONLINE or PARKED is seen by the BSP that reads it. The claim in
+//! wrote before ALIVE, ONLINE or PARKED is seen by the BSP that reads it. A CPU that comes in the place of
+//! one that was taken out is another one: what the first wrote before PARKED is seen by the BSP as it makes
+//! the slot NOT PRESENT, and by the second as it claims, by way of READY and KICKED. The claim in
 //! the trampoline is a locked CMPXCHG, which on x86 orders at least as strongly. Two words are
 //! never compared with each other, so nothing stronger is needed.
 
@@ -41,7 +49,7 @@ use crate::sync::{AtomicU32, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Stage {
-    /// Never kicked since the slot was made, or since the CPU was added.
+    /// Never kicked since the slot was made, or since the CPU was last added.
     Ready = 0,
     /// A SIPI is on its way or will be in a moment.
     Kicked = 1,
@@ -62,7 +70,8 @@ pub enum Stage {
     /// The AP took too long to answer or to run a step, and the BSP does not wait for it any more.
     /// Should it ever come out of that, it rests where it is.
     Abandoned = 9,
-    /// The slot waits for a CPU that may be added. Nobody kicks it, and nobody claims it.
+    /// The slot waits for a CPU that may be added, for the first time or again. Nobody kicks it, and nobody
+    /// claims it.
     NotPresent = 10,
 }
 
@@ -275,6 +284,22 @@ impl StateWord {
         )
     }
 
+    /// 12, BSP: the CPU, which is down, is about to be taken out of the machine, and is not kicked any
+    /// more. Refused unless it is down.
+    pub fn disappear(&self) -> Result<State, Refused> {
+        let mut now = self.load();
+        loop {
+            if !now.stage().is_down() {
+                return Err(Refused(now));
+            }
+            match self.exchange(now, now.at(Stage::NotPresent)) {
+                // It came late at this very moment, and is down all the same.
+                Err(Refused(changed)) => now = changed,
+                gone => return gone,
+            }
+        }
+    }
+
     fn advance(&self, from: &[Stage], to: Stage) -> Result<State, Refused> {
         let now = self.load();
         if !from.contains(&now.stage()) {
@@ -407,6 +432,43 @@ mod tests {
         word.appear().unwrap();
         assert_eq!(word.kick().unwrap().generation(), 1);
         assert!(word.appear().is_err());
+    }
+
+    #[test]
+    fn a_cpu_that_is_down_can_disappear_and_another_that_appears_gets_a_generation_of_its_own() {
+        let down: [&[fn(&StateWord) -> Result<State, Refused>]; 4] = [
+            &[],
+            &[StateWord::kick, StateWord::give_up],
+            &[StateWord::kick, StateWord::give_up, StateWord::come_late],
+            &[StateWord::kick, StateWord::claim, StateWord::park],
+        ];
+        for steps in down {
+            let word = StateWord::new();
+            steps.iter().for_each(|step| assert!(step(&word).is_ok()));
+            let before = word.load().generation();
+            assert_eq!(word.disappear().unwrap().stage(), Stage::NotPresent);
+            assert!(word.disappear().is_err() && word.kick().is_err());
+            assert!(word.claim().is_err() && word.come_late().is_err());
+            word.appear().unwrap();
+            assert_eq!(word.kick().unwrap().generation(), before + 1);
+        }
+    }
+
+    #[test]
+    fn a_cpu_that_may_run_does_not_disappear() {
+        let word = StateWord::new();
+        for step in [
+            StateWord::kick as fn(&StateWord) -> _,
+            StateWord::claim,
+            StateWord::alive,
+            StateWord::start,
+            StateWord::online,
+        ] {
+            let state: State = step(&word).unwrap();
+            assert_eq!(word.disappear(), Err(Refused(state)));
+        }
+        let word = abandoned();
+        assert!(word.disappear().is_err());
     }
 
     #[test]

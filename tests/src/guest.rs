@@ -1,7 +1,8 @@
 //! One boot of the kernel, from the start of QEMU to what it ended as.
 
 use std::{
-    fmt,
+    fmt, io,
+    os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
 
@@ -13,6 +14,7 @@ use crate::{
     backtrace,
     interrupt::Interrupts,
     kernel::Kernel,
+    line_ends::LineEnds,
     outcome::Outcome,
     qemu::{
         machine::Machine,
@@ -25,7 +27,7 @@ use crate::{
 /// Something that the guest showed, as it happens.
 #[derive(Clone, Copy, Debug)]
 pub enum Sight<'a> {
-    /// Bytes of the console.
+    /// Bytes of the console, as the guest wrote them: its lines end in CR LF.
     Console(&'a [u8]),
     /// A record, without its line end.
     Record(&'a str),
@@ -38,7 +40,11 @@ pub struct Guest<'a> {
     kernel: &'a Kernel,
     qemu: Qemu,
     started: Instant,
+    /// Its lines end in LF alone.
     console: Vec<u8>,
+    line_ends: LineEnds,
+    /// How much of the console [`Guest::expect`] has found already.
+    found: usize,
     records: Records,
     complaints: Vec<String>,
     reset: bool,
@@ -69,6 +75,8 @@ impl<'a> Guest<'a> {
             qemu: Qemu::start(machine, kernel.image())?,
             started: Instant::now(),
             console: Vec::new(),
+            line_ends: LineEnds::default(),
+            found: 0,
             records: Records::default(),
             complaints: Vec::new(),
             reset: false,
@@ -88,16 +96,18 @@ impl<'a> Guest<'a> {
         self
     }
 
-    /// Waits until it ends, or stops it `limit` after its start.
-    pub fn run(mut self, limit: Duration) -> Result<Ended> {
+    /// Waits until it ends, or stops it `limit` after its start, if there is one.
+    pub fn run(mut self, limit: impl Into<Option<Duration>>) -> Result<Ended> {
+        let limit = limit.into();
+        let deadline = limit.map(|limit| self.started + limit);
         let outcome = loop {
-            match self.qemu.next(self.started + limit)? {
+            match self.qemu.next(deadline)? {
                 Some(event) => {
                     if let Some(outcome) = self.take(event)? {
                         break outcome;
                     }
                 }
-                None => break Outcome::Hung(limit),
+                None => break Outcome::Hung(limit.unwrap_or_default()),
             }
         };
         self.end(outcome)
@@ -121,6 +131,43 @@ impl<'a> Guest<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Our end of its console, for a [`Keyboard`](crate::terminal::keyboard::Keyboard).
+    pub fn console_end(&self) -> io::Result<UnixStream> {
+        self.qemu.console()
+    }
+
+    /// Types `bytes` at its console. Returns at once: the guest gets them as it reads them.
+    pub fn type_bytes(&mut self, bytes: &[u8]) {
+        self.qemu.type_bytes(bytes);
+    }
+
+    /// Waits until the console shows `text` behind what was found the last time, and gives all that it
+    /// showed since then, `text` last. A line ends in LF. What is not found leaves the place as it was.
+    pub fn expect(&mut self, text: &str, limit: Duration) -> Result<String> {
+        let deadline = Instant::now() + limit;
+        let mut looked_at = self.found;
+        loop {
+            if let Some(at) = find(&self.console[looked_at..], text.as_bytes()) {
+                let end = looked_at + at + text.len();
+                let shown = String::from_utf8_lossy(&self.console[self.found..end]).into_owned();
+                self.found = end;
+                return Ok(shown);
+            }
+            // The text may begin at the end of what is there.
+            let rest = self.console.len().saturating_sub(text.len());
+            looked_at = looked_at.max(rest);
+            let Some(event) = self.qemu.next(deadline)? else {
+                bail!(
+                    "no `{text}` within {limit:?} behind:\n{}",
+                    self.since_found()
+                );
+            };
+            if let Some(outcome) = self.take(event)? {
+                bail!("{outcome} before `{text}`, behind:\n{}", self.since_found());
+            }
+        }
     }
 
     /// The CPUs' registers as they are now.
@@ -163,6 +210,11 @@ impl<'a> Guest<'a> {
         lines.any(|line| line.starts_with(start))
     }
 
+    /// What the console shows behind what was found last.
+    fn since_found(&self) -> String {
+        String::from_utf8_lossy(&self.console[self.found..]).into_owned()
+    }
+
     fn console(&self) -> String {
         String::from_utf8_lossy(&self.console).into_owned()
     }
@@ -172,7 +224,7 @@ impl<'a> Guest<'a> {
         match event {
             Event::Console(bytes) => {
                 (self.watch)(Sight::Console(&bytes));
-                self.console.extend(bytes);
+                self.console.extend(self.line_ends.plain(&bytes));
             }
             Event::Record(line) => {
                 (self.watch)(Sight::Record(&line));
@@ -243,6 +295,11 @@ impl<'a> Guest<'a> {
             .map(|group| format!("{group} at {}", self.kernel.place(group.vcpu.rip)))
             .collect()
     }
+}
+
+/// Where `text` begins in `bytes`, for the first time.
+fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
+    bytes.windows(text.len().max(1)).position(|it| it == text)
 }
 
 impl fmt::Debug for Guest<'_> {

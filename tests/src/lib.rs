@@ -5,7 +5,7 @@
 //! [`qemu::process`] starts QEMU and ends it for certain, [`guest`] follows the run, [`outcome`]
 //! says what it ended as, and [`records`] what the guest measured. [`madt`] makes lists of CPUs
 //! for it, right and wrong, and [`firmware`] builds what starts the kernel where QEMU has nothing that
-//! does. [`sim`] does without QEMU: it runs the bring-up on machines that it simulates.
+//! does. [`terminal`] lets a person type at it. [`sim`] does without QEMU: it runs the bring-up on machines that it simulates.
 //! [`cli`] is the command `cargo xtask` on top, and the scenarios in `tests/` use the same parts.
 
 #![deny(unsafe_code)]
@@ -16,6 +16,7 @@ pub mod firmware;
 pub mod guest;
 pub mod interrupt;
 pub mod kernel;
+pub mod line_ends;
 pub mod madt;
 pub mod outcome;
 pub mod qemu;
@@ -24,4 +25,5 @@ pub mod setup;
 pub mod sim;
 pub mod skipped;
 pub mod spread;
+pub mod terminal;
 pub mod trace;

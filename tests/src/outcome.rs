@@ -5,8 +5,13 @@ use std::{fmt, time::Duration};
 use reveille_smp::record::exit_code;
 use signal_hook::low_level::signal_name;
 
+use crate::terminal::text;
+
 /// How the line begins in which a firmware of the tests says why it cannot go on.
 pub const FIRMWARE_LINE: &str = "firmware: ";
+
+/// What the kernel says last when it is to reset the machine.
+pub const REBOOT_LINE: &str = "reveille: reboot";
 
 /// How a boot ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +23,10 @@ pub enum Outcome {
     Failed(String),
     /// A CPU panicked or took an exception; the kernel's line about it.
     Panicked(String),
-    /// The guest was reset, which our kernel never asks for: a CPU met an exception that it could
-    /// not even begin to handle.
+    /// The guest was reset, as it had said that it would.
+    Rebooted,
+    /// The guest was reset without a word: a CPU met an exception that it could not even begin to
+    /// handle.
     TripleFault,
     /// Nothing had ended the run by its time limit.
     Hung(Duration),
@@ -40,6 +47,7 @@ impl Outcome {
     /// Judges a QEMU that has ended: its exit status, whether the monitor reported a reset, what
     /// the console last said, and what QEMU itself said.
     pub fn judge(status: Option<i32>, reset: bool, console: &str, complaints: &[String]) -> Self {
+        let console = &*text::plain(console);
         let verdict = |code: u8| Some(i32::from(code) << 1 | 1);
         if status == verdict(exit_code::OK) {
             Self::Ok
@@ -60,6 +68,8 @@ impl Outcome {
                     .trim_end()
                     .to_owned(),
             )
+        } else if reset && last_line(console) == Some(REBOOT_LINE) {
+            Self::Rebooted
         } else if reset {
             Self::TripleFault
         } else {
@@ -85,6 +95,7 @@ impl Outcome {
             Self::Panicked(_) => 4,
             Self::TripleFault => 5,
             Self::Stopped(_) => 6,
+            Self::Rebooted => 7,
             // As timeout(1) has it.
             Self::Hung(_) => 124,
             // As shells have it.
@@ -100,6 +111,7 @@ impl fmt::Display for Outcome {
             Self::Failed(reason) if reason.starts_with(FIRMWARE_LINE) => f.write_str(reason),
             Self::Failed(reason) => write!(f, "the kernel reports failure: {reason}"),
             Self::Panicked(line) => write!(f, "the kernel crashed: {line}"),
+            Self::Rebooted => f.write_str("the guest rebooted, as it was asked to"),
             Self::TripleFault => f.write_str(
                 "triple fault: a CPU met an exception that it could not begin to handle",
             ),
@@ -131,6 +143,12 @@ fn last_with<'a>(console: &'a str, start: &str) -> Option<&'a str> {
         .lines()
         .rev()
         .find_map(|line| line.trim_end().strip_prefix(start))
+}
+
+/// The last line that is not empty.
+fn last_line(console: &str) -> Option<&str> {
+    let mut lines = console.lines().rev().map(str::trim_end);
+    lines.find(|line| !line.is_empty())
 }
 
 #[cfg(test)]
@@ -183,6 +201,30 @@ mod tests {
     }
 
     #[test]
+    fn a_reset_that_was_announced_last_is_a_reboot() {
+        let judge = |console| Outcome::judge(Some(0), true, console, &[]);
+        assert_eq!(judge("reveille: reboot\n"), Outcome::Rebooted);
+        assert_eq!(
+            judge("reveille> \r\x1b[Kreveille: reboot\n"),
+            Outcome::Rebooted
+        );
+        // The machine went on after it: what reset it was something else.
+        assert_eq!(
+            judge("reveille: reboot\nreveille> \n"),
+            Outcome::TripleFault
+        );
+        let died = Outcome::judge(Some(0), false, "reveille: reboot\n", &[]);
+        assert_eq!(died, self::died("status 0", "no complaint"));
+    }
+
+    #[test]
+    fn the_verdict_is_found_behind_a_row_that_was_drawn() {
+        let console = "reveille> \r\x1b[K\x1b[?1049lpanic on CPU 3 (APIC 3): no\n";
+        let panic = Outcome::Panicked("panic on CPU 3 (APIC 3): no".into());
+        assert_eq!(Outcome::judge(Some(0x25), false, console, &[]), panic);
+    }
+
+    #[test]
     fn a_qemu_that_dies_is_quoted() {
         let complaints = ["first".to_owned(), "qemu: no such CPU model".to_owned()];
         let died = Outcome::judge(Some(1), false, "", &complaints);
@@ -199,6 +241,7 @@ mod tests {
             Outcome::Failed(String::new()),
             Outcome::Panicked(String::new()),
             Outcome::TripleFault,
+            Outcome::Rebooted,
             Outcome::Stopped(String::new()),
             Outcome::Hung(Duration::ZERO),
             Outcome::Interrupted(2),

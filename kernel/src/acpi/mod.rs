@@ -26,6 +26,7 @@ pub use self::copies::LONGEST_TABLE;
 use self::copies::{Copies, Seen, bytes};
 pub use self::error::{AcpiError, MadtError};
 use crate::memory::physical::PhysicalMemory;
+use crate::reset::{Place, ResetRegister};
 
 /// What the kernel wants from ACPI.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct AcpiInfo {
     pub pm_timer: Option<PmTimer>,
     /// Physical address of the HPET's registers, if the machine has one.
     pub hpet: Option<u64>,
+    /// The register by which the machine is reset, if it names one.
+    pub reset: Option<ResetRegister>,
     /// The nodes of the CPUs, if the machine has a table of them that can be read.
     pub srat: Option<Srat>,
 }
@@ -98,6 +101,10 @@ pub fn read(memory: &impl PhysicalMemory, rsdp: Option<u64>) -> Result<AcpiInfo,
             .find_table::<HpetTable>()
             .ok()
             .and_then(|hpet| hpet_base(bytes(&hpet))),
+        reset: tables
+            .find_table::<Fadt>()
+            .ok()
+            .and_then(|fadt| reset_register(&fadt)),
         srat,
     })
 }
@@ -138,6 +145,21 @@ fn pm_timer(fadt: &Fadt) -> Option<PmTimer> {
         port: u16::try_from(block.address).ok()?,
         is_32_bit: flags.pm_timer_is_32_bit(),
     })
+}
+
+fn reset_register(fadt: &Fadt) -> Option<ResetRegister> {
+    let flags = { fadt.flags };
+    if !flags.supports_system_reset_via_fadt() {
+        return None;
+    }
+    let register = fadt.reset_register().ok()?;
+    let place = match register.address_space {
+        AddressSpace::SystemIo => Place::Port(u16::try_from(register.address).ok()?),
+        AddressSpace::SystemMemory => Place::Memory(register.address),
+        _ => return None,
+    };
+    let value = fadt.reset_value;
+    Some(ResetRegister { place, value })
 }
 
 /// The base address is a generic address structure at offset 40 (IA-PC HPET 1.0a, 3.2.4). The
@@ -219,6 +241,7 @@ mod tests {
         AcpiError, AcpiInfo, Copies, LONGEST_TABLE, MadtError, PmTimer, Seen, bytes, checksum, read,
     };
     use crate::memory::physical::fake::Pieces;
+    use crate::reset::{Place, ResetRegister};
 
     const RSDP: u64 = 0xf_5b20;
     const ROOT: u64 = 0x7fe_1000;
@@ -275,7 +298,9 @@ mod tests {
         // PM_TMR_BLK, PM_TMR_LEN, flags with TMR_VAL_EXT.
         set(76, &0x608_u32.to_le_bytes());
         set(91, &[4]);
-        set(112, &(1_u32 << 8).to_le_bytes());
+        set(112, &(1_u32 << 8 | 1 << 10).to_le_bytes());
+        // RESET_REG: an I/O port of 8 bits, at a byte; RESET_VALUE.
+        set(116, &[1, 8, 0, 1, 0xf9, 0x0c, 0, 0, 0, 0, 0, 0, 0x0f]);
         table(b"FACP", 3, &body)
     }
 
@@ -311,6 +336,10 @@ mod tests {
                 is_32_bit: true,
             }),
             hpet: Some(HPET_REGISTERS),
+            reset: Some(ResetRegister {
+                place: Place::Port(0xcf9),
+                value: 0x0f,
+            }),
             srat: None,
         }
     }
@@ -466,6 +495,7 @@ mod tests {
                 madt: Ok(madt()),
                 pm_timer: None,
                 hpet: None,
+                reset: None,
                 srat: None,
             }
         );

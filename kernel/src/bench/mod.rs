@@ -173,7 +173,7 @@ impl Bench<'_> {
     /// # Errors
     ///
     /// When an AP that was online does not park.
-    pub async fn run_without_the_missing(
+    pub async fn run_strategies(
         &self,
         strategies: &[Strategy],
         rounds: u32,

@@ -127,7 +127,8 @@ impl Cpus {
         let ladder: &'static Ladder = Box::leak(Box::new(ladder));
 
         let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
-        let to_wake = aps.iter().filter(is_there).map(|ap| ap.cpu);
+        let may_come = |ap: &&Ap| options.hot_plugs() || is_there(ap);
+        let to_wake = aps.iter().filter(may_come).map(|ap| ap.cpu);
         let faults = &options.faults;
         // No AP has come yet, so the common set is the BSP's.
         faults::check(faults, to_wake, ladder, &features::common())?;
@@ -270,7 +271,7 @@ fn areas(
     clock: TscClock,
 ) -> Result<Vec<&'static PerCpu>, MapError> {
     let heap_for_records = HEAP_RESERVE + plan.len() * HEAP_A_RECORD;
-    let heap_to_trace = options.trace.heap_an_ap();
+    let heap_to_trace = options.room_for_events().heap_an_ap();
     let mut areas = Vec::new();
     let mut is_full = false;
     for planned in plan.iter_mut().filter(|planned| planned.has_slot()) {
@@ -282,7 +283,10 @@ fn areas(
             let of_cpu = options.faults.iter().filter(|fault| fault.cpu == cpu);
             let flaws = of_cpu.map(|fault| fault.kind.clone());
             let flaws = flaws.filter(|kind| !kind.keeps_away()).collect();
-            let ring = options.trace.ring(cpu).map_err(|_| MapError::NoFrame);
+            let ring = options
+                .room_for_events()
+                .ring(cpu)
+                .map_err(|_| MapError::NoFrame);
             let made = ring.and_then(|ring| {
                 let main = stack(cpu, StackPurpose::Main)?;
                 let ring = ring.map(|ring| (ring, clock));

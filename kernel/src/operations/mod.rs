@@ -18,6 +18,8 @@ pub mod one_way;
 pub mod op;
 #[cfg(target_os = "none")]
 mod perform;
+#[cfg(target_os = "none")]
+mod plugging;
 pub mod resolve;
 #[cfg(target_os = "none")]
 mod results;
@@ -31,4 +33,4 @@ mod turn;
 pub mod verdict;
 
 #[cfg(target_os = "none")]
-pub use perform::Operations;
+pub use perform::{Done, Operations};

@@ -18,7 +18,7 @@ use super::{resolve::Member, rules::Broken};
 /// The CPUs as they are to be.
 pub struct Model<'a> {
     ladder: &'a Ladder,
-    /// Lowest number first. Its length does not change, and so it takes the same memory throughout.
+    /// Lowest number first. It does not grow, and so it takes the same memory throughout.
     cpus: Vec<ModelCpu>,
 }
 
@@ -56,6 +56,12 @@ impl<'a> Model<'a> {
     /// The CPUs.
     pub fn cpus(&self) -> &[ModelCpu] {
         &self.cpus
+    }
+
+    /// Those for which this does not hold are no part of the model any more. It takes the same memory as
+    /// before.
+    pub fn retain(&mut self, stays: impl Fn(CpuIndex) -> bool) {
+        self.cpus.retain(|cpu| stays(cpu.member.cpu));
     }
 
     /// The steps that they go through.

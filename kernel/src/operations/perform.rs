@@ -1,12 +1,16 @@
 //! Carries operations out, and looks at the CPUs behind them.
 
 use alloc::{collections::BTreeSet, vec::Vec};
-use core::{cell::Cell, time::Duration};
+use core::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
     bringup::{Ap, Moved},
-    cpu::CpuIndex,
+    cpu::{CpuIndex, Place},
+    gate::Passage,
     inbox::NotSent,
     injection::Injection,
     ladder::{Ladder, Rung},
@@ -34,9 +38,13 @@ pub struct Operations<'a> {
     pub(crate) bench: &'a Bench<'a>,
     siblings: Siblings,
     /// Those of them that the bring-up left out.
-    left_out: BTreeSet<CpuIndex>,
+    pub(super) left_out: RefCell<BTreeSet<CpuIndex>>,
     /// Whether siblings may come up.
-    smt: Cell<Smt>,
+    pub(super) smt: Cell<Smt>,
+    /// Where the BSP sits.
+    pub(super) bsp: Place,
+    /// How often each AP was let go, in the order of their numbers.
+    pub(super) departures: Vec<Cell<u32>>,
     /// How many listings there have been.
     listings: Cell<u32>,
     pub(super) turns: Turns,
@@ -63,9 +71,11 @@ impl<'a> Operations<'a> {
         let left_out = bench.cpus.plan.iter().filter(is_left_out);
         Self {
             bench,
-            left_out: left_out.filter_map(|it| it.cpu).collect(),
+            left_out: RefCell::new(left_out.filter_map(|it| it.cpu).collect()),
             siblings: Siblings::new(bsp, bench.cpus.aps.iter().map(|ap| ap.place)),
             smt: Cell::new(smt),
+            bsp,
+            departures: bench.cpus.aps.iter().map(|_| Cell::new(0)).collect(),
             listings: Cell::new(0),
             turns: Turns::default(),
         }
@@ -102,7 +112,24 @@ impl<'a> Operations<'a> {
     /// CPUs that were sent somewhere go there all the same, while the turn is free for others: so it is to
     /// be dropped only where nobody operates behind it.
     pub async fn perform(&self, op: &Op) -> Result<Done, CannotBeDone> {
-        let _turn = self.turn().await;
+        let turn = self.turn().await;
+        self.perform_in(&turn, op).await
+    }
+
+    /// The same for a caller who has the turn.
+    ///
+    /// # Errors
+    ///
+    /// As [`perform`](Self::perform).
+    ///
+    /// # Cancellation
+    ///
+    /// As of [`perform`](Self::perform).
+    pub(crate) async fn perform_in(
+        &self,
+        _turn: &Passage<'_>,
+        op: &Op,
+    ) -> Result<Done, CannotBeDone> {
         let members = self.members();
         let work = resolve(op, &members, self.ladder(), self.smt.get())?;
         if let Op::Smt(smt) = op {
@@ -120,10 +147,7 @@ impl<'a> Operations<'a> {
                 cpus.iter().for_each(|&cpu| self.arm(cpu, injection));
                 account::of_done(op, cpus.len(), self.since(start))
             }
-            Work::List => {
-                let number = self.listings.replace(self.listings.get() + 1);
-                return Ok(Done::States(listing(number, &members, self.ladder())));
-            }
+            Work::List => return Ok(Done::States(self.states())),
         };
         // Whoever does not rest has failed, and the account says so.
         let mut resting = self.members();
@@ -132,16 +156,23 @@ impl<'a> Operations<'a> {
         Ok(Done::Op { record, rules })
     }
 
+    /// All rungs, with the CPUs that are at each now; it needs no turn.
+    pub(crate) fn states(&self) -> Vec<State> {
+        let number = self.listings.replace(self.listings.get() + 1);
+        listing(number, &self.members(), self.ladder())
+    }
+
     /// The APs that are there, and those that the bring-up left out as siblings.
-    pub(super) fn members(&self) -> Vec<Member> {
+    pub(crate) fn members(&self) -> Vec<Member> {
         let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
         let member = |ap: &Ap| Member {
             cpu: ap.cpu,
             rung: ap.rung(),
             is_sibling: self.siblings.contains(ap.place),
         };
+        let left_out = self.left_out.borrow();
         let aps = self.bench.cpus.aps.iter();
-        aps.filter(|ap| is_there(ap) || self.left_out.contains(&ap.cpu))
+        aps.filter(|ap| is_there(ap) || left_out.contains(&ap.cpu))
             .map(member)
             .collect()
     }
@@ -154,20 +185,16 @@ impl<'a> Operations<'a> {
 
     /// Those that the bring-up left out as siblings can be kicked from now on.
     pub(super) fn admit_siblings(&self) {
-        for ap in self
-            .bench
-            .cpus
-            .aps
-            .iter()
-            .filter(|ap| self.left_out.contains(&ap.cpu))
-        {
+        let left_out = self.left_out.borrow();
+        let aps = self.bench.cpus.aps.iter();
+        for ap in aps.filter(|ap| left_out.contains(&ap.cpu)) {
             // Refused where that has been said before.
             let _ = ap.slot.state().appear();
         }
     }
 
     /// Sends CPUs to their rungs, where nobody measures how long that takes.
-    pub(super) async fn move_all(&self, targets: &[(CpuIndex, Rung)]) -> Vec<Moved> {
+    pub(crate) async fn move_all(&self, targets: &[(CpuIndex, Rung)]) -> Vec<Moved> {
         let moved = self.bench.drive(targets).await;
         self.bench.set_registers_right();
         moved
@@ -206,7 +233,7 @@ impl<'a> Operations<'a> {
         ap.is_some_and(|ap| rules::can_be_reached(ap.slot.state().load().stage()))
     }
 
-    pub(super) fn ladder(&self) -> &'static Ladder {
+    pub(crate) fn ladder(&self) -> &'static Ladder {
         self.bench.ladder()
     }
 

@@ -4,6 +4,9 @@
 //! Nobody waits for the calls before CPUs go: so they meet queues that close, callers that are dropped,
 //! and CPUs that are down. When everybody is down the calls have a rest, and each of them is accounted
 //! for.
+//!
+//! CPUs that are removed from the machine between two operations take no further part, and those that are
+//! added take none.
 
 use alloc::{
     boxed::Box,
@@ -73,6 +76,8 @@ impl Operations<'_> {
         self.settle(&cpus).await;
         drop(turn);
         books::make();
+        let departures = cpus.iter().map(|&cpu| (cpu, self.departures(cpu)));
+        let departures: Vec<_> = departures.collect();
         let in_use = InUse::now();
         let (start, interrupts) = (self.now(), interrupts_for_calls());
         let end = start.saturating_add(Duration::from_secs(seconds.into()));
@@ -80,6 +85,7 @@ impl Operations<'_> {
         let mut session = Session {
             operations: self,
             model: Model::new(&members, self.ladder()),
+            departures: &departures,
             draw: Draw::new(seed),
             callers: Callers::new(callers.collect(), None, planted.in_calls),
             seed,
@@ -102,9 +108,11 @@ impl Operations<'_> {
         let balance = in_use.balance();
         let mut calls = counted.totals();
         calls.ipis = interrupts_for_calls() - interrupts;
-        let is_lost = |member: &&Member| !self.can_be_reached(member.cpu);
         let duration = self.since(start);
         let is_early = duration < Duration::from_secs(seconds.into());
+        let is_there = |cpu| departures.contains(&(cpu, self.departures(cpu)));
+        let is_lost = |&cpu: &CpuIndex| is_there(cpu) && !self.can_be_reached(cpu);
+        let lost = cpus.iter().copied().filter(is_lost).count() as u32;
         Some(Torture {
             seconds,
             seed,
@@ -113,7 +121,7 @@ impl Operations<'_> {
             hotplugs,
             injected,
             calls,
-            lost: members.iter().filter(is_lost).count() as u32,
+            lost,
             failed: u32::from(broken.is_some()),
             broken,
             interrupted: is_early && interruption.is_asked(),
@@ -145,6 +153,8 @@ async fn stopped(by: Option<(CpuIndex, Who)>, timer: &Timer) -> Result<(), Broke
 struct Session<'a> {
     operations: &'a Operations<'a>,
     model: Model<'a>,
+    /// How often each had been removed from the machine before the session.
+    departures: &'a [(CpuIndex, u32)],
     draw: Draw,
     callers: Callers,
     seed: u32,
@@ -193,6 +203,7 @@ impl Session<'_> {
 
     async fn one(&mut self, drawn: Drawn) -> Result<(), String> {
         let _turn = self.operations.turn().await;
+        let drawn = self.without_the_departed(drawn);
         self.done += 1;
         let checked = self.try_one(&drawn).await;
         let words = |broken: Broken| {
@@ -205,6 +216,21 @@ impl Session<'_> {
             let done = self.done;
             format!("operation {done}: {broken}")
         })
+    }
+
+    /// Forgets those who have been removed since they were drawn.
+    fn without_the_departed(&mut self, drawn: Drawn) -> Drawn {
+        let (operations, departures) = (self.operations, self.departures);
+        let is_there = |cpu| departures.contains(&(cpu, operations.departures(cpu)));
+        self.model.retain(is_there);
+        match drawn {
+            Drawn::Move(mut targets) => {
+                targets.retain(|&(cpu, _)| is_there(cpu));
+                Drawn::Move(targets)
+            }
+            Drawn::Arm(cpu, _) if !is_there(cpu) => Drawn::Move(Vec::new()),
+            Drawn::Arm(..) => drawn,
+        }
     }
 
     async fn try_one(&mut self, drawn: &Drawn) -> Result<(), Broken> {

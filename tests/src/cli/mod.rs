@@ -1,15 +1,17 @@
 //! `cargo xtask`: one command for everything that is done with Reveille on the host.
 
 mod fuzz;
+mod kernel_keys;
+mod machine_options;
 mod output;
 mod run;
+mod seat;
 mod sim;
 mod soak;
 mod test;
 
 use std::{
     ffi::OsString,
-    fs::File,
     io::{self, BufWriter, Write},
     path::PathBuf,
     process::ExitCode,
@@ -18,7 +20,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
+    Args, Parser, Subcommand,
     builder::{
         PathBufValueParser, PossibleValuesParser, RangedU64ValueParser, StyledStr, TypedValueParser,
     },
@@ -28,14 +30,11 @@ use clap::{
 use reveille_smp::order::Order;
 use strum::VariantNames;
 
+pub use kernel_keys::KERNEL_KEYS;
+use kernel_keys::is_kernel_word;
+use machine_options::MachineOptions;
+
 use crate::{
-    firmware::Firmware,
-    kernel::Kernel,
-    qemu::{
-        accel,
-        machine::{Accel, Chipset, Machine},
-        smp::Smp,
-    },
     setup,
     sim::{
         FAULT_KINDS,
@@ -96,27 +95,18 @@ Exit status:
     4  a CPU panicked or took an exception
     5  triple fault
     6  the accelerator gave up on the guest
+    7  the kernel rebooted the machine, and nobody sat at its shell
   124  nothing had ended the run by the time limit
-  130  Ctrl-C (128 and the signal's number)
+  130  Ctrl-C, or Ctrl-] at the shell (128 and the signal's number)
 
 Examples:
   cargo xtask run --smp 8
+  cargo xtask run --smp 8,maxcpus=16 --shell
   cargo xtask run --smp 64 --append 'bench=9'
   cargo xtask run --smp 12,sockets=2,cores=3,threads=2 --json boot.jsonl
   cargo xtask run --machine microvm --accel icount
   cargo xtask run --smp 8 --trace boot.json
   cargo xtask run --cpu max,-x2apic --qemu-arg -d --qemu-arg int,cpu_reset";
-
-const FIRMWARE_HELP: &str = "\
-Start the kernel by a firmware of the tests. It gives the kernel a MADT, which madt=module makes it
-take; that key is added where it is not there. Words for the firmware, by --append:
-
-  firmware.mailbox=0|1       version of the mailbox: 1, as a rule, has a reset vector
-  firmware.deaf=APIC_ID      this AP never looks at the mailbox
-  firmware.slow=APIC_ID:MS   this one acknowledges a request only that much later
-  firmware.swallow=APIC_ID   this one lets its own request pass, and takes the next one, of another
-
-All but the first may be given several times, for different APs.";
 
 const TEST_EXAMPLES: &str = "\
 Examples:
@@ -141,117 +131,6 @@ Examples:
   cargo xtask sim --model synthetic --strategy parallel --fault 2:dies=14 --trace
   cargo xtask sim --explore 20000 --seed 7";
 
-/// What the kernel takes on its command line, and what each key does. The kernel's own list, with
-/// all values, is in its answer to a key that it does not know.
-pub const KERNEL_KEYS: &[(&str, &str)] = &[
-    (
-        "bringup",
-        "strategy: parallel, broadcast, two-pass, serial or legacy",
-    ),
-    (
-        "order",
-        "serialised steps: lowest (living first), or strict (all lower first)",
-    ),
-    ("bench", "then measure so many rounds of every strategy"),
-    (
-        "round-trips",
-        "then so many round trips to a CPU that halts or polls, beside a bare ping-pong",
-    ),
-    (
-        "ipi",
-        "then measure calls between all pairs of CPUs: matrix, or matrix:N for N calls each",
-    ),
-    (
-        "calls",
-        "then make so many calls from all CPUs to all CPUs, and account for each",
-    ),
-    (
-        "stop",
-        "then stop the machine so many times, from CPUs at random",
-    ),
-    ("cycle", "then take all APs down and up so many times"),
-    (
-        "do",
-        "then do this with CPUs, such as offline:1-3 or states; several times, in order",
-    ),
-    (
-        "torture",
-        "then do random things with CPUs, which call each other, for so many seconds",
-    ),
-    ("seed", "what these are drawn from, to repeat them"),
-    (
-        "call-limit",
-        "milliseconds until a call that is not answered is told of",
-    ),
-    (
-        "alive-timeout",
-        "milliseconds that an AP may take to show that it lives",
-    ),
-    (
-        "online-timeout",
-        "milliseconds that an AP may take from alive to online",
-    ),
-    ("init-delay", "microseconds between INIT and SIPI"),
-    ("maxcpus", "bring up at most so many CPUs, CPU 0 included"),
-    (
-        "cpus",
-        "bring up only the CPUs with these numbers, such as 1-3,5",
-    ),
-    (
-        "possible",
-        "slots for so many CPUs, CPU 0 included; disabled ones get what is left",
-    ),
-    (
-        "smt",
-        "threads of a core that are woken: on for all of them, off for one",
-    ),
-    (
-        "require",
-        "CPUs that must run for success: all, a number with CPU 0, or any",
-    ),
-    (
-        "madt",
-        "where the list of CPUs comes from: firmware, or module (see --module)",
-    ),
-    (
-        "wake",
-        "by which way they are woken: init-sipi, mailbox, or auto for a mailbox if there is one",
-    ),
-    (
-        "attempts",
-        "how often the bring-up is tried while a CPU that is down is missing",
-    ),
-    (
-        "consistency",
-        "whether APs are compared with CPU 0 and set right: on, or off",
-    ),
-    (
-        "report",
-        "what more is told: cpu shows where each sits and what was set right",
-    ),
-    (
-        "trace",
-        "whether every event is noted and told: on, off, or so many an AP are kept",
-    ),
-    (
-        "fault",
-        "how a CPU is to fail, as 3:silent or 3:late=500, or to differ, as 3:pat; several times",
-    ),
-    ("after", "what follows the report: exit, or halt to idle"),
-    (
-        "test",
-        "a fault to bring about, such as panic-ap or hang; several times",
-    ),
-];
-
-fn append_help() -> String {
-    let mut text = "The kernel's command line; may be given several times\n".to_owned();
-    for (key, meaning) in KERNEL_KEYS {
-        text += &format!("\n  {:<16}{meaning}", format!("{key}="));
-    }
-    text + "\n\nTo a wrong value the kernel answers with those of its key, to a wrong key with all keys."
-}
-
 fn fault_help() -> String {
     format!(
         "How a CPU is to fail, such as 3:silent; may be given several times\n\nKINDs:\n  {}\n\n\
@@ -269,65 +148,6 @@ struct Setup {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
-}
-
-/// The machine, in words of the command line.
-#[derive(Clone, Debug, Args)]
-struct MachineOptions {
-    /// CPUs: a number, or all that QEMU's -smp takes
-    #[arg(long, value_name = "CPUS", default_value = "4")]
-    smp: Smp,
-
-    /// The machine type
-    #[arg(long, value_enum, default_value_t)]
-    machine: Chipset,
-
-    /// What executes the guest
-    #[arg(long, value_enum, default_value_t)]
-    accel: AccelOption,
-
-    /// QEMU's CPU model, with flags [default: all that the accelerator has]
-    #[arg(long, value_name = "MODEL")]
-    cpu: Option<String>,
-
-    /// Size of the memory, such as 2G [default: 512M]
-    #[arg(long, value_name = "SIZE")]
-    memory: Option<String>,
-
-    /// The kernel's command line; may be given several times
-    #[arg(long, value_name = "KEY=VALUE ...", long_help = append_help())]
-    append: Vec<String>,
-
-    /// Load FILE beside the kernel; with `madt=module` the kernel takes its list of CPUs from it
-    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(readable))]
-    module: Option<PathBuf>,
-
-    /// Start the kernel by a firmware of the tests
-    #[arg(long, value_enum, conflicts_with = "module", long_help = FIRMWARE_HELP)]
-    firmware: Option<FirmwareOption>,
-
-    /// A further argument for QEMU; may be given several times
-    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
-    qemu_arg: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FirmwareOption {
-    /// Parks the APs at an ACPI wakeup mailbox, and lists it in the MADT
-    Mailbox,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum AccelOption {
-    /// KVM where our kernel runs on it, else TCG
-    #[default]
-    Auto,
-    /// Software emulation, a host thread a CPU
-    Tcg,
-    /// The host's own CPUs
-    Kvm,
-    /// Software emulation in virtual time: every boot is the same
-    Icount,
 }
 
 #[derive(Debug, Args)]
@@ -350,9 +170,18 @@ struct Run {
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(output::path))]
     trace: Option<PathBuf>,
 
-    /// Stop a guest that has not ended by then
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    timeout: Duration,
+    /// Sit at the kernel's shell, on this terminal or at the end of a pipe
+    ///
+    /// Adds after=shell to the kernel's words, and terminal=plain unless both standard input and output
+    /// are a terminal. Every key goes to the shell but Ctrl-], which ends the run; the end of a pipe is
+    /// Ctrl-D, so `echo cpus | cargo xtask run --shell` ends by itself. A reboot starts the machine
+    /// again.
+    #[arg(long)]
+    shell: bool,
+
+    /// Stop a guest that has not ended by then [default: 60; none with --shell]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -501,13 +330,6 @@ fn seconds(text: &str) -> Result<Duration> {
     Ok(limit)
 }
 
-/// The path of a file that QEMU can read: else it would end with words of its own.
-fn readable(path: PathBuf) -> Result<PathBuf> {
-    let file = File::open(&path).context("it cannot be read")?;
-    ensure!(!file.metadata()?.is_dir(), "it is a folder");
-    Ok(path)
-}
-
 /// The exit status for a command line that is wrong, as clap has it.
 const USAGE: u8 = 2;
 
@@ -551,12 +373,8 @@ impl Cli {
                 let tip = StyledStr::from("which there are: cargo xtask sim --list");
                 error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
             }
-            let is_key = |word: &str| {
-                let key = word.split_once('=').map(|(key, _)| key);
-                KERNEL_KEYS.iter().any(|(known, _)| key == Some(*known))
-            };
             if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
-                && is_key(word)
+                && is_kernel_word(word)
             {
                 let tip = StyledStr::from(format!("to give it to the kernel: --append '{word}'"));
                 error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
@@ -586,57 +404,15 @@ impl Cli {
     }
 }
 
-impl MachineOptions {
-    /// The machine for `kernel`. Says on the standard error which accelerator it has, and why.
-    fn machine(self, kernel: &Kernel) -> Result<Machine> {
-        let (accel, reason) = match self.accel {
-            AccelOption::Auto => {
-                let choice =
-                    accel::choose(kernel, self.machine, self.cpu.as_deref(), &kernel.scratch())?;
-                (choice.accel, choice.reason)
-            }
-            AccelOption::Tcg => (Accel::Tcg, "as asked".to_owned()),
-            AccelOption::Kvm => (Accel::Kvm, "as asked".to_owned()),
-            AccelOption::Icount => (Accel::Icount, "as asked".to_owned()),
-        };
-        let cpus = self.smp.cpus();
-        let noun = if cpus == 1 { "CPU" } else { "CPUs" };
-        eprintln!("xtask: {}, {cpus} {noun}, {accel} ({reason})", self.machine);
-        let command_line = self.append.join(" ");
-        let has_source = command_line
-            .split(' ')
-            .any(|word| word.starts_with("madt="));
-        if self.module.is_some() && !command_line.split(' ').any(|word| word == "madt=module") {
-            eprintln!("xtask: without --append madt=module the kernel leaves the module alone");
-        }
-        let firmware = match self.firmware {
-            Some(FirmwareOption::Mailbox) => Some(Firmware::ready()?.image().to_owned()),
-            None => None,
-        };
-        let machine = Machine {
-            chipset: self.machine,
-            accel,
-            cpu: self.cpu,
-            smp: self.smp,
-            memory: self.memory,
-            command_line,
-            module: self.module,
-            firmware,
-            further: self.qemu_arg,
-        };
-        Ok(if machine.firmware.is_some() && !has_source {
-            machine.append("madt=module")
-        } else {
-            machine
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
-    use super::*;
+    use super::{
+        machine_options::{AccelOption, FirmwareOption},
+        *,
+    };
+    use crate::qemu::machine::Chipset;
 
     fn run(line: &str) -> Result<Run, clap::Error> {
         let words = ["xtask", "run"]
@@ -654,12 +430,12 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_options_is_four_cpus_on_q35_for_a_minute() {
+    fn a_run_without_options_is_four_cpus_on_q35() {
         let run = run("").expect("no option is needed");
         assert_eq!(run.machine.smp.cpus(), 4);
         assert_eq!(run.machine.machine, Chipset::Q35);
         assert_eq!(run.machine.accel, AccelOption::Auto);
-        assert_eq!(run.timeout, Duration::from_secs(60));
+        assert_eq!((run.timeout, run.shell), (None, false));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -11,16 +12,22 @@ use anyhow::{Context, Result, anyhow, ensure};
 use super::{
     Run, mistake,
     output::{Destination, Output},
+    seat::{Seat, shell_keys},
 };
 use crate::{
-    guest::{Guest, Sight},
+    guest::Guest,
     interrupt::Interrupts,
     kernel::Kernel,
     outcome::{FIRMWARE_LINE, Outcome},
     records::Records,
     setup,
+    terminal::Ends,
     trace::Drawing,
 };
+
+/// How long a guest may run where nobody sits at it and nobody says otherwise; the help of
+/// `--timeout` names it.
+const LIMIT: Duration = Duration::from_secs(60);
 
 impl Run {
     pub(super) fn execute(self) -> Result<ExitCode> {
@@ -32,6 +39,15 @@ impl Run {
                 Err(wrong) => return Ok(mistake(&wrong)),
             }
         }
+        let ends = self.shell.then(Ends::of_this_process);
+        if let Some(ends) = ends {
+            match shell_keys(&options.append, ends) {
+                Ok(keys) => options.append.extend(keys),
+                Err(wrong) => return Ok(mistake(&wrong)),
+            }
+        }
+        // A person at a shell takes the time that it takes.
+        let limit = self.timeout.or((!self.shell).then_some(LIMIT));
         let destination = |path: Option<PathBuf>| path.map(Destination::new).transpose();
         let (json, trace) = (destination(self.json)?, destination(self.trace)?);
         if let (Some(json), Some(trace)) = (&json, &trace)
@@ -49,19 +65,24 @@ impl Run {
         let interrupts = Interrupts::listen()?;
         // Only now: whoever is ended by a signal before this leaves its temporary files behind.
         let mut json = json.map(RecordsFile::open).transpose()?;
-        let ended = Guest::start(&kernel, &machine)?
-            .until_interrupted(&interrupts)
-            .watch(|sight| match sight {
-                // A reader that has gone away is no reason to end the run early.
-                Sight::Console(bytes) => drop(show(bytes)),
-                Sight::Record(line) => {
-                    if let Some(json) = &mut json {
-                        json.write(line);
-                    }
+        let mut seat = match ends {
+            Some(ends) => Seat::at_the_shell(&interrupts, ends)?,
+            None => Seat::to_look_on(&interrupts),
+        };
+        let ended = loop {
+            let guest = Guest::start(&kernel, &machine)?;
+            let ended = seat.follow(guest, limit, |line| {
+                if let Some(json) = &mut json {
+                    json.write(line);
                 }
-                Sight::Complaint(line) => eprintln!("qemu: {line}"),
-            })
-            .run(self.timeout)?;
+            })?;
+            if !(self.shell && ended.outcome == Outcome::Rebooted) {
+                break ended;
+            }
+            seat.say("xtask: the machine starts again");
+        };
+        // What follows is for a terminal as it was.
+        drop(seat);
 
         match &ended.outcome {
             Outcome::Ok => ended
@@ -173,12 +194,6 @@ fn trace_key(words: &[String]) -> Result<Option<String>> {
 /// Whether this line of the console is the kernel's verdict that all is well.
 fn is_success(line: &str) -> bool {
     line == "reveille: ok" || line.starts_with("reveille: ok: ")
-}
-
-fn show(bytes: &[u8]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ const MONITOR_LIMIT: Duration = Duration::from_secs(10);
 /// Something that happened to a running QEMU.
 #[derive(Debug)]
 pub enum Event {
-    /// The guest wrote to its console; lines end in LF alone, whatever the guest wrote.
+    /// The guest wrote to its console. As it came: a line ends in CR LF there.
     Console(Vec<u8>),
     /// The guest wrote a record: one line, without its end.
     Record(String),
@@ -70,6 +70,9 @@ enum Arrival {
 /// ```
 pub struct Qemu {
     child: Child,
+    console: UnixStream,
+    /// What is to be typed at the console, for the thread that does so.
+    typed: Sender<Vec<u8>>,
     monitor: UnixStream,
     arrivals: Receiver<Arrival>,
     sender: Sender<Arrival>,
@@ -103,7 +106,8 @@ impl Qemu {
             .context("the standard error was piped")?;
 
         let (sender, arrivals) = mpsc::channel();
-        read_bytes(console, &sender);
+        read_bytes(console.try_clone()?, &sender);
+        let typed = write_bytes(console.try_clone()?);
         read_lines(records, &sender, |line| Arrival::Event(Event::Record(line)));
         read_lines(monitor.try_clone()?, &sender, from_monitor);
         read_lines(complaints, &sender, |line| {
@@ -111,6 +115,8 @@ impl Qemu {
         });
         let mut qemu = Self {
             child,
+            console,
+            typed,
             monitor,
             arrivals,
             sender,
@@ -136,8 +142,23 @@ impl Qemu {
         move |signal| drop(sender.send(Arrival::Event(Event::Interrupt(signal))))
     }
 
-    /// The next event; `None` when there is none until `deadline`.
-    pub fn next(&mut self, deadline: Instant) -> Result<Option<Event>> {
+    /// Types `bytes` at the guest's console, behind those of earlier calls. Waits for nobody: the guest
+    /// gets them as it reads them, and those that it never reads go with it.
+    pub fn type_bytes(&self, bytes: &[u8]) {
+        // The thread that types ends before us only when QEMU has: then nobody reads.
+        let _gone = self.typed.send(bytes.to_vec());
+    }
+
+    /// Our end of the guest's console, for somebody who types at it from another thread. What is read
+    /// from it is missing among the events.
+    pub fn console(&self) -> io::Result<UnixStream> {
+        self.console.try_clone()
+    }
+
+    /// The next event; `None` when there is none until `deadline`. Without one it waits for as long as
+    /// QEMU runs.
+    pub fn next(&mut self, deadline: impl Into<Option<Instant>>) -> Result<Option<Event>> {
+        let deadline = deadline.into();
         if let Some(event) = self.early.pop_front() {
             return Ok(Some(event));
         }
@@ -154,7 +175,7 @@ impl Qemu {
     /// Asks the monitor, and waits for its reply.
     pub fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
         let id = self.request(command, arguments);
-        let deadline = Instant::now() + MONITOR_LIMIT;
+        let deadline = Some(Instant::now() + MONITOR_LIMIT);
         loop {
             match self.arrival(deadline)? {
                 Some(Err(mut reply)) if reply["id"] == id => {
@@ -185,14 +206,20 @@ impl Qemu {
     }
 
     /// The next event (`Ok`) or reply (`Err`).
-    fn arrival(&mut self, deadline: Instant) -> Result<Option<Result<Event, Value>>> {
+    fn arrival(&mut self, deadline: Option<Instant>) -> Result<Option<Result<Event, Value>>> {
         loop {
-            // A guest that never stops talking must not keep us beyond the deadline.
-            let wait = deadline.saturating_duration_since(Instant::now());
-            if wait.is_zero() {
-                return Ok(None);
-            }
-            match self.arrivals.recv_timeout(wait) {
+            let received = match deadline {
+                Some(deadline) => {
+                    // A guest that never stops talking must not keep us beyond the deadline.
+                    let wait = deadline.saturating_duration_since(Instant::now());
+                    if wait.is_zero() {
+                        return Ok(None);
+                    }
+                    self.arrivals.recv_timeout(wait)
+                }
+                None => self.arrivals.recv().map_err(RecvTimeoutError::from),
+            };
+            match received {
                 Ok(Arrival::Event(event)) => return Ok(Some(Ok(event))),
                 Ok(Arrival::Reply(reply)) => return Ok(Some(Err(reply))),
                 Ok(Arrival::Closed) => {
@@ -258,10 +285,9 @@ fn read_bytes(mut stream: impl Read + Send + 'static, sender: &Sender<Arrival>) 
     let sender = sender.clone();
     thread::spawn(move || {
         let mut buffer = [0; 4096];
-        let mut line_ends = LineEnds::default();
         // A stream that fails is as good as closed: QEMU is gone.
         while let Ok(length @ 1..) = stream.read(&mut buffer) {
-            let bytes = line_ends.plain(&buffer[..length]);
+            let bytes = buffer[..length].to_vec();
             if sender.send(Arrival::Event(Event::Console(bytes))).is_err() {
                 return;
             }
@@ -270,27 +296,15 @@ fn read_bytes(mut stream: impl Read + Send + 'static, sender: &Sender<Arrival>) 
     });
 }
 
-/// Makes LF of a serial line's CR LF, whose two bytes may arrive apart.
-#[derive(Debug, Default)]
-struct LineEnds {
-    /// The last byte was a CR, and what follows it is not known yet.
-    after_cr: bool,
-}
-
-impl LineEnds {
-    fn plain(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut plain = Vec::with_capacity(bytes.len());
-        for &byte in bytes {
-            if self.after_cr && byte != b'\n' {
-                plain.push(b'\r');
-            }
-            self.after_cr = byte == b'\r';
-            if !self.after_cr {
-                plain.push(byte);
-            }
-        }
-        plain
-    }
+/// Writes what is sent, in its order, until the sender or QEMU is gone.
+fn write_bytes(mut stream: UnixStream) -> Sender<Vec<u8>> {
+    let (sender, typed) = mpsc::channel::<Vec<u8>>();
+    thread::spawn(move || {
+        let _gone = typed
+            .into_iter()
+            .try_for_each(|bytes| stream.write_all(&bytes));
+    });
+    sender
 }
 
 fn read_lines(
@@ -337,6 +351,8 @@ mod tests {
         }
         Qemu {
             child: Command::new("true").spawn().expect("every system has it"),
+            console: UnixStream::pair().expect("a pair of sockets").0,
+            typed: mpsc::channel().0,
             monitor: UnixStream::pair().expect("a pair of sockets").0,
             arrivals: receiver,
             sender,
@@ -345,16 +361,6 @@ mod tests {
             requests: 0,
             not_send: PhantomData,
         }
-    }
-
-    #[test]
-    fn only_the_cr_of_a_line_end_is_dropped() {
-        let mut line_ends = LineEnds::default();
-        let pieces: [&[u8]; 3] = [b"a\r\nb\rc\r", b"\n\r", b"\r\nd"];
-        assert_eq!(
-            pieces.map(|piece| line_ends.plain(piece)).concat(),
-            b"a\nb\rc\n\r\nd"
-        );
     }
 
     #[test]

@@ -7,10 +7,12 @@
 //! failure.
 //!
 //! It takes minutes, and is asked for: `cargo test -p reveille-tests --test mutations -- --ignored`.
+//! With `GUARDS_SAMPLE=I/N` in the environment only every N-th mutation is tried, from the I-th on,
+//! counted from 0.
 #![cfg(unix)]
 
-mod calls;
 mod executor;
+mod sample;
 mod sim;
 mod smp;
 
@@ -33,8 +35,22 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    fn mutations(&self) -> impl Iterator<Item = &'static Mutation> {
+    fn all(&self) -> impl Iterator<Item = &'static Mutation> {
         self.mutations.iter().copied().flatten()
+    }
+
+    /// Those that are to be tried.
+    fn mutations(&self) -> impl Iterator<Item = &'static Mutation> {
+        sample::Sample::asked_for().of(self.all())
+    }
+
+    /// The file of a mutation, where this folder is the workspace.
+    fn path(&self, workspace: &Path, mutation: &Mutation) -> PathBuf {
+        let folder = match self.folders {
+            [only] => workspace.join(only).join("src"),
+            _ => workspace.to_owned(),
+        };
+        folder.join(mutation.file)
     }
 }
 
@@ -67,6 +83,29 @@ fn every_guard_of_the_bring_up_is_noticed_when_it_is_gone() {
 #[ignore = "builds the simulator once for each guard: minutes"]
 fn every_bug_that_is_put_in_is_found_by_the_simulator() {
     sim::check();
+}
+
+#[test]
+fn every_guard_stands_where_its_mutation_looks_for_it() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for subject in [&executor::SUBJECT, &smp::SUBJECT, &sim::SUBJECT] {
+        for mutation in subject.all() {
+            let text = fs::read_to_string(subject.path(workspace, mutation)).unwrap();
+            mutation.check_place(&text);
+        }
+    }
+}
+
+impl Mutation {
+    /// It must be clear what is replaced.
+    fn check_place(&self, text: &str) {
+        let places = text.matches(self.from).count();
+        assert_eq!(
+            places, 1,
+            "\"{}\": its text is in {} {places} times",
+            self.guard, self.file
+        );
+    }
 }
 
 fn check(subject: &'static Subject) {
@@ -163,18 +202,9 @@ impl Copy {
     }
 
     fn mutate(&self, mutation: &Mutation) -> Restore {
-        let folder = match self.subject.folders {
-            [only] => self.sources.join(only).join("src"),
-            _ => self.sources.clone(),
-        };
-        let path = folder.join(mutation.file);
+        let path = self.subject.path(&self.sources, mutation);
         let text = fs::read_to_string(&path).unwrap();
-        let places = text.matches(mutation.from).count();
-        assert_eq!(
-            places, 1,
-            "\"{}\": its text is in {} {places} times",
-            mutation.guard, mutation.file
-        );
+        mutation.check_place(&text);
         fs::write(&path, text.replace(mutation.from, mutation.to)).unwrap();
         Restore { path, text }
     }

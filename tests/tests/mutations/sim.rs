@@ -2,7 +2,7 @@
 
 use crate::{Copy, Mutation, Subject, text};
 
-const SUBJECT: Subject = Subject {
+pub(crate) const SUBJECT: Subject = Subject {
     folders: &["smp", "tests"],
     package: "reveille-tests",
     loom: &[],

@@ -82,7 +82,7 @@ fn pid(child: &Child) -> Pid {
 
 /// The one child of a process. The fourth field of `stat` is the parent; the second, in brackets,
 /// may hold spaces (proc_pid_stat(5)).
-fn child_of(parent: Pid) -> Pid {
+pub(crate) fn child_of(parent: Pid) -> Pid {
     let is_child = |stat: &str| {
         let fields = stat
             .rsplit_once(')')

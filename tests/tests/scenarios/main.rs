@@ -30,6 +30,9 @@ mod outside;
 mod perfetto;
 mod registers;
 mod selection;
+// It looks for processes in /proc.
+#[cfg(target_os = "linux")]
+mod shell;
 mod silent;
 mod slow;
 mod spawn_on;

@@ -176,6 +176,12 @@ impl Adjustment {
         }
     }
 
+    /// What was found is another CPU's.
+    pub(super) fn forget(&self) {
+        self.put_forward.store(0, Ordering::Relaxed);
+        self.is_any.store(0, Ordering::Relaxed);
+    }
+
     pub(super) fn put_forward(&self) -> i64 {
         self.put_forward.load(Ordering::Relaxed)
     }

@@ -2,7 +2,8 @@
 //!
 //! The BSP asks all APs at once for readings of their clocks ([`session`]), behind a bring-up and so on
 //! nobody's way; each answers in an interrupt handler, wherever it rests. INIT does not touch a TSC, so
-//! what was found holds across down and up, and each CPU is compared once. What firmware has done to a
+//! what was found holds across down and up, and each CPU is compared once. One that is taken out of the machine
+//! is forgotten: what comes in its place comes from RESET. What firmware has done to a
 //! TSC is undone before that, on the AP itself ([`adjust`]).
 
 pub mod adjust;
@@ -50,6 +51,13 @@ struct Found {
     exchanges: u32,
 }
 
+impl Found {
+    const NOTHING: Self = Self {
+        offset: None,
+        exchanges: 0,
+    };
+}
+
 impl CpuClock {
     /// The clock of a CPU that is to differ from the BSP in these ways, and was not compared yet.
     pub fn new(flaws: &[FaultKind]) -> Self {
@@ -61,10 +69,7 @@ impl CpuClock {
             line: ClockLine::new(),
             skew,
             adjustment: Adjustment::new(),
-            found: Mutex::new(Found {
-                offset: None,
-                exchanges: 0,
-            }),
+            found: Mutex::new(Found::NOTHING),
         }
     }
 
@@ -95,6 +100,12 @@ impl CpuClock {
             put_forward_ns: clock.signed_nanos_of(self.adjustment.put_forward()),
             uncertainty_ns: uncertainty_ns(clock, offset),
         })
+    }
+
+    /// The CPU was taken out of the machine: of one that comes in its place nothing is known.
+    fn forget(&self) {
+        *self.found.lock() = Found::NOTHING;
+        self.adjustment.forget();
     }
 
     fn record(&self, clock: TscClock) -> record::Clock {
@@ -221,6 +232,14 @@ impl Clocks {
         PerCpu::of(cpu)?.clock().skew_to_bsp(self.clock)
     }
 
+    /// An AP was taken out of the machine, behind its last way down: the one that comes in its place is
+    /// compared anew.
+    pub fn forget(&self, cpu: CpuIndex) {
+        if let Some(area) = PerCpu::of(cpu) {
+            area.clock().forget();
+        }
+    }
+
     /// The comparisons as records, in their order.
     pub fn records(&self) -> Vec<record::ClockCheck> {
         self.checks.lock().clone()
@@ -268,5 +287,23 @@ mod tests {
         );
         assert!(own.skew_to_bsp(clock).is_none());
         assert!(own.record(clock).reason.is_some());
+    }
+
+    #[test]
+    fn of_a_cpu_that_was_taken_out_nothing_is_known_any_more() {
+        let clock = TscClock::new(1_000_000_000, 0);
+        let own = CpuClock::new(&[]);
+        let before = own.record(clock);
+        *own.found.lock() = Found {
+            offset: Some(Ok(Offset {
+                counts: 7,
+                uncertainty: 1,
+            })),
+            exchanges: 8,
+        };
+        assert_ne!(own.record(clock), before);
+        own.forget();
+        assert_eq!(own.record(clock), before);
+        assert!(own.skew_to_bsp(clock).is_none());
     }
 }

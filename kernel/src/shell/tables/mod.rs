@@ -4,7 +4,9 @@
 #![forbid(unsafe_code)]
 
 mod cpus;
+mod events;
 mod metrics;
 
 pub use cpus::CpusTable;
+pub use events::EventsTable;
 pub use metrics::MetricsTable;

@@ -23,7 +23,7 @@ const GIVEN_BACK: &str =
     "loom_call::who_waits_for_a_place_that_a_refused_sender_gives_back_is_woken";
 const SEAT: &str = "loom_call::who_sits_down_to_wait_for_room_sees_what_the_seats_last_owner_did";
 
-pub(crate) const MUTATIONS: &[Mutation] = &[
+pub(super) const MUTATIONS: &[Mutation] = &[
     // call/word.rs
     Mutation {
         guard: "a call that is put into a queue is released",

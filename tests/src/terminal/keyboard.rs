@@ -1,0 +1,195 @@
+//! From the standard input to the guest's console, byte by byte, and no faster than the guest reads.
+//!
+//! One thread a guest waits for three things at once: input, room in the console, and word from the
+//! thread that owns the guest. So nothing is read that finds no room, and the thread ends with the guest
+//! even while nobody types. It never holds more than [`ROOM`] bytes.
+
+use std::{
+    io::{self, Write},
+    os::unix::net::UnixStream,
+    thread::{self, JoinHandle},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fd::AsFd,
+    io::{Errno, read},
+    net::{SendFlags, send},
+    stdio::stdin,
+};
+use signal_hook::consts::{SIGHUP, SIGINT};
+
+use super::{Ends, keys};
+
+/// Bytes that are read before the guest takes them: beyond a terminal's own buffer, so that Ctrl-] is
+/// heard whatever was typed at a guest that does not read.
+const ROOM: usize = 64 * 1024;
+
+/// The end of the input, for a shell: Ctrl-D.
+const END_OF_INPUT: u8 = 0x04;
+
+/// Types at a guest what comes from the standard input, until it is dropped.
+#[derive(Debug)]
+pub struct Keyboard {
+    control: UnixStream,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keyboard {
+    /// Begins to read. `interrupt` is called from another thread with the signal that what is typed
+    /// stands for: that of a Ctrl-C, or of a terminal that is gone. It may be called again.
+    pub fn start(
+        ends: Ends,
+        console: UnixStream,
+        interrupt: impl Fn(i32) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (control, word) = UnixStream::pair()?;
+        let typist = Typist {
+            ends,
+            interrupt: Box::new(interrupt),
+            console,
+            word,
+            has_prompt: false,
+            pending: Vec::new(),
+            is_open: true,
+        };
+        let thread = thread::spawn(move || typist.run());
+        Ok(Self {
+            control,
+            thread: Some(thread),
+        })
+    }
+
+    /// The guest has shown its prompt, and may be typed at.
+    pub fn begin(&mut self) {
+        // Should the thread have ended, it said so by a signal.
+        let _ended = self.control.write_all(&[1]);
+    }
+}
+
+impl Drop for Keyboard {
+    /// Ends the thread. What it has not typed is gone.
+    fn drop(&mut self) {
+        let _ended = self.control.shutdown(std::net::Shutdown::Both);
+        if let Some(thread) = self.thread.take() {
+            // It neither panics nor is there anything to be done if it did.
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// The thread's part.
+struct Typist {
+    ends: Ends,
+    interrupt: Box<dyn Fn(i32) + Send>,
+    console: UnixStream,
+    word: UnixStream,
+    has_prompt: bool,
+    /// Typed, and not taken by the guest.
+    pending: Vec<u8>,
+    /// There may be more input.
+    is_open: bool,
+}
+
+/// What [`Typist::wait`] found.
+struct Ready {
+    word: bool,
+    input: bool,
+    room: bool,
+}
+
+impl Typist {
+    fn run(mut self) {
+        if self.until_the_guest_ends().is_err() {
+            (self.interrupt)(SIGHUP);
+        }
+    }
+
+    fn until_the_guest_ends(&mut self) -> rustix::io::Result<()> {
+        loop {
+            let ready = self.wait()?;
+            if ready.word {
+                if read(&self.word, &mut [0; 8])? == 0 {
+                    return Ok(());
+                }
+                self.has_prompt = true;
+            }
+            if ready.input {
+                self.take();
+            }
+            if ready.room {
+                self.give();
+            }
+        }
+    }
+
+    fn wait(&self) -> rustix::io::Result<Ready> {
+        let stdin = stdin();
+        let mut polled = vec![PollFd::new(&self.word, PollFlags::IN)];
+        let wants_input = self.is_open && self.pending.len() < ROOM;
+        if wants_input {
+            polled.push(PollFd::new(&stdin, PollFlags::IN));
+        }
+        let wants_room = self.has_prompt && !self.pending.is_empty();
+        if wants_room {
+            polled.push(PollFd::new(&self.console, PollFlags::OUT));
+        }
+        match poll(&mut polled, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+        let mut ready = polled.iter().map(|it| !it.revents().is_empty());
+        Ok(Ready {
+            word: ready.next().unwrap_or_default(),
+            input: wants_input && ready.next().unwrap_or_default(),
+            room: wants_room && ready.next().unwrap_or_default(),
+        })
+    }
+
+    /// Reads what is there.
+    fn take(&mut self) {
+        let mut buffer = [0; 4096];
+        let typed = match read(stdin(), &mut buffer) {
+            Ok(0) => None,
+            Ok(length) => Some(&buffer[..length]),
+            Err(Errno::INTR | Errno::AGAIN) => return,
+            // So ends a terminal of which the other side has closed.
+            Err(_gone) => None,
+        };
+        match (typed, self.ends) {
+            (Some(bytes), Ends::Plain) => self.pending.extend(bytes),
+            (Some(bytes), Ends::Terminal) => {
+                let asked = keys::sort(bytes, self.has_prompt);
+                self.pending.extend(asked.typed);
+                if asked.end {
+                    (self.interrupt)(SIGINT);
+                }
+            }
+            (None, Ends::Plain) => {
+                self.is_open = false;
+                self.pending.push(END_OF_INPUT);
+            }
+            (None, Ends::Terminal) => {
+                self.is_open = false;
+                (self.interrupt)(SIGHUP);
+            }
+        }
+    }
+
+    /// Gives the guest what it has room for.
+    fn give(&mut self) {
+        match send(
+            self.console.as_fd(),
+            &self.pending,
+            SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+        ) {
+            Ok(length) => drop(self.pending.drain(..length)),
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            // The guest has ended, and who owns it will say so.
+            Err(_gone) => {
+                self.pending.clear();
+                self.is_open = false;
+            }
+        }
+    }
+}

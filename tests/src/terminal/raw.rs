@@ -1,0 +1,102 @@
+//! The terminal's settings: raw while the guest runs, and always put back.
+//!
+//! [`Raw`] puts them back when it is dropped: at the end of a run, on an error, in a panic that unwinds.
+//! What ends the process without unwinding calls [`restore`] first (see [`crate::interrupt`]); only a
+//! `kill -9` cannot be caught. Who stops the process from outside finds them put back too, and they are
+//! raw again when it goes on.
+
+use std::{
+    io,
+    marker::PhantomData,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use rustix::{
+    stdio::stdin,
+    termios::{OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr},
+};
+use signal_hook::{
+    consts::{SIGCONT, SIGTSTP},
+    iterator::Signals,
+    low_level::emulate_default_handler,
+};
+
+/// The settings of before, while they are raw.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// The standard input is a terminal in raw mode. There is one at a time.
+#[derive(Debug)]
+pub struct Raw {
+    /// Made by [`Raw::enter`] alone.
+    made: PhantomData<()>,
+}
+
+impl Raw {
+    /// Changes the terminal's settings. A key is read as it is pressed and not shown, and none of them
+    /// sends a signal. Lines that are written still end in LF alone for whoever writes them.
+    ///
+    /// # Errors
+    ///
+    /// The standard input is no terminal, or it is gone.
+    pub fn enter() -> io::Result<Self> {
+        follow_stops()?;
+        let mut before = before();
+        let settings = tcgetattr(stdin())?;
+        set(&raw(&settings), OptionalActions::Now)?;
+        *before = Some(settings);
+        Ok(Self { made: PhantomData })
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Puts the terminal's settings back if they are raw. What was typed and not read goes too: an answer of
+/// the terminal's that the guest asked for is no command for the shell of the person who sits there.
+pub fn restore() {
+    if let Some(settings) = before().take() {
+        // Whoever hung up has no terminal to be mended.
+        let _gone = set(&settings, OptionalActions::Flush);
+    }
+}
+
+/// `settings`, raw. Output is still processed: the guest's CR LF passes unharmed, and what we and QEMU
+/// say ourselves needs it.
+fn raw(settings: &Termios) -> Termios {
+    let mut raw = settings.clone();
+    raw.make_raw();
+    raw.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
+    raw
+}
+
+fn set(settings: &Termios, when: OptionalActions) -> io::Result<()> {
+    Ok(tcsetattr(stdin(), when, settings)?)
+}
+
+/// A process that is stopped leaves the terminal to others.
+fn follow_stops() -> io::Result<()> {
+    let mut signals = Signals::new([SIGTSTP, SIGCONT])?;
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            let before = before();
+            let Some(settings) = &*before else { continue };
+            if signal == SIGCONT {
+                let _gone = set(&raw(settings), OptionalActions::Now);
+            } else {
+                let _gone = set(settings, OptionalActions::Now);
+                drop(before);
+                // It fails only for a signal that does not exist.
+                let _stopped = emulate_default_handler(signal);
+            }
+        }
+    });
+    Ok(())
+}
+
+fn before() -> MutexGuard<'static, Option<Termios>> {
+    BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,5 @@
+//! The guards of CPUs that are added and removed while others run.
+
+use crate::Mutation;
+
+pub(super) const MUTATIONS: &[Mutation] = &[];

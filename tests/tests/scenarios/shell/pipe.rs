@@ -1,0 +1,90 @@
+//! At a pipe: every byte arrives, none of them means something to us, and its end ends the run.
+
+use std::{
+    io::Write,
+    process::{Command, Output, Stdio},
+    thread,
+};
+
+use reveille_tests::{kernel::IMAGE_VARIABLE, qemu::machine::Machine};
+
+use crate::{
+    boot::{kernel, slot},
+    command::{stderr, stdout},
+};
+
+/// Runs `cargo xtask run --shell` with `input` at its standard input.
+fn shell(input: &str, words: &[&str]) -> Output {
+    let _slot = slot(&Machine::new(2));
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["run", "--shell", "--smp", "2", "--accel", "tcg"])
+        .args(words)
+        .env(IMAGE_VARIABLE, kernel().image())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("xtask starts");
+    let mut stdin = xtask.stdin.take().expect("it is a pipe");
+    let input = input.to_owned();
+    // xtask ends without reading all of it, or not.
+    let typist = thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = xtask.wait_with_output().expect("xtask is our child");
+    let _unread = typist.join().expect("it only writes");
+    println!("{}{}", stdout(&output), stderr(&output));
+    output
+}
+
+#[test]
+fn commands_at_a_pipe_run_in_their_order_and_its_end_is_exit() {
+    let output = shell("help\ncpus\n", &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    assert!(!text.contains(['\x1b', '\r']), "a pipe is no terminal");
+    let at = |part| text.find(part).unwrap_or_else(|| panic!("no `{part}`"));
+    assert!(at("reveille> help\n") < at("reveille> cpus\n"));
+    assert!(at("reveille> cpus\n") < at("reveille: ok\n"));
+}
+
+#[test]
+fn nothing_at_the_pipe_is_exit_at_once_with_the_boots_verdict() {
+    let output = shell("", &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let failed = shell("", &["--append", "fault=1:silent"]);
+    assert_eq!(failed.status.code(), Some(3));
+    assert!(stdout(&failed).contains("reveille: failed: "));
+}
+
+#[test]
+fn the_exit_status_is_what_exit_says() {
+    assert_eq!(shell("exit failed\n", &[]).status.code(), Some(3));
+    let silent = &["--append", "fault=1:silent"];
+    assert_eq!(shell("exit ok\n", silent).status.code(), Some(0));
+}
+
+#[test]
+fn a_byte_that_ends_a_terminals_run_is_the_guests_at_a_pipe() {
+    let output = shell("\x1dhelp\nexit\n", &[]);
+    assert_ne!(output.status.code(), Some(130));
+}
+
+#[test]
+fn a_reboot_starts_the_machine_again_and_the_end_of_the_pipe_ends_it() {
+    let output = shell("reboot\n", &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains("xtask: the machine starts again"));
+    assert_eq!(stdout(&output).matches("reveille> ").count(), 2);
+}
+
+#[test]
+fn the_time_limit_holds_at_a_shell_where_one_is_given() {
+    let words = ["--append", "test=hang", "--timeout", "5"];
+    assert_eq!(shell("help\n", &words).status.code(), Some(124));
+}
+
+#[test]
+fn another_end_than_a_shell_is_refused() {
+    let output = shell("", &["--append", "after=halt"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("after=halt"));
+}

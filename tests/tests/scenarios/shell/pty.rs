@@ -1,0 +1,277 @@
+//! `cargo xtask run --shell` in a pseudo-terminal, with somebody who types and looks at the screen.
+
+use std::{
+    num::NonZeroU16,
+    os::unix::process::CommandExt,
+    process::{Child, Command, ExitStatus},
+    thread,
+    time::{Duration, Instant},
+};
+
+use reveille_tests::{kernel::IMAGE_VARIABLE, qemu::machine::Machine, qemu::slots::Slot};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fd::OwnedFd,
+    io::{Errno, read, write},
+    process::{Pid, Signal, ioctl_tiocsctty, kill_process, setsid},
+    pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt},
+    termios::{
+        InputModes, LocalModes, OptionalActions, Termios, Winsize, tcgetattr, tcsetattr,
+        tcsetwinsize,
+    },
+};
+
+use crate::boot::{LIMIT, kernel, slot};
+
+const ROWS: u16 = 24;
+
+/// A terminal on which xtask runs.
+pub(super) struct Terminal {
+    /// The person's side. Without it, the terminal has hung up.
+    person: Option<OwnedFd>,
+    /// The side of xtask, to look at its settings.
+    process: OwnedFd,
+    xtask: Child,
+    emulator: vt100::Parser<Answers>,
+    before: String,
+    _slot: Slot,
+}
+
+/// What a terminal answers by itself.
+#[derive(Default)]
+struct Answers(Vec<u8>);
+
+impl vt100::Callbacks for Answers {
+    fn unhandled_csi(
+        &mut self,
+        screen: &mut vt100::Screen,
+        first: Option<u8>,
+        _: Option<u8>,
+        params: &[&[u16]],
+        action: char,
+    ) {
+        // Device status report: where is the cursor? (ECMA-48, DSR and CPR.)
+        if (first, params, action) == (None, &[&[6]], 'n') {
+            let (row, column) = screen.cursor_position();
+            let report = format!("\x1b[{};{}R", row + 1, column + 1);
+            self.0.extend(report.into_bytes());
+        }
+    }
+}
+
+impl Terminal {
+    /// Runs `cargo xtask run --shell` with these further words, for two CPUs, in a terminal that is so
+    /// many columns wide.
+    pub(super) fn run(columns: u16, words: &[&str]) -> Self {
+        let slot = slot(&Machine::new(2));
+        let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
+        let person = person.expect("the system has pseudo-terminals");
+        grantpt(&person).expect("it is ours");
+        unlockpt(&person).expect("it is ours");
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let process = ioctl_tiocgptpeer(&person, flags).expect("its other side");
+        let size = Winsize {
+            ws_row: ROWS,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&process, size).expect("it is a terminal");
+        let before = unusual_settings(&process);
+        let dimension = |it| NonZeroU16::new(it).expect("it is not 0");
+        Self {
+            xtask: spawn(&process, words),
+            person: Some(person),
+            process,
+            emulator: vt100::Parser::new_with_callbacks(
+                dimension(ROWS),
+                dimension(columns),
+                0,
+                Answers::default(),
+            ),
+            before,
+            _slot: slot,
+        }
+    }
+
+    /// Runs it and waits for the shell's prompt.
+    pub(super) fn at_the_prompt(words: &[&str]) -> Self {
+        let mut terminal = Self::run(80, words);
+        terminal.sees("the prompt", |screen| {
+            cursor_row(screen).starts_with("reveille> ")
+        });
+        terminal
+    }
+
+    pub(super) fn types(&mut self, keys: &str) {
+        let person = self.person.as_ref().expect("it has not hung up");
+        let mut rest = keys.as_bytes();
+        while !rest.is_empty() {
+            let length = write(person, rest).expect("a terminal takes a few keys");
+            rest = &rest[length..];
+        }
+    }
+
+    /// Waits until the screen shows it.
+    pub(super) fn sees(&mut self, what: &str, shows: impl Fn(&vt100::Screen) -> bool) {
+        let deadline = Instant::now() + LIMIT;
+        while !shows(self.emulator.screen()) {
+            let is_open = self.looks(deadline);
+            assert!(
+                is_open,
+                "{what} does not come; the screen:\n{}",
+                self.contents()
+            );
+        }
+    }
+
+    /// Waits until xtask has ended, and all it showed was seen.
+    pub(super) fn ends(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self.xtask.try_wait().expect("xtask is our child") {
+                while self.looks(Instant::now()) {}
+                println!("{status}; the screen:\n{}", self.contents());
+                return status;
+            }
+            let soon = Instant::now() + Duration::from_millis(50);
+            self.looks(soon);
+            assert!(
+                Instant::now() < deadline,
+                "it does not end:\n{}",
+                self.contents()
+            );
+        }
+    }
+
+    /// Waits until this holds, whatever the screen shows.
+    pub(super) fn waits_for(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + LIMIT;
+        while !holds(self) {
+            assert!(Instant::now() < deadline, "{what} does not come");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Checks that it is left as it was found, and as one wants it who goes on there.
+    pub(super) fn is_as_before(&self) {
+        assert_eq!(settings(&self.process), self.before);
+        let screen = self.emulator.screen();
+        assert!(!screen.alternate_screen(), "the view is still there");
+        assert!(!screen.hide_cursor(), "no cursor");
+        assert!(!screen.bracketed_paste(), "a paste comes with marks");
+        assert_eq!(
+            screen.cursor_position().1,
+            0,
+            "the next prompt begins in a line"
+        );
+    }
+
+    /// Checks that keys come as they are pressed, and that none of them means something to the
+    /// terminal.
+    pub(super) fn is_raw(&self) {
+        let settings = tcgetattr(&self.process).expect("it is a terminal");
+        let cooked = LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+        assert!(!settings.local_modes.intersects(cooked), "{settings:?}");
+        assert!(
+            !settings.input_modes.contains(InputModes::ICRNL),
+            "{settings:?}"
+        );
+    }
+
+    /// Whether its settings are those from before, whoever may change them again.
+    pub(super) fn has_settings_of_before(&self) -> bool {
+        settings(&self.process) == self.before
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        kill_process(self.xtask(), signal).expect("xtask runs");
+    }
+
+    pub(super) fn xtask(&self) -> Pid {
+        Pid::from_child(&self.xtask)
+    }
+
+    /// The person goes away.
+    pub(super) fn hangs_up(&mut self) {
+        self.person = None;
+    }
+
+    pub(super) fn contents(&self) -> String {
+        self.emulator.screen().contents()
+    }
+
+    /// Takes in what xtask shows until `deadline`; `false` when nothing comes.
+    fn looks(&mut self, deadline: Instant) -> bool {
+        let wait = deadline.saturating_duration_since(Instant::now());
+        let wait = Timespec::try_from(wait).expect("it is short");
+        let Some(person) = &self.person else {
+            return false;
+        };
+        if poll(&mut [PollFd::new(person, PollFlags::IN)], Some(&wait)) != Ok(1) {
+            return false;
+        }
+        let mut bytes = [0; 4096];
+        match read(person, &mut bytes) {
+            Ok(0) | Err(Errno::IO) => false,
+            Ok(length) => {
+                self.emulator.process(&bytes[..length]);
+                let answers = std::mem::take(&mut self.emulator.callbacks_mut().0);
+                let _gone = write(person, &answers);
+                true
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+impl Drop for Terminal {
+    /// A test that fails leaves nothing behind either.
+    fn drop(&mut self) {
+        let _ended = self.xtask.kill();
+        let _ended = self.xtask.wait();
+    }
+}
+
+/// The row that the cursor is in, as far as something is written there.
+pub(super) fn cursor_row(screen: &vt100::Screen) -> String {
+    let (row, _) = screen.cursor_position();
+    let (_, columns) = screen.size();
+    let mut rows = screen.rows(0, columns.get());
+    rows.nth(row.into()).unwrap_or_default()
+}
+
+/// Gives a terminal settings that no program would think of, and tells them.
+fn unusual_settings(terminal: &OwnedFd) -> String {
+    let mut unusual = tcgetattr(terminal).expect("it is a terminal");
+    unusual.input_modes.toggle(InputModes::IXANY);
+    unusual.local_modes.toggle(LocalModes::ECHOKE);
+    tcsetattr(terminal, OptionalActions::Now, &unusual).expect("it is a terminal");
+    settings(terminal)
+}
+
+fn settings(terminal: &OwnedFd) -> String {
+    let settings: Termios = tcgetattr(terminal).expect("it is a terminal");
+    format!("{settings:?}")
+}
+
+/// Starts xtask in a session of its own, of which `terminal` is the terminal, as a login has it.
+fn spawn(terminal: &OwnedFd, words: &[&str]) -> Child {
+    let end = || terminal.try_clone().expect("a descriptor is left");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command
+        .args(["run", "--shell", "--smp", "2", "--accel", "tcg"])
+        .args(words)
+        .env(IMAGE_VARIABLE, kernel().image())
+        .stdin(end())
+        .stdout(end())
+        .stderr(end());
+    let prepare = || {
+        setsid()?;
+        Ok(ioctl_tiocsctty(rustix::stdio::stdin())?)
+    };
+    // SAFETY: `prepare` runs between fork and exec, and makes two system calls and nothing else: it
+    // takes no lock and no memory.
+    unsafe { command.pre_exec(prepare) };
+    command.spawn().expect("xtask starts")
+}
