@@ -34,7 +34,7 @@ pub enum Place {
 
 /// Resets the machine, once the console's last words are out. `register` is the one that ACPI names.
 pub fn reset(register: Option<ResetRegister>) -> ! {
-    console::drain();
+    console::close();
     interrupts::disable();
     if let Some(register) = register {
         register.write();

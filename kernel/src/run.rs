@@ -8,15 +8,20 @@ use reveille_smp::{
     bringup::Timing,
     cpu::CpuIndex,
     inbox::MAX_TASKS,
+    madt::Madt,
     plan::plan,
     record::{Record, exit_code},
     require::Enough,
     srat::Srat,
+    wiring::Wiring,
 };
 use x86_64::instructions::interrupts;
 
 use crate::{
-    acpi::{self, AcpiError, AcpiInfo},
+    acpi::{
+        self, AcpiError, AcpiInfo,
+        fixed_hardware::{FixedHardware, NoFixedHardware},
+    },
     apic::{ApicMode, LocalApic, timer::ApicTimer},
     attempts,
     bench::{self, Bench},
@@ -54,7 +59,7 @@ use crate::{
     platform::CpuPlatform,
     println, protection, report,
     reset::{ResetRegister, reset},
-    sci::SciError,
+    sci::Sci,
     shell::{self, Context, Leave, command::Verdict},
     stops,
     time::{self, Calibration, Devices, Hpet, PmTimer, TscClock},
@@ -120,7 +125,13 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     unsafe { memory::init(&boot) }?;
 
     let cpu_list = CpuList::parse(madt);
+    let io_apics = IoApics::new(wiring(&options, &cpu_list, tables.as_ref().ok()));
     let tables = tables.ok();
+    let fixed_hardware = tables
+        .as_ref()
+        .map_or(Err(NoFixedHardware::NoFadt), |tables| {
+            tables.fixed_hardware.clone()
+        });
     let hpet = tables.as_ref().and_then(map_hpet);
     let reset = tables.as_ref().and_then(|tables| tables.reset);
     let calibration = calibrate(tables.as_ref(), hpet)?;
@@ -204,7 +215,8 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         timer,
         spawner,
         reset,
-        io_apics: IoApics::default(),
+        io_apics,
+        fixed_hardware,
     };
     // The tasks that it spawns have it too.
     let run: &'static Run = Box::leak(Box::new(run));
@@ -226,6 +238,21 @@ fn madt(
         (MadtSource::Firmware, Ok(tables)) => tables.madt.clone().map_err(Failure::from),
         (MadtSource::Firmware, Err(error)) => Err(error.to_string().into()),
     })
+}
+
+/// Where the interrupts of devices are wired to: as the firmware says, whoever lists the CPUs.
+///
+/// A list in a module is there to be tried out. It may be another machine's or nobody's, and knows nothing of
+/// this one's devices: an I/O APIC that it names might be any memory, and would be written to.
+fn wiring(options: &Options, cpu_list: &CpuList, tables: Option<&AcpiInfo>) -> Wiring {
+    match options.madt {
+        MadtSource::Firmware => cpu_list.wiring().cloned().unwrap_or_default(),
+        MadtSource::Module => {
+            let told = tables.and_then(|tables| tables.madt.as_ref().ok());
+            let table = told.and_then(|bytes| Madt::parse(bytes).ok());
+            table.map(|table| table.wiring).unwrap_or_default()
+        }
+    }
 }
 
 /// Maps the registers of the HPET, and gives their address. One that cannot be mapped is none: there are
@@ -276,6 +303,7 @@ struct Run {
     /// What ACPI says that resets the machine.
     reset: Option<ResetRegister>,
     io_apics: IoApics,
+    fixed_hardware: Result<FixedHardware, NoFixedHardware>,
 }
 
 impl Run {
@@ -352,7 +380,7 @@ impl Run {
         let settled = consistency::settle(&self.options, bench, self.srat.as_ref()).await;
         let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
         let hidden = self.hide_devices().await;
-        let hotplug = self.start_hotplug(operations);
+        let hotplug = self.start_hotplug(operations).await;
         let mut results = bench::Results::default();
         let rounds = self.options.bench_rounds;
         let never = &Interruption::never();
@@ -435,17 +463,20 @@ impl Run {
     }
 
     /// Starts hot-plug, where it is asked for.
-    fn start_hotplug(
+    async fn start_hotplug(
         &self,
         operations: &'static Operations<'static>,
     ) -> Option<Result<Hotplug, Unavailable>> {
+        if !self.options.hot_plugs() {
+            return None;
+        }
         let sci = match self.options.tests.contains(&TestHook::HotplugPoll) {
             true => Err(WhyPoll::Asked),
-            false => Err(WhyPoll::Sci(SciError::NoFixedHardware)),
+            false => Sci::set_up(&self.fixed_hardware, &self.io_apics, &self.timer)
+                .await
+                .map_err(WhyPoll::Sci),
         };
-        self.options
-            .hot_plugs()
-            .then(|| Hotplug::start(operations, sci))
+        Some(Hotplug::start(operations, sci))
     }
 
     /// Takes the registers of devices away that were for the boot alone: from here on a stray write to them

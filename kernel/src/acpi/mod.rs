@@ -1,4 +1,4 @@
-//! What the firmware's ACPI tables say: the CPUs' list, their nodes, and two clocks.
+//! What the firmware's ACPI tables say: the CPUs' list, their nodes, two clocks, and the fixed hardware.
 //!
 //! The RSDP is found and checked here; the `acpi` crate walks the XSDT or RSDT. Two rules keep
 //! hostile tables from leading it astray: it sees only copies made through [`PhysicalMemory`], and
@@ -25,6 +25,7 @@ use reveille_smp::srat::Srat;
 pub use self::copies::LONGEST_TABLE;
 use self::copies::{Copies, Seen, bytes};
 pub use self::error::{AcpiError, MadtError};
+use self::fixed_hardware::{FixedHardware, NoFixedHardware};
 use crate::memory::physical::PhysicalMemory;
 use crate::reset::{Place, ResetRegister};
 
@@ -42,6 +43,8 @@ pub struct AcpiInfo {
     pub reset: Option<ResetRegister>,
     /// The nodes of the CPUs, if the machine has a table of them that can be read.
     pub srat: Option<Srat>,
+    /// The hardware that raises the SCI.
+    pub fixed_hardware: Result<FixedHardware, NoFixedHardware>,
 }
 
 /// The ACPI power management timer: a counter of 3.579545 MHz (ACPI 6.5, 4.8.3.3).
@@ -91,12 +94,13 @@ pub fn read(memory: &impl PhysicalMemory, rsdp: Option<u64>) -> Result<AcpiInfo,
         (Err(_), Some(address)) => flawed(memory, address as u64),
         (Err(_), None) => Err(MadtError::Missing),
     };
+    let (pm_timer, fixed_hardware) = match tables.find_table::<Fadt>() {
+        Ok(fadt) => (pm_timer(&fadt), FixedHardware::parse(bytes(&fadt))),
+        Err(_) => (None, Err(NoFixedHardware::NoFadt)),
+    };
     Ok(AcpiInfo {
         madt,
-        pm_timer: tables
-            .find_table::<Fadt>()
-            .ok()
-            .and_then(|fadt| pm_timer(&fadt)),
+        pm_timer,
         hpet: tables
             .find_table::<HpetTable>()
             .ok()
@@ -106,6 +110,7 @@ pub fn read(memory: &impl PhysicalMemory, rsdp: Option<u64>) -> Result<AcpiInfo,
             .ok()
             .and_then(|fadt| reset_register(&fadt)),
         srat,
+        fixed_hardware,
     })
 }
 
@@ -238,7 +243,8 @@ mod tests {
     use reveille_smp::{cpu::ApicId, srat::Srat};
 
     use super::{
-        AcpiError, AcpiInfo, Copies, LONGEST_TABLE, MadtError, PmTimer, Seen, bytes, checksum, read,
+        AcpiError, AcpiInfo, Copies, FixedHardware, LONGEST_TABLE, MadtError, NoFixedHardware,
+        PmTimer, Seen, bytes, checksum, read,
     };
     use crate::memory::physical::fake::Pieces;
     use crate::reset::{Place, ResetRegister};
@@ -295,6 +301,11 @@ mod tests {
         let mut set = |offset: usize, bytes: &[u8]| {
             body[offset - 36..][..bytes.len()].copy_from_slice(bytes);
         };
+        // SCI_INT, PM1a_EVT_BLK, PM1a_CNT_BLK, and the lengths of these.
+        set(46, &[9]);
+        set(56, &0x600_u32.to_le_bytes());
+        set(64, &0x604_u32.to_le_bytes());
+        set(88, &[4, 2]);
         // PM_TMR_BLK, PM_TMR_LEN, flags with TMR_VAL_EXT.
         set(76, &0x608_u32.to_le_bytes());
         set(91, &[4]);
@@ -341,6 +352,14 @@ mod tests {
                 value: 0x0f,
             }),
             srat: None,
+            fixed_hardware: Ok(FixedHardware {
+                sci: 9,
+                enable: None,
+                pm1_events: [Some(0x600..0x604), None],
+                pm1_control: 0x604,
+                gpe0: 0..0,
+                gpe1: 0..0,
+            }),
         }
     }
 
@@ -497,6 +516,7 @@ mod tests {
                 hpet: None,
                 reset: None,
                 srat: None,
+                fixed_hardware: Err(NoFixedHardware::NoFadt),
             }
         );
     }
@@ -589,7 +609,10 @@ mod tests {
         for fadt in [no_timer, beyond_ports, short] {
             let info = read(&machine().with(FADT, fadt), Some(RSDP)).unwrap();
             assert_eq!(
-                info,
+                AcpiInfo {
+                    fixed_hardware: everything().fixed_hardware,
+                    ..info
+                },
                 AcpiInfo {
                     pm_timer: None,
                     ..everything()
