@@ -26,6 +26,24 @@ pub trait Names {
     fn jobs(&self) -> Vec<JobNumber>;
 }
 
+impl<N: Names + ?Sized> Names for &N {
+    fn cpus(&self) -> Vec<CpuIndex> {
+        (**self).cpus()
+    }
+
+    fn states(&self) -> Vec<&'static str> {
+        (**self).states()
+    }
+
+    fn steps(&self) -> Vec<&'static str> {
+        (**self).steps()
+    }
+
+    fn jobs(&self) -> Vec<JobNumber> {
+        (**self).jobs()
+    }
+}
+
 /// Completes commands with these names.
 #[derive(Clone, Copy, Debug)]
 pub struct Completions<N>(pub N);

@@ -57,3 +57,40 @@ impl Completer for NoCompletion {
         Completion::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_all_begin_with_is_told_in_whole_characters() {
+        let common = |words: &[&str]| {
+            let words: Vec<_> = words.iter().map(|&word| String::from(word)).collect();
+            String::from(common_prefix(&words))
+        };
+        assert_eq!(common(&[]), "");
+        assert_eq!(common(&["torture"]), "torture");
+        assert_eq!(common(&["torture", "trace"]), "t");
+        assert_eq!(common(&["online", "offline", "clear"]), "");
+        assert_eq!(common(&["jobs", "jobs"]), "jobs");
+        // These begin with the same byte, and not with the same character.
+        assert_eq!(common(&["né", "nè"]), "n");
+    }
+
+    #[test]
+    fn what_does_not_begin_with_what_is_typed_is_no_candidate() {
+        let completion = |start, candidates: &[&str]| Completion {
+            start,
+            candidates: candidates.iter().map(|&it| it.into()).collect(),
+            goes_on: false,
+        };
+        let (word, candidates) = completion(4, &["on", "off", "show"]).of("smt o");
+        assert_eq!(
+            (word, &candidates[..]),
+            ("o", &["on".to_owned(), "off".to_owned()][..])
+        );
+        for nowhere in [6, 1] {
+            assert_eq!(completion(nowhere, &["on"]).of("é on").1, [""; 0]);
+        }
+    }
+}

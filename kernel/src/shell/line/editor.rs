@@ -83,6 +83,7 @@ impl Editor {
     /// The screen has so many columns now.
     pub fn set_width(&mut self, width: usize) {
         self.width = width;
+        self.scroll = Scroll::default();
         self.follow();
     }
 
@@ -284,7 +285,8 @@ impl Editor {
         let completion = completer.complete(self.line.before());
         let goes_on = completion.goes_on;
         let (word, candidates) = completion.of(self.line.before());
-        let more = String::from(&common_prefix(&candidates)[word.len()..]);
+        let more = common_prefix(&candidates).get(word.len()..);
+        let more = String::from(more.unwrap_or_default());
         let is_whole = candidates.len() == 1 && !goes_on;
         if more.is_empty() && candidates.len() > 1 {
             return Reaction::Candidates(candidates);
@@ -332,3 +334,6 @@ fn done(is_changed: bool) -> Reaction {
         false => Reaction::Bell,
     }
 }
+
+#[cfg(test)]
+mod tests;
