@@ -81,7 +81,7 @@ pub static COMMANDS: &[Entry] = &[
         name: "target",
         syntax: "target LIST STATE",
         summary: "drives CPUs to a state, as far as that takes",
-        details: "Not every state is one in which a CPU can be left; the error says which are.",
+        details: "Not in every state can a CPU be left; the error says in which.",
         needs_terminal: false,
         read: |words| {
             let cpus = words.list()?;
@@ -93,7 +93,7 @@ pub static COMMANDS: &[Entry] = &[
         name: "fail",
         syntax: "fail LIST STEP [up|down]",
         summary: "lets a step fail on CPUs, the next time, once",
-        details: "On their way up, if nothing else is said. A CPU whose step fails goes back to where it was.",
+        details: "On their way up, if nothing else is said. The CPU goes back to where it was.",
         needs_terminal: false,
         read: |words| {
             let cpus = words.list()?;
@@ -113,7 +113,7 @@ pub static COMMANDS: &[Entry] = &[
         name: "bench",
         syntax: "bench [STRATEGY] [N]",
         summary: "brings the APs up N times by each strategy, or by one",
-        details: "Five rounds, if nothing else is said. Ends between two strategies when it is interrupted.",
+        details: "Five rounds, if nothing else is said. Ctrl-C ends it between strategies.",
         needs_terminal: false,
         read: |words| {
             Ok(Command::Bench {
@@ -126,7 +126,7 @@ pub static COMMANDS: &[Entry] = &[
         name: "cycle",
         syntax: "cycle [N]",
         summary: "takes all APs down and up N times",
-        details: "Ten times, if nothing else is said. Ends between two cycles when it is interrupted.",
+        details: "Ten times, if nothing else is said. Ctrl-C ends it between cycles.",
         needs_terminal: false,
         read: |words| Ok(Command::Cycle(words.count_or(CYCLES))),
     },
@@ -134,7 +134,7 @@ pub static COMMANDS: &[Entry] = &[
         name: "torture",
         syntax: "torture [SECONDS]",
         summary: "does random things with the APs, and checks them",
-        details: "Ten seconds, if nothing else is said. Ends between two operations when it is interrupted.",
+        details: "Ten seconds, if nothing else is said. Ctrl-C ends it between operations.",
         needs_terminal: false,
         read: |words| {
             Ok(Command::Torture {
@@ -153,7 +153,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "calls",
         syntax: "calls [N]",
-        summary: "makes N calls from all CPUs to all, and accounts for them",
+        summary: "N calls from all CPUs to all, each accounted for",
         details: "10000, if nothing else is said.",
         needs_terminal: false,
         read: |words| Ok(Command::Calls(words.count_or(CALLS))),
@@ -162,7 +162,7 @@ pub static COMMANDS: &[Entry] = &[
         name: "ipi",
         syntax: "ipi [FROM TO [N]]",
         summary: "measures calls between two CPUs, or between all",
-        details: "Ends between two pairs when it is interrupted.",
+        details: "All pairs, if nothing else is said. Ctrl-C ends it between pairs.",
         needs_terminal: false,
         read: |words| words.pair().map(Command::Ipi),
     },
@@ -293,8 +293,8 @@ impl fmt::Debug for Entry {
 }
 
 /// What holds for all of them.
-const KEYS: &str = "`COMMAND &` runs behind, and the next line does not wait for it. Tab completes, Ctrl-R looks\n\
-                    for an earlier line, Ctrl-C interrupts, Ctrl-D on an empty line is `exit`.";
+const KEYS: &str = "`COMMAND &` runs behind. Tab completes, Ctrl-R looks for an earlier line,\n\
+                    Ctrl-C interrupts, Ctrl-D on an empty line is `exit`.";
 
 /// The page that `help` shows: a line for each command.
 pub fn overview() -> impl fmt::Display {

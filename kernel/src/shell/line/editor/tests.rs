@@ -73,7 +73,7 @@ fn each_key_does_what_it_does_in_a_unix_shell() {
         ("one two\x01\x0b\x19\x19", "one twoone two"),
         ("one two\x1bb\x15", "two"),
         ("one two\x1bb\x15\x05\x19", "twoone "),
-        // What was cut before another key was pressed is another cut.
+        // What was killed before another key was pressed is another kill.
         ("one two\x17\x02\x06\x17\x19", "one "),
         ("ab\x14", "ba"),
         ("中国\x02\x7fx", "x国"),
