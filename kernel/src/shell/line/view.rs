@@ -5,6 +5,7 @@
 //! cursor always has a column on it.
 
 use alloc::string::String;
+use core::ops::Range;
 
 use super::width;
 
@@ -71,33 +72,18 @@ impl Scroll {
         let room = line.room();
         let total = width::of_str(line.text);
         let (first, end) = self.seen(total, room);
-        let mut row = Row {
-            text: String::from(line.shown_prompt()),
-            column: 0,
-        };
-        let prompt = width::of_str(&row.text);
-        let mut mark = |is_there, mark| {
-            if is_there {
-                row.text.push(mark)
-            }
-        };
-        mark(first > self.0, LEFT_MARK);
-        // A wide character that is cut in half is a space.
-        let mut cell = 0;
-        for cluster in width::clusters(line.text) {
-            let (from, to) = (cell, cell + width::of_str(cluster));
-            match (from >= first, to <= end) {
-                (true, true) => row.text.push_str(cluster),
-                _ => (from.max(first)..to.min(end)).for_each(|_| row.text.push(' ')),
-            }
-            cell = to;
+        let mut text = String::from(line.shown_prompt());
+        let prompt = width::of_str(&text);
+        if first > self.0 {
+            text.push(LEFT_MARK);
         }
-        if end < total && end < self.0 + room {
-            row.text.push(RIGHT_MARK);
+        push_cells(&mut text, line.text, first..end);
+        if end < total.min(self.0 + room) {
+            text.push(RIGHT_MARK);
         }
         let cursor = width::of_str(&line.text[..line.cursor]);
-        row.column = prompt + (cursor.saturating_sub(self.0)).min(room);
-        row
+        let column = prompt + cursor.saturating_sub(self.0).min(room);
+        Row { text, column }
     }
 
     /// The cells of the line that are seen, between the marks.
@@ -109,6 +95,23 @@ impl Scroll {
             first,
             total.min(end - usize::from(has_marks && end < total)),
         )
+    }
+}
+
+/// Appends what is in these cells of `text`. Of a wide character that is cut in half, a space.
+fn push_cells(row: &mut String, text: &str, cells: Range<usize>) {
+    if text.is_ascii() {
+        row.push_str(text.get(cells).unwrap_or_default());
+        return;
+    }
+    let mut to = 0;
+    for cluster in width::clusters(text) {
+        let from = to;
+        to += width::of_str(cluster);
+        match cells.start <= from && to <= cells.end {
+            true => row.push_str(cluster),
+            false => (from.max(cells.start)..to.min(cells.end)).for_each(|_| row.push(' ')),
+        }
     }
 }
 

@@ -7,9 +7,13 @@ pub(super) fn of_char(char: char) -> usize {
     char.width().unwrap_or(0)
 }
 
-/// The cells of a text.
+/// The cells of a text without control characters.
 pub(super) fn of_str(text: &str) -> usize {
-    text.chars().map(of_char).sum()
+    // Nearly all text; a row is looked at behind every key.
+    match text.is_ascii() {
+        true => text.len(),
+        false => text.chars().map(of_char).sum(),
+    }
 }
 
 /// A text in pieces that are cells of their own: a character and what goes into its cells.
