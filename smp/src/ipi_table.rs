@@ -245,7 +245,10 @@ mod tests {
         let alone = table(&all_pairs(2)[..1], &BTreeMap::new());
         let (first, rest) = alone.split_once('\n').unwrap();
         assert!(first.starts_with("ipi: CPU 0 calls CPU 1, "), "{alone}");
-        assert!(rest.starts_with("CPUs in"), "no matrix of one pair: {alone}");
+        assert!(
+            rest.starts_with("CPUs in"),
+            "no matrix of one pair: {alone}"
+        );
     }
 
     #[test]
