@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     backtrace,
@@ -48,6 +48,8 @@ pub struct Guest<'a> {
     found: usize,
     records: Records,
     complaints: Vec<String>,
+    /// What the monitor has told, and nobody has waited for.
+    told: Vec<Value>,
     reset: bool,
     watch: Box<dyn FnMut(Sight<'_>) + 'a>,
 }
@@ -80,6 +82,7 @@ impl<'a> Guest<'a> {
             found: 0,
             records: Records::default(),
             complaints: Vec::new(),
+            told: Vec::new(),
             reset: false,
             watch: Box::new(|_| {}),
         })
@@ -190,6 +193,64 @@ impl<'a> Guest<'a> {
         Ok(vcpus.iter().map(|vcpu| vcpu.thread_id).collect())
     }
 
+    /// Its records so far.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Waits until its records are such that `look` finds something in them, and gives that.
+    pub fn wait_for_records<T>(
+        &mut self,
+        limit: Duration,
+        look: impl Fn(&Records) -> Option<T>,
+    ) -> Result<T> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(found) = look(&self.records) {
+                return Ok(found);
+            }
+            self.go_on(deadline)?;
+        }
+    }
+
+    /// What QEMU's machine protocol (QMP) returns to a command.
+    pub fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
+        self.qemu.execute(command, arguments)
+    }
+
+    /// Waits until QEMU tells of an event that nobody has waited for yet and that is meant, and gives it.
+    pub fn wait_for_event(
+        &mut self,
+        limit: Duration,
+        is_meant: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(at) = self.told.iter().position(&is_meant) {
+                return Ok(self.told.remove(at));
+            }
+            self.go_on(deadline)?;
+        }
+    }
+
+    /// Takes one event more, for somebody who waits for something until then.
+    fn go_on(&mut self, deadline: Instant) -> Result<()> {
+        let Some(event) = self.qemu.next(deadline)? else {
+            bail!(
+                "what was waited for has not come; the monitor told {:?}; the console:\n{}",
+                self.told,
+                self.console()
+            );
+        };
+        if let Some(outcome) = self.take(event)? {
+            bail!(
+                "{outcome} before what was waited for; the console:\n{}",
+                self.console()
+            );
+        }
+        Ok(())
+    }
+
     /// What QEMU's monitor answers to a command.
     pub fn monitor(&mut self, command: &str) -> Result<String> {
         let arguments = json!({ "command-line": command });
@@ -242,6 +303,7 @@ impl<'a> Guest<'a> {
                 } else if name == Some("STOP") {
                     return self.stopped();
                 }
+                self.told.push(event);
             }
             Event::Interrupt(signal) => return Ok(Some(Outcome::Interrupted(signal))),
             Event::Ended(status) => {

@@ -11,6 +11,7 @@
 #![deny(unsafe_code)]
 
 pub mod backtrace;
+pub mod bays;
 pub mod cli;
 pub mod firmware;
 pub mod guest;

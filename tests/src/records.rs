@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use reveille_smp::record::{
-    Bare, Boot, Bringup, Calls, ClockCheck, Cpu, CpuState, Cycle, Exit, Ipi, Op, Record,
+    Bare, Boot, Bringup, Calls, ClockCheck, Cpu, CpuState, Cycle, Exit, Hotplug, Ipi, Op, Record,
     RoundTrips, State, Stop, StuckCall, Torture,
 };
 
@@ -122,6 +122,15 @@ impl Records {
             _ => None,
         })?
         .context("there is no record `stop`")
+    }
+
+    /// The CPUs that were added or were to be removed, in the order in which it was known what came of it.
+    pub fn hotplugs(&self) -> Result<Vec<Hotplug>> {
+        let hotplugs = self.parse()?.into_iter().filter_map(|record| match record {
+            Record::Hotplug(hotplug) => Some(hotplug),
+            _ => None,
+        });
+        Ok(hotplugs.collect())
     }
 
     /// The calls that were not answered for long.

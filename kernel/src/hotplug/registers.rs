@@ -65,7 +65,8 @@ pub struct Registers<P> {
 impl<P: Ports> Registers<P> {
     /// The registers behind these ports, if they are there. An old interface that may be there in their place
     /// is switched over: writing 0 to its map of CPUs does that, and its first bit, which is CPU 0's, is
-    /// always set otherwise. Where there is nothing at all, all bits are.
+    /// always set otherwise. Where there is nothing at all, all bits are. Of CPUs that were added before the
+    /// switch it is only seen that they are there.
     pub fn find(ports: P) -> Option<Self> {
         ports.write_u32(SELECTOR, 0);
         // The first of the two may have been the switch, and no selection.
@@ -88,6 +89,14 @@ impl<P: Ports> Controller for Registers<P> {
         status
             .is_pending()
             .then(|| (Bay(ports.read_u32(DATA)), status))
+    }
+
+    fn has(&self, bay: Bay) -> bool {
+        // The command is kept as another bay is selected, and is only carried out as it is written.
+        self.select(Bay(0)).write_u8(COMMAND, command::FIND_PENDING);
+        let ports = self.select(bay);
+        // Of a bay that is not there all registers are 0, and bay 0 is the boot processor's.
+        bay == Bay(0) || ports.read_u32(DATA) == bay.0
     }
 
     fn status(&self, bay: Bay) -> Status {
@@ -139,7 +148,7 @@ fn of_byte(byte: u8) -> Status {
 mod tests {
     use std::cell::{Cell, RefCell};
 
-    use reveille_smp::hotplug::{Event, Flaw, Found, scan};
+    use reveille_smp::hotplug::{Event, Flaw, Found, scan, survey};
 
     use super::*;
 
@@ -285,6 +294,26 @@ mod tests {
         let scanned = scan(&registers, 4);
         assert_eq!((&scanned.found[..], scanned.flaw), (&expected[..], None));
         assert_eq!(registers.find_pending(), None);
+    }
+
+    #[test]
+    fn who_was_added_before_anybody_looked_is_there_and_bays_end_where_qemu_has_no_more() {
+        let qemu = Qemu::new(&[0, 1, 8, 9]);
+        let registers = Registers::find(&qemu).unwrap();
+        qemu.add(1);
+        qemu.devices.borrow_mut()[2].is_there = true;
+        let awaited = |id| id != ApicId(0);
+        let expected = [
+            found(1, Event::Added(ApicId(1))),
+            found(2, Event::Added(ApicId(8))),
+        ];
+        assert_eq!(survey(&registers, 100, awaited), expected);
+        let has = |bay| registers.has(Bay(bay));
+        assert_eq!(
+            [0, 1, 3, 4, u32::MAX].map(has),
+            [true, true, true, false, false]
+        );
+        assert!(registers.status(Bay(1)).was_added, "nobody has heard of it");
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! The task that watches the registers, for as long as the kernel runs.
 
-use alloc::format;
-use alloc::string::String;
 use core::fmt;
 
 use reveille_smp::{
-    hotplug::{Controller, scan},
+    hotplug::{Controller, Event, Flaw, scan, survey},
     machine::Way,
 };
 
@@ -131,38 +129,41 @@ struct Watch {
 impl Watch {
     async fn run(mut self) {
         let timer = &self.operations.bench.timer;
+        let mut is_first = true;
         loop {
-            if self.registers.find_pending().is_some()
-                && let Err(reason) = self.serve().await
+            let is_pending = || self.registers.find_pending().is_some();
+            if (is_first || is_pending())
+                && let Err(flaw) = self.serve(is_first).await
             {
-                println!("{reason}");
+                println!("hotplug: off: {flaw}");
                 return;
             }
+            is_first = false;
             self.notices.next(timer).await;
         }
     }
 
-    /// Does what is asked for, in one turn: what comes until that has begun is done along with it.
+    /// Does what is asked for, in one turn: what comes until that has begun is done along with it. The first
+    /// time that is also what has come before anybody looked.
     ///
-    /// To look costs no memory and no turn, so that whoever measures does not notice.
-    async fn serve(&self) -> Result<(), String> {
-        // To wait for the turn takes some.
+    /// To see whether there is anything to do costs no memory and no turn, so that whoever measures does not
+    /// notice; this does.
+    async fn serve(&self, is_first: bool) -> Result<(), Flaw> {
+        // To wait for the turn takes some memory.
         in_use::disturb();
         let turn = self.operations.turn().await;
         in_use::disturb();
-        let scan = scan(&self.registers, BAYS);
-        batch::serve(
-            self.operations,
-            &self.registers,
-            &scan.found,
-            self.notices.source(),
-        )
-        .await;
+        let mut scan = scan(&self.registers, BAYS);
+        if is_first {
+            let is_news = |event: Event| scan.found.iter().all(|found| found.event != event);
+            let awaited = |id| self.operations.awaits(id) && is_news(Event::Added(id));
+            let missed = survey(&self.registers, BAYS, awaited);
+            scan.found.extend(missed);
+        }
+        let source = self.notices.source();
+        batch::serve(self.operations, &self.registers, &scan.found, source).await;
         in_use::disturb();
         drop(turn);
-        match scan.flaw {
-            None => Ok(()),
-            Some(flaw) => Err(format!("hotplug: off: {flaw}")),
-        }
+        scan.flaw.map_or(Ok(()), Err)
     }
 }

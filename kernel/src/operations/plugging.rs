@@ -31,6 +31,16 @@ impl<'a> Operations<'a> {
         }
     }
 
+    /// Whether there is a slot for a CPU with this id, and none in it.
+    pub(crate) fn awaits(&self, id: ApicId) -> bool {
+        match self.seat(id) {
+            Seat::Slot(ap) => {
+                ap.slot.state().load().stage() == Stage::NotPresent && !self.waits_for_smt(ap)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether an AP that has appeared has to stay away for now, because another thread of its core is up,
     /// or among `targets`.
     pub(crate) fn keeps_out(&self, ap: &Ap, targets: &[(CpuIndex, Rung)]) -> bool {

@@ -40,6 +40,9 @@ pub trait Controller {
     /// The lowest bay in which something is pending, and what it shows.
     fn find_pending(&self) -> Option<(Bay, Status)>;
 
+    /// Whether the machine has a bay of this number. They are numbered from 0, without holes.
+    fn has(&self, bay: Bay) -> bool;
+
     /// What a bay shows.
     fn status(&self, bay: Bay) -> Status;
 

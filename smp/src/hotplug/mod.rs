@@ -18,7 +18,7 @@ mod scan;
 pub use controller::{Bay, Controller, Notification, Status, Verdict};
 pub use line::HotplugLine;
 pub use place::{Refusal, Seat, let_go, seat};
-pub use scan::{Flaw, Found, Scan, scan};
+pub use scan::{Flaw, Found, Scan, scan, survey};
 
 use crate::cpu::ApicId;
 

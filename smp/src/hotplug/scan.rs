@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::{Bay, Controller, Event, Notification, Status};
+use crate::cpu::ApicId;
 
 /// What a scan has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +72,27 @@ pub fn scan(controller: &impl Controller, bays: usize) -> Scan {
     scan
 }
 
+/// The CPUs that sit in the machine's bays and are `awaited`, as if they had been added right now: for those
+/// that were added before anybody looked, as of which some machines show no more than that they are there. Of
+/// the bays, no more than `bays` are looked at.
+pub fn survey(
+    controller: &impl Controller,
+    bays: usize,
+    awaited: impl Fn(ApicId) -> bool,
+) -> Vec<Found> {
+    let numbers = (0..).map(Bay).take(bays);
+    let there = numbers
+        .take_while(|&bay| controller.has(bay))
+        .filter(|&bay| controller.status(bay).is_present);
+    let ids = there.filter_map(|bay| Some((bay, controller.apic_id(bay)?)));
+    ids.filter(|&(_, id)| awaited(id))
+        .map(|(bay, id)| Found {
+            bay,
+            event: Event::Added(id),
+        })
+        .collect()
+}
+
 impl Scan {
     fn take_all(&mut self, controller: &impl Controller, bays: usize) -> Result<(), Flaw> {
         // In each of them one is added, and is to go.
@@ -125,7 +147,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{super::Verdict, *};
-    use crate::cpu::ApicId;
 
     /// Bays in which things are pending. Ids are ten times the bays' numbers.
     #[derive(Default)]
@@ -160,6 +181,11 @@ mod tests {
             let bays = self.bays.borrow();
             let mut numbered = (0..).map(Bay).zip(bays.iter().copied());
             numbered.find(|(_, status)| status.is_pending())
+        }
+
+        fn has(&self, bay: Bay) -> bool {
+            self.count();
+            (bay.0 as usize) < self.bays.borrow().len()
         }
 
         fn status(&self, bay: Bay) -> Status {
@@ -232,6 +258,21 @@ mod tests {
     }
 
     #[test]
+    fn a_survey_finds_who_is_there_and_awaited_and_acknowledges_nothing() {
+        let fake = Fake::new([
+            (false, false),
+            (false, false),
+            (true, false),
+            (false, false),
+        ]);
+        fake.bays.borrow_mut()[3].is_present = false;
+        let awaited = |id: ApicId| id != ApicId(0);
+        assert_eq!(survey(&fake, 9, awaited), [added(1), added(2)]);
+        assert_eq!(survey(&fake, 2, awaited), [added(1)]);
+        assert_eq!(scan(&fake, 4).found, [added(2)]);
+    }
+
+    #[test]
     fn more_than_there_can_be_is_a_flaw_and_what_was_found_before_stands() {
         let fake = Fake::new([(true, true); 3]);
         let found = vec![added(0), to_go(0), added(1), to_go(1)];
@@ -267,6 +308,10 @@ mod tests {
         fn find_pending(&self) -> Option<(Bay, Status)> {
             let status = self.any_status();
             status.is_pending().then(|| (Bay(self.word()), status))
+        }
+
+        fn has(&self, _: Bay) -> bool {
+            self.word() % 16 != 0
         }
 
         fn status(&self, _: Bay) -> Status {
@@ -309,6 +354,9 @@ mod tests {
             prop_assert!(scan.found.len() <= 2 * bays);
             let an_event = 3 + 2 * PATIENCE as usize;
             prop_assert!(hostile.accesses.get() <= (2 * bays + 1) * (an_event + 2));
+            let before = hostile.accesses.get();
+            prop_assert!(survey(&hostile, bays, |_| true).len() <= bays);
+            prop_assert!(hostile.accesses.get() - before <= 3 * bays + 1);
         }
     }
 }

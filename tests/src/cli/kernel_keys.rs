@@ -61,11 +61,15 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
     ),
     (
         "possible",
-        "slots for so many CPUs, CPU 0 included; disabled ones get what is left",
+        "slots for so many CPUs, CPU 0 included; disabled ones get what is left; with hotplug=on all have one",
     ),
     (
         "smt",
         "threads of a core that are woken: on for all of them, off for one",
+    ),
+    (
+        "hotplug",
+        "whether CPUs that are added are brought up: on, or off; on where the kernel stays",
     ),
     (
         "require",

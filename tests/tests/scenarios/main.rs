@@ -18,6 +18,7 @@ mod features;
 mod firmware;
 mod hostile_madt;
 mod hostile_tables;
+mod hotplug;
 mod ipi;
 mod late;
 // It looks for processes in /proc and waits for their end by pidfd.

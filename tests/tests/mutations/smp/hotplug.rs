@@ -2,4 +2,33 @@
 
 use crate::Mutation;
 
-pub(super) const MUTATIONS: &[Mutation] = &[];
+const COMES_LATE: &str = "a_cpu_that_is_taken_out_as_it_comes_late_leaves_a_slot_that_nobody_uses";
+const THE_NEXT: &str = "a_cpu_that_comes_in_the_place_of_another_sees_what_that_one_left";
+
+pub(super) const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        guard: "a CPU that comes late as it is taken out is taken out all the same",
+        file: "state.rs",
+        from: "                Err(Refused(changed)) => now = changed,
+                gone => return gone,",
+        to: "                gone => return gone,",
+        noticed_by: COMES_LATE,
+    },
+    Mutation {
+        guard: "only a CPU that is down is taken out",
+        file: "state.rs",
+        from: "            if !now.stage().is_down() {
+                return Err(Refused(now));
+            }
+            match self.exchange(now, now.at(Stage::NotPresent)) {",
+        to: "            match self.exchange(now, now.at(Stage::NotPresent)) {",
+        noticed_by: COMES_LATE,
+    },
+    Mutation {
+        guard: "a CPU that has parked releases what it wrote to the next one in its place",
+        file: "state.rs",
+        from: "to.0, Ordering::AcqRel, Ordering::Acquire",
+        to: "to.0, Ordering::Acquire, Ordering::Acquire",
+        noticed_by: THE_NEXT,
+    },
+];
