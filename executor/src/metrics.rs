@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 
-use crate::Instant;
+use crate::{Instant, Reading, Stopwatch};
 
 /// Hears of everything that can be counted. All methods do nothing by default.
 ///
@@ -97,8 +97,9 @@ pub struct Counters {
     duplicate_wakes: AtomicU64,
     doorbells_sent: AtomicU64,
     doorbells_saved: AtomicU64,
-    asleep_ns: AtomicU64,
-    /// Nanoseconds, or [`AWAKE`].
+    asleep: Stopwatch,
+    /// Nanoseconds, or [`AWAKE`]. For who asks whether this is another sleep than the last; what adds up
+    /// is in the word above.
     asleep_since: AtomicU64,
 }
 
@@ -120,9 +121,9 @@ pub struct Snapshot {
     pub doorbells_sent: u64,
     /// Those of them that did not: the executor was awake, or had been rung already.
     pub doorbells_saved: u64,
-    /// Time spent in [`Idle::idle`](crate::Idle::idle) behind the gate.
-    pub asleep: Duration,
-    /// Since when the executor sleeps, which is not in `asleep` yet; `None` while it is awake.
+    /// Time spent in [`Idle::idle`](crate::Idle::idle) behind the gate, with the sleep that goes on.
+    pub asleep: Reading,
+    /// Since when the executor sleeps; `None` while it is awake.
     pub asleep_since: Option<Instant>,
 }
 
@@ -136,7 +137,7 @@ impl Counters {
             duplicate_wakes: AtomicU64::new(0),
             doorbells_sent: AtomicU64::new(0),
             doorbells_saved: AtomicU64::new(0),
-            asleep_ns: AtomicU64::new(0),
+            asleep: Stopwatch::new(),
             asleep_since: AtomicU64::new(AWAKE),
         }
     }
@@ -151,7 +152,7 @@ impl Counters {
             duplicate_wakes: self.duplicate_wakes.load(Relaxed),
             doorbells_sent: self.doorbells_sent.load(Relaxed),
             doorbells_saved: self.doorbells_saved.load(Relaxed),
-            asleep: Duration::from_nanos(self.asleep_ns.load(Relaxed)),
+            asleep: self.asleep.read(),
             asleep_since: (asleep_since != AWAKE).then(|| Instant::from_nanos(asleep_since)),
         }
     }
@@ -188,12 +189,13 @@ impl Metrics for Counters {
     }
 
     fn falls_asleep(&self, at: Instant) {
+        self.asleep.start(at);
         self.asleep_since.store(at.as_nanos(), Relaxed);
     }
 
     fn slept(&self, time: Duration) {
+        let since = Instant::from_nanos(self.asleep_since.load(Relaxed));
+        self.asleep.stop(since + time);
         self.asleep_since.store(AWAKE, Relaxed);
-        let time_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.asleep_ns.fetch_add(time_ns, Relaxed);
     }
 }

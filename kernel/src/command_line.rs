@@ -86,6 +86,8 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// `after=`: what to do after the report.
     pub after: After,
+    /// `terminal=`: what a shell's terminal can do.
+    pub terminal: Terminal,
     /// `test=`: what a test wants to go wrong.
     pub tests: Vec<TestHook>,
 }
@@ -99,6 +101,19 @@ pub enum After {
     Exit,
     /// Stay idle, for a test that looks from outside.
     Halt,
+    /// Give a shell on the console.
+    Shell,
+}
+
+/// What the terminal at the console can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Terminal {
+    /// It knows the usual escape sequences (ECMA-48, as xterm has them).
+    #[default]
+    Ansi,
+    /// It shows text line by line, or is none: a pipe.
+    Plain,
 }
 
 /// Where the list of CPUs comes from.
@@ -197,6 +212,7 @@ enum Takes {
     Strategy(fn(&mut Options, Strategy)),
     Order(fn(&mut Options, Order)),
     After(fn(&mut Options, After)),
+    Terminal(fn(&mut Options, Terminal)),
     TestHook(fn(&mut Options, TestHook)),
     Fault(fn(&mut Options, Fault)),
     Positive(fn(&mut Options, NonZero<u32>)),
@@ -310,6 +326,10 @@ const KEYS: &[Key] = &[
         repeatable: true,
     },
     once("after", Takes::After(|options, it| options.after = it)),
+    once(
+        "terminal",
+        Takes::Terminal(|options, it| options.terminal = it),
+    ),
     Key {
         name: "test",
         takes: Takes::TestHook(|options, it| options.tests.push(it)),
@@ -345,6 +365,14 @@ impl Options {
         Ok(options)
     }
 
+    /// The events that each CPU has room for. With a shell there is some, as a person may want to see them.
+    pub fn room_for_events(&self) -> Tracing {
+        match (self.trace, self.after) {
+            (Tracing::Off, After::Shell) => Tracing::OF_SHELL,
+            (asked, _) => asked,
+        }
+    }
+
     /// Whether CPUs that are added are brought up: where it is not said, if the kernel stays.
     pub fn hot_plugs(&self) -> bool {
         match self.hotplug {
@@ -361,6 +389,7 @@ impl Takes {
             Self::Strategy(set) => set(options, value.parse().ok()?),
             Self::Order(set) => set(options, value.parse().ok()?),
             Self::After(set) => set(options, value.parse().ok()?),
+            Self::Terminal(set) => set(options, value.parse().ok()?),
             Self::TestHook(set) => set(options, value.parse().ok()?),
             Self::Fault(set) => set(options, value.parse().ok()?),
             Self::Positive(set) => set(options, NonZero::new(number(value)?)?),
@@ -457,6 +486,7 @@ impl fmt::Display for Takes {
             Self::Strategy(_) => words(Strategy::VARIANTS),
             Self::Order(_) => words(Order::VARIANTS),
             Self::After(_) => words(After::VARIANTS),
+            Self::Terminal(_) => words(Terminal::VARIANTS),
             Self::TestHook(_) => words(TestHook::VARIANTS),
             Self::MadtSource(_) => words(MadtSource::VARIANTS),
             Self::Consistency(_) => words(Consistency::VARIANTS),
@@ -496,8 +526,8 @@ mod tests {
     };
 
     use super::{
-        After, Consistency, KEYS, MadtSource, OptionError, Options, Order, Problem, Report,
-        Require, Selection, Smt, Strategy, TestHook, Tracing, VariantNames, Wake,
+        After, Consistency, HotplugOption, KEYS, MadtSource, OptionError, Options, Order, Problem,
+        Report, Require, Selection, Smt, Strategy, Terminal, TestHook, Tracing, VariantNames, Wake,
     };
 
     fn problem(command_line: &str) -> (String, Problem) {
@@ -516,7 +546,7 @@ mod tests {
     fn every_key_reaches_its_option() {
         let line = "bringup=serial order=strict bench=9 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
                     maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
-                    attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt test=no-wake \
+                    attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt terminal=plain hotplug=off test=no-wake \
                     test=panic-ap";
         assert_eq!(
             Options::parse(line),
@@ -526,7 +556,8 @@ mod tests {
                 bench_rounds: 9,
                 round_trips: 40,
                 ipi: Some(Pairs {
-                    samples: NonZero::new(50)
+                    samples: NonZero::new(50),
+                    only: None,
                 }),
                 calls: 60,
                 stops: 15,
@@ -562,6 +593,8 @@ mod tests {
                     },
                 ],
                 after: After::Halt,
+                terminal: Terminal::Plain,
+                hotplug: Some(HotplugOption::Off),
                 tests: vec![TestHook::NoWake, TestHook::PanicAp],
             })
         );
@@ -635,6 +668,7 @@ mod tests {
             "fault=1:asleep",
             "test=panic",
             "after=exit=halt",
+            "terminal=vt100",
             "maxcpus=0",
             "maxcpus=all",
             "possible=0",
@@ -722,7 +756,8 @@ mod tests {
             " trace=off|on|N (N from 1 to 65536)",
             " fault=CPU:silent|real-mode|",
             "|feature=NAME (several times)",
-            " after=exit|halt",
+            " after=exit|halt|shell",
+            " terminal=ansi|plain",
             " test=panic-bsp|panic-ap|",
             " (several times)",
         ] {

@@ -16,6 +16,7 @@ use core::fmt::Display;
 use reveille_smp::{
     cpu::ApicId,
     madt::{Madt, Mailbox, Processor},
+    wiring::Wiring,
 };
 
 /// The CPUs as they are listed.
@@ -39,6 +40,11 @@ impl CpuList {
     /// The mailbox by which the APs can be woken.
     pub fn mailbox(&self) -> Option<Mailbox> {
         self.0.as_ref().ok()?.mailbox
+    }
+
+    /// Where the same table says that the interrupts of devices are wired to.
+    pub fn wiring(&self) -> Option<&Wiring> {
+        Some(&self.0.as_ref().ok()?.wiring)
     }
 
     /// OEM and table id, which name the machine.

@@ -11,7 +11,7 @@ pub(crate) const DEBUG_EXIT_PORT: u16 = 0xf4;
 ///
 /// On a machine without the device this CPU halts for good.
 pub fn exit(code: u8) -> ! {
-    console::drain();
+    console::close();
     // SAFETY: the port belongs to the debug exit device or to nobody; a write touches no memory.
     unsafe { PortWriteOnly::new(DEBUG_EXIT_PORT).write(u32::from(code)) };
     interrupts::disable();

@@ -13,11 +13,7 @@ use core::{
 };
 
 use reveille_executor::{Clock, Timer};
-use x86_64::{
-    VirtAddr,
-    instructions::{hlt, interrupts, tables},
-    structures::DescriptorTablePointer,
-};
+use x86_64::instructions::{hlt, interrupts};
 
 use crate::{
     calls::{self, stuck},
@@ -31,6 +27,7 @@ use crate::{
     },
     percpu::PerCpu,
     println,
+    reset::triple_fault,
     time::TscClock,
 };
 
@@ -235,19 +232,6 @@ fn hang_in_stop(cpus: &Cpus) -> Result<(), Box<dyn Error>> {
         }
     })?;
     Ok(())
-}
-
-fn triple_fault() -> ! {
-    let nothing = DescriptorTablePointer {
-        limit: 0,
-        base: VirtAddr::zero(),
-    };
-    // SAFETY: with an empty IDT no exception finds a handler, and the invalid opcode shuts the
-    // machine down, which is what was asked for.
-    unsafe {
-        tables::lidt(&nothing);
-        asm!("ud2", options(noreturn));
-    }
 }
 
 /// A fault that did not end the run.

@@ -27,6 +27,7 @@ pub mod faults;
 #[cfg(target_os = "none")]
 pub mod hooks;
 pub mod hotplug;
+pub mod interruption;
 pub mod interrupts;
 pub mod io_apic;
 pub mod ladder;
@@ -41,9 +42,11 @@ pub mod probe;
 pub mod protection;
 pub mod records;
 pub mod report;
+pub mod reset;
 #[cfg(target_os = "none")]
 pub mod run;
 pub mod sci;
+pub mod shell;
 mod stop;
 #[cfg(test)]
 mod stop_model;

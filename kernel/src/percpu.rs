@@ -16,7 +16,7 @@ use core::{
 
 use conquer_once::spin::OnceCell;
 use linkme::distributed_slice;
-use reveille_executor::{Clock, Counters};
+use reveille_executor::{Clock, Counters, Instant};
 use reveille_smp::{
     call::CallQueue,
     cpu::{ApicId, CpuIndex},
@@ -376,6 +376,11 @@ impl PerCpu {
         TscClock::get().map_or_else(IdleTime::default, |clock| {
             self.idle.read(clock.now(), self.counters.snapshot())
         })
+    }
+
+    /// Since when it is online, or is not any more; `None` if it never was.
+    pub fn online_or_offline_since(&self) -> Option<Instant> {
+        self.idle.changed()
     }
 
     /// How its clock stands to the BSP's.

@@ -1,45 +1,40 @@
 //! A run of the kernel, from the loader's start info to the verdict.
 
-use alloc::{
-    boxed::Box,
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{boxed::Box, format, string::ToString, vec::Vec};
 use core::{convert::Infallible, error::Error, future::pending};
 
-use reveille_executor::{Clock, Counters, Executor, Instant, Spawner, Timer};
+use reveille_executor::{Clock, Counters, Executor, Spawner, Timer};
 use reveille_smp::{
     bringup::Timing,
     cpu::CpuIndex,
     inbox::MAX_TASKS,
-    machine::Way,
-    outcome::Outcome,
-    plan::{Role, plan},
-    record::{self, Record, exit_code},
+    madt::Madt,
+    plan::plan,
+    record::{Record, exit_code},
     require::Enough,
     srat::Srat,
-    step::StepError,
-    table::{Headline, Table},
+    wiring::Wiring,
 };
 use x86_64::instructions::interrupts;
 
 use crate::{
-    acpi::{self, AcpiError, AcpiInfo},
+    acpi::{
+        self, AcpiError, AcpiInfo,
+        fixed_hardware::{FixedHardware, NoFixedHardware},
+    },
     apic::{ApicMode, LocalApic, timer::ApicTimer},
-    attempts::{self, Attempt},
+    attempts,
     bench::{self, Bench},
     boot::{BootInfo, pvh},
     calling, calls,
     command_line::{After, MadtSource, Options, TestHook},
-    consistency::{self, clock::Clocks, features, identity, registers},
+    consistency::{self, clock::Clocks, identity, registers},
     cpu_list::CpuList,
-    cpuid::{Cpuid, ThisCpu},
+    cpuid::ThisCpu,
     cpus::{
         self, Cpus,
-        figures::Figures,
         home::Home,
-        machine,
+        idle, machine,
         mailbox::MappedMailbox,
         metrics::CpuMetrics,
         rendezvous,
@@ -48,9 +43,10 @@ use crate::{
         waking::{self, Waking},
     },
     exit::exit,
-    faults, hooks,
+    hooks,
     hotplug::{Hotplug, Unavailable, WhyPoll},
-    interrupts::apic_errors::apic_errors,
+    interruption::Interruption,
+    io_apic::IoApics,
     memory::{
         self, image,
         paging::MapError,
@@ -62,12 +58,18 @@ use crate::{
     percpu::StackBounds,
     platform::CpuPlatform,
     println, protection, report,
-    sci::SciError,
+    reset::{ResetRegister, reset},
+    sci::Sci,
+    shell::{self, Context, Leave, command::Verdict},
     stops,
     time::{self, Calibration, Devices, Hpet, PmTimer, TscClock},
     topology::Topology,
     trace::{self, asked::Tracing},
 };
+
+mod told;
+
+use told::Told;
 
 type Failure = Box<dyn Error>;
 
@@ -123,8 +125,15 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     unsafe { memory::init(&boot) }?;
 
     let cpu_list = CpuList::parse(madt);
+    let io_apics = IoApics::new(wiring(&options, &cpu_list, tables.as_ref().ok()));
     let tables = tables.ok();
+    let fixed_hardware = tables
+        .as_ref()
+        .map_or(Err(NoFixedHardware::NoFadt), |tables| {
+            tables.fixed_hardware.clone()
+        });
     let hpet = tables.as_ref().and_then(map_hpet);
+    let reset = tables.as_ref().and_then(|tables| tables.reset);
     let calibration = calibrate(tables.as_ref(), hpet)?;
     let clock = TscClock::new(calibration.chosen.tsc_hz, entry_tsc);
     clock.publish();
@@ -137,7 +146,9 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         bottom: main_stack.start,
         top: main_stack.end,
     };
-    let ring = options.trace.ring_of_bsp(cpu_list.processors().len())?;
+    let ring = options
+        .room_for_events()
+        .ring_of_bsp(cpu_list.processors().len())?;
     // Its executor is made below, for as many tasks as there are APs.
     let bsp = cpus::area(
         CpuIndex::BSP,
@@ -178,10 +189,12 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let platform: &'static CpuPlatform =
         Box::leak(Box::new(CpuPlatform::new(apic.id(), clock, apic, timer)?));
     let counters = bsp.counters();
-    // A task for each AP, those that CPUs send each other, the one that takes these in, and that of hot-plug.
-    let capacity = cpus.aps.len() + MAX_TASKS + 2;
+    // A task for each AP, those that CPUs send each other, the one that takes these in, that of hot-plug, and
+    // those of a shell. Operations take turns, so that no more than one has its tasks for the APs.
+    let capacity = cpus.aps.len() + MAX_TASKS + 2 + shell::TASKS;
     let mut executor = Executor::with_capacity(capacity, platform, CpuMetrics::of(bsp));
     let (timer, spawner) = (executor.timer(), executor.spawner());
+    idle::open_for_bsp();
     bsp.inbox().open();
     bsp.calls().open();
     let server = spawner.clone();
@@ -201,6 +214,9 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         counters,
         timer,
         spawner,
+        reset,
+        io_apics,
+        fixed_hardware,
     };
     // The tasks that it spawns have it too.
     let run: &'static Run = Box::leak(Box::new(run));
@@ -222,6 +238,21 @@ fn madt(
         (MadtSource::Firmware, Ok(tables)) => tables.madt.clone().map_err(Failure::from),
         (MadtSource::Firmware, Err(error)) => Err(error.to_string().into()),
     })
+}
+
+/// Where the interrupts of devices are wired to: as the firmware says, whoever lists the CPUs.
+///
+/// A list in a module is there to be tried out. It may be another machine's or nobody's, and knows nothing of
+/// this one's devices: an I/O APIC that it names might be any memory, and would be written to.
+fn wiring(options: &Options, cpu_list: &CpuList, tables: Option<&AcpiInfo>) -> Wiring {
+    match options.madt {
+        MadtSource::Firmware => cpu_list.wiring().cloned().unwrap_or_default(),
+        MadtSource::Module => {
+            let told = tables.and_then(|tables| tables.madt.as_ref().ok());
+            let table = told.and_then(|bytes| Madt::parse(bytes).ok());
+            table.map(|table| table.wiring).unwrap_or_default()
+        }
+    }
 }
 
 /// Maps the registers of the HPET, and gives their address. One that cannot be mapped is none: there are
@@ -247,6 +278,13 @@ fn map_page(physical: u64) -> Result<usize, MapError> {
     Ok(physical as usize)
 }
 
+/// What a run has come to behind all that the command line asks for.
+struct Booted {
+    operations: &'static Operations<'static>,
+    told: Told,
+    verdict: Result<Option<Enough>, Failure>,
+}
+
 /// The run once the machine is taken over.
 struct Run {
     options: Options,
@@ -262,19 +300,56 @@ struct Run {
     counters: &'static Counters,
     timer: Timer,
     spawner: Spawner,
+    /// What ACPI says that resets the machine.
+    reset: Option<ResetRegister>,
+    io_apics: IoApics,
+    fixed_hardware: Result<FixedHardware, NoFixedHardware>,
 }
 
 impl Run {
     /// Works, concludes, and then exits or idles for good; so there is no success to return.
     async fn until_exit(&'static self) -> Result<Infallible, Failure> {
-        let code = conclude(self.work().await);
+        let verdict = match self.work().await {
+            Ok(booted) if self.options.after == After::Shell => self.shell(booted).await,
+            Ok(booted) => booted.verdict,
+            // Nothing was brought up, or not all was done that was asked for.
+            Err(failure) => Err(failure),
+        };
+        let code = conclude(verdict);
         match self.options.after {
-            After::Exit => exit(code),
+            After::Exit | After::Shell => exit(code),
             After::Halt => pending().await,
         }
     }
 
-    async fn work(&'static self) -> Result<Option<Enough>, Failure> {
+    /// Lets a person work with the machine, and gives the verdict of the run then.
+    async fn shell(&'static self, booted: Booted) -> Result<Option<Enough>, Failure> {
+        let Booted {
+            operations,
+            told,
+            verdict,
+        } = booted;
+        if let Err(failure) = &verdict {
+            println!("boot: failed: {failure}");
+        }
+        let context = Context::new(operations, &self.options, move || self.print(&told));
+        let context: &'static Context = Box::leak(Box::new(context));
+        let shell = self.spawner.spawn(shell::run(context, &self.io_apics))?;
+        match shell.await? {
+            Ok(Leave::Exit(None)) => verdict,
+            Ok(Leave::Exit(Some(Verdict::Ok))) => Ok(None),
+            Ok(Leave::Exit(Some(Verdict::Failed))) => {
+                Err("`exit failed` was entered at the console".into())
+            }
+            Ok(Leave::Reboot) => {
+                println!("reveille: reboot");
+                reset(self.reset)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn work(&'static self) -> Result<Booted, Failure> {
         if self.options.tests.contains(&TestHook::NoWake) {
             self.cpus.aps.iter().for_each(|ap| ap.slot.mute());
         }
@@ -291,6 +366,7 @@ impl Run {
                 self.cpus.machine.clock,
                 self.cpus.machine.apic,
             ),
+            yardstick: bench::Yardstick::default(),
         }));
         if let Some(limit) = self.options.call_limit {
             calls::stuck::set_limit(limit);
@@ -304,23 +380,29 @@ impl Run {
         let settled = consistency::settle(&self.options, bench, self.srat.as_ref()).await;
         let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
         let hidden = self.hide_devices().await;
-        let hotplug = self.start_hotplug(operations);
+        let hotplug = self.start_hotplug(operations).await;
         let mut results = bench::Results::default();
         let rounds = self.options.bench_rounds;
+        let never = &Interruption::never();
         let turn = operations.turn().await;
         let benched = match missing {
-            0 => bench.run(rounds, &mut results).await,
+            0 => bench.run(rounds, &mut results, never).await,
             _ if !self.is_to_miss_any() => Ok(()),
-            _ => bench.run_without_the_missing(rounds, &mut results).await,
+            _ => {
+                let strategies = &bench::ORDER;
+                bench
+                    .run_strategies(strategies, rounds, &mut results, never)
+                    .await
+            }
         };
         // As the bring-up and its rounds left the CPUs.
         let figures = self.cpus.figures();
         drop(turn);
         // Whatever the clock shows: the seed is told, and repeats what is drawn from it.
         let seed = self.cpus.machine.clock.now().as_nanos() as u32;
-        let called_each_other = calling::run(operations, &self.options, seed).await;
-        let stopped = stops::run(operations, &self.options, seed).await;
-        let operated = operations.run(&self.options, seed).await?;
+        let called_each_other = calling::run(operations, &self.options, seed, never).await;
+        let stopped = stops::run(operations, &self.options, seed, never).await;
+        let operated = operations.run(&self.options, seed, never).await?;
         // Some may have come for the first time.
         bench.compare_clocks().await;
         // Once more, because the faults struck in the rounds too.
@@ -331,8 +413,8 @@ impl Run {
             self.timer.sleep(trace::REST).await;
             trace::end();
         }
-        let reports: Vec<_> = attempts.all.iter().map(|it| self.cpu_records(it)).collect();
-        self.write(&attempts.all, &reports, &results, &figures);
+        let told = self.told(attempts, results, figures);
+        self.tell(&told);
         match hotplug {
             None => {}
             Some(Ok(hotplug)) => println!("{hotplug}"),
@@ -345,7 +427,9 @@ impl Run {
         called_each_other.write();
         stopped.write();
         operated.write();
-        if let Some(told) = trace::tell(bench.ladder(), self.cpus.machine.clock) {
+        if self.options.trace != Tracing::Off
+            && let Some(told) = trace::tell(bench.ladder(), self.cpus.machine.clock)
+        {
             println!("{:10}{told}", "");
         }
         let is_asked_for = |hook| self.options.tests.contains(&hook);
@@ -355,35 +439,44 @@ impl Run {
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
         }
-        stacks?;
-        let cpus = reports.last().map_or(&[][..], Vec::as_slice);
-        let strangers = report::strangers(cpus, &attempts.last().round);
-        let gap = self.cpu_list.gap();
-        let enough = self
-            .options
-            .require
-            .judge(cpus, strangers, gap.as_deref())?;
-        called?;
-        hidden?;
-        benched?;
-        called_each_other.verdict()?;
-        stopped.verdict()?;
-        operated.verdict()?;
-        Ok(enough)
+        let verdict = || {
+            stacks?;
+            let cpus = told.cpus.last().map_or(&[][..], Vec::as_slice);
+            let last = told.attempts.last().map(|last| &last.round);
+            let strangers = last.map_or(0, |round| report::strangers(cpus, round));
+            let gap = self.cpu_list.gap();
+            let require = self.options.require;
+            let enough = require.judge(cpus, strangers, gap.as_deref())?;
+            called?;
+            hidden?;
+            benched?;
+            called_each_other.verdict()?;
+            stopped.verdict()?;
+            operated.verdict()?;
+            Ok(enough)
+        };
+        Ok(Booted {
+            verdict: verdict(),
+            operations,
+            told,
+        })
     }
 
     /// Starts hot-plug, where it is asked for.
-    fn start_hotplug(
+    async fn start_hotplug(
         &self,
         operations: &'static Operations<'static>,
     ) -> Option<Result<Hotplug, Unavailable>> {
+        if !self.options.hot_plugs() {
+            return None;
+        }
         let sci = match self.options.tests.contains(&TestHook::HotplugPoll) {
             true => Err(WhyPoll::Asked),
-            false => Err(WhyPoll::Sci(SciError::NoFixedHardware)),
+            false => Sci::set_up(&self.fixed_hardware, &self.io_apics, &self.timer)
+                .await
+                .map_err(WhyPoll::Sci),
         };
-        self.options
-            .hot_plugs()
-            .then(|| Hotplug::start(operations, sci))
+        Some(Hotplug::start(operations, sci))
     }
 
     /// Takes the registers of devices away that were for the boot alone: from here on a stray write to them
@@ -399,35 +492,6 @@ impl Run {
     fn is_to_miss_any(&self) -> bool {
         let mut faults = self.options.faults.iter();
         faults.any(|fault| fault.kind.keeps_away())
-    }
-
-    fn cpu_records(&self, attempt: &Attempt) -> Vec<record::Cpu> {
-        let topology = Topology::of(&ThisCpu);
-        let mut cpus = report::cpus(&self.cpus.plan, &attempt.round, topology);
-        for cpu in &mut cpus {
-            cpu.attempt = attempt.record.attempt;
-            if cpu.reason.is_none() && faults::explain(&self.options.faults, cpu) {
-                cpu.reason = Some(StepError::Injected.reason().to_string());
-            }
-            if let Some(lacks) = self.lack_of(cpu) {
-                cpu.reason = Some(lacks);
-            }
-        }
-        cpus
-    }
-
-    /// What a CPU did not come up for the lack of, if that is why.
-    fn lack_of(&self, cpu: &record::Cpu) -> Option<String> {
-        match cpu.outcome {
-            Outcome::Failed if cpu.step.as_deref() == Some(identity::STEP) => {
-                identity::lack_of(cpu.cpu?)
-            }
-            Outcome::StuckRealMode | Outcome::StuckLongMode => {
-                let trampoline = self.cpus.machine.trampoline;
-                trampoline.lacks(cpu.apic_id.0).map(identity::reason)
-            }
-            _ => None,
-        }
     }
 
     fn timing(&self) -> Timing {
@@ -447,116 +511,5 @@ impl Run {
                 .unwrap_or(default.online_timeout),
             ..timing
         }
-    }
-
-    fn write(
-        &self,
-        attempts: &[Attempt],
-        cpus: &[Vec<record::Cpu>],
-        results: &bench::Results,
-        figures: &Figures,
-    ) {
-        let boot = self.boot_record(attempts.first().and_then(|first| first.round.first_kick()));
-        println!("reveille: {}", env!("CARGO_PKG_VERSION"));
-        println!(
-            "machine: {}, {} of {} CPUs enabled, {}, woken by {}, TSC {}, {}",
-            boot.machine,
-            boot.cpus_enabled,
-            boot.cpus_listed,
-            boot.apic,
-            way(self.waking.way()),
-            self.calibration,
-            host(&boot.accel_hint),
-        );
-        let source = match self.options.madt {
-            MadtSource::Firmware => "firmware",
-            MadtSource::Module => "madt=module",
-        };
-        let flaws = self.cpu_list.flaws(self.cpus.machine.apic.id());
-        for flaw in flaws.into_iter().chain(self.waking.flaw()) {
-            println!("{source}: {flaw}");
-        }
-        if let Some(defect) = self.srat.as_ref().and_then(|srat| srat.defect) {
-            println!("firmware: {defect}");
-        }
-        if let Some(errors) = apic_errors() {
-            println!("{errors}");
-        }
-        report::write(&Record::Boot(boot));
-        for (attempt, cpus) in attempts.iter().zip(cpus) {
-            if attempts.len() > 1 {
-                println!(
-                    "attempt {} of {}:",
-                    attempt.record.attempt + 1,
-                    attempts.len()
-                );
-            }
-            println!("{}{}", Table(cpus), Headline(&attempt.record));
-            cpus.iter()
-                .for_each(|cpu| report::write(&Record::Cpu(cpu.clone())));
-            report::write(&Record::Bringup(attempt.record.clone()));
-        }
-        results.records().for_each(|record| report::write(&record));
-        let is_short = attempts.last().is_some_and(|last| last.record.failed > 0);
-        match self.options.bench_rounds {
-            0 => {}
-            _ if self.cpus.aps.is_empty() => println!("{:10}no APs, nothing to compare", ""),
-            _ if is_short && !self.is_to_miss_any() => {
-                println!("{:10}no rounds: not all APs are online", "");
-            }
-            rounds => {
-                println!("{}", results.comparison(rounds));
-                if self.waking.way() == Way::Mailbox {
-                    println!(
-                        "{:10}no yardsticks: they need INIT and SIPI; broadcast runs as parallel does",
-                        ""
-                    );
-                }
-            }
-        }
-        if figures.are_there() {
-            println!("{figures}");
-        }
-    }
-
-    fn boot_record(&self, first_kick: Option<Instant>) -> record::Boot {
-        let numbered = self
-            .cpus
-            .plan
-            .iter()
-            .filter(|planned| !matches!(planned.role, Role::Disabled { .. }));
-        record::Boot {
-            schema: record::SCHEMA,
-            machine: self.cpu_list.oem(),
-            accel_hint: ThisCpu
-                .hypervisor_name()
-                .unwrap_or_else(|| String::from("none")),
-            cpus_listed: self.cpus.plan.len() as u32,
-            cpus_enabled: numbered.count() as u32,
-            apic: self.cpus.machine.apic.mode().to_string(),
-            wake: self.waking.way().to_string(),
-            tsc_hz: self.calibration.chosen.tsc_hz,
-            clock_source: self.calibration.chosen.source.to_string(),
-            entry_to_kick_ns: first_kick.map(|kick| kick.as_nanos()),
-            common_features: features::common().names(),
-        }
-    }
-}
-
-/// What APs are woken by, for people.
-fn way(way: Way) -> &'static str {
-    match way {
-        Way::InitSipi => "INIT and SIPI",
-        Way::Mailbox => "mailbox",
-    }
-}
-
-/// The usual name of what a CPUID signature stands for.
-fn host(accel_hint: &str) -> &str {
-    match accel_hint {
-        "TCGTCGTCGTCG" => "QEMU TCG",
-        "KVMKVMKVM" => "KVM",
-        "none" => "no hypervisor",
-        other => other,
     }
 }

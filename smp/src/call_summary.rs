@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::{
     record::{CallTotals, Calls, RoundTrip, RoundTrips},
-    summary::Growth,
+    summary::{Growth, Interrupted},
     table::{Micros, Ratio},
 };
 
@@ -19,6 +19,7 @@ impl fmt::Display for CallsLine<'_> {
             cpus,
             totals,
             broken,
+            interrupted,
             duration_ns,
             balance,
         } = self.0;
@@ -29,9 +30,10 @@ impl fmt::Display for CallsLine<'_> {
         let nanos = duration_ns / totals.done.max(1);
         write!(
             f,
-            "calls: {} of {asked} on {cpus} {word}, {} lost, {} failed, {} us each\n       \
+            "calls: {} of {asked}{} on {cpus} {word}, {} lost, {} failed, {} us each\n       \
              {} IPIs with those for answers, {}",
             totals.done,
+            Interrupted(*interrupted),
             totals.lost,
             totals.failed,
             Micros { nanos },
@@ -125,6 +127,7 @@ mod tests {
             cpus: 8,
             totals,
             broken: None,
+            interrupted: false,
             duration_ns: 3_100_000_000,
             balance: Balance {
                 heap_before: 1000,
@@ -159,6 +162,7 @@ mod tests {
             cpus: 512,
             totals,
             broken: None,
+            interrupted: false,
             duration_ns: 99_900_000_000_000,
             balance: Balance {
                 heap_before: 0,

@@ -45,6 +45,11 @@ impl Gate {
         .await
     }
 
+    /// Whether somebody has it to itself.
+    pub fn is_taken(&self) -> bool {
+        self.is_taken.get()
+    }
+
     /// Whether somebody waits.
     pub fn is_wanted(&self) -> bool {
         !self.waiting.borrow().is_empty()

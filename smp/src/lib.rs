@@ -89,3 +89,4 @@ pub mod table;
 pub mod trace;
 mod trust;
 mod turn;
+pub mod wiring;

@@ -13,6 +13,7 @@ use core::{fmt, mem, num::NonZero};
 use crate::{
     cpu::ApicId,
     entries::{Broken, ENTRY_HEADER, entry, field, sum, u32_at},
+    wiring::Wiring,
 };
 
 /// What the table says.
@@ -27,6 +28,8 @@ pub struct Madt {
     /// By what the APs can be woken beside INIT and SIPI. The first entry counts, and no other where
     /// that one cannot be used.
     pub mailbox: Option<Mailbox>,
+    /// Where the interrupts of devices are wired to.
+    pub wiring: Wiring,
     /// What is wrong with the table, though it could be read: the first thing, and a wrong
     /// checksum only when nothing else is.
     pub defect: Option<Defect>,
@@ -120,6 +123,8 @@ const LOCAL_APIC_ADDRESS: usize = 36;
 const ENTRIES: usize = 44;
 
 const LOCAL_APIC: u8 = 0;
+const IO_APIC: u8 = 1;
+const INTERRUPT_SOURCE_OVERRIDE: u8 = 2;
 const LOCAL_APIC_ADDRESS_OVERRIDE: u8 = 5;
 const LOCAL_X2APIC: u8 = 9;
 const MULTIPROCESSOR_WAKEUP: u8 = 0x10;
@@ -161,6 +166,7 @@ impl Madt {
             local_apic_address: u64::from(u32_at(table, LOCAL_APIC_ADDRESS).unwrap_or_default()),
             processors: Vec::new(),
             mailbox: None,
+            wiring: Wiring::default(),
             defect: None,
             lossy: None,
         };
@@ -215,6 +221,8 @@ impl Madt {
                     self.processors.push(Processor::new(id, flags));
                 }
             }),
+            IO_APIC => self.wiring.take_io_apic(entry),
+            INTERRUPT_SOURCE_OVERRIDE => self.wiring.take_override(entry),
             LOCAL_APIC_ADDRESS_OVERRIDE => field(entry, 4).map(|address| {
                 self.local_apic_address = u64::from_le_bytes(address);
             }),
@@ -228,7 +236,7 @@ impl Madt {
                 }
                 None => None,
             },
-            // Interrupt controllers, NMI wiring and what later revisions add concern others.
+            // NMI wiring, other architectures' controllers and what later revisions add concern others.
             _ => Some(()),
         };
         taken.ok_or(Defect::EntryTooShort {
@@ -483,6 +491,26 @@ mod tests {
             Madt::parse(&table(&[&entry])).unwrap().local_apic_address,
             0x1_fe00_0000
         );
+    }
+
+    #[test]
+    fn io_apics_and_overrides_are_read_and_one_that_is_too_short_is_told() {
+        let io_apic = [1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0];
+        let sci = [2, 10, 0, 9, 20, 0, 0, 0, 0xd, 0];
+        let madt = Madt::parse(&table(&[&io_apic, &local_apic(0, 1), &sci])).unwrap();
+        assert_eq!((ids(&madt), madt.defect), (vec![0], None));
+        assert_eq!(madt.wiring.io_apics()[0].address, 0xfec0_0000);
+        assert_eq!(madt.wiring.sci(9).gsi.0, 20);
+        for entry in [&io_apic[..], &sci] {
+            let len = entry.len() as u8 - 1;
+            let mut cut = entry[..len.into()].to_vec();
+            cut[1] = len;
+            let madt = Madt::parse(&table(&[&cut, &local_apic(2, 1)])).unwrap();
+            let (offset, kind) = (ENTRIES, entry[0]);
+            let defect = Defect::EntryTooShort { offset, kind, len };
+            assert_eq!((ids(&madt), madt.lossy), (vec![2], None));
+            assert_eq!(madt.defect, Some(defect));
+        }
     }
 
     #[test]

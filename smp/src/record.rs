@@ -301,6 +301,9 @@ pub struct Cycle {
     pub lost: u32,
     /// APs that did not go down, or did not come back, when they were to.
     pub failed: u32,
+    /// Whether it was ended before all that was asked for was done.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_false"))]
+    pub interrupted: bool,
     /// All cycles together.
     pub duration_ns: u64,
     /// Memory before the first and behind the last cycle.
@@ -335,6 +338,9 @@ pub struct Torture {
     pub failed: u32,
     /// Which operation that was, and which rule.
     pub broken: Option<String>,
+    /// Whether it was ended before all that was asked for was done.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_false"))]
+    pub interrupted: bool,
     /// All operations together.
     pub duration_ns: u64,
     /// Memory before the first and behind the last operation.

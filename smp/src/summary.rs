@@ -21,6 +21,7 @@ impl fmt::Display for CycleLine<'_> {
             aps,
             lost,
             failed,
+            interrupted,
             duration_ns,
             balance,
         } = self.0;
@@ -30,8 +31,9 @@ impl fmt::Display for CycleLine<'_> {
         let word = if *aps == 1 { "AP" } else { "APs" };
         write!(
             f,
-            "cycle: {done} of {asked}, {aps} {word} down and up, {lost} lost, {failed} failed, \
+            "cycle: {done} of {asked}{}, {aps} {word} down and up, {lost} lost, {failed} failed, \
              {each} ms each, {}",
+            Interrupted(*interrupted),
             Growth(balance)
         )
     }
@@ -54,6 +56,7 @@ impl fmt::Display for TortureLine<'_> {
             calls,
             lost,
             failed,
+            interrupted,
             duration_ns,
             balance,
             ..
@@ -61,9 +64,10 @@ impl fmt::Display for TortureLine<'_> {
         let word = if *aps == 1 { "AP" } else { "APs" };
         write!(
             f,
-            "torture: {done} operations on {aps} {word} in {} s, seed {seed}, {lost} lost, {failed} failed\n         \
+            "torture: {done} operations on {aps} {word} in {} s{}, seed {seed}, {lost} lost, {failed} failed\n         \
              {injected} failures injected; {}\n         {}",
             duration_ns / 1_000_000_000,
+            Interrupted(*interrupted),
             OfCalls(calls),
             Growth(balance)
         )
@@ -83,6 +87,7 @@ impl fmt::Display for StopLine<'_> {
             failed,
             together,
             reason,
+            interrupted,
             one,
             all,
             ..
@@ -93,7 +98,8 @@ impl fmt::Display for StopLine<'_> {
         let word = if *cpus == 1 { "CPU" } else { "CPUs" };
         write!(
             f,
-            "stop: {done} of {asked}, {cpus} {word}, {together} together with another, {failed} failed"
+            "stop: {done} of {asked}{}, {cpus} {word}, {together} together with another, {failed} failed",
+            Interrupted(*interrupted)
         )?;
         let mut separator = "\n      ";
         for (name, times) in [("one runs", one), ("all run", all)] {
@@ -105,6 +111,15 @@ impl fmt::Display for StopLine<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What is said behind how much was done, where it was ended early.
+pub(crate) struct Interrupted(pub(crate) bool);
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0 { ", interrupted" } else { "" })
     }
 }
 
@@ -212,6 +227,7 @@ mod tests {
             aps: 7,
             lost: 0,
             failed: 0,
+            interrupted: false,
             duration_ns: 530_000_000,
             balance: EVEN,
         };
@@ -221,11 +237,12 @@ mod tests {
         );
         cycle.done = 0;
         cycle.aps = 1;
+        cycle.interrupted = true;
         cycle.balance.heap_after = 990;
         cycle.balance.frames_after = 53;
         assert!(
             CycleLine(&cycle).to_string().ends_with(
-                "0 of 1000, 1 AP down and up, 0 lost, 0 failed, 530 ms each, heap -10 B, frames +3"
+                "0 of 1000, interrupted, 1 AP down and up, 0 lost, 0 failed, 530 ms each, heap -10 B, frames +3"
             ),
             "{}",
             CycleLine(&cycle)
@@ -255,6 +272,7 @@ mod tests {
             lost: 1,
             failed: 1,
             broken: Some("operation 9000 (2 to offline): CPU 2 is Online at rung 0".into()),
+            interrupted: false,
             duration_ns: 20_999_999_999,
             balance: EVEN,
         };
@@ -282,6 +300,7 @@ mod tests {
             failed: 0,
             together: 6,
             reason: None,
+            interrupted: false,
             missing: vec![],
             one: Some(StopTimes {
                 samples: 40,

@@ -22,6 +22,7 @@ use crate::{
         vcpu::{self, Group, Vcpu},
     },
     records::Records,
+    terminal::text,
 };
 
 /// Something that the guest showed, as it happens.
@@ -391,7 +392,9 @@ impl Ended {
 
     fn last_seen(&self) -> String {
         let mut text = String::new();
-        let mut lines = self.console.lines().rev().map(str::trim_end);
+        // What moves the cursor would do so again.
+        let console = text::plain(&self.console);
+        let mut lines = console.lines().rev().map(str::trim_end);
         if let Some(line) = lines.find(|line| !line.is_empty()) {
             text += &format!("\nlast line on the console: {line}");
         }
@@ -437,5 +440,18 @@ mod tests {
         let exact = "ä".repeat(100);
         assert_eq!(last(exact.clone()), format!("last record: {exact}"));
         assert_eq!(last("ä".repeat(2500)), format!("last record: {exact}…"));
+    }
+
+    #[test]
+    fn the_last_line_of_a_console_is_shown_without_what_moves_the_cursor() {
+        let ended = Ended {
+            outcome: Outcome::Interrupted(2),
+            console: "\x1b[?1049h\x1b[7mview\r\x1b[Kreveille> ".to_owned(),
+            records: Records::default(),
+            whereabouts: Vec::new(),
+            elapsed: Duration::ZERO,
+        };
+        let text = "interrupted by SIGINT\nlast line on the console: reveille>";
+        assert_eq!(ended.explain(), text);
     }
 }

@@ -1,4 +1,4 @@
-//! What the firmware's ACPI tables say: the CPUs' list, their nodes, and two clocks.
+//! What the firmware's ACPI tables say: the CPUs' list, their nodes, two clocks, and the fixed hardware.
 //!
 //! The RSDP is found and checked here; the `acpi` crate walks the XSDT or RSDT. Two rules keep
 //! hostile tables from leading it astray: it sees only copies made through [`PhysicalMemory`], and
@@ -25,7 +25,9 @@ use reveille_smp::srat::Srat;
 pub use self::copies::LONGEST_TABLE;
 use self::copies::{Copies, Seen, bytes};
 pub use self::error::{AcpiError, MadtError};
+use self::fixed_hardware::{FixedHardware, NoFixedHardware};
 use crate::memory::physical::PhysicalMemory;
+use crate::reset::{Place, ResetRegister};
 
 /// What the kernel wants from ACPI.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +39,12 @@ pub struct AcpiInfo {
     pub pm_timer: Option<PmTimer>,
     /// Physical address of the HPET's registers, if the machine has one.
     pub hpet: Option<u64>,
+    /// The register by which the machine is reset, if it names one.
+    pub reset: Option<ResetRegister>,
     /// The nodes of the CPUs, if the machine has a table of them that can be read.
     pub srat: Option<Srat>,
+    /// The hardware that raises the SCI.
+    pub fixed_hardware: Result<FixedHardware, NoFixedHardware>,
 }
 
 /// The ACPI power management timer: a counter of 3.579545 MHz (ACPI 6.5, 4.8.3.3).
@@ -88,17 +94,23 @@ pub fn read(memory: &impl PhysicalMemory, rsdp: Option<u64>) -> Result<AcpiInfo,
         (Err(_), Some(address)) => flawed(memory, address as u64),
         (Err(_), None) => Err(MadtError::Missing),
     };
+    let (pm_timer, fixed_hardware) = match tables.find_table::<Fadt>() {
+        Ok(fadt) => (pm_timer(&fadt), FixedHardware::parse(bytes(&fadt))),
+        Err(_) => (None, Err(NoFixedHardware::NoFadt)),
+    };
     Ok(AcpiInfo {
         madt,
-        pm_timer: tables
-            .find_table::<Fadt>()
-            .ok()
-            .and_then(|fadt| pm_timer(&fadt)),
+        pm_timer,
         hpet: tables
             .find_table::<HpetTable>()
             .ok()
             .and_then(|hpet| hpet_base(bytes(&hpet))),
+        reset: tables
+            .find_table::<Fadt>()
+            .ok()
+            .and_then(|fadt| reset_register(&fadt)),
         srat,
+        fixed_hardware,
     })
 }
 
@@ -138,6 +150,21 @@ fn pm_timer(fadt: &Fadt) -> Option<PmTimer> {
         port: u16::try_from(block.address).ok()?,
         is_32_bit: flags.pm_timer_is_32_bit(),
     })
+}
+
+fn reset_register(fadt: &Fadt) -> Option<ResetRegister> {
+    let flags = { fadt.flags };
+    if !flags.supports_system_reset_via_fadt() {
+        return None;
+    }
+    let register = fadt.reset_register().ok()?;
+    let place = match register.address_space {
+        AddressSpace::SystemIo => Place::Port(u16::try_from(register.address).ok()?),
+        AddressSpace::SystemMemory => Place::Memory(register.address),
+        _ => return None,
+    };
+    let value = fadt.reset_value;
+    Some(ResetRegister { place, value })
 }
 
 /// The base address is a generic address structure at offset 40 (IA-PC HPET 1.0a, 3.2.4). The
@@ -216,9 +243,11 @@ mod tests {
     use reveille_smp::{cpu::ApicId, srat::Srat};
 
     use super::{
-        AcpiError, AcpiInfo, Copies, LONGEST_TABLE, MadtError, PmTimer, Seen, bytes, checksum, read,
+        AcpiError, AcpiInfo, Copies, FixedHardware, LONGEST_TABLE, MadtError, NoFixedHardware,
+        PmTimer, Seen, bytes, checksum, read,
     };
     use crate::memory::physical::fake::Pieces;
+    use crate::reset::{Place, ResetRegister};
 
     const RSDP: u64 = 0xf_5b20;
     const ROOT: u64 = 0x7fe_1000;
@@ -272,10 +301,17 @@ mod tests {
         let mut set = |offset: usize, bytes: &[u8]| {
             body[offset - 36..][..bytes.len()].copy_from_slice(bytes);
         };
+        // SCI_INT, PM1a_EVT_BLK, PM1a_CNT_BLK, and the lengths of these.
+        set(46, &[9]);
+        set(56, &0x600_u32.to_le_bytes());
+        set(64, &0x604_u32.to_le_bytes());
+        set(88, &[4, 2]);
         // PM_TMR_BLK, PM_TMR_LEN, flags with TMR_VAL_EXT.
         set(76, &0x608_u32.to_le_bytes());
         set(91, &[4]);
-        set(112, &(1_u32 << 8).to_le_bytes());
+        set(112, &(1_u32 << 8 | 1 << 10).to_le_bytes());
+        // RESET_REG: an I/O port of 8 bits, at a byte; RESET_VALUE.
+        set(116, &[1, 8, 0, 1, 0xf9, 0x0c, 0, 0, 0, 0, 0, 0, 0x0f]);
         table(b"FACP", 3, &body)
     }
 
@@ -311,7 +347,19 @@ mod tests {
                 is_32_bit: true,
             }),
             hpet: Some(HPET_REGISTERS),
+            reset: Some(ResetRegister {
+                place: Place::Port(0xcf9),
+                value: 0x0f,
+            }),
             srat: None,
+            fixed_hardware: Ok(FixedHardware {
+                sci: 9,
+                enable: None,
+                pm1_events: [Some(0x600..0x604), None],
+                pm1_control: 0x604,
+                gpe0: 0..0,
+                gpe1: 0..0,
+            }),
         }
     }
 
@@ -466,7 +514,9 @@ mod tests {
                 madt: Ok(madt()),
                 pm_timer: None,
                 hpet: None,
+                reset: None,
                 srat: None,
+                fixed_hardware: Err(NoFixedHardware::NoFadt),
             }
         );
     }
@@ -559,7 +609,10 @@ mod tests {
         for fadt in [no_timer, beyond_ports, short] {
             let info = read(&machine().with(FADT, fadt), Some(RSDP)).unwrap();
             assert_eq!(
-                info,
+                AcpiInfo {
+                    fixed_hardware: everything().fixed_hardware,
+                    ..info
+                },
                 AcpiInfo {
                     pm_timer: None,
                     ..everything()

@@ -46,7 +46,8 @@ pub(super) struct Bare {
 struct Shared {
     machine: Hardware,
     bsp: ApicId,
-    aps: u32,
+    /// APs of this round. Relaxed: an AP reads it behind its claim, which is behind its kick.
+    aps: AtomicU32,
     /// APs that are alive in this round.
     alive: AtomicU32,
 }
@@ -65,7 +66,7 @@ struct Seat {
 }
 
 impl Bare {
-    /// Prepares the APs' seats. They are never freed.
+    /// Prepares a seat for every AP, whether it is there or not yet. They are never freed.
     pub(super) fn prepare(
         cpus: &Cpus,
         platform: &'static CpuPlatform,
@@ -73,10 +74,13 @@ impl Bare {
         let shared: &'static Shared = Box::leak(Box::new(Shared {
             machine: cpus.machine,
             bsp: PerCpu::current().apic_id(),
-            aps: cpus.areas().count() as u32,
+            aps: AtomicU32::new(0),
             alive: AtomicU32::new(0),
         }));
-        let seats: Vec<_> = cpus.areas().map(|area| Seat::new(shared, area)).collect();
+        let seats: Vec<_> = cpus
+            .areas_of_all()
+            .map(|area| Seat::new(shared, area))
+            .collect();
         let seats: &'static [Seat] = seats.leak();
         let landings = seats.iter().map(|seat| {
             let stack_top = seat.area.stacks().main.top;
@@ -101,30 +105,30 @@ impl Bare {
         })
     }
 
-    /// Runs one round, from all APs parked to all APs parked.
+    /// Runs one round, from all APs that are there parked to all of them parked.
     ///
     /// # Errors
     ///
     /// When an interrupt is not accepted, or an AP is missing at the deadline.
-    pub(super) fn run(&self, round: u32) -> Result<record::Bare, Box<dyn Error>> {
-        let Shared {
-            machine,
-            aps,
-            alive,
-            ..
-        } = self.shared;
+    pub(super) fn run(&self, round: u32, cpus: &Cpus) -> Result<record::Bare, Box<dyn Error>> {
+        let Shared { machine, alive, .. } = self.shared;
+        let there: Vec<_> = cpus.areas().map(PerCpu::index).collect();
+        let is_there = |seat: &&Seat| there.binary_search(&seat.area.index()).is_ok();
+        let seats: Vec<&'static Seat> = self.seats.iter().filter(is_there).collect();
+        let aps = seats.len() as u32;
+        self.shared.aps.store(aps, Ordering::Relaxed);
         // SAFETY: no AP is on its way, as all are parked; `enter` takes seats; the stacks are
         // mapped in the kernel's page tables.
         unsafe { machine.trampoline.set_landings(self.directory, enter) };
         alive.store(0, Ordering::Relaxed);
-        for seat in self.seats {
+        for seat in &seats {
             seat.is_called.store(false, Ordering::Relaxed);
             seat.has_answered.store(false, Ordering::Relaxed);
         }
 
         let start = machine.now();
         let deadline = start.saturating_add(DEADLINE);
-        for seat in self.seats {
+        for seat in &seats {
             machine.send_init(seat.area.apic_id())?;
             seat.word.kick().map_err(|_| Incomplete {
                 round,
@@ -134,7 +138,7 @@ impl Bare {
             machine.send_sipi(seat.area.apic_id())?;
         }
         let arrived = || alive.load(Ordering::Acquire);
-        if !self.platform.halt_until(deadline, || arrived() == *aps) {
+        if !self.platform.halt_until(deadline, || arrived() == aps) {
             return Err(Incomplete {
                 round,
                 what: "bare",
@@ -142,7 +146,7 @@ impl Bare {
             }
             .into());
         }
-        for (seat, left) in self.seats.iter().zip((1..=*aps).rev()) {
+        for (seat, left) in seats.iter().zip((1..=aps).rev()) {
             seat.is_called.store(true, Ordering::Release);
             machine
                 .apic
@@ -160,23 +164,23 @@ impl Bare {
             }
         }
         let last = |stamp: fn(&Seat) -> &AtomicU64| {
-            let stamps = self.seats.iter().map(|seat| seat.by_the_bsp(stamp(seat)));
+            let stamps = seats.iter().map(|seat| seat.by_the_bsp(stamp(seat)));
             stamps.max().map(|last| {
                 let since = Instant::from_nanos(last).saturating_duration_since(start);
                 since.as_nanos() as u64
             })
         };
         let (alive_ns, online_ns) = (last(|seat| &seat.alive), last(|seat| &seat.online));
-        let uncertainty_ns = self.seats.iter().try_fold(0, |worst, seat| {
+        let uncertainty_ns = seats.iter().try_fold(0, |worst, seat| {
             // A clock that stands where the BSP's began tells no time.
             let has_come_so_far = seat.alive.load(Ordering::Relaxed) > 0;
             let skew = seat.skew().filter(|_| has_come_so_far)?;
             Some(skew.uncertainty_ns.max(worst))
         });
-        self.until_parked(deadline, round)?;
+        self.until_parked(&seats, deadline, round)?;
         Ok(record::Bare {
             round,
-            aps: *aps,
+            aps,
             alive_ns,
             online_ns,
             uncertainty_ns,
@@ -186,11 +190,16 @@ impl Bare {
     /// Behind its answer an AP has some hundred instructions to the parking place. Parking is its
     /// last act, so nothing can tell the BSP; it looks, and halts in between. Nothing is measured
     /// any more.
-    fn until_parked(&self, deadline: Instant, round: u32) -> Result<(), Incomplete> {
+    fn until_parked(
+        &self,
+        seats: &[&Seat],
+        deadline: Instant,
+        round: u32,
+    ) -> Result<(), Incomplete> {
         const PAUSE: Duration = Duration::from_micros(50);
-        let is_parked = |seat: &&Seat| seat.word.load().stage() == Stage::Parked;
+        let is_parked = |seat: &Seat| seat.word.load().stage() == Stage::Parked;
         loop {
-            let missing = self.seats.iter().filter(|seat| !is_parked(seat)).count() as u32;
+            let missing = seats.iter().filter(|seat| !is_parked(seat)).count() as u32;
             let now = self.shared.machine.now();
             if missing == 0 {
                 return Ok(());
@@ -255,7 +264,7 @@ impl Seat {
         // An APIC that cannot be enabled takes no call; the BSP's deadline reports it.
         let _ = machine.apic.enable();
         self.alive.store(clock.now().as_nanos(), Ordering::Relaxed);
-        if alive.fetch_add(1, Ordering::AcqRel) + 1 == *aps {
+        if alive.fetch_add(1, Ordering::AcqRel) + 1 == aps.load(Ordering::Relaxed) {
             let _ = machine.apic.send_fixed(*bsp, Vector::DOORBELL);
         }
         while !self.is_called.load(Ordering::Acquire) {

@@ -5,7 +5,7 @@ mod bare;
 mod floor;
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
-use core::{error::Error, fmt};
+use core::{cell::OnceCell, error::Error, fmt};
 
 use reveille_executor::{Counters, Spawner, Timer};
 use reveille_smp::{
@@ -24,6 +24,7 @@ use self::{bare::Bare, floor::Floor};
 use crate::{
     consistency::{clock::Clocks, registers},
     cpus::{Cpus, machine::Hardware},
+    interruption::Interruption,
     platform::CpuPlatform,
 };
 
@@ -45,7 +46,13 @@ pub struct Bench<'a> {
     pub order: Order,
     /// The APs' clocks against the BSP's.
     pub clocks: Clocks,
+    /// What a yardstick needs for good, once it was needed.
+    pub yardstick: Yardstick,
 }
+
+/// What a yardstick has prepared and never frees.
+#[derive(Default)]
+pub struct Yardstick(OnceCell<Bare>);
 
 /// What the rounds gave, in the order in which they ran.
 #[derive(Default)]
@@ -95,25 +102,36 @@ impl Bench<'_> {
     }
 
     /// Runs so many rounds, from all APs online to all APs online, and adds what they give to
-    /// `results`.
+    /// `results`. It ends between two strategies when an interruption is asked for.
     ///
     /// # Errors
     ///
     /// In the first round that does not bring up everybody: figures of different numbers of APs
     /// are not to be compared. The rounds before it stand.
-    pub async fn run(&self, rounds: u32, results: &mut Results) -> Result<(), Box<dyn Error>> {
+    pub async fn run(
+        &self,
+        rounds: u32,
+        results: &mut Results,
+        interruption: &Interruption,
+    ) -> Result<(), Box<dyn Error>> {
         if rounds == 0 {
             return Ok(());
         }
         let yardsticks = self.yardsticks().await?;
         for round in 1..=rounds {
+            if interruption.is_asked() {
+                return Ok(());
+            }
             self.take_down().await?;
             if let Some((floor, bare)) = &yardsticks {
                 results.floors.push(floor.run(round)?);
-                results.bares.push(bare.run(round)?);
+                results.bares.push(bare.run(round, self.cpus)?);
                 self.cpus.open_landings();
             }
             for strategy in ORDER {
+                if interruption.is_asked() {
+                    return Ok(());
+                }
                 let record = self.measure(round, strategy).await?;
                 if record.failed > 0 {
                     return Err(Incomplete {
@@ -131,30 +149,42 @@ impl Bench<'_> {
 
     /// The yardsticks, behind which all APs are down. They send INIT and SIPI themselves, so there are
     /// none where APs are woken by mailbox.
-    async fn yardsticks(&self) -> Result<Option<(Floor, Bare)>, Box<dyn Error>> {
+    async fn yardsticks(&self) -> Result<Option<(Floor, &Bare)>, Box<dyn Error>> {
         if self.cpus.machine.way() == Way::Mailbox {
             return Ok(None);
         }
-        let bare = Bare::prepare(self.cpus, self.platform)?;
+        let Yardstick(bare) = &self.yardstick;
+        let bare = match bare.get() {
+            Some(bare) => bare,
+            None => {
+                let prepared = Bare::prepare(self.cpus, self.platform)?;
+                bare.get_or_init(|| prepared)
+            }
+        };
         self.take_down().await?;
         let floor = Floor::prepare(self.cpus, &self.timer).await?;
         Ok(Some((floor, bare)))
     }
 
-    /// Runs so many rounds of the strategies although APs are missing, as faults on demand make
+    /// Runs so many rounds of these strategies although APs may be missing, as faults on demand make
     /// them: so what they cost the others can be seen. The yardsticks count on everybody and are
-    /// left out.
+    /// left out. It ends between two strategies when an interruption is asked for.
     ///
     /// # Errors
     ///
     /// When an AP that was online does not park.
-    pub async fn run_without_the_missing(
+    pub async fn run_strategies(
         &self,
+        strategies: &[Strategy],
         rounds: u32,
         results: &mut Results,
+        interruption: &Interruption,
     ) -> Result<(), Box<dyn Error>> {
         for round in 1..=rounds {
-            for strategy in ORDER {
+            for &strategy in strategies {
+                if interruption.is_asked() {
+                    return Ok(());
+                }
                 results.bringups.push(self.measure(round, strategy).await?);
             }
         }
@@ -183,7 +213,7 @@ impl Bench<'_> {
 }
 
 /// The strategies of a round; ours last, so that the kernel goes on with the APs it brought up.
-const ORDER: [Strategy; 5] = [
+pub const ORDER: [Strategy; 5] = [
     Strategy::Legacy,
     Strategy::Serial,
     Strategy::TwoPass,

@@ -9,11 +9,13 @@ use super::{
     caller::{Callers, Planted},
 };
 use crate::{
+    interruption::Interruption,
     operations::{Operations, in_use::InUse},
     percpu,
 };
 
-/// Lets the CPUs that are online make so many calls, which are drawn from `seed`.
+/// Lets the CPUs that are online make so many calls, which are drawn from `seed`; fewer, if an interruption
+/// is asked for.
 ///
 /// # Cancellation
 ///
@@ -23,6 +25,7 @@ pub(super) async fn load(
     asked: u32,
     seed: u32,
     planted: Planted,
+    interruption: &Interruption,
 ) -> record::Calls {
     let aps: Vec<CpuIndex> = operations.online().map(|member| member.cpu).collect();
     let cpus: Vec<CpuIndex> = [CpuIndex::BSP].into_iter().chain(aps.clone()).collect();
@@ -33,7 +36,10 @@ pub(super) async fn load(
     let (start, interrupts) = (operations.now(), interrupts_for_calls());
     let mut callers = Callers::new(cpus.clone(), Some(asked), planted);
     callers.start(seed);
-    let ended = callers.finish(timer).await;
+    let ended = match interruption.unless(callers.finish(timer)).await {
+        Some(ended) => ended,
+        None => callers.stop(timer).await,
+    };
     let duration_ns = operations.since(start).as_nanos() as u64;
     let ipis = interrupts_for_calls() - interrupts;
     if ended.is_ok() {
@@ -50,6 +56,7 @@ pub(super) async fn load(
     record::Calls {
         asked,
         cpus: cpus.len() as u32,
+        interrupted: totals.done < asked.into() && interruption.is_asked(),
         totals,
         broken: standstill.or_else(|| wrong.map(|wrong| wrong.to_string())),
         duration_ns,

@@ -14,17 +14,19 @@ use core::{fmt, mem::size_of, time::Duration};
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
     cpu::CpuIndex,
+    ranges::Ranges,
     record::{Ipi, Times},
 };
 
 use super::{
     halted::Rests,
+    pairs::Pairs,
     room::{self, Room, TooMany},
     watch,
 };
 use crate::{
-    bench::Bench, calls::call, cpus::spawn_on, memory::heap::HEAP, percpu::PerCpu,
-    platform::CpuPlatform,
+    bench::Bench, calls::call, cpus::spawn_on, interruption::Interruption, memory::heap::HEAP,
+    percpu::PerCpu, platform::CpuPlatform,
 };
 
 /// How long a row of the matrix may take: so long, and so long for each call more. Only a hang reaches
@@ -38,7 +40,8 @@ const A_PAIR: usize = size_of::<Ipi>() + 3 * 64 * size_of::<u32>();
 /// What a call takes until its pair has a record: three times.
 const A_CALL: usize = 3 * size_of::<u64>();
 
-/// Measures so many calls of each pair of these CPUs, lowest number first. In a task of the BSP.
+/// Measures the calls that are asked for between these CPUs, lowest number first. In a task of the BSP. Where
+/// an interruption is asked for, those pairs are told that were done before.
 ///
 /// # Errors
 ///
@@ -50,9 +53,24 @@ const A_CALL: usize = 3 * size_of::<u64>();
 pub(super) async fn measure(
     bench: &Bench<'_>,
     cpus: &[CpuIndex],
-    samples: u32,
+    asked: Pairs,
+    interruption: &Interruption,
 ) -> Result<Vec<Ipi>, MatrixError> {
-    let pairs = cpus.len() * cpus.len().saturating_sub(1);
+    if let Some((from, to)) = asked.only
+        && let Some(cpu) = [from, to].into_iter().find(|cpu| !cpus.contains(cpu))
+    {
+        let online = cpus.iter().map(|cpu| cpu.0).collect();
+        return Err(MatrixError::NotOnline { cpu, online });
+    }
+    let is_asked_for = |from: CpuIndex, to: CpuIndex| match asked.only {
+        Some(pair) => pair == (from, to),
+        None => from != to,
+    };
+    let pairs = match asked.only {
+        Some(_) => 1,
+        None => cpus.len() * cpus.len().saturating_sub(1),
+    };
+    let samples = asked.samples_of(pairs);
     let room = Room {
         free: HEAP.bytes_free(),
         beside: pairs * A_PAIR,
@@ -68,11 +86,18 @@ pub(super) async fn measure(
         .collect();
     let mut ipis = Vec::with_capacity(pairs);
     for &from in &known {
-        let others = known.iter().copied().filter(|to| to.cpu != from.cpu);
-        let others: Vec<Known> = others.collect();
+        if interruption.is_asked() {
+            break;
+        }
+        let others = known.iter().copied();
+        let others: Vec<Known> = others.filter(|to| is_asked_for(from.cpu, to.cpu)).collect();
+        if others.is_empty() {
+            continue;
+        }
         let patience = PATIENCE + PATIENCE_A_CALL * samples * others.len() as u32;
         let failed = MatrixError::Row(from.cpu);
-        let row = spawn_on(from.cpu, row(from, others, samples)).map_err(|_| failed)?;
+        let row = row(from, others, samples, interruption.clone());
+        let row = spawn_on(from.cpu, row).map_err(|_| failed.clone())?;
         let row = bench.timer.timeout(patience, row).await;
         ipis.extend(row.ok().and_then(Result::ok).ok_or(failed)??);
     }
@@ -115,14 +140,22 @@ impl Known {
     }
 }
 
-/// On the CPU that calls: its calls to all others.
-async fn row(from: Known, others: Vec<Known>, samples: u32) -> Result<Vec<Ipi>, MatrixError> {
+/// On the CPU that calls: its calls to all others, until it is interrupted.
+async fn row(
+    from: Known,
+    others: Vec<Known>,
+    samples: u32,
+    interruption: Interruption,
+) -> Result<Vec<Ipi>, MatrixError> {
     let mut pair = Samples::with_room(samples).map_err(MatrixError::TooMany)?;
     let mut row = Vec::with_capacity(others.len());
     for to in others {
         pair.clear();
         let mut rests = Rests::of(to.area);
         for _ in 0..samples {
+            if interruption.is_asked() {
+                return Ok(row);
+            }
             pair.add(from, to, &mut rests).await?;
         }
         row.push(pair.record(from, to, samples));
@@ -190,7 +223,7 @@ impl Samples {
 }
 
 /// Why there is no matrix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MatrixError {
     /// The records of so many pairs do not fit into memory.
@@ -200,6 +233,13 @@ pub enum MatrixError {
     },
     /// The times of so many calls do not fit there.
     TooMany(TooMany),
+    /// A CPU that is to call or to be called is not online.
+    NotOnline {
+        /// The CPU.
+        cpu: CpuIndex,
+        /// Those that are.
+        online: Ranges,
+    },
     /// This CPU did not come to the end of its calls in time.
     Row(CpuIndex),
     /// The first did not call the second, which is not online or does not come to rest.
@@ -216,6 +256,9 @@ impl fmt::Display for MatrixError {
                 )
             }
             Self::TooMany(too_many) => write!(f, "ipi: {too_many}"),
+            Self::NotOnline { cpu, online } => {
+                write!(f, "ipi: CPU {cpu} is not online; those that are: {online}")
+            }
             Self::Row(cpu) => write!(f, "CPU {cpu} did not come to the end of its calls in time"),
             Self::Pair(from, to) => {
                 write!(f, "CPU {from} could not call CPU {to} while that halts")

@@ -4,16 +4,20 @@
 
 use core::{num::NonZero, str::FromStr};
 
+use reveille_smp::cpu::CpuIndex;
+
 use crate::command_line::number;
 
 /// How `ipi=` is written.
 pub const SYNTAX: &str = "matrix|matrix:N";
 
-/// All pairs are measured.
+/// All pairs are measured, or one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pairs {
     /// Calls of each; where nobody says how many, it depends on the number of pairs.
     pub samples: Option<NonZero<u32>>,
+    /// Who calls, and whom, where it is one pair.
+    pub only: Option<(CpuIndex, CpuIndex)>,
 }
 
 /// Calls of all pairs together, where nobody says how many: on two busy cores of a host 8 CPUs take
@@ -50,7 +54,10 @@ impl FromStr for Pairs {
                 Some(samples.and_then(NonZero::new).ok_or(NoPairs)?)
             }
         };
-        Ok(Self { samples })
+        Ok(Self {
+            samples,
+            only: None,
+        })
     }
 }
 

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     command_line::{Options, TestHook},
     cpuid::ThisCpu,
+    interruption::Interruption,
     operations::{Operations, verdict},
     percpu, println, report,
     topology::Topology,
@@ -36,9 +37,17 @@ pub struct Results {
 }
 
 /// Does what the command line asks for, in one turn: first what is measured, then the many calls, which are drawn
-/// from `seed` if the command line gives none.
-pub async fn run(operations: &Operations<'_>, options: &Options, seed: u32) -> Results {
-    let _turn = operations.turn().await;
+/// from `seed` if the command line gives none. It ends early when an interruption is asked for: the matrix
+/// between two calls, and the pairs before that are told.
+pub async fn run(
+    operations: &Operations<'_>,
+    options: &Options,
+    seed: u32,
+    interruption: &Interruption,
+) -> Results {
+    let Some(_turn) = interruption.unless(operations.turn()).await else {
+        return Results::default();
+    };
     let bench = operations.bench;
     let aps: Vec<CpuIndex> = bench.cpus.online_aps().collect();
     let mut results = Results {
@@ -54,13 +63,13 @@ pub async fn run(operations: &Operations<'_>, options: &Options, seed: u32) -> R
     if let Some(pairs) = options.ipi {
         let mut cpus: Vec<_> = [CpuIndex::BSP].into_iter().chain(aps).collect();
         cpus.sort_unstable();
-        let samples = pairs.samples_of(cpus.len() * (cpus.len() - 1));
-        results.matrix = Some(matrix::measure(bench, &cpus, samples).await);
+        results.matrix = Some(matrix::measure(bench, &cpus, pairs, interruption).await);
     }
     if options.calls > 0 {
         let seed = options.seed.unwrap_or(seed);
         let planted = planted(options);
-        results.calls = Some(load::load(operations, options.calls, seed, planted).await);
+        results.calls =
+            Some(load::load(operations, options.calls, seed, planted, interruption).await);
     }
     results
 }
@@ -106,8 +115,8 @@ impl Results {
         if let Some(Err(error)) = self.round_trips {
             return Err(error.into());
         }
-        if let Some(Err(error)) = self.matrix {
-            return Err(error.into());
+        if let Some(Err(error)) = &self.matrix {
+            return Err(error.clone().into());
         }
         Ok(self.calls.as_ref().map_or(Ok(()), verdict::of_calls)?)
     }

@@ -1,6 +1,6 @@
 //! The screen in one hand: a view that fills the terminal, and what others print meanwhile.
 
-use core::marker::PhantomData;
+use core::{fmt::Write, marker::PhantomData};
 
 /// The right to the whole screen; see [`hold`](super::hold).
 ///
@@ -14,13 +14,30 @@ use core::marker::PhantomData;
 #[must_use]
 pub struct Held {
     /// Whoever holds the screen draws from one CPU.
-    not_send: PhantomData<*const ()>,
+    pub(super) not_send: PhantomData<*const ()>,
 }
 
 impl Held {
     /// Writes to the held screen, escape sequences and all. Line ends become CR LF.
+    ///
+    /// Others that print wait as long; so a whole screen may go at once, and no more.
     pub fn write(&self, text: &str) {
-        let _ = text;
+        super::with_console(|console| {
+            // When the run ends the screen is taken back; the UART's writer never fails.
+            if console.screen.is_held() {
+                let _ = console.uart.write_str(text);
+            }
+        });
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        super::with_console(|console| {
+            if console.screen.is_held() {
+                super::release(console);
+            }
+        });
     }
 }
 

@@ -1,24 +1,45 @@
-//! The console: text for people on the first serial port, COM1.
+//! The console: text for people on the first serial port, COM1, and what they type.
 //!
 //! [`print!`](crate::print) and [`println!`](crate::println) take the console's lock with
 //! interrupts off, so a line comes out whole and an interrupt handler that prints cannot wait for
 //! the CPU that it interrupted. The panic path uses [`print_forced`], which asks nobody.
 //!
-//! Nothing here waits without a bound: an absent or stuck UART loses text, never the CPU. That is
-//! why the kernel drives the UART itself; the `uart_16550` crate waits for as long as it takes.
+//! Below what is printed there may be one row that does not scroll ([`set_footer`]), and a view may take
+//! the whole screen for a while ([`hold`]). What is typed comes by [`input`]: a BSP that prints, or
+//! waits to print, takes it in meanwhile, so that none is lost.
+//!
+//! Nothing here waits without a bound: an absent or stuck UART loses text, never the CPU.
 
 pub mod footer;
 pub mod hold;
 pub mod input;
+mod kept;
+mod receiver;
+mod ring;
+#[cfg(test)]
+mod ring_model;
+mod row;
+mod screen;
+#[cfg(test)]
+mod screen_on_a_terminal;
+mod sync;
 mod uart;
 
-use core::fmt::{self, Write};
+use core::{
+    fmt::{self, Write},
+    marker::PhantomData,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use spin::Mutex;
 use x86_64::instructions::interrupts::without_interrupts;
 
 pub use self::footer::Footer;
-use self::{hold::Held, uart::Uart};
+use self::{
+    hold::Held,
+    screen::{GIVE_SCREEN_BACK, Screen},
+    uart::{Uart, line_status::TRANSMITTER_IDLE},
+};
 
 /// Prints to the console.
 #[macro_export]
@@ -39,39 +60,47 @@ macro_rules! println {
     };
 }
 
-static CONSOLE: Mutex<Uart> = Mutex::new(Uart::new());
+static CONSOLE: Mutex<Console> = Mutex::new(Console {
+    uart: Uart::new(),
+    screen: Screen::new(),
+});
+
+/// Whether the terminal shows a held screen, for those who cannot have the lock. Set before it is shown, and
+/// taken by whoever ends that. Relaxed: it orders nothing; what a CPU that ends the run may find half-way is
+/// as good as its beginning or its end.
+static IS_HELD: AtomicBool = AtomicBool::new(false);
+
+struct Console {
+    uart: Uart,
+    screen: Screen,
+}
 
 /// Sets the UART up: 115200 baud, 8 data bits, no parity, FIFO on, no interrupts.
 pub fn init() {
-    without_interrupts(|| CONSOLE.lock().init());
+    with_console(|console| console.uart.init());
 }
 
 /// Prints under the console's lock. The macros call this.
 pub fn print(text: fmt::Arguments<'_>) {
-    without_interrupts(|| {
+    with_console(|Console { uart, screen }| {
         // The UART's writer never fails.
-        let _ = CONSOLE.lock().write_fmt(text);
+        let _ = screen.print(uart, text);
     });
 }
 
 /// Prints without the lock, whoever holds it: for a panic, whose text may then follow on half a
 /// line of somebody else's. At most one CPU may be doing so at a time.
+///
+/// A held screen is given back first, with what was kept, unless somebody has the lock; a footer stays where
+/// it is.
 pub fn print_forced(text: fmt::Arguments<'_>) {
-    let _ = Uart::new().write_fmt(text);
-}
-
-/// Waits until all that was printed has left the UART, whoever holds the lock; not for ever. What is
-/// still in its FIFO when the machine ends is lost, and that is the end of the verdict.
-pub fn drain() {
-    Uart::new().is_drained_in_time(Uart::TRANSMITTER_IDLE);
-}
-
-/// Calls `action` while this CPU holds the console's lock, as a test of the panic path must.
-pub fn with_lock_held<R>(action: impl FnOnce() -> R) -> R {
-    without_interrupts(|| {
-        let _held = CONSOLE.lock();
-        action()
-    })
+    if IS_HELD.load(Ordering::Relaxed) {
+        match CONSOLE.try_lock() {
+            Some(mut console) => release(&mut console),
+            None => give_screen_back(),
+        }
+    }
+    let _ = Uart::forced().write_fmt(text);
 }
 
 /// Sets what stands in the terminal's last row, below all that is printed; `None` takes the row away.
@@ -80,11 +109,58 @@ pub fn with_lock_held<R>(action: impl FnOnce() -> R) -> R {
 /// erased, the text is printed, and the row is drawn again as soon as a line ends. Whoever has printed half
 /// a line finds it ended.
 pub fn set_footer(footer: Option<Footer<'_>>) {
-    let _ = footer;
+    with_console(|Console { uart, screen }| {
+        // The UART's writer never fails.
+        let _ = screen.set_footer(uart, footer);
+    });
 }
 
 /// Takes the whole screen for a view; `None` while somebody has it. What others print meanwhile is kept,
 /// and printed when the view ends.
 pub fn hold() -> Option<Held> {
-    None
+    let is_mine = with_console(|Console { uart, screen }| {
+        IS_HELD.store(true, Ordering::Relaxed);
+        screen.hold(uart)
+    });
+    is_mine.then_some(Held {
+        not_send: PhantomData,
+    })
+}
+
+/// Takes a held screen and the footer away, so that the last words stand where they belong, and waits until
+/// all that was printed has left the UART; not for ever, and whoever holds the lock. What is still in its FIFO
+/// when the machine ends is lost, and that is the end of the verdict.
+pub fn close() {
+    without_interrupts(|| {
+        if let Some(mut console) = CONSOLE.try_lock() {
+            if console.screen.is_held() {
+                release(&mut console);
+            }
+            let Console { uart, screen } = &mut *console;
+            let _ = screen.set_footer(uart, None);
+        }
+    });
+    Uart::forced().is_drained_in_time(TRANSMITTER_IDLE);
+}
+
+/// Calls `action` while this CPU holds the console's lock, as a test of the panic path must.
+pub fn with_lock_held<R>(action: impl FnOnce() -> R) -> R {
+    with_console(|_| action())
+}
+
+/// Takes the screen back from whoever holds it.
+fn release(console: &mut Console) {
+    // Whoever ends the run may have told the terminal already.
+    let is_to_be_told = IS_HELD.swap(false, Ordering::Relaxed);
+    let _ = console.screen.release(&mut Uart::forced(), is_to_be_told);
+}
+
+fn give_screen_back() {
+    if IS_HELD.swap(false, Ordering::Relaxed) {
+        let _ = Uart::forced().write_str(GIVE_SCREEN_BACK);
+    }
+}
+
+fn with_console<R>(action: impl FnOnce(&mut Console) -> R) -> R {
+    without_interrupts(|| action(&mut input::await_while_taking_in(|| CONSOLE.try_lock())))
 }

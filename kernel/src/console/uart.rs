@@ -1,59 +1,109 @@
 //! The UART at COM1, a 16550A.
+//!
+//! All its state that matters is in the device: a second value may drive it. Nothing here waits without a
+//! bound: an absent or stuck UART loses text, never the CPU. That is why the kernel drives the UART itself;
+//! the `uart_16550` crate waits for as long as it takes.
 
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use x86_64::instructions::port::Port;
 
+use super::{input, receiver::Receive};
 use crate::patience::Patience;
 
-/// A 16550 UART at COM1. All its state that matters is in the device: a second value may drive it.
+/// Bits of the line status (PC16550D datasheet, section 8.4).
+pub(super) mod line_status {
+    /// A byte can be read.
+    pub(in super::super) const DATA_READY: u8 = 1 << 0;
+    /// A byte came and found the FIFO full.
+    pub(in super::super) const OVERRUN: u8 = 1 << 1;
+    /// The line was interrupted; the byte that comes with this was not sent.
+    pub(in super::super) const BREAK: u8 = 1 << 4;
+    /// The transmit FIFO is empty.
+    pub(in super::super) const TRANSMIT_EMPTY: u8 = 1 << 5;
+    /// The transmit FIFO is empty, and so is the shift register behind it.
+    pub(in super::super) const TRANSMITTER_IDLE: u8 = 1 << 6;
+}
+
+const BASE: u16 = 0x3f8;
+const INTERRUPT_ENABLE: u16 = 1;
+const FIFO_CONTROL: u16 = 2;
+const LINE_CONTROL: u16 = 3;
+const MODEM_CONTROL: u16 = 4;
+const LINE_STATUS: u16 = 5;
+const SCRATCH: u16 = 7;
+
+/// Modem control: data terminal ready, request to send, and the gate that lets interrupts out on a PC.
+const DTR: u8 = 1 << 0;
+const RTS: u8 = 1 << 1;
+const OUT2: u8 = 1 << 3;
+
+/// Depth of the 16550A's FIFOs.
+const FIFO_DEPTH: u8 = 16;
+
+/// What sends.
+#[derive(Debug)]
 pub(super) struct Uart {
     /// Bytes that the transmit FIFO takes before its state must be read again.
     room: u8,
+    /// Whether it takes in what comes while it waits.
+    takes_in: bool,
 }
 
 impl Uart {
-    const BASE: u16 = 0x3f8;
-    /// Depth of the 16550A's transmit FIFO.
-    const FIFO_DEPTH: u8 = 16;
-    /// Line status: the transmit FIFO is empty.
-    const TRANSMIT_EMPTY: u8 = 1 << 5;
-    /// Line status: the transmit FIFO is empty, and so is the shift register behind it.
-    pub(super) const TRANSMITTER_IDLE: u8 = 1 << 6;
-
     pub(super) const fn new() -> Self {
-        Self { room: 0 }
+        Self {
+            room: 0,
+            takes_in: true,
+        }
     }
 
+    /// One for the end of a run: it does nothing but send.
+    pub(super) const fn forced() -> Self {
+        Self {
+            room: 0,
+            takes_in: false,
+        }
+    }
+
+    /// Sets the device up: 115200 baud, 8 data bits, no parity, FIFOs on, no interrupts. It asks nobody to
+    /// send yet. To be called before anything else of the console, on the CPU that boots.
     pub(super) fn init(&mut self) {
-        const INTERRUPT_ENABLE: u16 = 1;
-        const FIFO_CONTROL: u16 = 2;
-        const LINE_CONTROL: u16 = 3;
-        const MODEM_CONTROL: u16 = 4;
         const DIVISOR_LATCH: u8 = 1 << 7;
         const EIGHT_BITS: u8 = 0b11;
-        self.write(INTERRUPT_ENABLE, 0);
-        self.write(LINE_CONTROL, DIVISOR_LATCH);
+        /// FIFOs on; they interrupt for 8 bytes, or fewer that have waited for as long as 4 take. 8 more may come
+        /// until then, which takes 0.7 ms.
+        const FIFOS_ON: u8 = 0b1000_0001;
+        write(INTERRUPT_ENABLE, 0);
+        write(LINE_CONTROL, DIVISOR_LATCH);
         // Divisor 1 of the 115200 Hz base rate; the latch covers the first two registers.
-        self.write(0, 1);
-        self.write(1, 0);
-        self.write(LINE_CONTROL, EIGHT_BITS);
-        // FIFO on, both FIFOs cleared.
-        self.write(FIFO_CONTROL, 0b111);
-        // DTR and RTS: somebody is here.
-        self.write(MODEM_CONTROL, 0b11);
+        write(0, 1);
+        write(1, 0);
+        write(LINE_CONTROL, EIGHT_BITS);
+        // What was typed already goes with the FIFOs' change of state.
+        input::keep_what_was_typed();
+        write(FIFO_CONTROL, FIFOS_ON);
+        write(MODEM_CONTROL, DTR);
+    }
+
+    /// Whether the device is there at all.
+    pub(super) fn is_there() -> bool {
+        [0x5a, 0xa5].iter().all(|&value| {
+            write(SCRATCH, value);
+            read(SCRATCH) == value
+        })
     }
 
     fn send(&mut self, byte: u8) {
         if self.room == 0 {
-            if !self.is_drained_in_time(Self::TRANSMIT_EMPTY) {
+            if !self.is_drained_in_time(line_status::TRANSMIT_EMPTY) {
                 return;
             }
-            self.room = Self::FIFO_DEPTH;
+            self.room = FIFO_DEPTH;
         }
         self.room -= 1;
-        self.write(0, byte);
+        write(0, byte);
     }
 
     /// Waits until the line status has the bit `empty`; `false` if that takes too long. A full FIFO
@@ -70,20 +120,15 @@ impl Uart {
         } else {
             Patience::begin()
         };
-        let is_drained = patience.until(|| self.line_status() & empty != 0);
+        let is_drained = patience.until(|| {
+            let status = read(LINE_STATUS);
+            if self.takes_in {
+                input::seen(status);
+            }
+            status & empty != 0
+        });
         IS_STUCK.store(!is_drained, Ordering::Relaxed);
         is_drained
-    }
-
-    fn line_status(&self) -> u8 {
-        const LINE_STATUS: u16 = 5;
-        // SAFETY: reading COM1's line status clears its error bits and touches no memory.
-        unsafe { Port::<u8>::new(Self::BASE + LINE_STATUS).read() }
-    }
-
-    fn write(&self, register: u16, value: u8) {
-        // SAFETY: COM1's registers control the UART alone and touch no memory.
-        unsafe { Port::new(Self::BASE + register).write(value) };
     }
 }
 
@@ -97,4 +142,40 @@ impl Write for Uart {
         }
         Ok(())
     }
+}
+
+/// What receives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Com1;
+
+impl Receive for Com1 {
+    fn line_status(&self) -> u8 {
+        read(LINE_STATUS)
+    }
+
+    fn receive(&self) -> u8 {
+        read(0)
+    }
+
+    fn let_send(&self, may: bool, by_interrupt: bool) {
+        const DATA_AVAILABLE: u8 = 1 << 0;
+        if may {
+            write(MODEM_CONTROL, DTR | RTS | OUT2);
+            write(INTERRUPT_ENABLE, u8::from(by_interrupt) * DATA_AVAILABLE);
+        } else {
+            write(INTERRUPT_ENABLE, 0);
+            write(MODEM_CONTROL, DTR | OUT2);
+        }
+    }
+}
+
+fn read(register: u16) -> u8 {
+    // SAFETY: reading a register of COM1 takes a byte out of it or clears its error bits, and touches no
+    // memory.
+    unsafe { Port::new(BASE + register).read() }
+}
+
+fn write(register: u16, value: u8) {
+    // SAFETY: COM1's registers control the UART alone and touch no memory.
+    unsafe { Port::new(BASE + register).write(value) };
 }

@@ -1,8 +1,8 @@
 //! The step `idle`: how long each CPU has been online, and how much of that it slept.
 //!
-//! The account is open while the CPU is online. What the CPU's executor counts is the source; the
-//! account keeps what the counts were when it was opened, and adds the difference to the CPU's total
-//! when it is closed.
+//! The account is open while the CPU is online; the BSP opens its own as its executor begins, and never
+//! closes it. What the CPU's executor counts is the source: the account is a stopwatch on it, and one on
+//! the clock.
 
 use core::{
     fmt,
@@ -11,7 +11,7 @@ use core::{
 };
 
 use linkme::distributed_slice;
-use reveille_executor::{Clock, Instant, Snapshot};
+use reveille_executor::{Clock, Instant, Snapshot, Stopwatch};
 use reveille_smp::step::{Run, Site, Step, StepError};
 
 use crate::{ladder::STEPS, percpu::PerCpu, time::TscClock};
@@ -29,6 +29,12 @@ impl IdleAccounting {
         change(area.idle(), clock.now(), area.counters().snapshot());
         Ok(())
     }
+}
+
+/// Opens the account of the CPU that calls, which climbs no ladder: the BSP, as its executor begins.
+pub fn open_for_bsp() {
+    // Without a clock there is no account, and the clock was published long before.
+    let _ = IdleAccounting::with_account(Account::open);
 }
 
 impl Step for IdleAccounting {
@@ -49,21 +55,20 @@ impl Step for IdleAccounting {
     }
 }
 
-/// The account of one CPU, in nanoseconds.
+/// The account of one CPU.
 ///
-/// Relaxed: the CPU itself writes, and others read figures that may be a moment apart.
+/// Relaxed: the CPU itself writes, and each figure that others read is one word.
 #[derive(Debug)]
 pub struct Account {
-    /// Since when the CPU is online; [`CLOSED`] while it is not.
-    opened: AtomicU64,
-    /// How long it had slept by then.
-    asleep_then: AtomicU64,
-    /// How long it was online before that, and slept of it.
-    online: AtomicU64,
-    asleep: AtomicU64,
+    /// How long the CPU has been online.
+    online: Stopwatch,
+    /// How long it slept of that: its clock is the CPU's total of sleep, which goes on only then.
+    asleep: Stopwatch,
+    /// When the account was opened or closed last, in nanoseconds; [`NEVER`] before.
+    changed: AtomicU64,
 }
 
-const CLOSED: u64 = u64::MAX;
+const NEVER: u64 = u64::MAX;
 
 /// How long a CPU has been online in all, and how much of that it slept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,57 +91,53 @@ impl Account {
     /// Of a CPU that was never online.
     pub(crate) const fn new() -> Self {
         Self {
-            opened: AtomicU64::new(CLOSED),
-            asleep_then: AtomicU64::new(0),
-            online: AtomicU64::new(0),
-            asleep: AtomicU64::new(0),
+            online: Stopwatch::new(),
+            asleep: Stopwatch::new(),
+            changed: AtomicU64::new(NEVER),
         }
     }
 
     fn open(&self, now: Instant, counts: Snapshot) {
-        self.asleep_then
-            .store(nanos(counts.asleep), Ordering::Relaxed);
-        self.opened.store(now.as_nanos(), Ordering::Relaxed);
+        self.asleep.start(total_of_sleep(now, counts));
+        self.online.start(now);
+        self.changed.store(now.as_nanos(), Ordering::Relaxed);
     }
 
     fn close(&self, now: Instant, counts: Snapshot) {
-        let total = self.read(now, counts);
-        self.opened.store(CLOSED, Ordering::Relaxed);
-        self.online.store(nanos(total.online), Ordering::Relaxed);
-        self.asleep.store(nanos(total.asleep), Ordering::Relaxed);
+        self.asleep.stop(total_of_sleep(now, counts));
+        self.online.stop(now);
+        self.changed.store(now.as_nanos(), Ordering::Relaxed);
     }
 
     /// What it comes to now, with what the CPU's executor counts now.
     pub(crate) fn read(&self, now: Instant, counts: Snapshot) -> IdleTime {
-        let read = |word: &AtomicU64| word.load(Ordering::Relaxed);
-        let before = IdleTime {
-            online: Duration::from_nanos(read(&self.online)),
-            asleep: Duration::from_nanos(read(&self.asleep)),
-        };
-        let opened = match read(&self.opened) {
-            CLOSED => return before,
-            opened => Instant::from_nanos(opened),
-        };
-        let present = counts
-            .asleep_since
-            .map_or(Duration::ZERO, |since| now - since);
-        let asleep_then = Duration::from_nanos(read(&self.asleep_then));
-        let asleep = (counts.asleep + present).saturating_sub(asleep_then);
-        let online = now - opened;
+        let online = self.online.read().until(now);
+        let asleep = self.asleep.read().until(total_of_sleep(now, counts));
         IdleTime {
-            online: before.online + online,
-            asleep: before.asleep + asleep.min(online),
+            online,
+            asleep: asleep.min(online),
+        }
+    }
+
+    /// When it was opened or closed last.
+    pub(crate) fn changed(&self) -> Option<Instant> {
+        match self.changed.load(Ordering::Relaxed) {
+            NEVER => None,
+            nanos => Some(Instant::from_nanos(nanos)),
         }
     }
 }
 
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+/// What the clock shows that goes on while the CPU sleeps.
+fn total_of_sleep(now: Instant, counts: Snapshot) -> Instant {
+    Instant::ZERO + counts.asleep.until(now)
 }
 
 #[cfg(test)]
 mod tests {
     use std::string::ToString;
+
+    use reveille_executor::{Counters, Metrics};
 
     use super::*;
 
@@ -145,11 +146,13 @@ mod tests {
     }
 
     fn counts(asleep: u64, since: Option<u64>) -> Snapshot {
-        Snapshot {
-            asleep: Duration::from_nanos(asleep),
-            asleep_since: since.map(at),
-            ..Snapshot::default()
+        let counters = Counters::new();
+        counters.falls_asleep(at(0));
+        counters.slept(Duration::from_nanos(asleep));
+        if let Some(since) = since {
+            counters.falls_asleep(at(since));
         }
+        counters.snapshot()
     }
 
     fn time(online: u64, asleep: u64) -> IdleTime {
@@ -163,10 +166,12 @@ mod tests {
     fn only_the_time_online_counts_and_stays_add_up() {
         let account = Account::new();
         assert_eq!(account.read(at(50), counts(20, None)), time(0, 0));
+        assert_eq!(account.changed(), None);
         account.open(at(100), counts(30, None));
         assert_eq!(account.read(at(150), counts(70, None)), time(50, 40));
         account.close(at(200), counts(110, None));
         assert_eq!(account.read(at(900), counts(800, None)), time(100, 80));
+        assert_eq!(account.changed(), Some(at(200)));
         account.open(at(1000), counts(850, None));
         let now = account.read(at(1100), counts(870, None));
         assert_eq!(now, time(200, 100));

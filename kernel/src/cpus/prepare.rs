@@ -231,10 +231,20 @@ impl Cpus {
             .map(|context| context.area)
     }
 
+    /// Those of all that have a slot, of CPUs too that are not there.
+    pub fn areas_of_all(&self) -> impl Iterator<Item = &'static PerCpu> {
+        self.contexts.iter().map(|context| context.area)
+    }
+
     /// What the executor of an AP runs on; for that AP.
     pub fn platform_of(&self, cpu: CpuIndex) -> Option<&'static CpuPlatform> {
         let at = self.aps.binary_search_by_key(&cpu, |ap| ap.cpu).ok()?;
         Some(&self.contexts[at].platform)
+    }
+
+    /// The ladder that they climb.
+    pub fn ladder(&self) -> &'static Ladder {
+        self.ladder
     }
 
     /// What the APs have noted of themselves.
@@ -261,7 +271,7 @@ fn areas(
     clock: TscClock,
 ) -> Result<Vec<&'static PerCpu>, MapError> {
     let heap_for_records = HEAP_RESERVE + plan.len() * HEAP_A_RECORD;
-    let heap_to_trace = options.trace.heap_an_ap();
+    let heap_to_trace = options.room_for_events().heap_an_ap();
     let mut areas = Vec::new();
     let mut is_full = false;
     for planned in plan.iter_mut().filter(|planned| planned.has_slot()) {
@@ -273,7 +283,10 @@ fn areas(
             let of_cpu = options.faults.iter().filter(|fault| fault.cpu == cpu);
             let flaws = of_cpu.map(|fault| fault.kind.clone());
             let flaws = flaws.filter(|kind| !kind.keeps_away()).collect();
-            let ring = options.trace.ring(cpu).map_err(|_| MapError::NoFrame);
+            let ring = options
+                .room_for_events()
+                .ring(cpu)
+                .map_err(|_| MapError::NoFrame);
             let made = ring.and_then(|ring| {
                 let main = stack(cpu, StackPurpose::Main)?;
                 let ring = ring.map(|ring| (ring, clock));

@@ -3,7 +3,7 @@
 //! A higher vector has a higher priority, in classes of 16 (SDM volume 3, "Interrupt, Task, and
 //! Processor Priority"). The handlers of timer and doorbell exist to end a `hlt`: whoever halted
 //! looks for himself what is to be done. Those of the clocks read the TSC, which cannot wait; that of
-//! calls runs them; that of a stop lasts until the CPU may go on. What ends a halt in there is of a class
+//! calls runs them; those of devices take what these have to tell; that of a stop lasts until the CPU may go on. What ends a halt in there is of a class
 //! above it: the release, and the timer, so that nobody stands without an end.
 
 use core::arch::naked_asm;
@@ -13,8 +13,8 @@ use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::{apic_errors, idt};
 use crate::{
-    apic::LocalApic, calling::ping, calls, consistency::clock, cpus::rendezvous, percpu::PerCpu,
-    trace,
+    apic::LocalApic, calling::ping, calls, consistency::clock, console::input, cpus::rendezvous,
+    percpu::PerCpu, sci, trace,
 };
 
 /// An interrupt vector above the exceptions.
@@ -24,6 +24,8 @@ pub struct Vector(u8);
 impl Vector {
     /// The first of the 8259s' 16 vectors. They are masked: only their spurious interrupts come.
     pub const PIC: Self = Self(0x20);
+    /// ACPI's hardware has something to tell.
+    pub const SCI: Self = Self(0x40);
     /// Another CPU has work for this one.
     pub const DOORBELL: Self = Self(0x41);
     /// The BSP asks this CPU what its clock shows.
@@ -36,6 +38,9 @@ impl Vector {
     pub const PING: Self = Self(0x4e);
     /// A CPU that the BSP pinged answers.
     pub const PONG: Self = Self(0x4f);
+    /// Bytes have come in at the UART. Its FIFO holds what comes in 1.4 ms: so it goes before calls, which
+    /// take as long as they like.
+    pub const UART: Self = Self(0x60);
     /// The APIC noticed an error.
     pub const APIC_ERROR: Self = Self(0xdf);
     /// All CPUs are to stop: whoever is in its handler takes nothing but what comes below.
@@ -51,12 +56,14 @@ impl Vector {
     /// Those whose handlers are events of a trace, with the names that they have there.
     pub const NAMES: &[(Self, &str)] = &[
         (Self::TIMER, "timer"),
+        (Self::SCI, "sci"),
         (Self::DOORBELL, "doorbell"),
         (Self::CLOCK_ASKED, "clock-asked"),
         (Self::CLOCK_GIVEN, "clock-given"),
         (Self::CALL, "calls"),
         (Self::PING, "ping"),
         (Self::PONG, "pong"),
+        (Self::UART, "uart"),
         (Self::APIC_ERROR, "apic-error"),
         (Self::STOP, "stop"),
         (Self::RELEASE, "release"),
@@ -84,6 +91,8 @@ const PIC_SPURIOUS_LINES: [u8; 2] = [7, 15];
 pub(super) fn install(table: &mut InterruptDescriptorTable) {
     for (vector, handler) in [
         (Vector::TIMER, entry::<TIMER> as *const ()),
+        (Vector::SCI, entry::<SCI> as *const ()),
+        (Vector::UART, entry::<UART> as *const ()),
         (Vector::DOORBELL, entry::<DOORBELL> as *const ()),
         (Vector::CLOCK_ASKED, entry::<CLOCK_ASKED> as *const ()),
         (Vector::CLOCK_GIVEN, entry::<CLOCK_GIVEN> as *const ()),
@@ -104,6 +113,8 @@ pub(super) fn install(table: &mut InterruptDescriptorTable) {
 }
 
 const TIMER: u8 = Vector::TIMER.0;
+const SCI: u8 = Vector::SCI.0;
+const UART: u8 = Vector::UART.0;
 const DOORBELL: u8 = Vector::DOORBELL.0;
 const CLOCK_ASKED: u8 = Vector::CLOCK_ASKED.0;
 const CLOCK_GIVEN: u8 = Vector::CLOCK_GIVEN.0;
@@ -162,6 +173,8 @@ extern "C" fn handle<const VECTOR: u8>() {
     trace::note(Event::IrqEntry { vector: VECTOR });
     match VECTOR {
         TIMER => PerCpu::current().alarm().rang(),
+        SCI => sci::interrupted(),
+        UART => input::interrupted(),
         CLOCK_ASKED => clock::give(apic),
         CLOCK_GIVEN => clock::session::take(),
         CALL => calls::serve(),
@@ -189,6 +202,8 @@ mod tests {
         assert_eq!([numbers.len(), names.len()], [Vector::NAMES.len(); 2]);
         let handled = [
             TIMER,
+            SCI,
+            UART,
             DOORBELL,
             CLOCK_ASKED,
             CLOCK_GIVEN,

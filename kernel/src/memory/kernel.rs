@@ -199,6 +199,11 @@ pub fn frames_in_use() -> u64 {
     with(|memory| memory.frames.frames_in_use())
 }
 
+/// Frames that nobody owns.
+pub fn frames_free() -> u64 {
+    with(|memory| memory.frames.free_frames())
+}
+
 fn with<R>(action: impl FnOnce(&mut Memory) -> R) -> R {
     without_interrupts(|| {
         action(

@@ -22,6 +22,6 @@ pub mod temporary;
 pub mod window;
 
 pub use kernel::{
-    MemoryError, allocate_stack, frames_in_use, init, low_pages, map_device, map_firmware, protect,
-    root, writable_and_executable,
+    MemoryError, allocate_stack, frames_free, frames_in_use, init, low_pages, map_device,
+    map_firmware, protect, root, writable_and_executable,
 };

@@ -11,7 +11,7 @@ pub mod draw;
 #[cfg(target_os = "none")]
 pub(crate) mod in_use;
 #[cfg(test)]
-mod ladder_for_tests;
+pub(crate) mod ladder_for_tests;
 pub mod listing;
 pub mod model;
 pub mod one_way;
@@ -33,4 +33,4 @@ mod turn;
 pub mod verdict;
 
 #[cfg(target_os = "none")]
-pub use perform::Operations;
+pub use perform::{Done, Operations};

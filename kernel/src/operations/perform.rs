@@ -10,6 +10,7 @@ use reveille_executor::{Clock, Instant};
 use reveille_smp::{
     bringup::{Ap, Moved},
     cpu::{CpuIndex, Place},
+    gate::Passage,
     inbox::NotSent,
     injection::Injection,
     ladder::{Ladder, Rung},
@@ -111,7 +112,24 @@ impl<'a> Operations<'a> {
     /// CPUs that were sent somewhere go there all the same, while the turn is free for others: so it is to
     /// be dropped only where nobody operates behind it.
     pub async fn perform(&self, op: &Op) -> Result<Done, CannotBeDone> {
-        let _turn = self.turn().await;
+        let turn = self.turn().await;
+        self.perform_in(&turn, op).await
+    }
+
+    /// The same for a caller who has the turn.
+    ///
+    /// # Errors
+    ///
+    /// As [`perform`](Self::perform).
+    ///
+    /// # Cancellation
+    ///
+    /// As of [`perform`](Self::perform).
+    pub(crate) async fn perform_in(
+        &self,
+        _turn: &Passage<'_>,
+        op: &Op,
+    ) -> Result<Done, CannotBeDone> {
         let members = self.members();
         let work = resolve(op, &members, self.ladder(), self.smt.get())?;
         if let Op::Smt(smt) = op {
@@ -129,10 +147,7 @@ impl<'a> Operations<'a> {
                 cpus.iter().for_each(|&cpu| self.arm(cpu, injection));
                 account::of_done(op, cpus.len(), self.since(start))
             }
-            Work::List => {
-                let number = self.listings.replace(self.listings.get() + 1);
-                return Ok(Done::States(listing(number, &members, self.ladder())));
-            }
+            Work::List => return Ok(Done::States(self.states())),
         };
         // Whoever does not rest has failed, and the account says so.
         let mut resting = self.members();
@@ -141,8 +156,14 @@ impl<'a> Operations<'a> {
         Ok(Done::Op { record, rules })
     }
 
+    /// All rungs, with the CPUs that are at each now; it needs no turn.
+    pub(crate) fn states(&self) -> Vec<State> {
+        let number = self.listings.replace(self.listings.get() + 1);
+        listing(number, &self.members(), self.ladder())
+    }
+
     /// The APs that are there, and those that the bring-up left out as siblings.
-    pub(super) fn members(&self) -> Vec<Member> {
+    pub(crate) fn members(&self) -> Vec<Member> {
         let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
         let member = |ap: &Ap| Member {
             cpu: ap.cpu,
@@ -173,7 +194,7 @@ impl<'a> Operations<'a> {
     }
 
     /// Sends CPUs to their rungs, where nobody measures how long that takes.
-    pub(super) async fn move_all(&self, targets: &[(CpuIndex, Rung)]) -> Vec<Moved> {
+    pub(crate) async fn move_all(&self, targets: &[(CpuIndex, Rung)]) -> Vec<Moved> {
         let moved = self.bench.drive(targets).await;
         self.bench.set_registers_right();
         moved
@@ -212,7 +233,7 @@ impl<'a> Operations<'a> {
         ap.is_some_and(|ap| rules::can_be_reached(ap.slot.state().load().stage()))
     }
 
-    pub(super) fn ladder(&self) -> &'static Ladder {
+    pub(crate) fn ladder(&self) -> &'static Ladder {
         self.bench.ladder()
     }
 

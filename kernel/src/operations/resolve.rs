@@ -186,9 +186,15 @@ pub enum Problem {
 impl fmt::Display for CannotBeDone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { op, problem } = self;
-        write!(f, "`do={op}` cannot be done: ")?;
-        match problem {
-            Problem::NoSuchAp { all, has_bsp } => {
+        write!(f, "`do={op}` cannot be done: {problem}")
+    }
+}
+
+/// What would be right, without the operation, which people may have asked for in another way.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchAp { all, has_bsp } => {
                 if *has_bsp {
                     write!(f, "CPU 0 is the boot processor and stays; ")?;
                 }
@@ -197,10 +203,10 @@ impl fmt::Display for CannotBeDone {
                     false => write!(f, "the APs are {all}"),
                 }
             }
-            Problem::NoSuchRung(names) => write!(f, "a CPU can be sent to {}", list(names)),
-            Problem::NoSuchStep(names) => write!(f, "the steps are {}", list(names)),
-            Problem::OneWay => f.write_str(one_way::REASON),
-            Problem::NoRest(names) => {
+            Self::NoSuchRung(names) => write!(f, "a CPU can be sent to {}", list(names)),
+            Self::NoSuchStep(names) => write!(f, "the steps are {}", list(names)),
+            Self::OneWay => f.write_str(one_way::REASON),
+            Self::NoRest(names) => {
                 write!(
                     f,
                     "a CPU that is there could not be woken; it can stay at {}",

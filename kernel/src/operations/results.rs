@@ -19,6 +19,7 @@ use super::{
 use crate::{
     calling,
     command_line::{Options, TestHook},
+    interruption::Interruption,
     println, report,
 };
 
@@ -32,18 +33,23 @@ pub struct Results {
 
 impl Operations<'_> {
     /// Does what the command line asks for: cycles, then operations, then random ones, which are
-    /// drawn from `seed` if the command line gives none.
+    /// drawn from `seed` if the command line gives none. It ends early when an interruption is asked for.
     ///
     /// # Errors
     ///
     /// An operation that means nothing on this machine; what was done before it is lost.
-    pub async fn run(&self, options: &Options, seed: u32) -> Result<Results, CannotBeDone> {
+    pub async fn run(
+        &self,
+        options: &Options,
+        seed: u32,
+        interruption: &Interruption,
+    ) -> Result<Results, CannotBeDone> {
         let is_planted = |hook| options.tests.contains(&hook);
         let mut results = Results::default();
         self.admit_siblings();
         if options.cycles > 0 {
             let leaks = is_planted(TestHook::Leak);
-            results.cycle = Some(self.cycle(options.cycles, leaks).await);
+            results.cycle = self.cycle(options.cycles, leaks, interruption).await;
         }
         for op in &options.ops {
             results.done.push(self.perform(op).await?);
@@ -55,8 +61,8 @@ impl Operations<'_> {
                 unforeseen: is_planted(TestHook::Unforeseen),
                 in_calls: calling::planted(options),
             };
-            let torture = self.torture(options.torture_seconds, seed, planted).await;
-            results.torture = Some(torture);
+            let seconds = options.torture_seconds;
+            results.torture = self.torture(seconds, seed, planted, interruption).await;
         }
         Ok(results)
     }

@@ -35,6 +35,7 @@ use crate::calling::{
 };
 use crate::{
     cpus::{roll_call::roll_call, stop_machine::Who},
+    interruption::Interruption,
     stops,
 };
 
@@ -53,18 +54,27 @@ pub struct Planted {
 const UNFORESEEN_EVERY: u32 = 16;
 
 impl Operations<'_> {
-    /// Operates at random on the APs that are online, for so many seconds or until a rule is
-    /// broken. In the end all are brought online again. Each operation has a turn of its own, and others may
+    /// Operates at random on the APs that are online, for so many seconds, or until a rule is
+    /// broken or an interruption is asked for; `None` if that is before its first turn. In the end all are brought online again. Each operation has a turn of its own, and others may
     /// have theirs between two.
     ///
     /// # Cancellation
     ///
-    /// The APs stay where they are.
-    pub async fn torture(&self, seconds: u32, seed: u32, planted: Planted) -> Torture {
+    /// CPUs that were sent somewhere go there all the same, while the turn is free for others: so it is to
+    /// be dropped only where nobody operates behind it.
+    pub async fn torture(
+        &self,
+        seconds: u32,
+        seed: u32,
+        planted: Planted,
+        interruption: &Interruption,
+    ) -> Option<Torture> {
+        let turn = interruption.unless(self.turn()).await?;
         let members: Vec<Member> = self.online().collect();
         let cpus: Vec<CpuIndex> = members.iter().map(|member| member.cpu).collect();
         let aps = members.len() as u32;
-        self.settle_in_turn(&cpus).await;
+        self.settle(&cpus).await;
+        drop(turn);
         books::make();
         let departures = cpus.iter().map(|&cpu| (cpu, self.departures(cpu)));
         let departures: Vec<_> = departures.collect();
@@ -87,7 +97,7 @@ impl Operations<'_> {
         };
         let broken = match aps {
             0 => None,
-            _ => session.run(end).await.err(),
+            _ => session.run(end, interruption).await.err(),
         };
         let (done, hotplugs, injected) = (session.done, session.hotplugs, session.injected);
         let callers = session.end();
@@ -98,10 +108,12 @@ impl Operations<'_> {
         let balance = in_use.balance();
         let mut calls = counted.totals();
         calls.ipis = interrupts_for_calls() - interrupts;
+        let duration = self.since(start);
+        let is_early = duration < Duration::from_secs(seconds.into());
         let is_there = |cpu| departures.contains(&(cpu, self.departures(cpu)));
         let is_lost = |&cpu: &CpuIndex| is_there(cpu) && !self.can_be_reached(cpu);
         let lost = cpus.iter().copied().filter(is_lost).count() as u32;
-        Torture {
+        Some(Torture {
             seconds,
             seed,
             done,
@@ -112,9 +124,10 @@ impl Operations<'_> {
             lost,
             failed: u32::from(broken.is_some()),
             broken,
-            duration_ns: self.since(start).as_nanos() as u64,
+            interrupted: is_early && interruption.is_asked(),
+            duration_ns: duration.as_nanos() as u64,
             balance,
-        }
+        })
     }
 }
 
@@ -155,8 +168,8 @@ struct Session<'a> {
 
 impl Session<'_> {
     /// The error is the operation behind which a rule was broken, and the rule.
-    async fn run(&mut self, end: Instant) -> Result<(), String> {
-        while self.operations.now() < end {
+    async fn run(&mut self, end: Instant, interruption: &Interruption) -> Result<(), String> {
+        while self.operations.now() < end && !interruption.is_asked() {
             self.callers.start(self.seed);
             let drawn = self.draw.next(&self.model);
             self.one(drawn).await?;

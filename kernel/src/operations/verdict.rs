@@ -82,9 +82,10 @@ pub fn of_cycle(cycle: &Cycle) -> Result<(), Unsound> {
         asked,
         failed,
         lost,
+        interrupted,
         ..
     } = *cycle;
-    if done != asked || failed > 0 || lost > 0 {
+    if (done != asked && !interrupted) || failed > 0 || lost > 0 {
         return Err(Unsound::Cycle {
             done,
             asked,
@@ -147,7 +148,7 @@ pub fn of_torture(torture: &Torture) -> Result<(), Unsound> {
 pub fn of_calls(calls: &Calls) -> Result<(), Unsound> {
     let Calls { asked, totals, .. } = calls;
     let all = u64::from(*asked);
-    if totals.done != all || totals.lost > 0 || calls.broken.is_some() {
+    if (totals.done != all && !calls.interrupted) || totals.lost > 0 || calls.broken.is_some() {
         return Err(Unsound::Calls {
             done: totals.done,
             asked: *asked,
@@ -234,6 +235,7 @@ mod tests {
             aps: 7,
             lost: 0,
             failed: 0,
+            interrupted: false,
             duration_ns: 1,
             balance: EVEN,
         }
@@ -243,6 +245,11 @@ mod tests {
     fn cycles_are_sound_when_all_were_done_nobody_failed_and_not_a_byte_more_is_in_use() {
         assert_eq!(of_cycle(&cycle()), Ok(()));
         let cut_short = Cycle { done: 8, ..cycle() };
+        let interrupted = Cycle {
+            interrupted: true,
+            ..cut_short.clone()
+        };
+        assert_eq!(of_cycle(&interrupted), Ok(()));
         let failed = Cycle {
             failed: 1,
             ..cycle()
@@ -276,6 +283,7 @@ mod tests {
             lost: 0,
             failed: 0,
             broken: None,
+            interrupted: false,
             duration_ns: 1,
             balance: EVEN,
         };
@@ -311,10 +319,14 @@ mod tests {
                 ..CallTotals::default()
             },
             broken: broken.map(String::from),
+            interrupted: false,
             duration_ns: 1,
             balance: EVEN,
         };
         assert_eq!(of_calls(&calls(9, 0, None)), Ok(()));
+        let mut interrupted = calls(8, 0, None);
+        interrupted.interrupted = true;
+        assert_eq!(of_calls(&interrupted), Ok(()));
         for wrong in [calls(8, 0, None), calls(9, 1, None), calls(10, 0, None)] {
             assert!(matches!(of_calls(&wrong), Err(Unsound::Calls { .. })));
         }

@@ -20,6 +20,7 @@ use crate::{
         rendezvous, spawn_on,
         stop_machine::{Stopped, Who},
     },
+    interruption::Interruption,
     operations::Operations,
     percpu::{self, PerCpu},
     println, report,
@@ -36,12 +37,20 @@ const TOGETHER_ONE_IN: u8 = 4;
 #[derive(Default)]
 pub struct Results(Option<Stop>);
 
-/// Stops the machine as often as the command line asks for, in one turn.
-pub async fn run(operations: &Operations<'_>, options: &Options, seed: u32) -> Results {
+/// Stops the machine as often as the command line asks for, in one turn. It ends between two rounds when
+/// an interruption is asked for.
+pub async fn run(
+    operations: &Operations<'_>,
+    options: &Options,
+    seed: u32,
+    interruption: &Interruption,
+) -> Results {
     if options.stops == 0 {
         return Results(None);
     }
-    let _turn = operations.turn().await;
+    let Some(_turn) = interruption.unless(operations.turn()).await else {
+        return Results(None);
+    };
     let bench = operations.bench;
     let mut cpus: Vec<_> = bench.cpus.online_aps().collect();
     cpus.push(CpuIndex::BSP);
@@ -65,11 +74,15 @@ pub async fn run(operations: &Operations<'_>, options: &Options, seed: u32) -> R
     };
     let start = bench.cpus.machine.now();
     let mut left = options.stops;
-    while left > 0 {
+    while left > 0 && !interruption.is_asked() {
         left -= rounds.one(left).await;
     }
     let duration = bench.cpus.machine.now().saturating_duration_since(start);
-    Results(Some(rounds.record(options.stops, duration)))
+    let interrupted = left > 0;
+    Results(Some(Stop {
+        interrupted,
+        ..rounds.record(options.stops, duration)
+    }))
 }
 
 struct Rounds<'a> {
@@ -164,6 +177,7 @@ impl Rounds<'_> {
             failed: self.failed,
             together: self.together,
             reason: self.reason,
+            interrupted: false,
             missing: self.missing,
             one: StopTimes::of(&mut one.0, &mut one.1),
             all: StopTimes::of(&mut all.0, &mut all.1),

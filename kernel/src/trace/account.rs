@@ -71,17 +71,7 @@ pub fn heap_to_tell() -> usize {
 }
 
 fn write(area: &PerCpu, mut kept: Kept, clock: TscClock, names: &Names) {
-    let skew = match area.index() {
-        CpuIndex::BSP => Some((0, 0)),
-        _ => area
-            .clock()
-            .skew_to_bsp(clock)
-            .map(|skew| (skew.ahead_ns, skew.uncertainty_ns)),
-    };
-    // The clock of a CPU whose counter has not come to where the BSP's was at the beginning stands
-    // there: that is no time.
-    let stood_still = kept.events.iter().any(|noted| noted.at.as_nanos() == 0);
-    let skew = skew.filter(|_| !stood_still);
+    let skew = skew_of(area, &kept.events, clock);
     put_on_one_clock(&mut kept.events, skew.map_or(0, |(ahead_ns, _)| ahead_ns));
     report::write(&Record::TraceHead(TraceHead {
         cpu: area.index(),
@@ -103,6 +93,22 @@ fn write(area: &PerCpu, mut kept: Kept, clock: TscClock, names: &Names) {
     }
 }
 
+/// By how many nanoseconds the clock by which a CPU noted these is ahead of the BSP's, and how far that can
+/// be trusted; if that is known.
+pub(super) fn skew_of(area: &PerCpu, events: &[Noted], clock: TscClock) -> Option<(i64, u64)> {
+    let skew = match area.index() {
+        CpuIndex::BSP => Some((0, 0)),
+        _ => area
+            .clock()
+            .skew_to_bsp(clock)
+            .map(|skew| (skew.ahead_ns, skew.uncertainty_ns)),
+    };
+    // The clock of a CPU whose counter has not come to where the BSP's was at the beginning stands
+    // there: that is no time.
+    let stood_still = events.iter().any(|noted| noted.at.as_nanos() == 0);
+    skew.filter(|_| !stood_still)
+}
+
 fn names_of(ladder: &Ladder) -> TraceNames {
     let steps = ladder.steps().iter().map(|step| step.name().to_string());
     let vectors = Vector::NAMES.iter().map(|(vector, name)| VectorName {
@@ -116,17 +122,17 @@ fn names_of(ladder: &Ladder) -> TraceNames {
 }
 
 /// The numbers of CPUs by the ids of their APICs.
-struct Names(Vec<(ApicId, CpuIndex)>);
+pub(super) struct Names(Vec<(ApicId, CpuIndex)>);
 
 impl Names {
-    fn collect(areas: &[&PerCpu]) -> Self {
+    pub(super) fn collect(areas: &[&PerCpu]) -> Self {
         let pairs = areas.iter().map(|area| (area.apic_id(), area.index()));
         let mut pairs: Vec<_> = pairs.collect();
         pairs.sort_unstable();
         Self(pairs)
     }
 
-    fn of(&self, target: Target) -> Option<CpuIndex> {
+    pub(super) fn of(&self, target: Target) -> Option<CpuIndex> {
         let Target::One(id) = target else { return None };
         let at = self.0.binary_search_by_key(&id, |(id, _)| *id);
         at.ok().map(|at| self.0[at].1)

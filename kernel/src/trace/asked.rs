@@ -28,6 +28,9 @@ impl Tracing {
     /// `on`: an AP notes a hundred or two on its way up and in what a boot does behind that.
     const ON: u32 = 1024;
 
+    /// Where nothing is asked for and a person may ask later: 8 KiB a CPU.
+    pub const OF_SHELL: Self = Self::Events(NonZero::new(256).unwrap());
+
     /// Beyond this a CPU's events take 2 MiB, and nobody looks at them one by one.
     pub const MOST: u32 = 1 << 16;
 

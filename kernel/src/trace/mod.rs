@@ -14,6 +14,7 @@
 mod account;
 pub mod asked;
 pub mod calls;
+mod latest;
 mod passages;
 mod track;
 
@@ -33,6 +34,7 @@ use reveille_smp::{
 use self::passages::Passages;
 pub use self::{
     account::{Told, heap_to_tell, tell},
+    latest::{Happened, has_tracks, latest},
     passages::{Passage, medians},
     track::{Track, step_end, step_start},
 };

@@ -19,6 +19,12 @@ pub struct Calls {
     pub totals: CallTotals,
     /// Which rule was broken, where one was.
     pub broken: Option<String>,
+    /// Whether it was ended before all that was asked for was done.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "super::is_false")
+    )]
+    pub interrupted: bool,
     /// All calls together.
     pub duration_ns: u64,
     /// Memory before the first and behind the last call.

@@ -26,6 +26,12 @@ pub struct Stop {
     pub one: Option<StopTimes>,
     /// Those in which all did.
     pub all: Option<StopTimes>,
+    /// Whether it was ended before all that was asked for was done.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "super::is_false")
+    )]
+    pub interrupted: bool,
     /// All stops together.
     pub duration_ns: u64,
 }

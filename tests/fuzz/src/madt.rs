@@ -14,6 +14,7 @@ use reveille_smp::{
     madt::{Madt, Mailbox, Processor},
     plan::{NoSuchCpus, Planned, Role, Skip, plan},
     selection::{Selection, Smt},
+    wiring::{Gsi, IsaIrq, Wiring},
 };
 
 /// Bytes before the first entry: the header (36), the APIC's address and the flags (ACPI 6.5,
@@ -21,6 +22,8 @@ use reveille_smp::{
 const FIXED: usize = 44;
 /// The shortest entry that stands for a CPU: type 0.
 const SHORTEST_CPU: usize = 8;
+/// An entry that stands for an I/O APIC: type 1.
+const IO_APIC: usize = 12;
 /// Fields of the header: the checksum, the OEM's revision without its lowest byte, and of the
 /// creator's the highest.
 const CHECKSUM: usize = 9;
@@ -109,6 +112,28 @@ fn check_walk(table: &[u8], madt: &Madt) {
     if let Some(mailbox) = madt.mailbox {
         check_mailbox(table, mailbox);
     }
+    check_wiring(table, &madt.wiring);
+}
+
+/// No I/O APIC is invented, and each interrupt is wired to an input that a table can name.
+fn check_wiring(table: &[u8], wiring: &Wiring) {
+    let io_apics = wiring.io_apics();
+    assert!(io_apics.len() <= (table.len() - FIXED) / IO_APIC);
+    let ids: BTreeSet<_> = io_apics.iter().map(|it| it.id).collect();
+    assert_eq!(ids.len(), io_apics.len(), "an id is listed twice");
+    let is_told = |value: u32| {
+        let mut words = table[FIXED..].windows(4);
+        words.any(|bytes| bytes == value.to_le_bytes())
+    };
+    assert!(
+        io_apics
+            .iter()
+            .all(|it| is_told(it.address) && is_told(it.first.0))
+    );
+    for (number, irq) in (0..16).map_while(|number| Some((number, IsaIrq::new(number)?))) {
+        let Gsi(gsi) = wiring.isa(irq).gsi;
+        assert!(gsi == u32::from(number) || is_told(gsi));
+    }
 }
 
 /// A mailbox is a page, and is where an entry says.
@@ -137,6 +162,7 @@ fn check_cuts(table: &[u8], whole: &Madt) {
             part.processors
         );
         assert!(part.mailbox.is_none() || part.mailbox == whole.mailbox);
+        assert!(whole.wiring.io_apics().starts_with(part.wiring.io_apics()));
     }
 }
 

@@ -103,7 +103,14 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "fault",
         "how a CPU is to fail, as 3:silent or 3:late=500, or to differ, as 3:pat; several times",
     ),
-    ("after", "what follows the report: exit, or halt to idle"),
+    (
+        "after",
+        "what follows the report: exit, halt to idle, or shell",
+    ),
+    (
+        "terminal",
+        "what a shell's terminal can do: ansi, or plain for pipes and the like",
+    ),
     (
         "test",
         "a fault to bring about, such as panic-ap or hang; several times",

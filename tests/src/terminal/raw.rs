@@ -100,3 +100,63 @@ fn follow_stops() -> io::Result<()> {
 fn before() -> MutexGuard<'static, Option<Termios>> {
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        env,
+        process::{Command, Stdio},
+    };
+
+    use rustix::{
+        fd::OwnedFd,
+        pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt},
+        termios::{InputModes, LocalModes},
+    };
+
+    use super::*;
+
+    /// Set in the process that is to panic.
+    const PANICS: &str = "REVEILLE_TEST_PANICS_IN_RAW_MODE";
+
+    fn settings(terminal: &OwnedFd) -> String {
+        format!("{:?}", tcgetattr(terminal).expect("it is a terminal"))
+    }
+
+    #[test]
+    fn a_panic_puts_the_settings_back() {
+        if env::var_os(PANICS).is_some() {
+            let _raw = Raw::enter().expect("the standard input is a terminal");
+            let modes = tcgetattr(stdin()).expect("it is a terminal").local_modes;
+            assert!(!modes.intersects(LocalModes::ICANON | LocalModes::ISIG));
+            panic!("in raw mode");
+        }
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let person = openpt(flags).expect("the system has pseudo-terminals");
+        grantpt(&person).expect("it is ours");
+        unlockpt(&person).expect("it is ours");
+        let terminal = ioctl_tiocgptpeer(&person, flags).expect("its other side");
+        let mut unusual = tcgetattr(&terminal).expect("it is a terminal");
+        unusual.input_modes.toggle(InputModes::IXANY);
+        tcsetattr(&terminal, OptionalActions::Now, &unusual).expect("it is a terminal");
+        let before = settings(&terminal);
+
+        let itself = env::current_exe().expect("the test runs");
+        let panicked = Command::new(itself)
+            .args([
+                "--exact",
+                "terminal::raw::tests::a_panic_puts_the_settings_back",
+            ])
+            .env(PANICS, "1")
+            .stdin(terminal.try_clone().expect("a descriptor is left"))
+            .stderr(Stdio::null())
+            .output()
+            .expect("it starts");
+        let told = String::from_utf8_lossy(&panicked.stdout);
+        assert!(
+            told.contains("in raw mode"),
+            "it did not come so far: {told}"
+        );
+        assert_eq!(settings(&terminal), before);
+    }
+}

@@ -91,12 +91,11 @@ fn a_qemu_that_is_killed_in_the_middle_of_a_view_leaves_the_terminal_as_before()
 
 #[test]
 fn a_command_line_that_is_refused_leaves_the_terminal_as_before() {
-    let mut terminal = Terminal::run(80, &["--append", "nonsense=1"]);
-    assert_eq!(terminal.ends().code(), Some(3));
-    terminal.is_as_before();
-    let mut terminal = Terminal::run(80, &["--append", "after=halt"]);
-    assert_eq!(terminal.ends().code(), Some(2));
-    terminal.is_as_before();
+    for (words, status) in [("nonsense=1", 3), ("after=halt", 2)] {
+        let mut terminal = Terminal::run(80, &["--append", words]);
+        assert_eq!(terminal.ends().code(), Some(status));
+        terminal.is_as_before();
+    }
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! [`ring`](super::ring) under loom: every interleaving, over loom's atomics; and what one thread sees of it,
+//! over the processor's.
+
+mod sync {
+    pub(super) use loom::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+}
+
+#[expect(clippy::duplicate_mod, reason = "the same code, over other atomics")]
+#[path = "ring.rs"]
+mod ring;
+
+use loom::{sync::Arc, thread};
+
+use self::{
+    ring::Ring,
+    sync::{AtomicU8, AtomicU32},
+};
+use super::ring as processor;
+
+/// Tries to put each of these bytes while somebody takes, and expects those that found room, in order. Nobody
+/// waits for the other, so the model ends.
+fn goes_through<const N: usize>(bytes: &'static [u8]) {
+    loom::model(move || {
+        let places = core::array::from_fn(|_| AtomicU8::new(0));
+        let counts = || AtomicU32::new(0);
+        let ring = Arc::new(Ring::<N>::made_of(places, counts(), counts()));
+        let producer = {
+            let ring = ring.clone();
+            thread::spawn(move || {
+                let accepted = bytes.iter().copied().filter(|&byte| ring.put(byte));
+                accepted.collect::<Vec<_>>()
+            })
+        };
+        let mut seen = Vec::new();
+        let mut take = || {
+            let mut buffer = [0; 2];
+            let count = ring.take(&mut buffer);
+            seen.extend_from_slice(&buffer[..count]);
+        };
+        take();
+        take();
+        let accepted = producer.join().unwrap();
+        take();
+        assert!(!accepted.is_empty());
+        assert_eq!(seen, accepted);
+    });
+}
+
+#[test]
+fn a_byte_that_is_announced_is_there() {
+    goes_through::<2>(&[1, 2]);
+}
+
+#[test]
+fn a_byte_that_was_not_taken_is_not_overwritten() {
+    goes_through::<1>(&[1, 2, 3]);
+}
+
+fn ring(counts: u32) -> processor::Ring<8> {
+    let counts = || core::sync::atomic::AtomicU32::new(counts);
+    processor::Ring::made_of(
+        [const { core::sync::atomic::AtomicU8::new(0) }; 8],
+        counts(),
+        counts(),
+    )
+}
+
+#[test]
+fn bytes_come_out_in_their_order_and_none_is_overwritten() {
+    // The second ring's counts overflow on the way.
+    for ring in [ring(0), ring(u32::MAX - 20)] {
+        let (mut put, mut taken) = (0_u8, 0_u8);
+        for round in 0..50 {
+            while ring.put(put) {
+                put += 1;
+            }
+            assert!(ring.is_full());
+            let mut buffer = [0; 5];
+            let room = 1 + round % buffer.len();
+            assert_eq!(ring.take(&mut buffer[..room]), room);
+            for &byte in &buffer[..room] {
+                assert_eq!(byte, taken);
+                taken += 1;
+            }
+        }
+        while ring.put(put) {
+            put += 1;
+        }
+        let mut rest = [0; 9];
+        assert_eq!(ring.take(&mut rest), 8);
+        assert_eq!(ring.take(&mut rest), 0);
+        assert_eq!(rest[..8], [0, 1, 2, 3, 4, 5, 6, 7].map(|at| taken + at));
+    }
+}
+
+#[test]
+fn half_of_the_room_is_half_of_the_room() {
+    let ring = ring(0);
+    for byte in 0..5 {
+        assert!(ring.is_half_empty());
+        assert!(ring.put(byte));
+    }
+    assert!(!ring.is_half_empty() && !ring.is_full());
+    assert_eq!(ring.take(&mut [0]), 1);
+    assert!(ring.is_half_empty());
+}

@@ -1,0 +1,210 @@
+//! What a run tells of the bring-up, on both channels; and on the console as often as somebody asks.
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use reveille_smp::{
+    machine::Way,
+    outcome::Outcome,
+    plan::Role,
+    record::{self, Record},
+    step::StepError,
+    table::{Headline, Table},
+};
+
+use super::Run;
+use crate::{
+    attempts::{Attempt, Attempts},
+    bench,
+    command_line::MadtSource,
+    consistency::{features, identity},
+    cpuid::{Cpuid, ThisCpu},
+    cpus::figures::Figures,
+    faults,
+    interrupts::apic_errors::apic_errors,
+    println, report,
+    topology::Topology,
+};
+
+/// What is told of the bring-up.
+pub(super) struct Told {
+    /// The attempts, the first one first.
+    pub(super) attempts: Vec<Attempt>,
+    /// A record for every CPU, of each attempt.
+    pub(super) cpus: Vec<Vec<record::Cpu>>,
+    /// The rounds that were measured.
+    results: bench::Results,
+    /// What the APs noted behind them.
+    figures: Figures,
+}
+
+impl Run {
+    /// Collects it.
+    pub(super) fn told(
+        &self,
+        attempts: Attempts,
+        results: bench::Results,
+        figures: Figures,
+    ) -> Told {
+        let attempts = attempts.all;
+        Told {
+            cpus: attempts.iter().map(|it| self.cpu_records(it)).collect(),
+            attempts,
+            results,
+            figures,
+        }
+    }
+
+    /// Tells it, on both channels.
+    pub(super) fn tell(&self, told: &Told) {
+        self.print(told);
+        report::write(&Record::Boot(self.boot_record(told)));
+        for (attempt, cpus) in told.attempts.iter().zip(&told.cpus) {
+            cpus.iter()
+                .for_each(|cpu| report::write(&Record::Cpu(cpu.clone())));
+            report::write(&Record::Bringup(attempt.record.clone()));
+        }
+        let rounds = told.results.records();
+        rounds.for_each(|record| report::write(&record));
+    }
+
+    /// Prints all of it.
+    pub(super) fn print(&self, told: &Told) {
+        let Told {
+            attempts,
+            cpus,
+            results,
+            figures,
+        } = told;
+        let boot = self.boot_record(told);
+        println!("reveille: {}", env!("CARGO_PKG_VERSION"));
+        println!(
+            "machine: {}, {} of {} CPUs enabled, {}, woken by {}, TSC {}, {}",
+            boot.machine,
+            boot.cpus_enabled,
+            boot.cpus_listed,
+            boot.apic,
+            way(self.waking.way()),
+            self.calibration,
+            host(&boot.accel_hint),
+        );
+        let source = match self.options.madt {
+            MadtSource::Firmware => "firmware",
+            MadtSource::Module => "madt=module",
+        };
+        let flaws = self.cpu_list.flaws(self.cpus.machine.apic.id());
+        for flaw in flaws.into_iter().chain(self.waking.flaw()) {
+            println!("{source}: {flaw}");
+        }
+        if let Some(defect) = self.srat.as_ref().and_then(|srat| srat.defect) {
+            println!("firmware: {defect}");
+        }
+        if let Some(errors) = apic_errors() {
+            println!("{errors}");
+        }
+        for (attempt, cpus) in attempts.iter().zip(cpus) {
+            if attempts.len() > 1 {
+                println!(
+                    "attempt {} of {}:",
+                    attempt.record.attempt + 1,
+                    attempts.len()
+                );
+            }
+            println!("{}{}", Table(cpus), Headline(&attempt.record));
+        }
+        let is_short = attempts.last().is_some_and(|last| last.record.failed > 0);
+        match self.options.bench_rounds {
+            0 => {}
+            _ if self.cpus.aps.is_empty() => println!("{:10}no APs, nothing to compare", ""),
+            _ if is_short && !self.is_to_miss_any() => {
+                println!("{:10}no rounds: not all APs are online", "");
+            }
+            rounds => {
+                println!("{}", results.comparison(rounds));
+                if self.waking.way() == Way::Mailbox {
+                    println!(
+                        "{:10}no yardsticks: they need INIT and SIPI; broadcast runs as parallel does",
+                        ""
+                    );
+                }
+            }
+        }
+        if figures.are_there() {
+            println!("{figures}");
+        }
+    }
+
+    fn cpu_records(&self, attempt: &Attempt) -> Vec<record::Cpu> {
+        let topology = Topology::of(&ThisCpu);
+        let mut cpus = report::cpus(&self.cpus.plan, &attempt.round, topology);
+        for cpu in &mut cpus {
+            cpu.attempt = attempt.record.attempt;
+            if cpu.reason.is_none() && faults::explain(&self.options.faults, cpu) {
+                cpu.reason = Some(StepError::Injected.reason().to_string());
+            }
+            if let Some(lacks) = self.lack_of(cpu) {
+                cpu.reason = Some(lacks);
+            }
+        }
+        cpus
+    }
+
+    /// What a CPU did not come up for the lack of, if that is why.
+    fn lack_of(&self, cpu: &record::Cpu) -> Option<String> {
+        match cpu.outcome {
+            Outcome::Failed if cpu.step.as_deref() == Some(identity::STEP) => {
+                identity::lack_of(cpu.cpu?)
+            }
+            Outcome::StuckRealMode | Outcome::StuckLongMode => {
+                let trampoline = self.cpus.machine.trampoline;
+                trampoline.lacks(cpu.apic_id.0).map(identity::reason)
+            }
+            _ => None,
+        }
+    }
+
+    fn boot_record(&self, told: &Told) -> record::Boot {
+        let first = told.attempts.first();
+        let first_kick = first.and_then(|first| first.round.first_kick());
+        let numbered = self
+            .cpus
+            .plan
+            .iter()
+            .filter(|planned| !matches!(planned.role, Role::Disabled { .. }));
+        record::Boot {
+            schema: record::SCHEMA,
+            machine: self.cpu_list.oem(),
+            accel_hint: ThisCpu
+                .hypervisor_name()
+                .unwrap_or_else(|| String::from("none")),
+            cpus_listed: self.cpus.plan.len() as u32,
+            cpus_enabled: numbered.count() as u32,
+            apic: self.cpus.machine.apic.mode().to_string(),
+            wake: self.waking.way().to_string(),
+            tsc_hz: self.calibration.chosen.tsc_hz,
+            clock_source: self.calibration.chosen.source.to_string(),
+            entry_to_kick_ns: first_kick.map(|kick| kick.as_nanos()),
+            common_features: features::common().names(),
+        }
+    }
+}
+
+/// What APs are woken by, for people.
+fn way(way: Way) -> &'static str {
+    match way {
+        Way::InitSipi => "INIT and SIPI",
+        Way::Mailbox => "mailbox",
+    }
+}
+
+/// The usual name of what a CPUID signature stands for.
+fn host(accel_hint: &str) -> &str {
+    match accel_hint {
+        "TCGTCGTCGTCG" => "QEMU TCG",
+        "KVMKVMKVM" => "KVM",
+        "none" => "no hypervisor",
+        other => other,
+    }
+}

@@ -1,0 +1,307 @@
+//! All commands: how each is written, what it does, and how its words are read.
+//!
+//! The only place where a command is told of: the help, the errors and the completion come from here.
+
+use alloc::{borrow::ToOwned, string::String};
+use core::{fmt, num::NonZero};
+
+use super::{Argument, Command, Problem, words::Words};
+use crate::operations::op::Op;
+
+/// A command.
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// How it is written: capitals stand for something, what is in brackets can be left out.
+    pub syntax: &'static str,
+    /// What it does, in a line.
+    pub summary: &'static str,
+    /// What else is to be known of it; may be empty.
+    pub details: &'static str,
+    /// It has the screen or the keyboard for itself, and does not run behind.
+    pub(super) needs_terminal: bool,
+    /// Reads what follows the name.
+    pub(super) read: fn(&mut Words<'_>) -> Result<Command, Problem>,
+}
+
+/// Rounds of `bench`, where nobody says how many.
+const ROUNDS: NonZero<u32> = NonZero::new(5).unwrap();
+/// Cycles of `cycle`.
+const CYCLES: NonZero<u32> = NonZero::new(10).unwrap();
+/// Seconds of `torture`.
+const SECONDS: NonZero<u32> = NonZero::new(10).unwrap();
+/// Stops of `stop`.
+const STOPS: NonZero<u32> = NonZero::new(100).unwrap();
+/// Calls of `calls`.
+const CALLS: NonZero<u32> = NonZero::new(10_000).unwrap();
+
+/// All there are, in the order of the help.
+pub static COMMANDS: &[Entry] = &[
+    Entry {
+        name: "help",
+        syntax: "help [COMMAND]",
+        summary: "what there is, or how a command is used",
+        details: "Tab completes, the arrows up and down and Ctrl-R find lines again, Ctrl-C interrupts.\n\
+                  `COMMAND &` runs behind, and the next line need not wait for it.",
+        needs_terminal: false,
+        read: |words| words.command().map(Command::Help),
+    },
+    Entry {
+        name: "cpus",
+        syntax: "cpus",
+        summary: "a line for each CPU: number, APIC id, place, state",
+        details: "",
+        needs_terminal: false,
+        read: |_| Ok(Command::Cpus),
+    },
+    Entry {
+        name: "states",
+        syntax: "states",
+        summary: "all states and steps, the highest first, with the CPUs there",
+        details: "",
+        needs_terminal: false,
+        read: |_| Ok(Command::Op(Op::States)),
+    },
+    Entry {
+        name: "online",
+        syntax: "online LIST",
+        summary: "brings CPUs up",
+        details: "",
+        needs_terminal: false,
+        read: |words| Ok(Command::Op(Op::Online(words.list()?))),
+    },
+    Entry {
+        name: "offline",
+        syntax: "offline LIST",
+        summary: "takes CPUs down",
+        details: "",
+        needs_terminal: false,
+        read: |words| Ok(Command::Op(Op::Offline(words.list()?))),
+    },
+    Entry {
+        name: "target",
+        syntax: "target LIST STATE",
+        summary: "drives CPUs to a state between offline and online",
+        details: "Not every state is one in which a CPU can be left; the error says which are.",
+        needs_terminal: false,
+        read: |words| {
+            let cpus = words.list()?;
+            let state = words.name(Argument::State)?.to_owned();
+            Ok(Command::Op(Op::Target(cpus, state)))
+        },
+    },
+    Entry {
+        name: "fail",
+        syntax: "fail LIST STEP [up|down]",
+        summary: "lets a step fail on CPUs, the next time they come to it",
+        details: "On its way up, if nothing else is said, and once. The CPU goes back to where it was.",
+        needs_terminal: false,
+        read: |words| {
+            let cpus = words.list()?;
+            let step = words.name(Argument::Step)?.to_owned();
+            Ok(Command::Op(Op::Fail(cpus, step, words.direction())))
+        },
+    },
+    Entry {
+        name: "smt",
+        syntax: "smt on|off",
+        summary: "lets all threads of each core run, or one of them",
+        details: "",
+        needs_terminal: false,
+        read: |words| Ok(Command::Op(Op::Smt(words.smt()?))),
+    },
+    Entry {
+        name: "bench",
+        syntax: "bench [STRATEGY] [N]",
+        summary: "brings all CPUs up N times by every strategy, or by one, and compares",
+        details: "Five rounds, if nothing else is said. Ends between two strategies when it is interrupted.",
+        needs_terminal: false,
+        read: |words| {
+            Ok(Command::Bench {
+                strategy: words.strategy(),
+                rounds: words.count_or(ROUNDS),
+            })
+        },
+    },
+    Entry {
+        name: "cycle",
+        syntax: "cycle [N]",
+        summary: "takes all APs down and up N times, and says what was lost",
+        details: "Ten times, if nothing else is said. Ends between two cycles when it is interrupted.",
+        needs_terminal: false,
+        read: |words| Ok(Command::Cycle(words.count_or(CYCLES))),
+    },
+    Entry {
+        name: "torture",
+        syntax: "torture [SECONDS]",
+        summary: "does random things with the APs while they call each other, and checks them",
+        details: "Ten seconds, if nothing else is said. Ends between two operations when it is interrupted.",
+        needs_terminal: false,
+        read: |words| {
+            Ok(Command::Torture {
+                seconds: words.count_or(SECONDS),
+            })
+        },
+    },
+    Entry {
+        name: "stop",
+        syntax: "stop [N]",
+        summary: "stops the machine N times, and says for how long it stood",
+        details: "A hundred times, if nothing else is said.",
+        needs_terminal: false,
+        read: |words| Ok(Command::Stop(words.count_or(STOPS))),
+    },
+    Entry {
+        name: "calls",
+        syntax: "calls [N]",
+        summary: "N calls from all CPUs to all CPUs, each of which is accounted for",
+        details: "10000, if nothing else is said.",
+        needs_terminal: false,
+        read: |words| Ok(Command::Calls(words.count_or(CALLS))),
+    },
+    Entry {
+        name: "ipi",
+        syntax: "ipi [FROM TO [N]]",
+        summary: "measures N calls of a pair of CPUs, or calls of all pairs",
+        details: "Ends between two pairs when it is interrupted.",
+        needs_terminal: false,
+        read: |words| words.pair().map(Command::Ipi),
+    },
+    Entry {
+        name: "trace",
+        syntax: "trace on|off|show",
+        summary: "notes what each CPU does, or shows the latest of it",
+        details: "",
+        needs_terminal: false,
+        read: |words| words.trace().map(Command::Trace),
+    },
+    Entry {
+        name: "metrics",
+        syntax: "metrics",
+        summary: "polls, wakes, calls, interrupts, memory: what is counted",
+        details: "",
+        needs_terminal: false,
+        read: |_| Ok(Command::Metrics),
+    },
+    Entry {
+        name: "watch",
+        syntax: "watch",
+        summary: "a screen with a line for each CPU, renewed each second",
+        details: "The arrows scroll; q or Ctrl-C leaves it.",
+        needs_terminal: true,
+        read: |_| Ok(Command::Watch),
+    },
+    Entry {
+        name: "report",
+        syntax: "report",
+        summary: "the table of the boot once more",
+        details: "",
+        needs_terminal: false,
+        read: |_| Ok(Command::Report),
+    },
+    Entry {
+        name: "jobs",
+        syntax: "jobs",
+        summary: "what runs behind",
+        details: "",
+        needs_terminal: false,
+        read: |_| Ok(Command::Jobs),
+    },
+    Entry {
+        name: "kill",
+        syntax: "kill [JOB]",
+        summary: "interrupts what runs behind",
+        details: "The one that was started last, if nothing else is said.",
+        needs_terminal: false,
+        read: |words| Ok(Command::Kill(words.job())),
+    },
+    Entry {
+        name: "clear",
+        syntax: "clear",
+        summary: "clears the screen",
+        details: "",
+        needs_terminal: false,
+        read: |_| Ok(Command::Clear),
+    },
+    Entry {
+        name: "reboot",
+        syntax: "reboot",
+        summary: "resets the machine",
+        details: "",
+        needs_terminal: false,
+        read: |_| Ok(Command::Reboot),
+    },
+    Entry {
+        name: "exit",
+        syntax: "exit [ok|failed]",
+        summary: "ends the run, with the verdict of the boot or with this one",
+        details: "",
+        needs_terminal: false,
+        read: |words| Ok(Command::Exit(words.verdict())),
+    },
+];
+
+impl Entry {
+    /// The command of this name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        COMMANDS.iter().find(|entry| entry.name == name)
+    }
+
+    /// What it takes, in the order in which it takes it.
+    pub fn arguments(&self) -> impl Iterator<Item = Argument> {
+        Argument::of(self.syntax)
+    }
+
+    /// How it is written, and what that means.
+    pub(super) fn usage(&self) -> String {
+        let mut usage = String::from("`") + self.syntax + "`";
+        let meanings = self.arguments().filter_map(Argument::meaning);
+        for (index, meaning) in meanings.enumerate() {
+            usage.push_str(if index == 0 { ", where " } else { ", " });
+            usage.push_str(&alloc::format!("{meaning}"));
+        }
+        usage
+    }
+}
+
+/// The page that `help COMMAND` shows.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.syntax, self.summary)?;
+        for line in self.details.lines() {
+            write!(f, "\n    {line}")?;
+        }
+        for meaning in self.arguments().filter_map(Argument::meaning) {
+            write!(f, "\n    {meaning}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One command has one name.
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Entry {}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// The page that `help` shows: a line for each command.
+pub fn overview() -> impl fmt::Display {
+    fmt::from_fn(|f| {
+        let longest = COMMANDS.iter().map(|entry| entry.syntax.len()).max();
+        let width = longest.unwrap_or(0) + 2;
+        for (index, entry) in COMMANDS.iter().enumerate() {
+            let line_end = if index == 0 { "" } else { "\n" };
+            write!(f, "{line_end}{:width$}{}", entry.syntax, entry.summary)?;
+        }
+        Ok(())
+    })
+}

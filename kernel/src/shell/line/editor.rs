@@ -1,0 +1,334 @@
+//! What each key does to the line.
+
+use alloc::{string::String, vec::Vec};
+
+use super::{
+    buffer::Buffer,
+    completer::{Completer, common_prefix},
+    history::History,
+    keys::Key,
+    search::Search,
+    view::{Line, Row, Scroll},
+};
+
+/// What is to be done behind a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// The row has changed.
+    Redraw,
+    /// Nothing.
+    Nothing,
+    /// This line was entered; it may be blank. The row has changed.
+    Line(String),
+    /// A line of so many bytes was entered, more than [`LONGEST_LINE`](super::LONGEST_LINE). It is gone, and no part of it is
+    /// to be run. The row has changed.
+    TooLong {
+        /// All that were typed.
+        bytes: usize,
+    },
+    /// Ctrl-C; the line is gone ([`Editor::text`] had it before). The row has changed.
+    Interrupt,
+    /// Ctrl-D on an empty line.
+    EndOfInput,
+    /// The key can do nothing here.
+    Bell,
+    /// The word that is typed may become these, and Tab cannot say more. They are to be shown.
+    Candidates(Vec<String>),
+    /// The screen is to be cleared.
+    Clear,
+}
+
+/// A line that is being typed, with the history of those that were.
+#[derive(Clone, Debug)]
+pub struct Editor {
+    prompt: String,
+    width: usize,
+    scroll: Scroll,
+    line: Buffer,
+    /// Bytes that had no room any more. While there are some the line can be refused or dropped, not edited:
+    /// an edited part of it is not what was meant.
+    excess: usize,
+    history: History,
+    search: Option<Search>,
+    /// What was cut out last.
+    cut: String,
+    /// The last key cut something out too, and what this one does is added.
+    was_cut: bool,
+    in_paste: bool,
+}
+
+impl Editor {
+    /// An empty line behind `prompt` on a screen of `width` columns.
+    pub fn new(prompt: &str, width: usize) -> Self {
+        Self {
+            prompt: String::from(prompt),
+            width,
+            scroll: Scroll::default(),
+            line: Buffer::default(),
+            excess: 0,
+            history: History::default(),
+            search: None,
+            cut: String::new(),
+            was_cut: false,
+            in_paste: false,
+        }
+    }
+
+    /// Another prompt. It must have no control characters.
+    pub fn set_prompt(&mut self, prompt: &str) {
+        self.prompt = String::from(prompt);
+        self.follow();
+    }
+
+    /// The screen has so many columns now.
+    pub fn set_width(&mut self, width: usize) {
+        self.width = width;
+        self.follow();
+    }
+
+    /// What is typed.
+    pub fn text(&self) -> &str {
+        self.line.text()
+    }
+
+    /// What the screen is to show: never more than its width, and of a bounded length.
+    pub fn footer(&self) -> Row {
+        self.scroll.row(self.shown(&self.search_prompt()))
+    }
+
+    /// Does what the key is for.
+    pub fn key(&mut self, key: Key, completer: &dyn Completer) -> Reaction {
+        let was_cut = core::mem::take(&mut self.was_cut);
+        let reaction = match key {
+            Key::Ctrl(b'c') => self.interrupt(),
+            Key::PasteStart | Key::PasteEnd => {
+                self.in_paste = key == Key::PasteStart;
+                Reaction::Nothing
+            }
+            _ if self.in_paste => self.pasted(key),
+            _ if self.excess > 0 => self.too_long(key),
+            _ => match self.search.take() {
+                Some(search) => self.searching(search, key, completer),
+                None => self.typed(key, was_cut, completer),
+            },
+        };
+        self.follow();
+        reaction
+    }
+
+    /// A key as it is meant.
+    fn typed(&mut self, key: Key, was_cut: bool, completer: &dyn Completer) -> Reaction {
+        let (cursor, end) = (self.line.cursor(), self.line.text().len());
+        match key {
+            Key::Char(char) => self.insert(char),
+            Key::Enter => self.enter(),
+            Key::Tab => self.complete(completer),
+            Key::Left | Key::Ctrl(b'b') => self.move_to(self.line.left()),
+            Key::Right | Key::Ctrl(b'f') => self.move_to(self.line.right()),
+            Key::Home | Key::Ctrl(b'a') => self.move_to(0),
+            Key::End | Key::Ctrl(b'e') => self.move_to(end),
+            Key::WordLeft | Key::Alt('b') => self.move_to(self.line.word_left()),
+            Key::WordRight | Key::Alt('f') => self.move_to(self.line.word_right()),
+            Key::Backspace => self.delete(self.line.left(), cursor),
+            Key::Ctrl(b'd') if end == 0 => Reaction::EndOfInput,
+            Key::Delete | Key::Ctrl(b'd') => self.delete(cursor, self.line.right()),
+            Key::Ctrl(b'k') => self.cut(cursor, end, was_cut),
+            Key::Ctrl(b'u') => self.cut(0, cursor, was_cut),
+            Key::Ctrl(b'w') => self.cut(self.line.blank_left(), cursor, was_cut),
+            Key::Alt('\u{7f}') => self.cut(self.line.word_left(), cursor, was_cut),
+            Key::Alt('d') => self.cut(cursor, self.line.word_right(), was_cut),
+            Key::Ctrl(b'y') => self.put_back(),
+            Key::Ctrl(b't') => done(self.line.transpose()),
+            Key::Up | Key::Ctrl(b'p') => {
+                let older = self.history.older(self.line.text());
+                done(older.map(|line| self.line.set(line)).is_some())
+            }
+            Key::Down | Key::Ctrl(b'n') => {
+                let newer = self.history.newer();
+                done(newer.map(|line| self.line.set(line)).is_some())
+            }
+            Key::Ctrl(b'r') => {
+                self.search = Some(Search::default());
+                Reaction::Redraw
+            }
+            Key::Ctrl(b'l') => Reaction::Clear,
+            _ => Reaction::Nothing,
+        }
+    }
+
+    /// A key while the history is searched: one that is not for the search ends it, with what was found,
+    /// and does what it is for.
+    fn searching(&mut self, mut search: Search, key: Key, completer: &dyn Completer) -> Reaction {
+        let history = &self.history;
+        let reaction = match key {
+            Key::Char(char) => done(search.push(char, history)),
+            Key::Backspace => done(search.pop(history)),
+            Key::Ctrl(b'r') => done(search.older(history)),
+            Key::Ctrl(b'g') => return Reaction::Redraw,
+            Key::CursorReport { .. } | Key::Unknown => Reaction::Nothing,
+            Key::Ctrl(b'l') => Reaction::Clear,
+            _ => {
+                if let Some(found) = search.found()
+                    && let Some(line) = self.history.visit(found, self.line.text())
+                {
+                    self.line.set(line);
+                }
+                return match self.typed(key, false, completer) {
+                    // The prompt is the usual one again.
+                    Reaction::Nothing | Reaction::Bell => Reaction::Redraw,
+                    reaction => reaction,
+                };
+            }
+        };
+        self.search = Some(search);
+        // The prompt tells that nothing was found.
+        match reaction {
+            Reaction::Bell => Reaction::Redraw,
+            reaction => reaction,
+        }
+    }
+
+    /// A key that came out of a paste: it is text, or a line's end, and commands nothing else.
+    fn pasted(&mut self, key: Key) -> Reaction {
+        self.search = None;
+        match key {
+            Key::Char(char) => self.insert(char),
+            Key::Tab => self.insert(' '),
+            Key::Enter => self.enter(),
+            _ => Reaction::Nothing,
+        }
+    }
+
+    /// A key behind more than a line may have.
+    fn too_long(&mut self, key: Key) -> Reaction {
+        match key {
+            Key::Char(char) => self.insert(char),
+            Key::Enter => self.enter(),
+            Key::Ctrl(b'u') => {
+                self.drop_line();
+                Reaction::Redraw
+            }
+            Key::Ctrl(b'l') => Reaction::Clear,
+            Key::CursorReport { .. } | Key::Unknown => Reaction::Nothing,
+            _ => Reaction::Bell,
+        }
+    }
+
+    fn insert(&mut self, char: char) -> Reaction {
+        if self.excess == 0 && self.line.insert(char.encode_utf8(&mut [0; 4])) {
+            return Reaction::Redraw;
+        }
+        // One bell, and not ten thousand.
+        let is_first = self.excess == 0;
+        self.excess = self.excess.saturating_add(char.len_utf8());
+        match is_first {
+            true => Reaction::Bell,
+            false => Reaction::Nothing,
+        }
+    }
+
+    fn enter(&mut self) -> Reaction {
+        if self.excess > 0 {
+            let bytes = self.line.text().len().saturating_add(self.excess);
+            self.drop_line();
+            return Reaction::TooLong { bytes };
+        }
+        let line = self.line.take();
+        self.history.add(&line);
+        Reaction::Line(line)
+    }
+
+    fn interrupt(&mut self) -> Reaction {
+        self.search = None;
+        self.in_paste = false;
+        self.drop_line();
+        Reaction::Interrupt
+    }
+
+    fn drop_line(&mut self) {
+        self.line.take();
+        self.excess = 0;
+        self.history.leave();
+    }
+
+    fn move_to(&mut self, to: usize) -> Reaction {
+        done(self.line.move_to(to))
+    }
+
+    fn delete(&mut self, from: usize, to: usize) -> Reaction {
+        done(!self.line.remove(from..to).is_empty())
+    }
+
+    /// Takes text out that can be put back; behind another cut, both are one.
+    fn cut(&mut self, from: usize, to: usize, was_cut: bool) -> Reaction {
+        let is_before = to == self.line.cursor();
+        let text = self.line.remove(from..to);
+        if text.is_empty() {
+            self.was_cut = was_cut;
+            return Reaction::Bell;
+        }
+        self.was_cut = true;
+        match (was_cut, is_before) {
+            (false, _) => self.cut = text,
+            (true, true) => self.cut.insert_str(0, &text),
+            (true, false) => self.cut.push_str(&text),
+        }
+        Reaction::Redraw
+    }
+
+    fn put_back(&mut self) -> Reaction {
+        done(!self.cut.is_empty() && self.line.insert(&self.cut))
+    }
+
+    fn complete(&mut self, completer: &dyn Completer) -> Reaction {
+        let completion = completer.complete(self.line.before());
+        let goes_on = completion.goes_on;
+        let (word, candidates) = completion.of(self.line.before());
+        let more = String::from(&common_prefix(&candidates)[word.len()..]);
+        let is_whole = candidates.len() == 1 && !goes_on;
+        if more.is_empty() && candidates.len() > 1 {
+            return Reaction::Candidates(candidates);
+        }
+        let is_longer = !more.is_empty() && self.line.insert(&more);
+        let is_passed = is_whole
+            && match self.line.behind().starts_with(' ') {
+                true => self.line.move_to(self.line.right()),
+                false => self.line.insert(" "),
+            };
+        done(is_longer || is_passed)
+    }
+
+    fn follow(&mut self) {
+        let prompt = self.search_prompt();
+        let mut scroll = self.scroll;
+        scroll.follow(self.shown(&prompt));
+        self.scroll = scroll;
+    }
+
+    fn search_prompt(&self) -> Option<String> {
+        self.search.as_ref().map(Search::prompt)
+    }
+
+    /// The line that is shown: what is typed, or what was found.
+    fn shown<'a>(&'a self, search_prompt: &'a Option<String>) -> Line<'a> {
+        let found = self.search.as_ref().and_then(|search| {
+            let line = self.history.line(search.found()?)?;
+            Some((line, search.place(line)))
+        });
+        let (text, cursor) = found.unwrap_or((self.line.text(), self.line.cursor()));
+        Line {
+            prompt: search_prompt.as_deref().unwrap_or(&self.prompt),
+            text,
+            cursor,
+            width: self.width,
+        }
+    }
+}
+
+/// A key that changed nothing has nothing to do here.
+fn done(is_changed: bool) -> Reaction {
+    match is_changed {
+        true => Reaction::Redraw,
+        false => Reaction::Bell,
+    }
+}

@@ -1,0 +1,75 @@
+//! The shell on the serial console.
+//!
+//! What is typed, and what it means, is pure and tested on the host: bytes become keys, keys a line,
+//! and the line a command.
+//!
+//! ```text
+//! bytes ─▶ line::Keys ─▶ line::Editor ─▶ command::parse ─▶ Invocation
+//!                          │      ▲
+//!                          ▼      └── completion::Completions, which knows the grammar and the names
+//!                        the footer
+//! ```
+//!
+//! So is what is shown of the machine: the CPUs are read once, and what they showed at a moment, or at two,
+//! becomes a table or a screen.
+//!
+//! ```text
+//! CPUs ─▶ figures::Moment ─┬─▶ tables
+//!                          └─▶ watch::view ─▶ watch::screen ─▶ what the terminal is sent
+//! ```
+
+pub mod command;
+#[cfg(target_os = "none")]
+mod commands;
+pub mod completion;
+#[cfg(target_os = "none")]
+mod context;
+pub mod figures;
+pub mod jobs;
+pub mod line;
+pub mod numbers;
+#[cfg(target_os = "none")]
+mod session;
+pub mod tables;
+#[cfg(target_os = "none")]
+mod terminal;
+pub mod type_ahead;
+pub mod typed_keys;
+pub mod watch;
+
+#[cfg(target_os = "none")]
+pub use context::Context;
+
+use command::Verdict;
+
+/// Tasks of the executor that a shell takes: its own, and one for each command that runs.
+pub const TASKS: usize = 1 + jobs::MOST;
+
+/// How a person leaves the shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// The run ends, with this verdict or with the boot's.
+    Exit(Option<Verdict>),
+    /// The machine starts again.
+    Reboot,
+}
+
+/// Gives a shell on the console until somebody leaves it.
+///
+/// # Errors
+///
+/// When nothing can be typed.
+///
+/// # Cancellation
+///
+/// Commands that run go on.
+#[cfg(target_os = "none")]
+pub async fn run(
+    context: &'static Context,
+    io_apics: &crate::io_apic::IoApics,
+) -> Result<Leave, crate::console::input::InputError> {
+    let timer = context.timer().clone();
+    let input = crate::console::input::Input::open(io_apics, timer)?;
+    crate::println!("shell: typed {}; `help` lists the commands", input.source());
+    Ok(session::Session::new(context, input).run().await)
+}

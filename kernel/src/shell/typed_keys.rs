@@ -1,0 +1,85 @@
+//! Keys for the command in front, where it takes them.
+//!
+//! No more are kept than [`MOST_KEYS`]: whoever types faster than a view takes them loses the latest.
+
+#![forbid(unsafe_code)]
+
+use alloc::{collections::VecDeque, rc::Rc};
+use core::{
+    cell::RefCell,
+    future::poll_fn,
+    task::{Poll, Waker},
+};
+
+use super::line::Key;
+
+/// As many keys are kept.
+pub const MOST_KEYS: usize = 64;
+
+/// The keys that were pressed and not taken yet. Clones mean the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct TypedKeys(Rc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    keys: RefCell<VecDeque<Key>>,
+    waiting: RefCell<Option<Waker>>,
+}
+
+impl TypedKeys {
+    /// A key was pressed.
+    pub fn push(&self, key: Key) {
+        let mut keys = self.0.keys.borrow_mut();
+        if keys.len() < MOST_KEYS {
+            keys.push_back(key);
+        }
+        if let Some(waker) = self.0.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    /// Waits for the next key. One task waits at a time.
+    ///
+    /// # Cancellation
+    ///
+    /// A wait that is dropped has taken none.
+    pub async fn next(&self) -> Key {
+        poll_fn(|context| match self.0.keys.borrow_mut().pop_front() {
+            Some(key) => Poll::Ready(key),
+            None => {
+                self.0.waiting.replace(Some(context.waker().clone()));
+                Poll::Pending
+            }
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::{pin::pin, task::Context};
+
+    use super::*;
+
+    #[test]
+    fn keys_come_in_their_order_and_no_more_are_kept_than_there_is_room_for() {
+        let keys = TypedKeys::default();
+        let next = || {
+            let mut context = Context::from_waker(Waker::noop());
+            match pin!(keys.next()).poll(&mut context) {
+                Poll::Ready(key) => Some(key),
+                Poll::Pending => None,
+            }
+        };
+        assert_eq!(next(), None);
+        for number in 0..2 * MOST_KEYS as u32 {
+            let char = char::from_u32(u32::from('a') + number).unwrap();
+            keys.clone().push(Key::Char(char));
+        }
+        assert_eq!(
+            (next(), next()),
+            (Some(Key::Char('a')), Some(Key::Char('b')))
+        );
+        assert_eq!((0..).map_while(|_| next()).count(), MOST_KEYS - 2);
+    }
+}
