@@ -545,7 +545,7 @@ mod tests {
     #[test]
     fn every_key_reaches_its_option() {
         let line = "bringup=serial order=strict bench=9 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
-                    maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
+                    maxcpus=5 cpus=1-3,5 possible=8 smt=off hotplug=on require=4 madt=module wake=mailbox \
                     attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt terminal=plain hotplug=off test=no-wake \
                     test=panic-ap";
         assert_eq!(
@@ -575,6 +575,7 @@ mod tests {
                     possible: NonZero::new(8),
                     smt: Smt::Off,
                 },
+                hotplug: Some(HotplugOption::On),
                 require: Require::AtLeast(NonZero::new(4).unwrap()),
                 madt: MadtSource::Module,
                 wake: Wake::Mailbox,
@@ -600,6 +601,19 @@ mod tests {
         );
         for key in KEYS {
             assert!(line.contains(key.name), "{} is not tried here", key.name);
+        }
+    }
+
+    #[test]
+    fn hot_plug_is_on_where_the_kernel_stays_unless_it_is_said() {
+        for (line, is_on) in [
+            ("", false),
+            ("hotplug=on", true),
+            ("after=halt", true),
+            ("after=shell", true),
+            ("after=halt hotplug=off", false),
+        ] {
+            assert_eq!(Options::parse(line).unwrap().hot_plugs(), is_on, "{line}");
         }
     }
 
