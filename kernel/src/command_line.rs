@@ -545,7 +545,7 @@ mod tests {
     #[test]
     fn every_key_reaches_its_option() {
         let line = "bringup=serial order=strict bench=9 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
-                    maxcpus=5 cpus=1-3,5 possible=8 smt=off hotplug=on require=4 madt=module wake=mailbox \
+                    maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
                     attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt terminal=plain hotplug=off test=no-wake \
                     test=panic-ap";
         assert_eq!(
@@ -575,7 +575,6 @@ mod tests {
                     possible: NonZero::new(8),
                     smt: Smt::Off,
                 },
-                hotplug: Some(HotplugOption::On),
                 require: Require::AtLeast(NonZero::new(4).unwrap()),
                 madt: MadtSource::Module,
                 wake: Wake::Mailbox,
