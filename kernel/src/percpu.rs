@@ -12,6 +12,7 @@ use core::{
     ops::Range,
     ptr,
     sync::atomic::{AtomicPtr, AtomicU8, Ordering},
+    time::Duration,
 };
 
 use conquer_once::spin::OnceCell;
@@ -371,16 +372,21 @@ impl PerCpu {
         &self.idle
     }
 
-    /// How long it has been online, and slept; for any CPU to read.
+    /// How long it has been online, and slept; for tasks of the BSP to read.
     pub fn idle_time(&self) -> IdleTime {
         TscClock::get().map_or_else(IdleTime::default, |clock| {
-            self.idle.read(clock.now(), self.counters.snapshot())
+            let now = self.clock.on_the_bsp(clock).now();
+            self.idle.read(now, self.counters.snapshot())
         })
     }
 
-    /// Since when it is online, or is not any more; `None` if it never was.
+    /// Since when it is online, or is not any more, by the BSP's clock; `None` if it never was. For tasks of
+    /// the BSP.
     pub fn online_or_offline_since(&self) -> Option<Instant> {
-        self.idle.changed()
+        let clock = TscClock::get()?;
+        let span = self.clock.on_the_bsp(clock).now() - self.idle.changed()?;
+        let now = Duration::from_nanos(clock.now().as_nanos());
+        Some(Instant::ZERO + now.saturating_sub(span))
     }
 
     /// How its clock stands to the BSP's.

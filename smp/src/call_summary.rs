@@ -1,9 +1,12 @@
 //! What a person sees of calls between CPUs: two lines for all of them, and three for their round trips.
 //! They fit 80 columns. Made from the records, so that whoever has records can print it.
 
-use core::fmt;
+use core::{fmt, iter};
+
+use alloc::format;
 
 use crate::{
+    lines::Parts,
     record::{CallTotals, Calls, RoundTrip, RoundTrips},
     summary::{Growth, Interrupted},
     table::{Micros, Ratio},
@@ -28,17 +31,23 @@ impl fmt::Display for CallsLine<'_> {
         }
         let word = if *cpus == 1 { "CPU" } else { "CPUs" };
         let nanos = duration_ns / totals.done.max(1);
+        let all = [
+            format!(
+                "{} of {asked}{} on {cpus} {word}",
+                totals.done,
+                Interrupted(*interrupted)
+            ),
+            format!("{} lost", totals.lost),
+            format!("{} failed", totals.failed),
+            format!("{} us each", Micros { nanos }),
+        ];
+        let ipis = format!("{} IPIs with those for answers", totals.ipis);
+        let cost = iter::once(ipis).chain(Growth(balance).parts());
         write!(
             f,
-            "calls: {} of {asked}{} on {cpus} {word}, {} lost, {} failed, {} us each\n       \
-             {} IPIs with those for answers, {}",
-            totals.done,
-            Interrupted(*interrupted),
-            totals.lost,
-            totals.failed,
-            Micros { nanos },
-            totals.ipis,
-            Growth(balance)
+            "{}\n{}",
+            Parts::with_commas("calls: ", all),
+            Parts::with_commas("       ", cost)
         )
     }
 }

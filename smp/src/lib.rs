@@ -40,6 +40,7 @@ pub mod injection;
 pub mod instances;
 pub mod ipi_table;
 pub mod ladder;
+pub mod lines;
 #[cfg(all(test, loom))]
 mod loom_call;
 #[cfg(all(test, loom))]

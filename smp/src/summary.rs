@@ -1,11 +1,17 @@
 //! What a person sees of CPUs that went down and came back: a line for all cycles, some for all
-//! random operations, some for all stops, a line for each operation and one for each CPU that failed in it. Made from
-//! the records, so that whoever has records can print it.
+//! random operations, some for all stops, a line for each operation and one for each CPU that failed in it.
+//! They fit 80 columns. Made from the records, so that whoever has records can print it.
 
-use core::fmt;
+use core::{fmt, iter};
+
+use alloc::{
+    format,
+    string::{String, ToString},
+};
 
 use crate::{
     call_summary::OfCalls,
+    lines::{Parts, Words},
     record::{Balance, Cycle, Op, OpFailure, Stop, StopTimes, Torture},
     table::Millis,
 };
@@ -29,13 +35,15 @@ impl fmt::Display for CycleLine<'_> {
             nanos: duration_ns / u64::from(*done).max(1),
         };
         let word = if *aps == 1 { "AP" } else { "APs" };
-        write!(
-            f,
-            "cycle: {done} of {asked}{}, {aps} {word} down and up, {lost} lost, {failed} failed, \
-             {each} ms each, {}",
-            Interrupted(*interrupted),
-            Growth(balance)
-        )
+        let parts = [
+            format!("{done} of {asked}{}", Interrupted(*interrupted)),
+            format!("{aps} {word} down and up"),
+            format!("{lost} lost"),
+            format!("{failed} failed"),
+            format!("{each} ms each"),
+        ];
+        let parts = parts.into_iter().chain(Growth(balance).parts());
+        Parts::with_commas("cycle: ", parts).fmt(f)
     }
 }
 
@@ -62,14 +70,23 @@ impl fmt::Display for TortureLine<'_> {
             ..
         } = self.0;
         let word = if *aps == 1 { "AP" } else { "APs" };
+        let seconds = duration_ns / 1_000_000_000;
+        let interrupted = Interrupted(*interrupted);
+        let parts = [
+            format!("{done} operations on {aps} {word} in {seconds} s{interrupted}"),
+            format!("seed {seed}"),
+            format!("{lost} lost"),
+            format!("{failed} failed"),
+        ];
         write!(
             f,
-            "torture: {done} operations on {aps} {word} in {} s{}, seed {seed}, {lost} lost, {failed} failed\n         \
-             {injected} failures injected; {}\n         {}",
-            duration_ns / 1_000_000_000,
-            Interrupted(*interrupted),
-            OfCalls(calls),
-            Growth(balance)
+            "{}\n{}\n{}",
+            Parts::with_commas("torture: ", parts),
+            Words {
+                text: &format!("{:9}{injected} failures injected; {}", "", OfCalls(calls)),
+                indent: 9
+            },
+            Parts::with_commas("         ", Growth(balance).parts())
         )
     }
 }
@@ -96,11 +113,13 @@ impl fmt::Display for StopLine<'_> {
             writeln!(f, "stop: {reason}")?;
         }
         let word = if *cpus == 1 { "CPU" } else { "CPUs" };
-        write!(
-            f,
-            "stop: {done} of {asked}{}, {cpus} {word}, {together} together with another, {failed} failed",
-            Interrupted(*interrupted)
-        )?;
+        let parts = [
+            format!("{done} of {asked}{}", Interrupted(*interrupted)),
+            format!("{cpus} {word}"),
+            format!("{together} together with another"),
+            format!("{failed} failed"),
+        ];
+        Parts::with_commas("stop: ", parts).fmt(f)?;
         let mut separator = "\n      ";
         for (name, times) in [("one runs", one), ("all run", all)] {
             if let Some(StopTimes { total_ns, .. }) = times {
@@ -126,14 +145,13 @@ impl fmt::Display for Interrupted {
 /// By how much the use of memory has grown, or shrunk.
 pub(crate) struct Growth<'a>(pub(crate) &'a Balance);
 
-impl fmt::Display for Growth<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Growth<'_> {
+    /// As parts of a line.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = String> + use<> {
         let (heap, frames) = (self.0.heap_growth(), self.0.frames_growth());
-        write!(f, "heap {heap:+} B, frames {frames:+}")?;
-        match self.0.disturbed {
-            true => f.write_str(", not judged: others used memory meanwhile"),
-            false => Ok(()),
-        }
+        let not_judged = "not judged: others used memory meanwhile";
+        iter::once(format!("heap {heap:+} B, frames {frames:+}"))
+            .chain(self.0.disturbed.then(|| String::from(not_judged)))
     }
 }
 
@@ -152,7 +170,15 @@ impl fmt::Display for OpLines<'_> {
             ..
         } = self.0;
         for failure in failures {
-            writeln!(f, "{}", Failed(failure))?;
+            let text = Failed(failure).to_string();
+            writeln!(
+                f,
+                "{}",
+                Words {
+                    text: &text,
+                    indent: 7
+                }
+            )?;
         }
         let nanos = *duration_ns;
         // As words: a colon stands behind the whole.
@@ -233,7 +259,8 @@ mod tests {
         };
         assert_eq!(
             CycleLine(&cycle).to_string(),
-            "cycle: 1000 of 1000, 7 APs down and up, 0 lost, 0 failed, 0.53 ms each, heap +0 B, frames +0"
+            "cycle: 1000 of 1000, 7 APs down and up, 0 lost, 0 failed, 0.53 ms each,\n       \
+             heap +0 B, frames +0"
         );
         cycle.done = 0;
         cycle.aps = 1;
@@ -242,7 +269,8 @@ mod tests {
         cycle.balance.frames_after = 53;
         assert!(
             CycleLine(&cycle).to_string().ends_with(
-                "0 of 1000, interrupted, 1 AP down and up, 0 lost, 0 failed, 530 ms each, heap -10 B, frames +3"
+                "0 of 1000, interrupted, 1 AP down and up, 0 lost, 0 failed, 530 ms each,\n       \
+                 heap -10 B, frames +3"
             ),
             "{}",
             CycleLine(&cycle)
@@ -330,6 +358,67 @@ mod tests {
     }
 
     #[test]
+    fn all_lines_fit_80_columns() {
+        let most = Balance {
+            heap_before: 0,
+            heap_after: 99_999_999,
+            frames_before: 0,
+            frames_after: 99_999,
+            disturbed: true,
+        };
+        let cycle = Cycle {
+            asked: 1_000_000_000,
+            done: 1_000_000_000,
+            aps: 511,
+            lost: 511,
+            failed: 511,
+            interrupted: true,
+            duration_ns: u64::MAX,
+            balance: most.clone(),
+        };
+        let torture = Torture {
+            seconds: 86_400,
+            seed: u32::MAX,
+            done: 1_000_000_000,
+            aps: 511,
+            hotplugs: 0,
+            injected: 1_000_000,
+            calls: CallTotals {
+                done: 1_000_000_000,
+                failed: 1_000_000,
+                lost: 1_000,
+                ..CallTotals::default()
+            },
+            lost: 511,
+            failed: 511,
+            broken: None,
+            interrupted: true,
+            duration_ns: 86_400_000_000_000,
+            balance: most,
+        };
+        let stop = Stop {
+            asked: 1_000_000_000,
+            cpus: 512,
+            done: 1_000_000_000,
+            failed: 1_000_000,
+            together: 1_000_000,
+            reason: None,
+            interrupted: true,
+            missing: vec![],
+            one: None,
+            all: None,
+            duration_ns: 1,
+        };
+        let told = [
+            CycleLine(&cycle).to_string(),
+            TortureLine(&torture).to_string(),
+            StopLine(&stop).to_string(),
+        ];
+        let mut lines = told.iter().flat_map(|lines| lines.lines());
+        assert!(lines.all(|line| line.len() <= 80), "{told:#?}");
+    }
+
+    #[test]
     fn an_operation_has_a_line_and_so_has_each_cpu_that_failed_in_it() {
         let mut op = Op {
             op: "target:1-3:join".into(),
@@ -357,8 +446,8 @@ mod tests {
         });
         assert_eq!(
             OpLines(&op).to_string(),
-            "CPU 2: failed at step join; fail asked for it; it was to go from rung 0 to 8 and is at \
-             3, as the way back failed: the canary is gone\n\
+            "CPU 2: failed at step join; fail asked for it; it was to go from rung 0 to 8 and\n       \
+             is at 3, as the way back failed: the canary is gone\n\
              op: target 1-3 join: 2 of 3 in 0.21 ms"
         );
     }

@@ -10,6 +10,7 @@ use alloc::{
 
 use crate::{
     explain::Explanations,
+    lines::Parts,
     record::{Bringup, Cpu},
     trust::Trust,
 };
@@ -226,9 +227,6 @@ impl fmt::Display for Headline<'_> {
     }
 }
 
-/// The columns of a terminal on which the comparison is to look well.
-const WIDTH: usize = 110;
-
 /// Medians of several rounds side by side, without an end of line. Shown are the strategies' own
 /// times, how many times slower than the first each other strategy is, and how many times slower
 /// the first is than each yardstick.
@@ -280,16 +278,9 @@ impl fmt::Display for Comparison {
             let ratio = Ratio { part, whole };
             alloc::format!("{name} {} ms, x{ratio}", Millis { nanos: *nanos })
         });
-        let mut line = alloc::format!("{head}{name} {} ms", Millis { nanos: *ours });
-        for part in strategies.chain(yardsticks) {
-            if line.len() + 3 + part.len() > WIDTH {
-                writeln!(f, "{line}")?;
-                line = alloc::format!("{:width$}{part}", "", width = head.len());
-            } else {
-                line = line + " | " + &part;
-            }
-        }
-        f.write_str(&line)
+        let own = alloc::format!("{name} {} ms", Millis { nanos: *ours });
+        let parts = core::iter::once(own).chain(strategies).chain(yardsticks);
+        Parts::with_bars(&head, parts).fmt(f)
     }
 }
 
@@ -495,12 +486,14 @@ mod tests {
         comparison.yardstick("floor", &mut [840_000]);
         assert_eq!(
             comparison.to_string(),
-            "          9 rounds: parallel 1.31 ms | serial 9.80 ms, 7.48x | bare 1.15 ms, x1.14 | floor 0.84 ms, x1.56"
+            "          9 rounds: parallel 1.31 ms | serial 9.80 ms, 7.48x\n\
+             \x20                   bare 1.15 ms, x1.14 | floor 0.84 ms, x1.56"
         );
         comparison.strategy("legacy", &mut [724_000_000]);
         assert_eq!(
             comparison.to_string(),
-            "          9 rounds: parallel 1.31 ms | serial 9.80 ms, 7.48x | legacy 724 ms, 553x | bare 1.15 ms, x1.14\n\
+            "          9 rounds: parallel 1.31 ms | serial 9.80 ms, 7.48x\n\
+             \x20                   legacy 724 ms, 553x | bare 1.15 ms, x1.14\n\
              \x20                   floor 0.84 ms, x1.56"
         );
     }

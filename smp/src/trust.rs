@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use crate::{ranges::Ranges, record::Cpu, table::Millis};
+use crate::{lines::Words, ranges::Ranges, record::Cpu, table::Millis};
 
 /// A line for the CPUs whose clocks could not be compared with the BSP's, and one where the others'
 /// times are less certain than what the table shows of them.
@@ -25,16 +25,17 @@ impl fmt::Display for Trust<'_> {
                 true => ("CPU", "its own clock"),
                 false => ("CPUs", "their own clocks"),
             };
-            writeln!(
-                f,
+            let text = alloc::format!(
                 "{word} {alone}: times from real mode on are by {whose}, not compared with the BSP's"
-            )?;
+            );
+            let text = text.as_str();
+            writeln!(f, "{}", Words { text, indent: 7 })?;
         }
         let worst = with_own_times().filter_map(|cpu| cpu.uncertainty_ns).max();
         match worst {
             Some(nanos) if nanos > SHOWN_NS => writeln!(
                 f,
-                "times from real mode on are certain to {} ms, as far as the clocks could be compared",
+                "times from real mode on are certain to {} ms, as the clocks were compared",
                 Millis { nanos }
             ),
             _ => Ok(()),
@@ -79,7 +80,8 @@ mod tests {
         let cpus = [alone(1), alone(2), alone(3), compared];
         assert_eq!(
             told(&cpus),
-            "CPUs 1-3: times from real mode on are by their own clocks, not compared with the BSP's\n"
+            "CPUs 1-3: times from real mode on are by their own clocks, not compared with the\n       \
+             BSP's\n"
         );
         assert_eq!(
             told(&cpus[2..]),
@@ -95,7 +97,7 @@ mod tests {
         ];
         assert_eq!(
             told(&cpus),
-            "times from real mode on are certain to 0.14 ms, as far as the clocks could be compared\n"
+            "times from real mode on are certain to 0.14 ms, as the clocks were compared\n"
         );
     }
 }

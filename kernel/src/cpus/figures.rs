@@ -1,12 +1,12 @@
-//! What the APs noted of themselves in their steps, in two lines for the console: how long the steps
+//! What the APs noted of themselves in their steps, in a few lines for the console: how long the steps
 //! took, how much of their time they slept, how deep they used their stacks.
 
 #![forbid(unsafe_code)]
 
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 use core::fmt;
 
-use reveille_smp::ladder::Ladder;
+use reveille_smp::{ladder::Ladder, lines::Parts};
 
 use super::idle::IdleTime;
 use crate::{
@@ -54,14 +54,12 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:10}steps:", "")?;
-        let mut separator = "";
-        for (name, nanos) in &self.steps {
+        let steps = self.steps.iter().map(|(name, nanos)| {
             let (micros, tenths) = (nanos / 1_000, nanos % 1_000 / 100);
-            write!(f, "{separator} {name} {micros}.{tenths} us")?;
-            separator = " |";
-        }
-        write!(f, "\n{:10}APs: {} idle", "", self.idle)?;
+            format!("{name} {micros}.{tenths} us")
+        });
+        let steps = Parts::with_bars("          steps: ", steps);
+        write!(f, "{steps}\n{:10}APs: {} idle", "", self.idle)?;
         if let Some(bytes) = self.stack {
             let size = StackPurpose::Main.size() >> 10;
             write!(f, ", stacks used {} of {size} KiB", bytes >> 10)?;
@@ -78,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_figures_are_told_in_two_lines() {
+    fn steps_and_time_are_told_in_lines_that_fit_80_columns() {
         let mut figures = Figures {
             steps: Vec::from([("tables", 1_260), ("join", 40)]),
             idle: IdleTime {
@@ -98,5 +96,11 @@ mod tests {
             told.ends_with("75 % idle, stacks used 8 of 64 KiB"),
             "{told}"
         );
+        figures.steps = Vec::from([("registers", 12_600); 12]);
+        let told = figures.to_string();
+        assert_eq!(told.lines().count(), 5, "{told}");
+        assert!(told.lines().all(|line| line.len() <= 80), "{told}");
+        let second = told.lines().nth(1);
+        assert!(second.is_some_and(|it| it.starts_with("                 registers 12.6 us |")));
     }
 }

@@ -26,7 +26,8 @@ impl IdleAccounting {
     fn with_account(change: impl FnOnce(&Account, Instant, Snapshot)) -> Result<(), StepError> {
         let clock = TscClock::get().ok_or(StepError::Unsupported)?;
         let area = PerCpu::current();
-        change(area.idle(), clock.now(), area.counters().snapshot());
+        let now = area.clock().on_this_cpu(clock).now();
+        change(area.idle(), now, area.counters().snapshot());
         Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! What a run tells of the bring-up, on both channels; and on the console as often as somebody asks.
 
 use alloc::{
+    format,
     string::{String, ToString},
     vec::Vec,
 };
 
 use reveille_smp::{
+    lines::Parts,
     machine::Way,
     outcome::Outcome,
     plan::Role,
@@ -80,16 +82,15 @@ impl Run {
         } = told;
         let boot = self.boot_record(told);
         println!("reveille: {}", env!("CARGO_PKG_VERSION"));
-        println!(
-            "machine: {}, {} of {} CPUs enabled, {}, woken by {}, TSC {}, {}",
-            boot.machine,
-            boot.cpus_enabled,
-            boot.cpus_listed,
-            boot.apic,
-            way(self.waking.way()),
-            self.calibration,
-            host(&boot.accel_hint),
-        );
+        let machine = [
+            boot.machine.clone(),
+            format!("{} of {} CPUs enabled", boot.cpus_enabled, boot.cpus_listed),
+            boot.apic.clone(),
+            format!("woken by {}", way(self.waking.way())),
+            format!("TSC {}", self.calibration),
+            String::from(host(&boot.accel_hint)),
+        ];
+        println!("{}", Parts::with_commas("machine: ", machine));
         let source = match self.options.madt {
             MadtSource::Firmware => "firmware",
             MadtSource::Module => "madt=module",
@@ -125,7 +126,7 @@ impl Run {
                 println!("{}", results.comparison(rounds));
                 if self.waking.way() == Way::Mailbox {
                     println!(
-                        "{:10}no yardsticks: they need INIT and SIPI; broadcast runs as parallel does",
+                        "{:10}no yardsticks: they need INIT and SIPI; broadcast runs like parallel",
                         ""
                     );
                 }

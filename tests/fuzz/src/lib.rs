@@ -1,4 +1,5 @@
-//! What must hold for every MADT, every SRAT, every start info and every command line, whoever wrote it.
+//! What must hold for every MADT, every SRAT, every start info, every command line and all that is typed,
+//! whoever wrote it.
 //!
 //! Each module has one function `check` that takes any bytes and panics if an invariant is broken;
 //! that bytes are refused is no fault, and what it returns.
@@ -15,5 +16,6 @@
 pub mod boot_info;
 pub mod command_line;
 pub mod madt;
+pub mod shell;
 mod sparse;
 pub mod srat;

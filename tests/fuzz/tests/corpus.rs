@@ -46,3 +46,8 @@ fn the_invariants_hold_for_every_start_info_of_the_corpus() {
 fn the_invariants_hold_for_every_command_line_of_the_corpus() {
     holds_for_all("command_line", reveille_fuzz::command_line::check);
 }
+
+#[test]
+fn the_invariants_hold_for_all_that_is_typed_in_the_corpus() {
+    holds_for_all("shell", reveille_fuzz::shell::check);
+}

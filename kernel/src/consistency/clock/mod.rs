@@ -78,6 +78,14 @@ impl CpuClock {
         clock.ahead_by(self.skew)
     }
 
+    /// What the clock of this CPU is on the BSP, as far as the two were compared.
+    pub fn on_the_bsp(&self, clock: TscClock) -> TscClock {
+        match self.found.lock().offset {
+            Some(Ok(offset)) => clock.ahead_by(offset.counts),
+            _ => clock,
+        }
+    }
+
     /// The count that the CPU's clock shows now, on the CPU itself.
     fn count(&self) -> u64 {
         read_tsc().wrapping_add_signed(self.skew)

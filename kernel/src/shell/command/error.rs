@@ -69,7 +69,7 @@ impl fmt::Display for CommandError {
             }
             Problem::Missing(argument) => write!(f, "{argument} is missing")?,
             Problem::Unsuitable { word, argument } => {
-                write!(f, "`{}` is no {argument}", Shown(word))?;
+                write!(f, "`{}` stands where {argument} belongs", Shown(word))?;
             }
             Problem::Misplaced(word) => write!(f, "`{}` has no place here", Shown(word))?,
             Problem::SameCpu(cpu) => write!(f, "CPU {cpu} does not call itself")?,

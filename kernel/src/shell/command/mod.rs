@@ -209,3 +209,6 @@ impl fmt::Display for Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,15 +41,14 @@ pub static COMMANDS: &[Entry] = &[
         name: "help",
         syntax: "help [COMMAND]",
         summary: "what there is, or how a command is used",
-        details: "Tab completes, the arrows up and down and Ctrl-R find lines again, Ctrl-C interrupts.\n\
-                  `COMMAND &` runs behind, and the next line need not wait for it.",
+        details: "",
         needs_terminal: false,
         read: |words| words.command().map(Command::Help),
     },
     Entry {
         name: "cpus",
         syntax: "cpus",
-        summary: "a line for each CPU: number, APIC id, place, state",
+        summary: "a line a CPU: APIC id, place, state",
         details: "",
         needs_terminal: false,
         read: |_| Ok(Command::Cpus),
@@ -57,7 +56,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "states",
         syntax: "states",
-        summary: "all states and steps, the highest first, with the CPUs there",
+        summary: "all states, the highest first, with the CPUs there",
         details: "",
         needs_terminal: false,
         read: |_| Ok(Command::Op(Op::States)),
@@ -81,8 +80,8 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "target",
         syntax: "target LIST STATE",
-        summary: "drives CPUs to a state between offline and online",
-        details: "Not every state is one in which a CPU can be left; the error says which are.",
+        summary: "drives CPUs to a state, as far as that takes",
+        details: "Not in every state can a CPU be left; the error says in which.",
         needs_terminal: false,
         read: |words| {
             let cpus = words.list()?;
@@ -93,8 +92,8 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "fail",
         syntax: "fail LIST STEP [up|down]",
-        summary: "lets a step fail on CPUs, the next time they come to it",
-        details: "On its way up, if nothing else is said, and once. The CPU goes back to where it was.",
+        summary: "lets a step fail on CPUs, the next time, once",
+        details: "On their way up, if nothing else is said. The CPU goes back to where it was.",
         needs_terminal: false,
         read: |words| {
             let cpus = words.list()?;
@@ -113,8 +112,8 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "bench",
         syntax: "bench [STRATEGY] [N]",
-        summary: "brings all CPUs up N times by every strategy, or by one, and compares",
-        details: "Five rounds, if nothing else is said. Ends between two strategies when it is interrupted.",
+        summary: "brings the APs up N times by each strategy, or by one",
+        details: "Five rounds, if nothing else is said. Ctrl-C ends it between strategies.",
         needs_terminal: false,
         read: |words| {
             Ok(Command::Bench {
@@ -126,16 +125,16 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "cycle",
         syntax: "cycle [N]",
-        summary: "takes all APs down and up N times, and says what was lost",
-        details: "Ten times, if nothing else is said. Ends between two cycles when it is interrupted.",
+        summary: "takes all APs down and up N times",
+        details: "Ten times, if nothing else is said. Ctrl-C ends it between cycles.",
         needs_terminal: false,
         read: |words| Ok(Command::Cycle(words.count_or(CYCLES))),
     },
     Entry {
         name: "torture",
         syntax: "torture [SECONDS]",
-        summary: "does random things with the APs while they call each other, and checks them",
-        details: "Ten seconds, if nothing else is said. Ends between two operations when it is interrupted.",
+        summary: "does random things with the APs, and checks them",
+        details: "Ten seconds, if nothing else is said. Ctrl-C ends it between operations.",
         needs_terminal: false,
         read: |words| {
             Ok(Command::Torture {
@@ -146,7 +145,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "stop",
         syntax: "stop [N]",
-        summary: "stops the machine N times, and says for how long it stood",
+        summary: "stops the machine N times, and says how long it stood",
         details: "A hundred times, if nothing else is said.",
         needs_terminal: false,
         read: |words| Ok(Command::Stop(words.count_or(STOPS))),
@@ -154,7 +153,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "calls",
         syntax: "calls [N]",
-        summary: "N calls from all CPUs to all CPUs, each of which is accounted for",
+        summary: "N calls from all CPUs to all, each accounted for",
         details: "10000, if nothing else is said.",
         needs_terminal: false,
         read: |words| Ok(Command::Calls(words.count_or(CALLS))),
@@ -162,15 +161,15 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "ipi",
         syntax: "ipi [FROM TO [N]]",
-        summary: "measures N calls of a pair of CPUs, or calls of all pairs",
-        details: "Ends between two pairs when it is interrupted.",
+        summary: "measures calls between two CPUs, or between all",
+        details: "All pairs, if nothing else is said. Ctrl-C ends it between pairs.",
         needs_terminal: false,
         read: |words| words.pair().map(Command::Ipi),
     },
     Entry {
         name: "trace",
         syntax: "trace on|off|show",
-        summary: "notes what each CPU does, or shows the latest of it",
+        summary: "notes what each CPU does, or shows the latest",
         details: "",
         needs_terminal: false,
         read: |words| words.trace().map(Command::Trace),
@@ -178,7 +177,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "metrics",
         syntax: "metrics",
-        summary: "polls, wakes, calls, interrupts, memory: what is counted",
+        summary: "what executors, calls and memory count",
         details: "",
         needs_terminal: false,
         read: |_| Ok(Command::Metrics),
@@ -186,7 +185,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "watch",
         syntax: "watch",
-        summary: "a screen with a line for each CPU, renewed each second",
+        summary: "a screen with a line a CPU, renewed each second",
         details: "The arrows scroll; q or Ctrl-C leaves it.",
         needs_terminal: true,
         read: |_| Ok(Command::Watch),
@@ -234,7 +233,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "exit",
         syntax: "exit [ok|failed]",
-        summary: "ends the run, with the verdict of the boot or with this one",
+        summary: "ends the run with the boot's verdict, or with this one",
         details: "",
         needs_terminal: false,
         read: |words| Ok(Command::Exit(words.verdict())),
@@ -293,15 +292,18 @@ impl fmt::Debug for Entry {
     }
 }
 
+/// What holds for all of them.
+const KEYS: &str = "`COMMAND &` runs behind. Tab completes, Ctrl-R looks for an earlier line,\n\
+                    Ctrl-C interrupts, Ctrl-D on an empty line is `exit`.";
+
 /// The page that `help` shows: a line for each command.
 pub fn overview() -> impl fmt::Display {
     fmt::from_fn(|f| {
         let longest = COMMANDS.iter().map(|entry| entry.syntax.len()).max();
         let width = longest.unwrap_or(0) + 2;
-        for (index, entry) in COMMANDS.iter().enumerate() {
-            let line_end = if index == 0 { "" } else { "\n" };
-            write!(f, "{line_end}{:width$}{}", entry.syntax, entry.summary)?;
+        for entry in COMMANDS {
+            writeln!(f, "{:width$}{}", entry.syntax, entry.summary)?;
         }
-        Ok(())
+        f.write_str(KEYS)
     })
 }

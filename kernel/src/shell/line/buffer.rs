@@ -6,7 +6,7 @@
 use alloc::string::String;
 use core::ops::Range;
 
-use super::width::{is_boundary, next_boundary, previous_boundary};
+use super::width::{self, is_boundary, next_boundary, previous_boundary};
 
 /// As many bytes as a line may have.
 pub const LONGEST_LINE: usize = 1024;
@@ -139,6 +139,125 @@ impl Buffer {
     }
 }
 
+/// What goes into the cells of a letter belongs to its word.
 fn is_of_word(char: char) -> bool {
-    char.is_alphanumeric()
+    char.is_alphanumeric() || width::of_char(char) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A buffer with the cursor at the bar.
+    fn buffer(text: &str) -> Buffer {
+        let (before, behind) = text.split_once('|').unwrap();
+        let mut buffer = Buffer::default();
+        assert!(buffer.insert(behind) && buffer.move_to(0) != behind.is_empty());
+        assert!(buffer.insert(before));
+        buffer
+    }
+
+    fn seen(buffer: &Buffer) -> String {
+        format!("{}|{}", buffer.before(), buffer.behind())
+    }
+
+    #[test]
+    fn words_are_letters_and_digits_and_what_is_between_spaces_is_more() {
+        let text = buffer("target 1-3,5  join|ed now");
+        assert_eq!(&text.text()[text.word_left()..], "joined now");
+        assert_eq!(&text.text()[text.word_right()..], " now");
+        let text = buffer("target 1-3,5  |joined");
+        assert_eq!(&text.text()[text.word_left()..], "5  joined");
+        assert_eq!(&text.text()[text.blank_left()..], "1-3,5  joined");
+        let text = buffer("  |");
+        assert_eq!(
+            (text.word_left(), text.blank_left(), text.word_right()),
+            (0, 0, 2)
+        );
+    }
+
+    #[test]
+    fn a_combining_character_is_never_parted_from_its_letter() {
+        let mut text = buffer("re\u{301}|sume\u{301}");
+        assert_eq!(&text.text()[text.left()..], "e\u{301}sume\u{301}");
+        assert_eq!(&text.text()[text.word_right()..], "");
+        assert!(text.transpose());
+        assert_eq!(seen(&text), "rse\u{301}|ume\u{301}");
+        // One that has no letter joins the one that comes before it.
+        let mut text = buffer("|\u{301}x");
+        assert!(text.insert("e"));
+        assert_eq!(seen(&text), "e\u{301}|x");
+    }
+
+    #[test]
+    fn the_last_two_change_places_at_the_end_and_else_the_two_around_the_cursor() {
+        for (before, behind) in [
+            ("ab|", "ba|"),
+            ("a|b", "ba|"),
+            ("ab|cd", "acb|d"),
+            ("中x|", "x中|"),
+        ] {
+            let mut text = buffer(before);
+            assert!(text.transpose());
+            assert_eq!(seen(&text), behind);
+        }
+        for text in ["|", "a|", "|a", "|ab"] {
+            assert!(!buffer(text).transpose(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_full_line_takes_nothing_more_and_loses_nothing() {
+        let mut text = buffer("|");
+        assert!(text.insert(&"x".repeat(LONGEST_LINE - 1)));
+        assert!(!text.insert("é"));
+        assert!(text.insert("y") && !text.insert("z"));
+        assert_eq!(
+            (text.text().len(), text.cursor()),
+            (LONGEST_LINE, LONGEST_LINE)
+        );
+        text.set(&"é".repeat(LONGEST_LINE));
+        assert_eq!(text.text().len(), LONGEST_LINE);
+    }
+
+    fn step() -> impl Strategy<Value = (u8, String)> {
+        (0..12_u8, "[a1 中\u{301}\u{200d}🦀-]{1,3}")
+    }
+
+    proptest! {
+        #[test]
+        fn the_cursor_is_always_where_one_can_be(steps in prop::collection::vec(step(), 0..60)) {
+            let mut buffer = Buffer::default();
+            for (step, text) in steps {
+                let cursor = buffer.cursor();
+                let targets = [
+                    buffer.left(), buffer.right(), buffer.word_left(), buffer.word_right(),
+                    buffer.blank_left(), 0, buffer.text().len(),
+                ];
+                prop_assert!(targets[0] <= cursor && targets[2] <= cursor && targets[4] <= cursor);
+                prop_assert!(targets[1] >= cursor && targets[3] >= cursor);
+                let length = buffer.text().chars().count();
+                match step {
+                    0..=6 => {
+                        let target = targets[usize::from(step)];
+                        prop_assert_eq!(buffer.move_to(target), target != cursor);
+                    }
+                    7 => {
+                        let _ = buffer.remove(targets[2]..cursor);
+                    }
+                    8 => {
+                        let _ = buffer.remove(cursor..targets[1]);
+                    }
+                    9 => {
+                        buffer.transpose();
+                        prop_assert_eq!(buffer.text().chars().count(), length);
+                    }
+                    _ => prop_assert!(buffer.insert(&text)),
+                }
+                prop_assert!(is_boundary(buffer.text(), buffer.cursor()));
+            }
+        }
+    }
 }

@@ -1,32 +1,35 @@
 //! What each key does to the line.
 
+mod searching;
+
 use alloc::{string::String, vec::Vec};
 
 use super::{
     buffer::Buffer,
-    completer::{Completer, common_prefix},
+    completer::{Completer, Proposal},
     history::History,
     keys::Key,
     search::Search,
     view::{Line, Row, Scroll},
 };
 
-/// What is to be done behind a key.
+/// What is to be done behind a key. Behind [`Nothing`](Self::Nothing) and [`Bell`](Self::Bell) the row is
+/// as it was, behind all others it may have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reaction {
-    /// The row has changed.
+    /// The row is to be drawn.
     Redraw,
     /// Nothing.
     Nothing,
-    /// This line was entered; it may be blank. The row has changed.
+    /// This line was entered; it may be blank.
     Line(String),
-    /// A line of so many bytes was entered, more than [`LONGEST_LINE`](super::LONGEST_LINE). It is gone, and no part of it is
-    /// to be run. The row has changed.
+    /// A line of so many bytes was entered, more than [`LONGEST_LINE`](super::LONGEST_LINE). It is gone, and
+    /// no part of it is to be run.
     TooLong {
         /// All that were typed.
         bytes: usize,
     },
-    /// Ctrl-C; the line is gone ([`Editor::text`] had it before). The row has changed.
+    /// Ctrl-C; the line is gone ([`Editor::text`] had it before).
     Interrupt,
     /// Ctrl-D on an empty line.
     EndOfInput,
@@ -50,10 +53,10 @@ pub struct Editor {
     excess: usize,
     history: History,
     search: Option<Search>,
-    /// What was cut out last.
-    cut: String,
-    /// The last key cut something out too, and what this one does is added.
-    was_cut: bool,
+    /// What Ctrl-Y puts back.
+    killed: String,
+    /// The last key killed text too, and what this one kills is added.
+    was_kill: bool,
     in_paste: bool,
 }
 
@@ -68,8 +71,8 @@ impl Editor {
             excess: 0,
             history: History::default(),
             search: None,
-            cut: String::new(),
-            was_cut: false,
+            killed: String::new(),
+            was_kill: false,
             in_paste: false,
         }
     }
@@ -83,6 +86,7 @@ impl Editor {
     /// The screen has so many columns now.
     pub fn set_width(&mut self, width: usize) {
         self.width = width;
+        self.scroll = Scroll::default();
         self.follow();
     }
 
@@ -98,18 +102,19 @@ impl Editor {
 
     /// Does what the key is for.
     pub fn key(&mut self, key: Key, completer: &dyn Completer) -> Reaction {
-        let was_cut = core::mem::take(&mut self.was_cut);
+        let was_kill = core::mem::take(&mut self.was_kill);
         let reaction = match key {
             Key::Ctrl(b'c') => self.interrupt(),
-            Key::PasteStart | Key::PasteEnd => {
-                self.in_paste = key == Key::PasteStart;
+            Key::PasteStart => self.begin_paste(),
+            Key::PasteEnd => {
+                self.in_paste = false;
                 Reaction::Nothing
             }
             _ if self.in_paste => self.pasted(key),
             _ if self.excess > 0 => self.too_long(key),
             _ => match self.search.take() {
                 Some(search) => self.searching(search, key, completer),
-                None => self.typed(key, was_cut, completer),
+                None => self.typed(key, was_kill, completer),
             },
         };
         self.follow();
@@ -117,7 +122,7 @@ impl Editor {
     }
 
     /// A key as it is meant.
-    fn typed(&mut self, key: Key, was_cut: bool, completer: &dyn Completer) -> Reaction {
+    fn typed(&mut self, key: Key, was_kill: bool, completer: &dyn Completer) -> Reaction {
         let (cursor, end) = (self.line.cursor(), self.line.text().len());
         match key {
             Key::Char(char) => self.insert(char),
@@ -132,12 +137,12 @@ impl Editor {
             Key::Backspace => self.delete(self.line.left(), cursor),
             Key::Ctrl(b'd') if end == 0 => Reaction::EndOfInput,
             Key::Delete | Key::Ctrl(b'd') => self.delete(cursor, self.line.right()),
-            Key::Ctrl(b'k') => self.cut(cursor, end, was_cut),
-            Key::Ctrl(b'u') => self.cut(0, cursor, was_cut),
-            Key::Ctrl(b'w') => self.cut(self.line.blank_left(), cursor, was_cut),
-            Key::Alt('\u{7f}') => self.cut(self.line.word_left(), cursor, was_cut),
-            Key::Alt('d') => self.cut(cursor, self.line.word_right(), was_cut),
-            Key::Ctrl(b'y') => self.put_back(),
+            Key::Ctrl(b'k') => self.kill(cursor, end, was_kill),
+            Key::Ctrl(b'u') => self.kill(0, cursor, was_kill),
+            Key::Ctrl(b'w') => self.kill(self.line.blank_left(), cursor, was_kill),
+            Key::Alt('\u{7f}') => self.kill(self.line.word_left(), cursor, was_kill),
+            Key::Alt('d') => self.kill(cursor, self.line.word_right(), was_kill),
+            Key::Ctrl(b'y') => self.yank(),
             Key::Ctrl(b't') => done(self.line.transpose()),
             Key::Up | Key::Ctrl(b'p') => {
                 let older = self.history.older(self.line.text());
@@ -156,41 +161,17 @@ impl Editor {
         }
     }
 
-    /// A key while the history is searched: one that is not for the search ends it, with what was found,
-    /// and does what it is for.
-    fn searching(&mut self, mut search: Search, key: Key, completer: &dyn Completer) -> Reaction {
-        let history = &self.history;
-        let reaction = match key {
-            Key::Char(char) => done(search.push(char, history)),
-            Key::Backspace => done(search.pop(history)),
-            Key::Ctrl(b'r') => done(search.older(history)),
-            Key::Ctrl(b'g') => return Reaction::Redraw,
-            Key::CursorReport { .. } | Key::Unknown => Reaction::Nothing,
-            Key::Ctrl(b'l') => Reaction::Clear,
-            _ => {
-                if let Some(found) = search.found()
-                    && let Some(line) = self.history.visit(found, self.line.text())
-                {
-                    self.line.set(line);
-                }
-                return match self.typed(key, false, completer) {
-                    // The prompt is the usual one again.
-                    Reaction::Nothing | Reaction::Bell => Reaction::Redraw,
-                    reaction => reaction,
-                };
-            }
-        };
-        self.search = Some(search);
-        // The prompt tells that nothing was found.
-        match reaction {
-            Reaction::Bell => Reaction::Redraw,
-            reaction => reaction,
+    /// What is pasted is typed into the line, and not looked for.
+    fn begin_paste(&mut self) -> Reaction {
+        self.in_paste = true;
+        match self.search.take() {
+            Some(_) => Reaction::Redraw,
+            None => Reaction::Nothing,
         }
     }
 
     /// A key that came out of a paste: it is text, or a line's end, and commands nothing else.
     fn pasted(&mut self, key: Key) -> Reaction {
-        self.search = None;
         match key {
             Key::Char(char) => self.insert(char),
             Key::Tab => self.insert(' '),
@@ -259,43 +240,43 @@ impl Editor {
         done(!self.line.remove(from..to).is_empty())
     }
 
-    /// Takes text out that can be put back; behind another cut, both are one.
-    fn cut(&mut self, from: usize, to: usize, was_cut: bool) -> Reaction {
+    /// Takes text out that Ctrl-Y puts back; of kills that follow one another, all of it.
+    fn kill(&mut self, from: usize, to: usize, was_kill: bool) -> Reaction {
         let is_before = to == self.line.cursor();
         let text = self.line.remove(from..to);
         if text.is_empty() {
-            self.was_cut = was_cut;
+            self.was_kill = was_kill;
             return Reaction::Bell;
         }
-        self.was_cut = true;
-        match (was_cut, is_before) {
-            (false, _) => self.cut = text,
-            (true, true) => self.cut.insert_str(0, &text),
-            (true, false) => self.cut.push_str(&text),
+        self.was_kill = true;
+        match (was_kill, is_before) {
+            (false, _) => self.killed = text,
+            (true, true) => self.killed.insert_str(0, &text),
+            (true, false) => self.killed.push_str(&text),
         }
         Reaction::Redraw
     }
 
-    fn put_back(&mut self) -> Reaction {
-        done(!self.cut.is_empty() && self.line.insert(&self.cut))
+    fn yank(&mut self) -> Reaction {
+        done(!self.killed.is_empty() && self.line.insert(&self.killed))
     }
 
     fn complete(&mut self, completer: &dyn Completer) -> Reaction {
-        let completion = completer.complete(self.line.before());
-        let goes_on = completion.goes_on;
-        let (word, candidates) = completion.of(self.line.before());
-        let more = String::from(&common_prefix(&candidates)[word.len()..]);
-        let is_whole = candidates.len() == 1 && !goes_on;
-        if more.is_empty() && candidates.len() > 1 {
-            return Reaction::Candidates(candidates);
+        let before = self.line.before();
+        match completer.complete(before).proposal(before) {
+            Proposal::Nothing => Reaction::Bell,
+            Proposal::Candidates(candidates) => Reaction::Candidates(candidates),
+            Proposal::More { text, is_whole } => {
+                let is_longer = !text.is_empty() && self.line.insert(&text);
+                // A space that is there already is as good as another.
+                let is_passed = is_whole
+                    && match self.line.behind().starts_with(' ') {
+                        true => self.line.move_to(self.line.right()),
+                        false => self.line.insert(" "),
+                    };
+                done(is_longer || is_passed)
+            }
         }
-        let is_longer = !more.is_empty() && self.line.insert(&more);
-        let is_passed = is_whole
-            && match self.line.behind().starts_with(' ') {
-                true => self.line.move_to(self.line.right()),
-                false => self.line.insert(" "),
-            };
-        done(is_longer || is_passed)
     }
 
     fn follow(&mut self) {
@@ -332,3 +313,6 @@ fn done(is_changed: bool) -> Reaction {
         false => Reaction::Bell,
     }
 }
+
+#[cfg(test)]
+mod tests;

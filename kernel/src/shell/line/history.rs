@@ -73,3 +73,58 @@ impl History {
         self.lines.get(number).map(String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(lines: &[&str]) -> History {
+        let mut history = History::default();
+        lines.iter().for_each(|line| history.add(line));
+        history
+    }
+
+    #[test]
+    fn lines_come_back_one_by_one_and_the_new_one_last() {
+        let mut history = history(&["cpus", "states"]);
+        assert_eq!(history.newer(), None);
+        assert_eq!(history.older("onl"), Some("states"));
+        assert_eq!(history.older("states"), Some("cpus"));
+        assert_eq!(history.older("cpus"), None);
+        assert_eq!(history.newer(), Some("states"));
+        assert_eq!(history.newer(), Some("onl"));
+        assert_eq!(history.newer(), None);
+    }
+
+    #[test]
+    fn blank_lines_and_repetitions_are_not_kept() {
+        let mut history = history(&["cpus", "cpus", "", "  ", "cpus", "states", "cpus"]);
+        let mut lines = Vec::new();
+        while let Some(line) = history.older("") {
+            lines.push(line.to_owned());
+        }
+        assert_eq!(lines, ["cpus", "states", "cpus"]);
+    }
+
+    #[test]
+    fn of_too_many_lines_the_oldest_are_gone() {
+        let mut history = History::default();
+        for number in 0..=MOST_LINES {
+            history.add(&number.to_string());
+        }
+        assert_eq!(history.lines.len(), MOST_LINES);
+        assert_eq!(
+            (history.find("0", None), history.line(0)),
+            (Some(59), Some("1"))
+        );
+    }
+
+    #[test]
+    fn what_is_looked_for_is_found_from_the_newest_on() {
+        let history = history(&["online 1", "offline 1", "cpus", "online 2"]);
+        assert_eq!(history.find("line", None), Some(3));
+        assert_eq!(history.find("line", Some(3)), Some(1));
+        assert_eq!(history.find("line", Some(0)), None);
+        assert_eq!(history.find("watch", None), None);
+    }
+}

@@ -186,3 +186,6 @@ fn shown(char: char) -> Key {
         false => Key::Char(char),
     }
 }
+
+#[cfg(test)]
+mod tests;

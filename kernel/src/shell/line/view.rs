@@ -5,6 +5,7 @@
 //! cursor always has a column on it.
 
 use alloc::string::String;
+use core::ops::Range;
 
 use super::width;
 
@@ -59,7 +60,9 @@ impl Scroll {
         if cursor < first {
             self.0 = cursor.saturating_sub((room / 3).max(marks));
         } else if cursor + cells > end {
-            let before = (room * 2 / 3).min(room.saturating_sub(2 + marks));
+            let before = (room * 2)
+                .div_ceil(3)
+                .min(room.saturating_sub(cells + marks));
             self.0 = cursor - before;
         }
     }
@@ -69,33 +72,18 @@ impl Scroll {
         let room = line.room();
         let total = width::of_str(line.text);
         let (first, end) = self.seen(total, room);
-        let mut row = Row {
-            text: String::from(line.shown_prompt()),
-            column: 0,
-        };
-        let prompt = width::of_str(&row.text);
-        let mut mark = |is_there, mark| {
-            if is_there {
-                row.text.push(mark)
-            }
-        };
-        mark(first > self.0, LEFT_MARK);
-        // A wide character that is cut in half is a space.
-        let mut cell = 0;
-        for cluster in width::clusters(line.text) {
-            let (from, to) = (cell, cell + width::of_str(cluster));
-            match (from >= first, to <= end) {
-                (true, true) => row.text.push_str(cluster),
-                _ => (from.max(first)..to.min(end)).for_each(|_| row.text.push(' ')),
-            }
-            cell = to;
+        let mut text = String::from(line.shown_prompt());
+        let prompt = width::of_str(&text);
+        if first > self.0 {
+            text.push(LEFT_MARK);
         }
-        if end < total && end < self.0 + room {
-            row.text.push(RIGHT_MARK);
+        push_cells(&mut text, line.text, first..end);
+        if end < total.min(self.0 + room) {
+            text.push(RIGHT_MARK);
         }
         let cursor = width::of_str(&line.text[..line.cursor]);
-        row.column = prompt + (cursor.saturating_sub(self.0)).min(room);
-        row
+        let column = prompt + cursor.saturating_sub(self.0).min(room);
+        Row { text, column }
     }
 
     /// The cells of the line that are seen, between the marks.
@@ -107,6 +95,23 @@ impl Scroll {
             first,
             total.min(end - usize::from(has_marks && end < total)),
         )
+    }
+}
+
+/// Appends what is in these cells of `text`. Of a wide character that is cut in half, a space.
+fn push_cells(row: &mut String, text: &str, cells: Range<usize>) {
+    if text.is_ascii() {
+        row.push_str(text.get(cells).unwrap_or_default());
+        return;
+    }
+    let mut to = 0;
+    for cluster in width::clusters(text) {
+        let from = to;
+        to += width::of_str(cluster);
+        match cells.start <= from && to <= cells.end {
+            true => row.push_str(cluster),
+            false => (from.max(cells.start)..to.min(cells.end)).for_each(|_| row.push(' ')),
+        }
     }
 }
 
@@ -122,6 +127,121 @@ impl<'a> Line<'a> {
         match needed < self.width {
             true => self.prompt,
             false => "",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The row of a text with the cursor at the bar, scrolled from `scroll` on.
+    fn row(scroll: &mut Scroll, prompt: &str, text: &str, width: usize) -> (String, usize) {
+        let (before, behind) = text.split_once('|').unwrap();
+        let line = Line {
+            prompt,
+            text: &[before, behind].concat(),
+            cursor: before.len(),
+            width,
+        };
+        scroll.follow(line);
+        let Row { text, column } = scroll.row(line);
+        (text, column)
+    }
+
+    #[test]
+    fn a_line_that_fits_is_shown_whole_behind_the_prompt() {
+        let mut scroll = Scroll::default();
+        assert_eq!(row(&mut scroll, "> ", "|", 20), ("> ".into(), 2));
+        assert_eq!(row(&mut scroll, "> ", "cpus|", 20), ("> cpus".into(), 6));
+        assert_eq!(row(&mut scroll, "> ", "中|中", 20), ("> 中中".into(), 4));
+        // The last column stays free.
+        let fits = "12345678901234567|";
+        assert_eq!(
+            row(&mut scroll, "> ", fits, 20),
+            ("> 12345678901234567".into(), 19)
+        );
+    }
+
+    #[test]
+    fn a_longer_line_is_scrolled_when_the_cursor_would_leave_the_row_and_only_then() {
+        let mut scroll = Scroll::default();
+        let mut row = |text| row(&mut scroll, "> ", text, 20);
+        assert_eq!(row("abcdefghijklmnopqr|"), ("> <hijklmnopqr".into(), 14));
+        assert_eq!(row("abcdefg|hijklmnopqr"), ("> <hijklmnopqr".into(), 3));
+        assert_eq!(
+            row("abcdef|ghijklmnopqr"),
+            ("> <cdefghijklmnopqr".into(), 7)
+        );
+        assert_eq!(
+            row("|abcdefghijklmnopqr"),
+            ("> abcdefghijklmnop>".into(), 2)
+        );
+        assert_eq!(
+            row("abcdefghijklmno|pqr"),
+            ("> abcdefghijklmnop>".into(), 17)
+        );
+        assert_eq!(row("abcdefghijklmnop|qr"), ("> <fghijklmnopqr".into(), 14));
+        assert_eq!(row("abcdefghij|"), ("> abcdefghij".into(), 12));
+    }
+
+    #[test]
+    fn a_wide_character_that_is_cut_in_half_is_a_space() {
+        let mut scroll = Scroll::default();
+        let text = "中中中中中中中中中中中中x|";
+        let (row, column) = row(&mut scroll, "", text, 20);
+        assert_eq!((row.as_str(), column), ("< 中中中中中x", 13));
+    }
+
+    #[test]
+    fn a_prompt_that_leaves_no_room_is_left_out() {
+        let mut scroll = Scroll::default();
+        assert_eq!(
+            row(&mut scroll, "reveille> ", "cpus|", 22),
+            ("cpus".into(), 4)
+        );
+        assert_eq!(
+            row(&mut scroll, "reveille> ", "cpus|", 23),
+            ("reveille> cpus".into(), 14)
+        );
+        for (width, seen) in [(0, ("", 0)), (1, ("", 0)), (2, ("s", 1)), (3, ("us", 2))] {
+            let (text, column) = row(&mut Scroll::default(), "reveille> ", "cpus|", width);
+            assert_eq!((text.as_str(), column), seen, "{width} columns");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_row_fits_and_the_cursor_is_on_its_character(
+            prompt in "[>a ]{0,12}",
+            texts in prop::collection::vec(("[ab中🦀\u{301}]{0,40}", 0.0..1.0), 1..6),
+            width in 0_usize..50,
+        ) {
+            let mut scroll = Scroll::default();
+            for (text, at) in texts {
+                let places: Vec<usize> = (0..=text.len()).filter(|&it| width::is_boundary(&text, it)).collect();
+                let cursor = places[(at * places.len() as f64) as usize];
+                let line = Line { prompt: &prompt, text: &text, cursor, width };
+                scroll.follow(line);
+                let row = scroll.row(line);
+                prop_assert!(width::of_str(&row.text) <= width.saturating_sub(1), "{:?}", row);
+                prop_assert!(row.column <= width.saturating_sub(1), "{:?}", row);
+                // The character under the cursor is found in the column that is told.
+                let Some(under) = width::clusters(&text[cursor..]).next() else { continue };
+                if width <= width::of_str(under) || width::of_str(under) == 0 {
+                    continue;
+                }
+                let mut column = 0;
+                let seen = width::clusters(&row.text).find(|it| {
+                    let cells = width::of_str(it);
+                    let is_here = column == row.column && cells > 0;
+                    column += cells;
+                    is_here
+                });
+                prop_assert_eq!(seen.map(|it| it.chars().next()), Some(under.chars().next()), "{:?}", row);
+            }
         }
     }
 }

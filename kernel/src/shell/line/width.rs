@@ -7,9 +7,13 @@ pub(super) fn of_char(char: char) -> usize {
     char.width().unwrap_or(0)
 }
 
-/// The cells of a text.
+/// The cells of a text without control characters.
 pub(super) fn of_str(text: &str) -> usize {
-    text.chars().map(of_char).sum()
+    // Nearly all text; a row is looked at behind every key.
+    match text.is_ascii() {
+        true => text.len(),
+        false => text.chars().map(of_char).sum(),
+    }
 }
 
 /// A text in pieces that are cells of their own: a character and what goes into its cells.
@@ -46,4 +50,43 @@ pub(super) fn is_boundary(text: &str, at: usize) -> bool {
                 .chars()
                 .next()
                 .is_none_or(|char| of_char(char) > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_character_takes_the_cells_that_a_terminal_gives_it() {
+        for (char, cells) in [
+            ('a', 1),
+            ('é', 1),
+            ('中', 2),
+            ('🦀', 2),
+            ('\u{301}', 0),
+            ('\u{fffd}', 1),
+        ] {
+            assert_eq!(of_char(char), cells, "{char:?}");
+        }
+        let pieces = |text| clusters(text).collect::<Vec<_>>();
+        assert_eq!(pieces("e\u{301}中x"), ["e\u{301}", "中", "x"]);
+        assert_eq!(pieces("\u{301}\u{301}x"), ["\u{301}\u{301}", "x"]);
+        assert_eq!(pieces(""), [""; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_all_of_the_text_and_end_where_the_next_begins(text in "[ae中🦀\u{301}\u{200d}]{0,12}") {
+            prop_assert_eq!(clusters(&text).collect::<String>(), text.clone());
+            let mut at = 0;
+            for cluster in clusters(&text) {
+                prop_assert!(is_boundary(&text, at));
+                prop_assert_eq!(next_boundary(&text, at), at + cluster.len());
+                prop_assert_eq!(previous_boundary(&text, at + cluster.len()), at);
+                at += cluster.len();
+            }
+        }
+    }
 }

@@ -1,9 +1,13 @@
 //! All CPUs: who each is, where it sits, where it is on the ladder or why it is not there.
 
-use alloc::string::{String, ToString};
+use alloc::{
+    format,
+    string::{String, ToString},
+};
 use core::fmt;
 
-use super::wrap::wrap;
+use reveille_smp::lines::Words;
+
 use crate::shell::{
     figures::{CpuFigures, Moment},
     numbers::{Known, Span},
@@ -13,8 +17,6 @@ use crate::shell::{
 /// many neighbours that are not online and say the same, only the first and the last have a line.
 pub struct CpusTable<'a>(pub &'a Moment);
 
-/// Columns of a terminal.
-const WIDTH: usize = 80;
 /// The longest run of neighbours that say the same which is shown line by line.
 const LONGEST_SHOWN: usize = 8;
 
@@ -80,18 +82,16 @@ impl Layout {
         } = *self;
         // How long it has been online, or away.
         let span = it.since.map(|since| Span(moment.at - since));
-        let (state, width) = (it.state.to_string(), WIDTH.saturating_sub(before).max(20));
-        let mut lines = wrap(&state, width).into_iter();
-        writeln!(
-            f,
+        let text = format!(
             "{:>4} {:>apic$} {:<place$} {:>6} {}",
             Known(it.cpu),
             it.apic_id,
             it.place,
             Known(span),
-            lines.next().unwrap_or_default()
-        )?;
-        lines.try_for_each(|line| writeln!(f, "{:before$}{line}", ""))
+            it.state
+        );
+        let (text, indent) = (text.as_str(), before);
+        writeln!(f, "{}", Words { text, indent })
     }
 }
 
@@ -171,6 +171,6 @@ mod tests {
         strange.cpu = Some(CpuIndex(4_095));
         all.cpus.push(strange);
         let table = CpusTable(&all).to_string();
-        assert!(table.lines().all(|line| line.len() <= WIDTH), "{table}");
+        assert!(table.lines().all(|line| line.len() <= 80), "{table}");
     }
 }

@@ -6,7 +6,6 @@
 mod cpus;
 mod events;
 mod metrics;
-mod wrap;
 
 pub use cpus::CpusTable;
 pub use events::EventsTable;

@@ -39,6 +39,8 @@ pub(super) enum Target {
     BootInfo,
     /// The kernel's command line
     CommandLine,
+    /// What is typed at the shell: keys, the line, the command
+    Shell,
 }
 
 impl Target {
@@ -49,6 +51,7 @@ impl Target {
             Self::Srat => "srat",
             Self::BootInfo => "boot_info",
             Self::CommandLine => "command_line",
+            Self::Shell => "shell",
         }
     }
 
@@ -63,6 +66,8 @@ impl Target {
             Self::BootInfo => 4096,
             // Some 30 words; all are checked by themselves.
             Self::CommandLine => 512,
+            // A line that is too long, and more: one may have 1024 bytes.
+            Self::Shell => 1536,
         }
     }
 

@@ -1,5 +1,11 @@
 //! The shell, as a person at a terminal and a script at a pipe or a socket have it.
 
+mod commands;
+mod interrupted;
+mod load;
 mod pipe;
 mod pty;
+mod session;
 mod terminal;
+mod typed;
+mod wrong;
