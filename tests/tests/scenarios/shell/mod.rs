@@ -3,6 +3,7 @@
 mod commands;
 mod input;
 mod interrupted;
+mod live_view;
 mod load;
 mod pipe;
 mod pty;
