@@ -84,11 +84,7 @@ fn a_byte_that_was_not_taken_is_not_overwritten() {
 
 fn ring(counts: u32) -> RealRing<8> {
     let counts = || core::sync::atomic::AtomicU32::new(counts);
-    RealRing::made_of(
-        [const { RealPlace::new() }; 8],
-        counts(),
-        counts(),
-    )
+    RealRing::made_of([const { RealPlace::new() }; 8], counts(), counts())
 }
 
 #[test]
