@@ -2,13 +2,17 @@
 //! by looking.
 
 use reveille_tests::{
+    guest::Guest,
     madt::Madt,
     outcome::Outcome,
     qemu::machine::{Accel, Chipset, Machine},
 };
 
 use super::session::Session;
-use crate::{boot::LIMIT, firmware::parked};
+use crate::{
+    boot::{LIMIT, kernel, last_line, slot},
+    firmware::parked,
+};
 
 const BY_INTERRUPT: &str = "shell: typed by interrupt (GSI 4);";
 
@@ -81,6 +85,25 @@ fn without_an_io_apic_somebody_looks() {
     let answer = session.asks(&line);
     assert!(answer.contains("is no command"), "{answer}");
     assert_eq!(session.exits().outcome, Outcome::Ok);
+}
+
+#[test]
+fn a_run_that_fails_in_the_middle_of_a_view_gives_the_screen_back_first() {
+    let machine = Machine::new(2).append("after=shell");
+    let _slot = slot(&machine);
+    let mut guest = Guest::start(kernel(), &machine).expect("QEMU starts");
+    let sees = |guest: &mut Guest<'_>, text| guest.expect(text, LIMIT).expect("it is shown");
+    sees(&mut guest, "reveille> ");
+    guest.type_bytes(b"watch\r");
+    sees(&mut guest, "\x1b[?1049h");
+    guest.monitor("nmi").expect("the monitor takes it");
+    let ended = guest.run(LIMIT).expect("QEMU can be followed");
+    println!("{}", ended.explain());
+    assert!(matches!(ended.outcome, Outcome::Panicked(_)));
+    let (_, behind) = ended.console.split_once("\x1b[?1049h").expect("a view");
+    let (_, behind) = behind.split_once("\x1b[?1049l").expect("it is over");
+    assert!(behind.contains("\nexception on CPU 0 (APIC 0): NMI"));
+    assert!(last_line(&ended).starts_with("reveille: failed: exception on CPU 0"));
 }
 
 /// On machines that are large, or slow.
