@@ -604,6 +604,19 @@ mod tests {
     }
 
     #[test]
+    fn hot_plug_is_on_where_the_kernel_stays_unless_it_is_said() {
+        for (line, is_on) in [
+            ("", false),
+            ("hotplug=on", true),
+            ("after=halt", true),
+            ("after=shell", true),
+            ("after=halt hotplug=off", false),
+        ] {
+            assert_eq!(Options::parse(line).unwrap().hot_plugs(), is_on, "{line}");
+        }
+    }
+
+    #[test]
     fn every_strategy_is_taken_by_its_own_name() {
         for &strategy in Strategy::ALL {
             assert_eq!(

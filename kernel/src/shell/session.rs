@@ -8,7 +8,7 @@ use core::{pin::pin, time::Duration};
 
 use futures_util::future::{Either, pending, select};
 use reveille_executor::{Instant, Timer};
-use reveille_smp::cpu::CpuIndex;
+use reveille_smp::{cpu::CpuIndex, round::next_round};
 
 use super::{
     Leave,
@@ -96,6 +96,8 @@ impl Session {
                 self.end().await;
                 return leave;
             }
+            // Whoever types without an end leaves time for others all the same.
+            next_round().await;
         }
     }
 

@@ -57,6 +57,11 @@ impl Plugged {
         plugged
     }
 
+    fn says(&mut self, line: &str) {
+        let said = self.guest.wait_for_line(line, LIMIT);
+        said.expect("the kernel says so");
+    }
+
     fn is_ok(&mut self) {
         let ok = self.guest.wait_for_line("reveille: ok", LIMIT);
         ok.expect("the run is a success");
@@ -162,12 +167,14 @@ fn machine(chipset: Chipset) -> Machine {
     Machine::new(smp("2,maxcpus=16")).chipset(chipset)
 }
 
-fn four_come_one_by_one_go_and_come_again(chipset: Chipset) {
+fn four_come_one_by_one_go_and_come_again(chipset: Chipset, line: &str) {
     let mut plugged = Plugged::idle(machine(chipset));
+    plugged.says(line);
     for bay in 2..6 {
         plugged.plug(bay);
         let added = plugged.comes(bay, ADDED, SUCCESS);
         assert_eq!((added.step, added.reason), (None, None));
+        assert_eq!(added.source, HotplugSource::Sci);
     }
     assert_eq!(plugged.cpus(), 6);
     for bay in [3, 5, 2] {
@@ -183,12 +190,14 @@ fn four_come_one_by_one_go_and_come_again(chipset: Chipset) {
 
 #[test]
 fn four_cpus_come_one_by_one_go_and_come_again_on_q35() {
-    four_come_one_by_one_go_and_come_again(Chipset::Q35);
+    let line = "hotplug: ICH9, told by its interrupt";
+    four_come_one_by_one_go_and_come_again(Chipset::Q35, line);
 }
 
 #[test]
 fn four_cpus_come_one_by_one_go_and_come_again_on_pc() {
-    four_come_one_by_one_go_and_come_again(Chipset::Pc);
+    let line = "hotplug: PIIX4, told by its interrupt";
+    four_come_one_by_one_go_and_come_again(Chipset::Pc, line);
 }
 
 #[test]

@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn each_event_is_a_line_that_says_how_long_before_the_last_one_it_was() {
-        let event = |micros, cpu, event| Happened {
+        let event = |micros: u64, cpu, event| Happened {
             at: Instant::from_nanos(micros * 1_000),
             cpu: CpuIndex(cpu),
             event,

@@ -2,6 +2,7 @@
 
 mod commands;
 mod interrupted;
+mod live_view;
 mod load;
 mod pipe;
 mod pty;
