@@ -88,3 +88,17 @@ fn another_end_than_a_shell_is_refused() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("after=halt"));
 }
+
+#[test]
+fn a_script_that_is_longer_than_what_may_wait_is_run_to_its_end() {
+    // Far more lines than wait for a command, and more bytes than the UART's ring has room for.
+    let mut script = "torture 3\n".to_owned();
+    (0..1000).for_each(|number| script += &format!("line-{number}\n"));
+    let output = shell(&script, &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    for number in 0..1000 {
+        let line = format!("reveille> line-{number}\n`line-{number}` is no command");
+        assert!(text.contains(&line), "no `{line}`");
+    }
+}
