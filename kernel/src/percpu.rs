@@ -19,6 +19,7 @@ use linkme::distributed_slice;
 use reveille_executor::{Clock, Counters};
 use reveille_smp::{
     call::CallQueue,
+    changes::Seen,
     cpu::{ApicId, CpuIndex},
     inbox::Inbox,
     probe::Probe,
@@ -177,6 +178,7 @@ pub struct PerCpu {
     counters: Counters,
     inbox: Inbox,
     calls: CallQueue,
+    unmapped: Seen,
     clock: CpuClock,
     seat: Seat,
     probe: Probe,
@@ -229,6 +231,7 @@ impl PerCpu {
             counters: Counters::new(),
             inbox: Inbox::new(),
             calls: CallQueue::new(),
+            unmapped: Seen::none(),
             clock: CpuClock::new(&[]),
             seat: Seat::new(),
             probe: Probe::new(),
@@ -406,6 +409,11 @@ impl PerCpu {
     /// Where calls to the CPU arrive.
     pub fn calls(&self) -> &CallQueue {
         &self.calls
+    }
+
+    /// What it has seen of what was unmapped; nobody else touches it.
+    pub(crate) fn unmapped(&self) -> &Seen {
+        &self.unmapped
     }
 }
 
