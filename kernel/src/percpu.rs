@@ -265,6 +265,13 @@ impl PerCpu {
         &self.flaws
     }
 
+    /// Forgets what its CPU has told of itself, as it is gone: another one may come in its place. To be called
+    /// while it is down, by whoever drives it.
+    pub fn forget(&self) {
+        self.identity.forget();
+        self.registers.forget();
+    }
+
     /// What the CPU has said of itself.
     pub fn identity(&self) -> &Identity {
         &self.identity
