@@ -20,6 +20,7 @@ mod hostile_madt;
 mod hostile_tables;
 mod ipi;
 mod late;
+mod layout;
 // It looks for processes in /proc and waits for their end by pidfd.
 #[cfg(target_os = "linux")]
 mod left_behind;
