@@ -20,6 +20,7 @@ use linkme::distributed_slice;
 use reveille_executor::{Clock, Counters, Instant};
 use reveille_smp::{
     call::CallQueue,
+    changes::Seen,
     cpu::{ApicId, CpuIndex},
     inbox::Inbox,
     probe::Probe,
@@ -178,6 +179,7 @@ pub struct PerCpu {
     counters: Counters,
     inbox: Inbox,
     calls: CallQueue,
+    unmapped: Seen,
     clock: CpuClock,
     seat: Seat,
     probe: Probe,
@@ -230,6 +232,7 @@ impl PerCpu {
             counters: Counters::new(),
             inbox: Inbox::new(),
             calls: CallQueue::new(),
+            unmapped: Seen::none(),
             clock: CpuClock::new(&[]),
             seat: Seat::new(),
             probe: Probe::new(),
@@ -261,6 +264,13 @@ impl PerCpu {
     /// In which ways the CPU is to differ from the BSP.
     pub fn flaws(&self) -> &[FaultKind] {
         &self.flaws
+    }
+
+    /// Forgets what its CPU has told of itself, as it is gone: another one may come in its place. To be called
+    /// while it is down, by whoever drives it.
+    pub fn forget(&self) {
+        self.identity.forget();
+        self.registers.forget();
     }
 
     /// What the CPU has said of itself.
@@ -417,6 +427,11 @@ impl PerCpu {
     /// Where calls to the CPU arrive.
     pub fn calls(&self) -> &CallQueue {
         &self.calls
+    }
+
+    /// What it has seen of what was unmapped; nobody else touches it.
+    pub(crate) fn unmapped(&self) -> &Seen {
+        &self.unmapped
     }
 }
 

@@ -1,8 +1,9 @@
 //! What keeps the kernel from its own mistakes: pages that cannot be executed or written, and no use of
 //! a user's pages. There are no users, so whoever touches one of their pages is lost.
 //!
-//! NX and WP are on from the entry on, on each CPU. The others are turned on on the BSP here, and each
-//! AP gets them with the rest of the BSP's CR4 (`consistency/registers`).
+//! NX and WP are on from the entry on, on each CPU. The others are turned on on the BSP here. An AP that comes
+//! by SIPI has them from its first page tables on (`trampoline.S`), any other gets them with the rest of the BSP's
+//! CR4 (`consistency/registers`).
 
 use alloc::{string::String, vec::Vec};
 

@@ -176,7 +176,11 @@ impl<O: Observer> Resident<'_, O> {
     async fn run(&self, number: usize, direction: Direction) -> Result<(), StepError> {
         self.aps[self.index].slot.strike(number, direction)?;
         let step = self.ladder.steps()[number];
-        self.finish(step, step.run(direction, self.site())).await
+        match step.run(direction, self.site()) {
+            // As nearly all: nothing is set up to wait.
+            Run::Now(result) => result,
+            run => self.finish(step, run).await,
+        }
     }
 
     async fn run_one(&self, errand: Errand) -> Result<(), StepError> {

@@ -133,7 +133,7 @@ impl Inbox {
         // Here, so that it is there to be dropped also if the future is never polled.
         let mut server = Server {
             inbox: self,
-            tasks: FuturesUnordered::new(),
+            tasks: None,
         };
         poll_fn(move |context| {
             server.run(spawner, context);
@@ -184,7 +184,9 @@ impl Drop for TakenBack<'_> {
 /// The server of an inbox, and the tasks that it has spawned.
 struct Server<'a> {
     inbox: &'a Inbox,
-    tasks: FuturesUnordered<JoinHandle<()>>,
+    /// Only while there are some: the set takes memory of the heap, which is shared, and no CPU is to wait for
+    /// that on its way up.
+    tasks: Option<FuturesUnordered<JoinHandle<()>>>,
 }
 
 impl Server<'_> {
@@ -196,8 +198,10 @@ impl Server<'_> {
         }
         self.forget_ended(context);
         for job in arrivals {
-            if self.tasks.len() < MAX_TASKS && spawner.room().is_ok() {
-                self.tasks.extend(job.start(spawner));
+            let running = self.tasks.as_ref().map_or(0, FuturesUnordered::len);
+            if running < MAX_TASKS && spawner.room().is_ok() {
+                let tasks = self.tasks.get_or_insert_default();
+                tasks.extend(job.start(spawner));
             } else {
                 job.turn_away();
             }
@@ -207,16 +211,23 @@ impl Server<'_> {
     }
 
     fn forget_ended(&mut self, context: &mut Context<'_>) {
-        while let Poll::Ready(Some(_)) = self.tasks.poll_next_unpin(context) {}
+        let Some(tasks) = &mut self.tasks else {
+            return;
+        };
+        while let Poll::Ready(Some(_)) = tasks.poll_next_unpin(context) {}
+        if tasks.is_empty() {
+            self.tasks = None;
+        }
     }
 
     /// Ends all that was taken. The inbox is closed behind it.
     fn end(&mut self) {
         self.inbox.shut();
-        for task in Pin::new(&self.tasks).iter_pin_ref() {
-            task.abort();
+        if let Some(tasks) = self.tasks.take() {
+            for task in Pin::new(&tasks).iter_pin_ref() {
+                task.abort();
+            }
         }
-        self.tasks.clear();
         self.inbox.places.conclude();
         self.inbox.closer.wake();
     }

@@ -10,8 +10,9 @@
 //! listed), [`selection`] and [`plan`] (who is woken), [`step`], [`ladder`] and [`instances`] (what is
 //! done for each), [`state`] and [`slot`] (what the BSP and an AP share),
 //! [`bringup`] (the BSP's side), [`ap`] (the AP's side), [`inbox`] and [`remote`] (the tasks that
-//! CPUs send each other), [`call`] (what they let each other run at once), [`clock_line`] and
-//! [`clock_offset`] (how their clocks compare), [`hotplug`] (those that come and go while the system runs), [`rendezvous`] (all stop, some work), [`probe`]
+//! CPUs send each other), [`call`] (what they let each other run at once), [`changes`] (what none of them
+//! may miss), [`clock_line`] and [`clock_offset`] (how their clocks compare), [`hotplug`] (those that come
+//! and go while the system runs), [`rendezvous`] (all stop, some work), [`probe`]
 //! (what one does that does not answer), [`trace`] (what each CPU notes as it runs), [`record`],
 //! [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a person or a program gets to see).
 #![no_std]
@@ -25,6 +26,7 @@ mod baton;
 pub mod bringup;
 pub mod call;
 pub mod call_summary;
+pub mod changes;
 pub mod clock_line;
 pub mod clock_offset;
 pub mod cpu;
@@ -43,6 +45,8 @@ pub mod ladder;
 pub mod lines;
 #[cfg(all(test, loom))]
 mod loom_call;
+#[cfg(all(test, loom))]
+mod loom_changes;
 #[cfg(all(test, loom))]
 mod loom_clock;
 #[cfg(all(test, loom))]

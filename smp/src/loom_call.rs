@@ -55,7 +55,7 @@ unsafe impl Send for Cpu {}
 
 /// One CPU of a machine, or somebody who calls from outside.
 #[derive(Clone, Copy)]
-struct OnCpu {
+pub(crate) struct OnCpu {
     machine: NonNull<Machine>,
     cpu: u32,
 }
@@ -67,7 +67,7 @@ unsafe impl Sync for OnCpu {}
 
 const OUTSIDE: u32 = 9;
 const CPU_0: CpuIndex = CpuIndex(0);
-const CPU_1: CpuIndex = CpuIndex(1);
+pub(crate) const CPU_1: CpuIndex = CpuIndex(1);
 
 impl OnCpu {
     fn machine(&self) -> &'static Machine {
@@ -83,7 +83,12 @@ impl OnCpu {
         self.cpu(CpuIndex(self.cpu))
     }
 
-    fn calls(self) -> Calls<Self> {
+    /// Its own queue.
+    pub(crate) fn queue(&self) -> &'static CallQueue {
+        &self.own().queue
+    }
+
+    pub(crate) fn calls(self) -> Calls<Self> {
         Calls::new(self)
     }
 
@@ -109,7 +114,7 @@ impl OnCpu {
     }
 
     /// The handler of an interrupt that comes from anywhere.
-    fn handle(&self) {
+    pub(crate) fn handle(&self) {
         self.own().queue.serve(*self);
     }
 
@@ -162,7 +167,10 @@ impl Carrier for OnCpu {
 
 /// Checks a model with so many preemptions as it takes to lose a call; all of them take hours. The
 /// model gets CPU 0, CPU 1 and somebody outside; the queues of both are open.
-fn check(preemptions: usize, model: impl Fn(OnCpu, OnCpu, OnCpu) + Send + Sync + 'static) {
+pub(crate) fn check(
+    preemptions: usize,
+    model: impl Fn(OnCpu, OnCpu, OnCpu) + Send + Sync + 'static,
+) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
     builder.check(move || {

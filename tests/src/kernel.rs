@@ -10,7 +10,7 @@ use std::{
 use addr2line::Loader;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::Message;
-use object::{Object, ObjectSection, ReadCache};
+use object::{Object, ObjectSection, ObjectSymbol, ReadCache};
 
 use crate::setup::KERNEL_TARGET;
 
@@ -72,6 +72,19 @@ impl Kernel {
             .section_by_name(".text")
             .context("the kernel has no .text")?;
         Ok(text.address()..text.address() + text.size())
+    }
+
+    /// The symbols in the kernel's code, with their addresses, by the names that people write.
+    pub fn symbols(&self) -> Result<Vec<(String, u64)>> {
+        let cache = ReadCache::new(File::open(&self.image)?);
+        let file = object::File::parse(&cache)?;
+        let text = self.text()?;
+        let of_code = file.symbols().filter(|it| text.contains(&it.address()));
+        let named = of_code.filter_map(|it| {
+            let name = addr2line::demangle_auto(it.name().ok()?.into(), None);
+            Some((name.into_owned(), it.address()))
+        });
+        Ok(named.collect())
     }
 
     /// The address of code, with the function and line of ours that it belongs to, for people.

@@ -39,6 +39,7 @@ global_asm!(
     WOKEN_POINTER = const offset_of!(Mailbox, woken_pointer),
     LA57 = const 1 << 12,
     CR4 = const offset_of!(Mailbox, cr4),
+    PROTECTIONS = const offset_of!(Mailbox, protections),
     CR3 = const offset_of!(Mailbox, cr3),
     X2APIC = const offset_of!(Mailbox, x2apic),
     XAPIC_BASE = const offset_of!(Mailbox, xapic_base),

@@ -61,6 +61,9 @@ pub struct Config {
     /// Whether an AP takes machine checks as soon as it is in long mode. The CPUs must have them, and
     /// `IA32_MCG_STATUS` (SDM volume 2, CPUID.01H:EDX, bits 7 and 14).
     pub machine_checks: bool,
+    /// Which of SMEP, SMAP and UMIP an AP that comes by SIPI turns on, as bits of CR4, if it has them itself;
+    /// others are not looked at. No page that the page tables lead to is a user's.
+    pub protections: u32,
     /// How a slot's state word is read and claimed.
     pub claim: Claim,
     /// Where APs come in.
@@ -348,6 +351,7 @@ mod tests {
             x2apic: false,
             xapic_base: 0xfee0_0000,
             machine_checks: true,
+            protections: u32::MAX,
             claim: Claim {
                 mask: 0xff,
                 kicked: 1,
@@ -370,6 +374,12 @@ mod tests {
         let landing = |&apic_id| unsafe { Landing::new(apic_id, &WORD, 0x1000, 0) };
         let list: Vec<_> = ids.iter().map(landing).collect();
         Directory::new(Box::leak(list.into_boxed_slice())).unwrap()
+    }
+
+    #[test]
+    fn of_cr4_no_bit_is_turned_on_that_the_code_does_not_ask_cpuid_for() {
+        const UMIP_SMEP_SMAP: u32 = 1 << 11 | 1 << 20 | 1 << 21;
+        assert_eq!(trampoline().mailbox.protections, UMIP_SMEP_SMAP);
     }
 
     #[test]

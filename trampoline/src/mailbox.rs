@@ -45,6 +45,9 @@ pub(crate) struct Scratch([u8; SCRATCH_LEN]);
 /// CR4: a machine check raises #MC.
 const CR4_MCE: u64 = 1 << 6;
 
+/// The bits of CR4 that `trampoline.S` knows how to ask for: UMIP, SMEP and SMAP.
+const PROTECTIONS: u32 = 1 << 11 | 1 << 20 | 1 << 21;
+
 /// The mailbox. The BSP changes what it tells only while no AP is on its way, so the publication
 /// of a slot's kicked state, which each AP acquires by its SIPI or request and its claim, orders these words
 /// too; what the APs write are counters and hints.
@@ -54,6 +57,7 @@ pub(crate) struct Mailbox {
     pub(crate) count: AtomicU32,
     pub(crate) cr3: u32,
     pub(crate) x2apic: u32,
+    pub(crate) protections: u32,
     pub(crate) claim_mask: u32,
     pub(crate) claim_kicked: u32,
     pub(crate) claim_delta: u32,
@@ -82,6 +86,7 @@ impl Mailbox {
             count: AtomicU32::new(0),
             cr3: config.cr3,
             x2apic: u32::from(config.x2apic),
+            protections: config.protections & PROTECTIONS,
             claim_mask: config.claim.mask,
             claim_kicked: config.claim.kicked,
             claim_delta: config.claim.delta,

@@ -4,17 +4,20 @@
 // Only registers carry state until the claim is won:
 //   EDI:ESI  time stamp counter in real mode      EBP  offset of this AP's byte of evidence
 //   R12, R13 the same, and in long mode           R15D the fault on demand of this AP's landing; zero
-//                                                      as a rule (fault.rs)
+//   ESP  in real mode, where there is no stack:        as a rule (fault.rs)
+//        the highest basic leaf of CPUID
 //
 // There are two ways in: at the page's start in real mode, by SIPI, and at `woken` in long mode, from
 // the firmware's loop. They meet at `arrived`.
 
-// EBP becomes the offset of this AP's byte of evidence, in either mode; EAX, EBX, ECX and EDX are lost.
+// EBP becomes the offset of this AP's byte of evidence, in either mode, and another register the highest
+// basic leaf of CPUID; EAX, EBX, ECX and EDX are lost.
 // The initial APIC id of CPUID is but a hint, good for evidence: the APIC's own registers are out of reach
 // in real mode when it is in xAPIC mode.
-.macro evidence_offset
+.macro evidence_offset highest_leaf
     xor     eax, eax
     cpuid
+    mov     \highest_leaf, eax
     cmp     eax, 0xb
     jb      8f
     mov     eax, 0xb
@@ -48,7 +51,7 @@ reveille_trampoline_start:
     mov     esi, eax
     mov     edi, edx
 
-    evidence_offset
+    evidence_offset esp
 
     // The high bits of the byte hold the faults on demand that strike here.
     test    byte ptr ds:[ebp + {EVIDENCE}], {FAULT_SILENT}
@@ -64,10 +67,32 @@ reveille_trampoline_start:
     test    edx, 1 << 20
     jz      lacks_nx
 
+    // Of the protections that the BSP has on, those that this CPU has come with the first page tables. To
+    // turn one on later makes the CPU look up all pages again, and an emulator all code. CPUID.7: SMEP is
+    // EBX's bit 7, SMAP its bit 20, UMIP ECX's bit 2 (SDM volume 3, "Control Registers").
+    xor     edx, edx
+    cmp     dword ptr ds:[{PROTECTIONS}], 0
+    je      1f
+    cmp     esp, 7
+    jb      1f
+    mov     eax, 7
+    xor     ecx, ecx
+    cpuid
+    mov     edx, ebx
+    and     edx, 1 << 7
+    shl     edx, 20 - 7
+    and     ebx, 1 << 20
+    shl     ebx, 21 - 20
+    or      edx, ebx
+    and     ecx, 1 << 2
+    shl     ecx, 11 - 2
+    or      edx, ecx
+    and     edx, dword ptr ds:[{PROTECTIONS}]
+
     // Real mode to long mode in one step (AMD APM volume 2, "Activating Long Mode").
-    lgdt    ds:[{GDT_POINTER}]
-    mov     eax, 0x20               // CR4: PAE
-    mov     cr4, eax
+1:  lgdt    ds:[{GDT_POINTER}]
+    or      edx, 0x20               // CR4: PAE
+    mov     cr4, edx
     mov     eax, dword ptr ds:[{CR3}]
     mov     cr3, eax
     mov     ecx, 0xc0000080         // EFER: NXE before paging, else the NX bits fault; LME
@@ -214,7 +239,7 @@ reveille_trampoline_woken:
     mov     r13, rax
 
     // By the same hint as in real mode, so that the same byte tells of it.
-    evidence_offset
+    evidence_offset r11d
     lea     r14, [rip + reveille_trampoline_start + {PAGE_SIZE}]
 
     // Tables of four levels cannot be loaded while CR4.LA57 asks for five, and that bit does not

@@ -131,6 +131,31 @@ impl FeatureSet {
         }))
     }
 
+    /// Whether a CPU that said this of itself, but for what is hidden from it, says so still: by the three
+    /// leaves that tell of nearly all. The others tell of what follows from these, or of how it is saved,
+    /// powered and measured.
+    pub fn is_told_still(&self, cpu: &impl Cpuid, hidden: &Self) -> bool {
+        const SEVEN: [usize; 3] = [3, 4, 5];
+        // Every CPU with long mode has these two; leaf 7, whoever had something to say in it.
+        let (one, extended) = (cpu.leaf(1, 0), cpu.leaf(0x8000_0001, 0));
+        let seven = match SEVEN.iter().all(|&word| self.0[word] == 0) {
+            true => NOTHING,
+            false => cpu.leaf(7, 0),
+        };
+        let told = [
+            (0, one.ecx),
+            (1, one.edx),
+            (SEVEN[0], seven.ebx),
+            (SEVEN[1], seven.ecx),
+            (SEVEN[2], seven.edx),
+            (8, extended.ecx),
+            (9, extended.edx),
+        ];
+        let counts = |word: usize| !(TABLE[word].ignored | hidden.0[word]);
+        told.iter()
+            .all(|&(word, told)| told & counts(word) == self.0[word])
+    }
+
     /// All of them.
     pub fn features(&self) -> Vec<Feature> {
         self.beyond(&Self::NONE)

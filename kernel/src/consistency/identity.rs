@@ -3,6 +3,10 @@
 //! The step `cpuid` notes it in the CPU's area, before anything that the AP might lack is used. Both
 //! are noted in one step, because each CPUID may be an exit and they share some. A CPU that lacks
 //! what the BSP has decided to use on all goes no further; any other difference keeps nobody away.
+//!
+//! One that has been here before is asked for three leaves only, which tell of nearly all features: what it
+//! says there is what it said, or it is asked for everything anew. INIT changes nothing of it; another CPU in the
+//! same place may, so whoever sees one go calls [`Identity::forget`].
 
 use alloc::{format, string::String, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -37,8 +41,12 @@ struct AskCpuid;
 
 impl AskCpuid {
     fn ask() -> Result<(), StepError> {
-        let area = PerCpu::current();
-        let own = area.identity().note(ThisCpu);
+        let identity = PerCpu::current().identity();
+        if let Some(own) = identity.confirm(ThisCpu) {
+            let lacks_nothing = relied_on().all(|feature| own.has(feature));
+            return lacks_nothing.then_some(()).ok_or(StepError::Unsupported);
+        }
+        let own = identity.note(ThisCpu);
         if !relied_on().all(|feature| own.has(feature)) {
             // It goes no further, so what it lacks is nobody else's loss.
             return Err(StepError::Unsupported);
@@ -135,6 +143,13 @@ impl Identity {
         }
     }
 
+    /// What the CPU that calls said before, if it has not been forgotten and the CPU says the same still. Neither
+    /// allocates nor waits.
+    fn confirm(&self, cpu: impl Cpuid) -> Option<FeatureSet> {
+        let before = self.features()?;
+        before.is_told_still(&cpu, &self.hidden).then_some(before)
+    }
+
     /// Asks the CPU that calls and notes what it says. Neither allocates nor waits.
     fn note(&self, cpu: impl Cpuid) -> FeatureSet {
         let cpu = Remembered::new(cpu);
@@ -142,6 +157,13 @@ impl Identity {
         self.features.note(own.0);
         self.place.note(Told::by(&cpu).to_words());
         own
+    }
+
+    /// Forgets what the CPU has said, as it is gone: another one may come in its place. To be called while it is
+    /// down, by whoever drives it.
+    pub fn forget(&self) {
+        self.features.forget();
+        self.place.forget();
     }
 
     /// What it can do; `None` before it has said so.
@@ -166,8 +188,8 @@ impl Default for Identity {
 /// # Memory ordering
 ///
 /// The words are Relaxed, and the mark is a Release behind them and an Acquire before: who sees the
-/// mark sees words of that time or later. A CPU that comes up again writes them anew, beside which
-/// somebody may read; it says the same as before, so no reader sees a mixture of two truths.
+/// mark sees words of that time or later. A CPU that comes up again writes them anew only where they are
+/// not so any more. They are forgotten while their CPU is down: the kick orders that before its next life.
 #[derive(Debug)]
 struct Noted<const N: usize> {
     words: [AtomicU32; N],
@@ -187,6 +209,10 @@ impl<const N: usize> Noted<N> {
             word.store(value, Ordering::Relaxed);
         }
         self.is_noted.store(true, Ordering::Release);
+    }
+
+    fn forget(&self) {
+        self.is_noted.store(false, Ordering::Release);
     }
 
     fn get(&self) -> Option<[u32; N]> {
@@ -246,9 +272,53 @@ mod tests {
 
     /// Each may be an exit of some microseconds under a hypervisor, on every AP's way.
     #[test]
-    fn an_ap_of_qemus_asks_cpuid_12_times() {
+    fn an_ap_of_qemus_asks_cpuid_12_times_and_3_times_when_it_comes_again() {
         let cpu = Counted(Recorded(&MAX), Cell::new(0));
-        Identity::new().note(&cpu);
-        assert_eq!(cpu.1.get(), 12);
+        let identity = Identity::new();
+        assert_eq!(identity.confirm(&cpu), None);
+        assert_eq!(cpu.1.get(), 0);
+        let own = identity.note(&cpu);
+        assert_eq!(cpu.1.replace(0), 12);
+        assert_eq!(identity.confirm(&cpu), Some(own));
+        assert_eq!(cpu.1.get(), 3);
+    }
+
+    #[test]
+    fn a_cpu_that_says_something_else_when_it_comes_again_is_asked_for_all() {
+        let hidden = FaultKind::Feature("smep".into());
+        for identity in [Identity::new(), Identity::with_flaws(&[hidden])] {
+            identity.note(Recorded(&MAX));
+            assert!(identity.confirm(Recorded(&MAX)).is_some());
+            for (leaf, register, bit) in [
+                (1, 2, 21),
+                (1, 3, 7),
+                (7, 1, 20),
+                (7, 2, 2),
+                (7, 3, 4),
+                (0x8000_0001, 2, 5),
+                (0x8000_0001, 3, 20),
+            ] {
+                let mut other = MAX;
+                let changed = other
+                    .iter_mut()
+                    .find(|it| (it.0, it.1) == (leaf, 0))
+                    .unwrap();
+                changed.2[register] ^= 1 << bit;
+                assert_eq!(
+                    identity.confirm(Recorded(&other)),
+                    None,
+                    "{leaf:x}: {register}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_cpu_that_is_gone_has_said_nothing_and_the_next_one_is_asked_for_all() {
+        let identity = Identity::new();
+        identity.note(Recorded(&MAX));
+        identity.forget();
+        assert_eq!((identity.features(), identity.told()), (None, None));
+        assert_eq!(identity.confirm(Recorded(&MAX)), None);
     }
 }

@@ -19,7 +19,7 @@ use reveille_smp::{
 };
 use reveille_trampoline::{Claim, Config, Directory, DirectoryError, Landing, Start, Trampoline};
 
-use x86_64::registers::model_specific::ApicBase;
+use x86_64::registers::{control::Cr4, model_specific::ApicBase};
 
 use crate::{
     apic::{ApicError, ApicMode, LocalApic, timer::ApicTimer},
@@ -356,6 +356,7 @@ fn install_trampoline(mode: ApicMode, start: Start) -> Result<Trampoline, Prepar
         x2apic: mode == ApicMode::X2Apic,
         xapic_base: ApicBase::read().0.start_address().as_u64(),
         machine_checks: Features::of(&ThisCpu).has_machine_check(),
+        protections: Cr4::read_raw() as u32,
         claim: Claim {
             mask: claim::STAGE_MASK,
             kicked: claim::KICKED,

@@ -67,7 +67,7 @@ impl Exception {
 pub(super) fn install(table: &mut InterruptDescriptorTable) {
     set_gate(&mut table.divide_error, entry::<0> as *const ());
     set_gate(&mut table.debug, entry::<1> as *const ());
-    let nmi = set_gate(&mut table.non_maskable_interrupt, entry_of_nmi as *const ());
+    let nmi = set_gate(&mut table.non_maskable_interrupt, entry::<2> as *const ());
     // SAFETY: every CPU's TSS has the stack, and no other gate uses it; so for the two below.
     unsafe { nmi.set_stack_index(InterruptStack::Nmi as u16) };
     set_gate(&mut table.breakpoint, entry::<3> as *const ());
@@ -146,7 +146,9 @@ unsafe extern "C" fn entry<const VECTOR: u8>() {
     )
 }
 
-/// Completes the [`Frame`] and hands it over. Nothing comes back, so nothing is restored.
+/// Completes the [`Frame`], hands it over, and restores all of it for an NMI, which alone comes back. It runs on a
+/// stack of its own, and no other NMI comes before the `iretq` (SDM volume 3, "Handling Multiple NMIs"): what raises
+/// an exception meanwhile does not come back.
 #[unsafe(naked)]
 unsafe extern "C" fn save_all() {
     naked_asm!(
@@ -167,41 +169,11 @@ unsafe extern "C" fn save_all() {
         "push r15",
         "cld",
         "mov rdi, rsp",
-        // The ABI wants the stack aligned to 16 before a call.
+        // The ABI wants the stack aligned to 16 before a call, and keeps RBX over it.
+        "mov rbx, rsp",
         "and rsp, -16",
         "call {handle}",
-        "ud2",
-        handle = sym handle,
-    )
-}
-
-/// Where the CPU enters for an NMI: completes the [`Frame`], hands it over, and restores all of it. It runs
-/// on a stack of its own, and no other NMI comes before the `iretq` (SDM volume 3, "Handling Multiple
-/// NMIs"): what raises an exception meanwhile does not come back.
-#[unsafe(naked)]
-unsafe extern "C" fn entry_of_nmi() {
-    naked_asm!(
-        "push 0",
-        "push {vector}",
-        "push rax",
-        "push rbx",
-        "push rcx",
-        "push rdx",
-        "push rsi",
-        "push rdi",
-        "push rbp",
-        "push r8",
-        "push r9",
-        "push r10",
-        "push r11",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "cld",
-        // The CPU aligned the stack to 16 and pushed 5 words, we 17: it is aligned.
-        "mov rdi, rsp",
-        "call {handle}",
+        "mov rsp, rbx",
         "pop r15",
         "pop r14",
         "pop r13",
@@ -217,14 +189,21 @@ unsafe extern "C" fn entry_of_nmi() {
         "pop rcx",
         "pop rbx",
         "pop rax",
+        // The vector and the error code.
         "add rsp, 16",
         "iretq",
-        vector = const Exception::NMI.0,
-        handle = sym handle_nmi,
+        handle = sym handle,
     )
 }
 
-extern "C" fn handle_nmi(frame: &mut Frame) {
+extern "C" fn handle(frame: &mut Frame) {
+    match Exception(frame.vector as u8) {
+        Exception::NMI => handle_nmi(frame),
+        exception => end_run(exception, frame),
+    }
+}
+
+fn handle_nmi(frame: &mut Frame) {
     panic::halt_if_run_is_ending();
     let Frame {
         rip,
@@ -241,12 +220,11 @@ extern "C" fn handle_nmi(frame: &mut Frame) {
     };
     match probe::take(interrupted) {
         Some(goes_on_at) => frame.rip = goes_on_at,
-        None => handle(frame),
+        None => end_run(Exception::NMI, frame),
     }
 }
 
-extern "C" fn handle(frame: &Frame) -> ! {
-    let exception = Exception(frame.vector as u8);
+fn end_run(exception: Exception, frame: &Frame) -> ! {
     let control = ControlRegisters::read();
     let overflow = StackOverflow::at(exception, control.cr2);
     let headline = Headline {

@@ -1,7 +1,7 @@
 //! Mappings taken away or led elsewhere while other CPUs run: no CPU keeps a translation of what is not so
 //! any more.
 //!
-//! 1. The tables are changed, under the lock.
+//! 1. The tables are changed, under the lock, and the change is counted.
 //! 2. This CPU drops its translations, and every other CPU that takes calls is called to do the same.
 //! 3. When all have answered, addresses and frames may be used for something else. If one has not by the
 //!    deadline they never are: it may still use the old ones. It is told of, and does it when it comes.
@@ -9,13 +9,15 @@
 //! **CPUs that take no calls** are down, on their way, or rest below the step `calls`. They use nothing that
 //! is ever taken away: their stacks, their areas, the heap and the kernel itself stay mapped for good. What
 //! they have in their TLBs all the same, since a processor may look up what it likes, they drop in the step
-//! `tlb`, right behind `calls`, and one that starts begins with none: it loads CR3. Neither can fall between.
-//! Whoever changes the tables does so first, and then looks whether the CPU takes calls; the CPU first takes
-//! calls, and then drops its translations. If it is not called, it was seen not to take calls; so it drops
-//! them behind that, and finds the tables changed. Between each one's two steps stands an instruction behind
-//! which all that was written before is seen: the one by which whoever changes the tables drops its own
-//! translations, and the read-modify-write by which the CPU opens its queue, with the write to CR3 behind it
-//! (SDM volume 3, "Serializing Instructions" and "Memory Ordering").
+//! `tlb`, right behind `calls`, if a table has been changed since they did so last. One that starts begins with
+//! none: it loads CR3, so what it has seen of the changes is at most too little. Neither can fall between:
+//! whoever changes the tables counts that, and then looks whether the CPU takes calls; the CPU first takes
+//! calls, and then looks at the count (`smp/src/changes.rs`). If it is not called, it was seen not to take
+//! calls; so it finds the change counted behind that, and the tables changed. The drop of all translations is an
+//! instruction behind which the processor looks at the tables anew (SDM volume 3, "Serializing Instructions").
+//!
+//! A drop costs more than itself: behind it every page is looked up again, and an emulator looks up its
+//! translations of the code, too.
 //!
 //! Tables themselves are never freed, so nothing is kept that leads to one that is gone. No page is global,
 //! and there is one address space: a write to CR3 drops all (SDM volume 3, "Operations that Invalidate TLBs
@@ -34,6 +36,7 @@ use linkme::distributed_slice;
 use reveille_executor::Timer;
 use reveille_smp::{
     call::{CallError, NotAll},
+    changes::Changes,
     cpu::CpuIndex,
     ranges::Ranges,
     step::{Run, Site, Step},
@@ -61,7 +64,10 @@ const MOST_SINGLE_PAGES: u64 = 33;
 #[distributed_slice(STEPS)]
 static TLB: &dyn Step = &DropTranslations;
 
-/// The CPU drops what it has in its TLB, from before it took calls.
+/// What was unmapped, or led elsewhere.
+static CHANGES: Changes = Changes::new();
+
+/// The CPU drops what it has in its TLB, if something was unmapped while it took no calls.
 struct DropTranslations;
 
 impl Step for DropTranslations {
@@ -75,7 +81,7 @@ impl Step for DropTranslations {
     }
 
     fn up<'a>(&'a self, _: Site<'a>) -> Run<'a> {
-        tlb::flush_all();
+        CHANGES.catch_up(PerCpu::current().unmapped(), tlb::flush_all);
         Run::Now(Ok(()))
     }
 }
@@ -135,11 +141,16 @@ pub async fn unmap_device(start: u64, length: u64, timer: &Timer) -> Result<(), 
     unmap(kernel::pages_of(start, length)?, timer).await
 }
 
-/// Lets every CPU drop its translations of pages, for which the tables have been changed.
+/// Lets every CPU drop its translations of pages, for which the tables have been changed just now.
+///
+/// # Cancellation
+///
+/// CPUs that take no calls drop them when they come; of the others some may not.
 pub(super) async fn drop_everywhere(
     pages: Range<u64>,
     timer: &Timer,
 ) -> Result<(), ShootDownError> {
+    CHANGES.count();
     drop_translations(&pages);
     let own = PerCpu::current().index();
     let all = percpu::all().iter().map(|area| area.index());

@@ -2,6 +2,7 @@
 
 mod bringup;
 mod calls;
+mod changes;
 mod clocks;
 mod hotplug;
 mod inbox;
@@ -30,6 +31,7 @@ pub(crate) const SUBJECT: Subject = Subject {
         hotplug::MUTATIONS,
         inbox::MUTATIONS,
         calls::MUTATIONS,
+        changes::MUTATIONS,
         rendezvous::MUTATIONS,
         probe::MUTATIONS,
     ],

@@ -21,6 +21,7 @@ mod hostile_tables;
 mod hotplug;
 mod ipi;
 mod late;
+mod layout;
 // It looks for processes in /proc and waits for their end by pidfd.
 #[cfg(target_os = "linux")]
 mod left_behind;

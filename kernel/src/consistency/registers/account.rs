@@ -27,8 +27,8 @@ pub struct Account {
     values: [AtomicU64; Register::COUNT],
     /// CR0, CR4 and EFER as the CPU goes on with them.
     control: [AtomicU64; 3],
-    /// Its `IA32_MTRRCAP`, with [`HAS_MTRRS`] if there is one, and its physical addresses' bits; noted
-    /// where something differs.
+    /// Its `IA32_MTRRCAP`, with [`HAS_MTRRS`] if there is one, and its physical addresses' bits; noted when
+    /// something differs for the first time, as neither changes. 0 bits before.
     cap: AtomicU64,
     physical_bits: AtomicU32,
     /// What the BSP wants set right.
@@ -94,6 +94,16 @@ impl Account {
         self.looks.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Its MTRRs, if it has some, where that has been noted.
+    pub(super) fn noted_cap(&self) -> Option<Option<Cap>> {
+        let is_noted = self.physical_bits.load(Ordering::Relaxed) != 0;
+        is_noted.then(|| Self::cap(self.cap.load(Ordering::Relaxed)))
+    }
+
+    fn cap(word: u64) -> Option<Cap> {
+        (word & HAS_MTRRS != 0).then_some(Cap(word & !HAS_MTRRS))
+    }
+
     /// What the CPU is able to take.
     pub(super) fn note_limits(&self, cap: Option<Cap>, physical_bits: u8) {
         let cap = cap.map_or(0, |cap| cap.0 | HAS_MTRRS);
@@ -114,6 +124,12 @@ impl Account {
 
     // ---- the BSP ----
 
+    /// Forgets what the CPU is able to take, as it is gone: another one may come in its place. To be called
+    /// while it is down, by whoever drives it.
+    pub fn forget(&self) {
+        self.physical_bits.store(0, Ordering::Relaxed);
+    }
+
     /// Whether the CPU has looked at all.
     pub(super) fn has_looked(&self) -> bool {
         self.looks.load(Ordering::Relaxed) > 0
@@ -133,11 +149,10 @@ impl Account {
     /// What differed, and what the CPU can take.
     pub(super) fn differing(&self) -> Differing {
         let load = |word: &AtomicU64| word.load(Ordering::Relaxed);
-        let cap = load(&self.cap);
         Differing {
             differs: Set(load(&self.differs)),
             lacks: Set(load(&self.lacks)),
-            cap: (cap & HAS_MTRRS != 0).then_some(Cap(cap & !HAS_MTRRS)),
+            cap: Self::cap(load(&self.cap)),
             physical_bits: self.physical_bits.load(Ordering::Relaxed) as u8,
         }
     }

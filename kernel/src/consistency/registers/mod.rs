@@ -143,10 +143,18 @@ fn look(reference: &Reference, area: &PerCpu) {
         now[index] = msr::read(register);
     }
 
-    let kind = kind_of(&own);
+    let noted_cap = account.noted_cap();
+    let kind = match noted_cap {
+        None => kind_of(&own),
+        Some(cap) => Kind {
+            has_pat: own.has_pat(),
+            cap,
+        },
+    };
     let types = &reference.memory_types;
     types.compare(kind, msr::read, found, |register| lacks.insert(register));
-    if differs.iter().any(Register::is_memory_type) || !lacks.is_empty() {
+    let is_to_tell = differs.iter().any(Register::is_memory_type) || !lacks.is_empty();
+    if is_to_tell && noted_cap.is_none() {
         account.note_limits(kind.cap, physical_bits());
     }
     account.close(differs, lacks, now);

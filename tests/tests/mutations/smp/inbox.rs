@@ -116,8 +116,8 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "the tasks that run end when the inbox is closed",
         file: "inbox.rs",
-        from: "            task.abort();",
-        to: "            let _ = task;",
+        from: "                task.abort();",
+        to: "                let _ = task;",
         noticed_by: "inbox::what_lies_in_the_inbox_and_what_runs_has_gone_when_it_is_closed_and_the_next_life_knows_nothing_of_it",
     },
     Mutation {
@@ -141,7 +141,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "tasks of others leave an executor its own slots",
         file: "inbox.rs",
-        from: "self.tasks.len() < MAX_TASKS && ",
+        from: "running < MAX_TASKS && ",
         to: "",
         noticed_by: "inbox::tasks_of_others_leave_the_cpu_the_slots_that_are_its_own",
     },
