@@ -611,6 +611,7 @@ mod tests {
             assert_eq!(
                 AcpiInfo {
                     fixed_hardware: everything().fixed_hardware,
+                    reset: everything().reset,
                     ..info
                 },
                 AcpiInfo {

@@ -157,7 +157,9 @@ impl Session {
         }
         if let Some(keys) = &self.keys_of_front {
             keys.push(key);
-            return None;
+            // The end of a pipe ends the view, and what was to follow it.
+            let is_last = self.terminal.is_plain() && key == Key::Ctrl(b'd');
+            return if is_last { self.end_of_input() } else { None };
         }
         if let Key::CursorReport { column, .. } = key {
             self.width = column.into();
@@ -193,7 +195,10 @@ impl Session {
         self.editor.key(Key::Ctrl(b'c'), &Completions(names));
         if self.jobs.has_front() {
             if self.jobs.interrupt_front() {
-                self.terminal.say(format_args!("^C"));
+                // A view is gone at once, and needs no word.
+                if self.keys_of_front.is_none() {
+                    self.terminal.say(format_args!("^C"));
+                }
                 self.grace = Some(self.context.timer().now() + GRACE);
             }
         } else if self.terminal.is_plain() {
