@@ -2,6 +2,7 @@
 
 mod beside;
 mod commands;
+mod input;
 mod interrupted;
 mod live_view;
 mod load;
