@@ -333,9 +333,10 @@ impl Session {
             outcome,
             was_interrupted,
         } = finished;
+        let mut keys = None;
         let name = match place {
             Place::Front => {
-                self.keys_of_front = None;
+                keys = self.keys_of_front.take();
                 self.grace = None;
                 String::new()
             }
@@ -353,7 +354,17 @@ impl Session {
                 self.terminal.say(format_args!("{name}{how}"));
             }
         }
-        self.run_lines()
+        let leave = self.run_lines();
+        if leave.is_some() {
+            return leave;
+        }
+        // What came behind the key that ended it, before we heard of that.
+        while let Some(key) = keys.as_ref().and_then(TypedKeys::left) {
+            if let Some(leave) = self.key(key) {
+                return Some(leave);
+            }
+        }
+        None
     }
 
     /// Lets what still runs come to an end, for as long as somebody may want to wait, and leaves the terminal.
