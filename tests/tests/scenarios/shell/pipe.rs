@@ -9,16 +9,23 @@ use std::{
 use reveille_tests::{kernel::IMAGE_VARIABLE, qemu::machine::Machine};
 
 use crate::{
-    boot::{kernel, slot},
+    boot::{LIMIT, kernel, slot},
     command::{stderr, stdout},
 };
 
-/// Runs `cargo xtask run --shell` with `input` at its standard input.
+/// Runs `cargo xtask run --shell` with `input` at its standard input. What does not end by itself ends by
+/// the scenarios' limit.
 fn shell(input: &str, words: &[&str]) -> Output {
     let _slot = slot(&Machine::new(2));
+    let seconds = LIMIT.as_secs().to_string();
+    let limit: &[&str] = match words.contains(&"--timeout") {
+        true => &[],
+        false => &["--timeout", &seconds],
+    };
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(["run", "--shell", "--smp", "2", "--accel", "tcg"])
         .args(words)
+        .args(limit)
         .env(IMAGE_VARIABLE, kernel().image())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
