@@ -97,7 +97,12 @@ fn every_command_does_what_it_is_for() {
     let ended = session.exits();
     assert_eq!(ended.outcome, Outcome::Ok);
     let records = ended.records;
-    assert_eq!(records.ops().expect("they are whole").len(), 11);
+    let operations = ["online", "offline", "target", "fail", "smt"];
+    let name = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    let asked = COMMANDS
+        .iter()
+        .filter(|(line, _)| operations.contains(&&*name(line)));
+    assert_eq!(records.ops().expect("they are whole").len(), asked.count());
     assert_eq!(records.cycle().expect("the first one").done, 2);
     assert_eq!(records.torture().expect("there is one").failed, 0);
     assert_eq!(records.stop().expect("there is one").done, 3);
