@@ -174,7 +174,9 @@ impl Session {
         }
         if let Some(keys) = &self.keys_of_front {
             keys.push(key);
-            return None;
+            // The end of a pipe ends the view, and what was to follow it.
+            let is_last = self.terminal.is_plain() && key == Key::Ctrl(b'd');
+            return if is_last { self.end_of_input() } else { None };
         }
         if let Key::CursorReport { column, .. } = key {
             self.width = column.into();
@@ -210,7 +212,10 @@ impl Session {
         self.editor.key(Key::Ctrl(b'c'), &Completions(names));
         if self.jobs.has_front() {
             if self.jobs.interrupt_front() {
-                self.terminal.say(format_args!("^C"));
+                // A view is gone at once, and needs no word.
+                if self.keys_of_front.is_none() {
+                    self.terminal.say(format_args!("^C"));
+                }
                 self.grace = Some(self.context.timer().now() + GRACE);
             }
         } else if self.terminal.is_plain() {
@@ -328,9 +333,10 @@ impl Session {
             outcome,
             was_interrupted,
         } = finished;
+        let mut keys = None;
         let name = match place {
             Place::Front => {
-                self.keys_of_front = None;
+                keys = self.keys_of_front.take();
                 self.grace = None;
                 String::new()
             }
@@ -348,7 +354,17 @@ impl Session {
                 self.terminal.say(format_args!("{name}{how}"));
             }
         }
-        self.run_lines()
+        let leave = self.run_lines();
+        if leave.is_some() {
+            return leave;
+        }
+        // What came behind the key that ended it, before we heard of that.
+        while let Some(key) = keys.as_ref().and_then(TypedKeys::left) {
+            if let Some(leave) = self.key(key) {
+                return Some(leave);
+            }
+        }
+        None
     }
 
     /// Lets what still runs come to an end, for as long as somebody may want to wait, and leaves the terminal.

@@ -1,6 +1,7 @@
 //! Keys for the command in front, where it takes them.
 //!
-//! No more are kept than [`MOST_KEYS`]: whoever types faster than a view takes them loses the latest.
+//! A view that ends leaves the keys behind its last one: they are the shell's again ([`TypedKeys::left`]), so
+//! that what is pasted behind a `q` is not lost. No more are kept than [`MOST_KEYS`].
 
 #![forbid(unsafe_code)]
 
@@ -13,8 +14,8 @@ use core::{
 
 use super::line::Key;
 
-/// As many keys are kept.
-pub const MOST_KEYS: usize = 64;
+/// As many keys are kept: what the console keeps of what was not read yet, once more.
+pub const MOST_KEYS: usize = 4096;
 
 /// The keys that were pressed and not taken yet. Clones mean the same ones.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +37,11 @@ impl TypedKeys {
         if let Some(waker) = self.0.waiting.take() {
             waker.wake();
         }
+    }
+
+    /// The next key that nobody has taken, when nobody waits for keys any more.
+    pub fn left(&self) -> Option<Key> {
+        self.0.keys.borrow_mut().pop_front()
     }
 
     /// Waits for the next key. One task waits at a time.
@@ -80,6 +86,8 @@ mod tests {
             (next(), next()),
             (Some(Key::Char('a')), Some(Key::Char('b')))
         );
-        assert_eq!((0..).map_while(|_| next()).count(), MOST_KEYS - 2);
+        assert_eq!(keys.left(), Some(Key::Char('c')));
+        assert_eq!((0..).map_while(|_| next()).count(), MOST_KEYS - 3);
+        assert_eq!(keys.left(), None);
     }
 }
