@@ -207,6 +207,13 @@ impl<'a> Operations<'a> {
         }
     }
 
+    /// Tells a CPU to fail no more.
+    pub(super) fn disarm(&self, cpu: CpuIndex) {
+        if let Some(ap) = self.bench.cpus.aps.iter().find(|ap| ap.cpu == cpu) {
+            ap.slot.inject(None);
+        }
+    }
+
     /// The failure that a CPU is told, if it has not struck yet.
     pub(super) fn armed(&self, cpu: CpuIndex) -> Option<Injection> {
         let ap = self.bench.cpus.aps.iter().find(|ap| ap.cpu == cpu);

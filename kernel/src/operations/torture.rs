@@ -57,8 +57,9 @@ const UNFORESEEN_EVERY: u32 = 16;
 
 impl Operations<'_> {
     /// Operates at random on the APs that are online, for so many seconds, or until a rule is
-    /// broken or an interruption is asked for; `None` if that is before its first turn. In the end all are brought online again. Each operation has a turn of its own, and others may
-    /// have theirs between two.
+    /// broken or an interruption is asked for; `None` if that is before its first turn. In the end all are
+    /// brought online again, and none is told to fail any more. Each operation has a turn of its own, and
+    /// others may have theirs between two.
     ///
     /// # Cancellation
     ///
@@ -105,6 +106,8 @@ impl Operations<'_> {
         };
         let (done, hotplugs, injected) = (session.done, session.hotplugs, session.injected);
         let callers = session.end();
+        // Some never strike: whoever was online already does not come up once more.
+        cpus.iter().for_each(|&cpu| self.disarm(cpu));
         if broken.is_none() {
             self.settle_in_turn(&cpus).await;
         }

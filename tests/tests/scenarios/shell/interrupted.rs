@@ -9,13 +9,18 @@ use super::session::{CTRL_C, PROMPT, Session};
 /// By then, it is in the middle.
 const A_WHILE: Duration = Duration::from_millis(500);
 
-/// Lets a command run, interrupts it, and gives what it says.
+/// Lets a command run, interrupts it, and gives what it says. On a busy host its last unit of work may take
+/// so long that the prompt does not wait for it.
 fn interrupted(session: &mut Session, line: &str) -> String {
     session.types(format!("{line}\r").as_bytes());
     session.sees(&format!("{line}\n"));
     thread::sleep(A_WHILE);
     session.types(CTRL_C);
-    let answer = session.sees(PROMPT);
+    let mut answer = session.sees(PROMPT);
+    if answer.contains("[1] ") {
+        answer += &session.sees(&format!("[1] {line}: interrupted\n"));
+        answer += &session.sees(PROMPT);
+    }
     println!("{PROMPT}{line}\n{answer}");
     answer
 }
