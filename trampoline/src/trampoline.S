@@ -4,8 +4,8 @@
 // Only registers carry state until the claim is won:
 //   EDI:ESI  time stamp counter in real mode      EBP  offset of this AP's byte of evidence
 //   R12, R13 the same, and in long mode           R15D the fault on demand of this AP's landing; zero
-//   ESP  in real mode, where there is no stack:        as a rule (fault.rs)
-//        the highest basic leaf of CPUID
+//   FS   in real mode, where nothing is found          as a rule (fault.rs)
+//        by it: the highest basic leaf of CPUID
 //
 // There are two ways in: at the page's start in real mode, by SIPI, and at `woken` in long mode, from
 // the firmware's loop. They meet at `arrived`.
@@ -32,7 +32,7 @@ reveille_trampoline_start:
     // out of reach in real mode when it is in xAPIC mode.
     xor     eax, eax
     cpuid
-    mov     esp, eax
+    mov     fs, ax
     cmp     eax, 0xb
     jb      8f
     mov     eax, 0xb
@@ -67,7 +67,8 @@ reveille_trampoline_start:
     xor     edx, edx
     cmp     dword ptr ds:[{PROTECTIONS}], 0
     je      1f
-    cmp     esp, 7
+    mov     ax, fs
+    cmp     ax, 7
     jb      1f
     mov     eax, 7
     xor     ecx, ecx
