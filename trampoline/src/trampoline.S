@@ -4,20 +4,20 @@
 // Only registers carry state until the claim is won:
 //   EDI:ESI  time stamp counter in real mode      EBP  offset of this AP's byte of evidence
 //   R12, R13 the same, and in long mode           R15D the fault on demand of this AP's landing; zero
-//   ESP  in real mode, where there is no stack:        as a rule (fault.rs)
-//        the highest basic leaf of CPUID
+//   FS   in real mode, where nothing is found          as a rule (fault.rs)
+//        by it: the highest basic leaf of CPUID
 //
 // There are two ways in: at the page's start in real mode, by SIPI, and at `woken` in long mode, from
 // the firmware's loop. They meet at `arrived`.
 
-// EBP becomes the offset of this AP's byte of evidence, in either mode, and another register the highest
-// basic leaf of CPUID; EAX, EBX, ECX and EDX are lost.
+// EBP becomes the offset of this AP's byte of evidence, in either mode; EAX, EBX, ECX and EDX are lost. While
+// EAX is the highest basic leaf of CPUID, the instruction `keep` is done, if there is one.
 // The initial APIC id of CPUID is but a hint, good for evidence: the APIC's own registers are out of reach
 // in real mode when it is in xAPIC mode.
-.macro evidence_offset highest_leaf
+.macro evidence_offset keep:vararg
     xor     eax, eax
     cpuid
-    mov     \highest_leaf, eax
+    \keep
     cmp     eax, 0xb
     jb      8f
     mov     eax, 0xb
@@ -51,7 +51,7 @@ reveille_trampoline_start:
     mov     esi, eax
     mov     edi, edx
 
-    evidence_offset esp
+    evidence_offset mov fs, ax
 
     // The high bits of the byte hold the faults on demand that strike here.
     test    byte ptr ds:[ebp + {EVIDENCE}], {FAULT_SILENT}
@@ -73,7 +73,8 @@ reveille_trampoline_start:
     xor     edx, edx
     cmp     dword ptr ds:[{PROTECTIONS}], 0
     je      1f
-    cmp     esp, 7
+    mov     ax, fs
+    cmp     ax, 7
     jb      1f
     mov     eax, 7
     xor     ecx, ecx
@@ -239,7 +240,7 @@ reveille_trampoline_woken:
     mov     r13, rax
 
     // By the same hint as in real mode, so that the same byte tells of it.
-    evidence_offset r11d
+    evidence_offset
     lea     r14, [rip + reveille_trampoline_start + {PAGE_SIZE}]
 
     // Tables of four levels cannot be loaded while CR4.LA57 asks for five, and that bit does not
