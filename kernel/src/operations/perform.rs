@@ -207,6 +207,14 @@ impl<'a> Operations<'a> {
         }
     }
 
+    /// Takes it back, if that is what the CPU is told and it has not struck yet.
+    pub(super) fn disarm(&self, cpu: CpuIndex, injection: Injection) {
+        let ap = self.bench.cpus.aps.iter().find(|ap| ap.cpu == cpu);
+        if let Some(ap) = ap.filter(|ap| ap.slot.injection() == Some(injection)) {
+            ap.slot.inject(None);
+        }
+    }
+
     /// The failure that a CPU is told, if it has not struck yet.
     pub(super) fn armed(&self, cpu: CpuIndex) -> Option<Injection> {
         let ap = self.bench.cpus.aps.iter().find(|ap| ap.cpu == cpu);

@@ -185,6 +185,10 @@ impl Session<'_> {
             let last = self.draw.last(&self.model);
             self.one(last).await?;
         }
+        // Those that would strike on a way down are not left to whoever comes next.
+        for (cpu, injection) in self.model.disarm() {
+            self.operations.disarm(cpu, injection);
+        }
         self.rest().await.map_err(|broken| broken.to_string())
     }
 
