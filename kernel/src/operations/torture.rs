@@ -106,8 +106,6 @@ impl Operations<'_> {
         };
         let (done, hotplugs, injected) = (session.done, session.hotplugs, session.injected);
         let callers = session.end();
-        // Some never strike: whoever was online already does not come up once more.
-        cpus.iter().for_each(|&cpu| self.disarm(cpu));
         if broken.is_none() {
             self.settle_in_turn(&cpus).await;
         }
@@ -187,6 +185,10 @@ impl Session<'_> {
         for _ in 0..2 {
             let last = self.draw.last(&self.model);
             self.one(last).await?;
+        }
+        // Those that would strike on a way down are not left to whoever comes next.
+        for (cpu, injection) in self.model.disarm() {
+            self.operations.disarm(cpu, injection);
         }
         self.rest().await.map_err(|broken| broken.to_string())
     }
