@@ -42,6 +42,19 @@ impl InjectionWord {
         self.0.store(word, Ordering::Relaxed);
     }
 
+    /// What the CPU is told, if it has not struck yet.
+    pub(crate) fn get(&self) -> Option<Injection> {
+        let now = self.0.load(Ordering::Relaxed);
+        (now & SET != 0).then_some(Injection {
+            step: (now & !(SET | STICKY | DOWN)) as usize,
+            direction: match now & DOWN {
+                0 => Direction::Up,
+                _ => Direction::Down,
+            },
+            is_sticky: now & STICKY != 0,
+        })
+    }
+
     /// What is to strike once, strikes no more.
     pub(crate) fn forget_the_next(&self) {
         if self.0.load(Ordering::Relaxed) & STICKY == 0 {
@@ -78,15 +91,19 @@ mod tests {
     fn a_fault_strikes_its_step_in_its_direction_once_or_always() {
         let word = InjectionWord::new();
         assert_eq!(word.strike(0, Direction::Up), Ok(()));
+        assert_eq!(word.get(), None);
         for is_sticky in [false, true] {
-            word.set(Some(Injection {
+            let injection = Injection {
                 step: 3,
                 direction: Direction::Down,
                 is_sticky,
-            }));
+            };
+            word.set(Some(injection));
+            assert_eq!(word.get(), Some(injection));
             assert_eq!(word.strike(3, Direction::Up), Ok(()));
             assert_eq!(word.strike(2, Direction::Down), Ok(()));
             assert!(word.strike(3, Direction::Down).is_err());
+            assert_eq!(word.get().is_some(), is_sticky);
             assert_eq!(word.strike(3, Direction::Down).is_err(), is_sticky);
         }
         word.set(None);

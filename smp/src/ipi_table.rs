@@ -62,6 +62,11 @@ impl fmt::Display for IpiTable<'_> {
             return f.write_str("ipi: there is no pair of CPUs to measure");
         }
         let noun = if samples == 1 { "call" } else { "calls" };
+        if let [one] = self.ipis {
+            let Ipi { from, to, .. } = one;
+            write!(f, "ipi: CPU {from} calls CPU {to}, {samples} {noun}, in us")?;
+            return self.groups(f);
+        }
         write!(f, "ipi: {pairs} pairs, {samples} {noun} each, in us")?;
         if cpus.len() <= MOST_COLUMNS {
             self.matrix(f, &cpus)?;
@@ -237,6 +242,13 @@ mod tests {
         let mut once = all_pairs(2);
         once.iter_mut().for_each(|it| it.samples = 1);
         assert!(table(&once, &BTreeMap::new()).starts_with("ipi: 2 pairs, 1 call each, in us"));
+        let alone = table(&all_pairs(2)[..1], &BTreeMap::new());
+        let (first, rest) = alone.split_once('\n').unwrap();
+        assert!(first.starts_with("ipi: CPU 0 calls CPU 1, "), "{alone}");
+        assert!(
+            rest.starts_with("CPUs in"),
+            "no matrix of one pair: {alone}"
+        );
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub mod record;
 pub mod remote;
 pub mod rendezvous;
 pub mod require;
-mod round;
+pub mod round;
 pub mod selection;
 pub mod siblings;
 pub mod slot;

@@ -3,7 +3,11 @@
 use core::{future::poll_fn, mem, task::Poll};
 
 /// Lets every task that is ready be polled once; the caller is woken by its own waker.
-pub(crate) async fn next_round() {
+///
+/// # Cancellation
+///
+/// Changes nothing.
+pub async fn next_round() {
     let mut is_first = true;
     poll_fn(|context| {
         if mem::take(&mut is_first) {

@@ -104,6 +104,11 @@ impl Slot {
         self.notes.injection.set(injection);
     }
 
+    /// The step that is to fail on this CPU, if it has not struck yet.
+    pub fn injection(&self) -> Option<Injection> {
+        self.notes.injection.get()
+    }
+
     /// The CPU, which is down and for which nothing is prepared, is about to be taken out of the machine:
     /// nobody kicks it any more, and whatever comes in its place fails in no step that this one was told to.
     /// A step that is to fail each time does so for the next one too.

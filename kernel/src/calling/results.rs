@@ -63,7 +63,12 @@ pub async fn run(
     if let Some(pairs) = options.ipi {
         let mut cpus: Vec<_> = [CpuIndex::BSP].into_iter().chain(aps).collect();
         cpus.sort_unstable();
-        results.matrix = Some(matrix::measure(bench, &cpus, pairs, interruption).await);
+        let measured = matrix::measure(bench, &cpus, pairs, interruption).await;
+        let is_nothing = measured.as_ref().is_ok_and(Vec::is_empty);
+        // Where it was interrupted before the first pair was done, there is nothing to tell.
+        if !(is_nothing && interruption.is_asked()) {
+            results.matrix = Some(measured);
+        }
     }
     if options.calls > 0 {
         let seed = options.seed.unwrap_or(seed);

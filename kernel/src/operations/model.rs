@@ -76,6 +76,17 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Others have operated on the CPUs: each is where `members` has it, and is told to fail as `armed` says.
+    pub fn take_over(&mut self, members: &[Member], armed: impl Fn(CpuIndex) -> Option<Injection>) {
+        for cpu in &mut self.cpus {
+            let now = members.iter().find(|member| member.cpu == cpu.member.cpu);
+            if let Some(now) = now {
+                cpu.member = *now;
+                cpu.armed = armed(now.cpu);
+            }
+        }
+    }
+
     /// CPUs were sent somewhere, and this came of it. Gives how many failures struck.
     ///
     /// # Errors
@@ -217,6 +228,29 @@ mod tests {
         let below = Rung(join.0 - 1);
         assert_eq!(go(join, below, failed(join, below, "join")), 1);
         assert_eq!(go(join, below, moved(join, below)), 0, "only once");
+    }
+
+    #[test]
+    fn what_others_did_with_a_cpu_is_taken_over() {
+        let ladder = test_ladder();
+        let top = ladder.top();
+        let mut model = model(&ladder, top);
+        model.arm(CPU, once(0, Direction::Down));
+        let elsewhere = Member {
+            rung: Rung::OFFLINE,
+            ..model.cpus()[0].member
+        };
+        let stranger = Member {
+            cpu: CpuIndex(9),
+            ..elsewhere
+        };
+        // On its way down the failure has struck, and another one was set.
+        let armed = once(1, Direction::Up);
+        model.take_over(&[elsewhere, stranger], |cpu| (cpu == CPU).then_some(armed));
+        assert_eq!(model.cpus().len(), 1);
+        let kick = ladder.steps()[1].name();
+        let told = failed(Rung::OFFLINE, top, kick);
+        assert_eq!(model.follow(&[(CPU, top)], &[told]).unwrap(), 1);
     }
 
     #[test]

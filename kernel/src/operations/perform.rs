@@ -207,6 +207,12 @@ impl<'a> Operations<'a> {
         }
     }
 
+    /// The failure that a CPU is told, if it has not struck yet.
+    pub(super) fn armed(&self, cpu: CpuIndex) -> Option<Injection> {
+        let ap = self.bench.cpus.aps.iter().find(|ap| ap.cpu == cpu);
+        ap.and_then(|ap| ap.slot.injection())
+    }
+
     /// Looks whether the CPUs of the model are as the rules have it.
     pub(super) fn look(&self, model: &Model<'_>) -> Result<(), Broken> {
         let cpus = self.bench.cpus;

@@ -1,6 +1,8 @@
 //! Random operations for a while, with the rules checked behind each of them, and random calls between
 //! all CPUs that are online meanwhile. Now and then one of them stops the machine as others go.
 //!
+//! Others may operate on CPUs between two of the operations; what they did is taken over.
+//!
 //! Nobody waits for the calls before CPUs go: so they meet queues that close, callers that are dropped,
 //! and CPUs that are down. When everybody is down the calls have a rest, and each of them is accounted
 //! for.
@@ -74,6 +76,7 @@ impl Operations<'_> {
         let cpus: Vec<CpuIndex> = members.iter().map(|member| member.cpu).collect();
         let aps = members.len() as u32;
         self.settle(&cpus).await;
+        let turns = self.turns_taken();
         drop(turn);
         books::make();
         let departures = cpus.iter().map(|&cpu| (cpu, self.departures(cpu)));
@@ -92,6 +95,7 @@ impl Operations<'_> {
             done: 0,
             hotplugs: 0,
             injected: 0,
+            turns,
             all_down: None,
             planted,
         };
@@ -161,6 +165,8 @@ struct Session<'a> {
     done: u32,
     hotplugs: u32,
     injected: u32,
+    /// How many turns there had been by the last one of this session.
+    turns: usize,
     /// What was in use when everybody was down for the first time.
     all_down: Option<InUse>,
     planted: Planted,
@@ -203,6 +209,7 @@ impl Session<'_> {
 
     async fn one(&mut self, drawn: Drawn) -> Result<(), String> {
         let _turn = self.operations.turn().await;
+        self.notice_others();
         let drawn = self.without_the_departed(drawn);
         self.done += 1;
         let checked = self.try_one(&drawn).await;
@@ -216,6 +223,17 @@ impl Session<'_> {
             let done = self.done;
             format!("operation {done}: {broken}")
         })
+    }
+
+    /// In a turn: takes over what others have done with the CPUs since the last one.
+    fn notice_others(&mut self) {
+        let operations = self.operations;
+        let turns = operations.turns_taken();
+        if turns > self.turns + 1 {
+            let armed = |cpu| operations.armed(cpu);
+            self.model.take_over(&operations.members(), armed);
+        }
+        self.turns = turns;
     }
 
     /// Forgets those who have been removed since they were drawn.

@@ -16,6 +16,8 @@ pub(super) struct Turns {
     gate: Gate,
     /// How many have come.
     comers: Cell<usize>,
+    /// How many turns there have been.
+    taken: Cell<usize>,
 }
 
 impl Operations<'_> {
@@ -27,9 +29,21 @@ impl Operations<'_> {
     ///
     /// The turn is left to others.
     pub(crate) async fn turn(&self) -> Passage<'_> {
-        let Turns { gate, comers } = &self.turns;
+        let Turns {
+            gate,
+            comers,
+            taken,
+        } = &self.turns;
         let number = comers.get();
         comers.set(number + 1);
-        gate.enter(number).await
+        let passage = gate.enter(number).await;
+        taken.set(taken.get() + 1);
+        passage
+    }
+
+    /// How many turns there have been. Whoever has one, and sees more than one more than in his last,
+    /// knows that others have operated meanwhile.
+    pub(super) fn turns_taken(&self) -> usize {
+        self.turns.taken.get()
     }
 }

@@ -1,4 +1,23 @@
-//! The shell on the serial console.
+//! The shell on the serial console: a task that reads what is typed, and a task for each command.
+//!
+//! ```text
+//!              the shell's task                          tasks of the same executor
+//! UART ─▶ Input ─▶ Keys ─▶ Editor ─▶ line ─┬─▶ start ───▶ a command in front ─┐
+//!   by its interrupt         │             │        └───▶ commands behind ────┼─▶ ended ─▶ what went wrong,
+//!                            ▼             ▼                      ▲           │            and the next line
+//!                     the footer    lines that wait               │           │
+//!                                     (type_ahead)         Interruption       ▼
+//!                                                        Ctrl-C, kill   Operations, by turns
+//! ```
+//!
+//! The prompt waits for nobody: it can be typed at while commands run, and whatever they print goes above it.
+//! **A task that moves CPUs is never dropped.** Ctrl-C is a wish, which a command looks at where CPUs can be
+//! left; one that cannot end at once goes on behind, with its turn, and lines run again.
+//!
+//! What a person types takes memory that is bounded, and whoever measures memory is told of it
+//! (`operations/in_use.rs`).
+//!
+//! # The parts
 //!
 //! What is typed, and what it means, is pure and tested on the host: bytes become keys, keys a line,
 //! and the line a command.

@@ -3,11 +3,7 @@
 //! Behind it each CPU is where it was before, however the measurement ended: those that were online are
 //! brought back, those that were not go back to where they rested.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{format, string::ToString, vec::Vec};
 use core::slice;
 
 use reveille_smp::{cpu::CpuIndex, ladder::Rung, machine::Way, ranges::Ranges, strategy::Strategy};
@@ -96,18 +92,21 @@ fn tell(results: &Results, context: &'static Context, is_interrupted: bool) {
     results.records().for_each(|record| report::write(&record));
     let rounds = results.bringups.iter().map(|round| round.round).max();
     let Some(rounds) = rounds else {
+        if is_interrupted {
+            println!("bench: interrupted before anything was measured");
+        }
         return;
     };
     println!("{}", results.comparison(rounds));
-    let mut notes = Vec::<String>::new();
     if context.cpus().machine.way() == Way::Mailbox {
-        notes
-            .push("no yardsticks: they need INIT and SIPI; broadcast runs as parallel does".into());
+        note("no yardsticks: they need INIT and SIPI; broadcast runs as parallel does");
     }
     if is_interrupted {
-        notes.push("interrupted: the last round is not whole".into());
+        note("interrupted: the last round may have less of some than of others");
     }
-    for note in notes {
-        println!("{:10}{note}", "");
-    }
+}
+
+/// Below the comparison.
+fn note(text: &str) {
+    println!("{:10}{text}", "");
 }

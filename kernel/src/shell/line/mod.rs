@@ -9,12 +9,13 @@
 //!
 //! # Why it is our own
 //!
-//! The crates that do without `std` (looked at: noline 0.5, embedded-cli 0.2, terminal_cli 0.2) write to the
-//! terminal themselves and take the screen from the cursor on for theirs, while here others print above the
-//! line at any time and it must be drawn again; none completes more than the name of a command; noline,
-//! otherwise the nearest, has no completion at all and a licence that this project does not take (MPL-2.0).
+//! The crates that do without `std` (looked at: noline 0.5, embedded-cli 0.2, terminal_cli 0.2) decide what is
+//! written to the terminal and take the screen from the prompt on for theirs, while here others print above
+//! the line at any time and it must be drawn again. None completes more than the name of a command; noline,
+//! otherwise the nearest, completes nothing and has a licence that this project does not take (MPL-2.0).
 //! vte, which would read the escape sequences, reads what is sent *to* terminals: there Alt-P begins a
-//! string that swallows all that is typed behind it.
+//! string that swallows all that is typed behind it. What terminals agree on, how wide a character is, is from
+//! unicode-width, whose tables take 7 KiB.
 
 #![forbid(unsafe_code)]
 

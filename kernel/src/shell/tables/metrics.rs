@@ -11,6 +11,9 @@ use crate::shell::{
 
 /// The table, with the end of the last line left out. CPUs that were never online have counted nothing,
 /// and have no line.
+///
+/// An empty poll found that the task was gone; a task that is woken twice was to be polled already; a doorbell
+/// is saved where the CPU was awake.
 pub struct MetricsTable<'a>(pub &'a Moment);
 
 /// The columns of a count.
@@ -21,7 +24,7 @@ impl fmt::Display for MetricsTable<'_> {
         writeln!(f, "{:17}polls{:18}wakes   doorbells{:11}calls", "", "", "")?;
         write!(f, " cpu  idle%")?;
         for head in [
-            "all", "idle", "all", "twice", "rung", "saved", "run", "IPIs",
+            "all", "empty", "all", "twice", "rung", "saved", "run", "IPIs",
         ] {
             write!(f, " {head:>COLUMNS$}")?;
         }
@@ -124,7 +127,7 @@ mod tests {
         let table = MetricsTable(&all).to_string();
         let expected = [
             "                 polls                  wakes   doorbells           calls",
-            " cpu  idle%     all    idle     all   twice    rung   saved     run    IPIs",
+            " cpu  idle%     all   empty     all   twice    rung   saved     run    IPIs",
             "   0   90.0    1000       0     900       0     300     600      40      20",
             "   1   90.0 123456k       0     900       0     300     600      40      20",
             " all   90.0 123457k       0    1800       0     600    1200      80      40",

@@ -32,7 +32,7 @@ pub trait Viewer {
     /// A wait that is dropped has taken no key.
     fn key(&mut self) -> impl Future<Output = Option<Key>>;
 
-    /// The other commands that run, as people name them.
+    /// The other commands that run, such as `[1] torture 60`.
     fn jobs(&self) -> Vec<String>;
 }
 

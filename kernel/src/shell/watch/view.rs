@@ -23,7 +23,7 @@ pub struct View<'a> {
     pub before: Option<&'a Moment>,
     /// The moment that is shown.
     pub now: &'a Moment,
-    /// The commands that run behind the shell, as people name them.
+    /// The commands that run behind the shell, such as `[1] torture 60`.
     pub jobs: &'a [String],
     /// Which of the CPUs that are there is in the first line; the last that fill the screen, if that is
     /// beyond them.
@@ -123,10 +123,9 @@ impl View<'_> {
             format!("heap {} of {}", Bytes(heap_in_use), Bytes(heap)),
             format!("frames {frames_in_use} of {frames}"),
         ]);
-        match self.jobs {
-            [] => {}
-            [one] => parts.insert(1, format!("job: {one}")),
-            more => parts.insert(1, format!("{} jobs: {}", more.len(), more.join("; "))),
+        if !self.jobs.is_empty() {
+            let rest = room.saturating_sub(parts[0].len() + 2);
+            parts.insert(1, cut(&self.jobs.join(", "), rest));
         }
         that_fit(&parts, room)
     }
@@ -167,6 +166,15 @@ fn keys(first: usize, last: usize, all: usize, room: usize) -> String {
         parts.push("arrows, PgUp, PgDn, Home, End scroll".to_string());
     }
     that_fit(&parts, room)
+}
+
+/// As much of a text as fits, with dots in the place of what is cut off.
+fn cut(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_string();
+    }
+    let shown: String = text.chars().take(room.saturating_sub(2)).collect();
+    shown + ".."
 }
 
 /// The parts that fit, in their order, with commas between them. One that does not is left out, and those

@@ -43,7 +43,7 @@ fn a_screen_shows_totals_and_a_line_for_each_cpu_that_is_there() {
     };
     before.cpus[3].state = CpuState::Skipped(Skip::NotNamed);
     let now = a_second_later(&before);
-    let jobs = ["torture 60".to_string()];
+    let jobs = ["[1] torture 60".to_string(), "[2] bench".to_string()];
     let view = View {
         before: Some(&before),
         now: &now,
@@ -53,7 +53,7 @@ fn a_screen_shows_totals_and_a_line_for_each_cpu_that_is_there() {
     let expected = [
         "up 0:00:13, 2 CPUs online, 1 away, 1 not there",
         "idle 75.0 %, 200 polls/s, 180 wakes/s, 10 calls/s, 64 IPIs/s, 120 saved/s",
-        "heap 512 KiB of 15 MiB, job: torture 60, frames 5000 of 65000",
+        "heap 512 KiB of 15 MiB, [1] torture 60, [2] bench, frames 5000 of 65000",
         " cpu  apic state         for idle% polls/s wakes/s calls/s  IPIs/s             ",
         "   0     0 online     11.0 s  75.0     100      90       5      32 [|||       ]",
         "   1     2 online     11.0 s  75.0     100      90       5      32 [|||       ]",
@@ -64,6 +64,8 @@ fn a_screen_shows_totals_and_a_line_for_each_cpu_that_is_there() {
     ];
     assert_eq!(lines(view, size(10, 80)), expected);
     let narrow = lines(view, size(8, 40));
+    let memory = lines(view, size(10, 40)).swap_remove(2);
+    assert_eq!(memory, "heap 512 KiB of 15 MiB, [1] torture 6..");
     let expected = [
         "up 0:00:13, 2 CPUs online, 1 away",
         "idle 75.0 %, 200 polls/s, 180 wakes/s",
