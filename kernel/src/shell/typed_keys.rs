@@ -1,6 +1,7 @@
 //! Keys for the command in front, where it takes them.
 //!
-//! No more are kept than [`MOST_KEYS`]: whoever types faster than a view takes them loses the latest.
+//! A view that ends leaves the keys behind its last one: they are the shell's again ([`TypedKeys::left`]), so
+//! that what is pasted behind a `q` is not lost. No more are kept than [`MOST_KEYS`].
 
 #![forbid(unsafe_code)]
 
@@ -13,8 +14,8 @@ use core::{
 
 use super::line::Key;
 
-/// As many keys are kept.
-pub const MOST_KEYS: usize = 64;
+/// As many keys are kept: what the console keeps of what was not read yet, once more.
+pub const MOST_KEYS: usize = 4096;
 
 /// The keys that were pressed and not taken yet. Clones mean the same ones.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +39,11 @@ impl TypedKeys {
         }
     }
 
+    /// The next key that nobody has taken, when nobody waits for keys any more.
+    pub fn left(&self) -> Option<Key> {
+        self.0.keys.borrow_mut().pop_front()
+    }
+
     /// Waits for the next key. One task waits at a time.
     ///
     /// # Cancellation
@@ -57,9 +63,33 @@ impl TypedKeys {
 
 #[cfg(test)]
 mod tests {
-    use core::{pin::pin, task::Context};
+    use alloc::sync::Arc;
+    use core::{
+        pin::pin,
+        sync::atomic::{AtomicBool, Ordering},
+        task::Context,
+    };
 
     use super::*;
+
+    #[test]
+    fn whoever_waits_for_a_key_is_woken_by_it() {
+        struct Flag(AtomicBool);
+        impl std::task::Wake for Flag {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let (keys, flag) = (TypedKeys::default(), Arc::new(Flag(AtomicBool::new(false))));
+        let waker = Waker::from(Arc::clone(&flag));
+        let mut next = pin!(keys.next());
+        let poll = next.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(poll.is_pending() && !flag.0.load(Ordering::Relaxed));
+        keys.push(Key::Up);
+        assert!(flag.0.load(Ordering::Relaxed));
+        let poll = next.poll(&mut Context::from_waker(&waker));
+        assert_eq!(poll, Poll::Ready(Key::Up));
+    }
 
     #[test]
     fn keys_come_in_their_order_and_no_more_are_kept_than_there_is_room_for() {
@@ -80,6 +110,8 @@ mod tests {
             (next(), next()),
             (Some(Key::Char('a')), Some(Key::Char('b')))
         );
-        assert_eq!((0..).map_while(|_| next()).count(), MOST_KEYS - 2);
+        assert_eq!(keys.left(), Some(Key::Char('c')));
+        assert_eq!((0..).map_while(|_| next()).count(), MOST_KEYS - 3);
+        assert_eq!(keys.left(), None);
     }
 }

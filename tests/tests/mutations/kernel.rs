@@ -1,5 +1,7 @@
 //! The guards of what the kernel has from its devices.
 
+mod shell;
+
 use crate::{Mutation, Subject};
 
 pub(crate) const SUBJECT: Subject = Subject {
@@ -8,7 +10,7 @@ pub(crate) const SUBJECT: Subject = Subject {
     loom: &["--lib"],
     rustflags: "",
     module: "",
-    mutations: &[MUTATIONS],
+    mutations: &[MUTATIONS, shell::MUTATIONS],
 };
 
 const ANNOUNCED: &str = "lib::console::ring_model::a_byte_that_is_announced_is_there";

@@ -149,6 +149,19 @@ fn a_terminal_that_does_not_tell_its_size_is_taken_for_one_of_80_by_24() {
 }
 
 #[test]
+fn what_is_pasted_behind_the_key_that_ends_the_view_is_the_shells() {
+    let mut viewer = Viewer::start(2, (24, 80));
+    viewer.refresh();
+    viewer.types("qcalls 10\rcpus\rexit\r");
+    viewer.sees("calls: 10 of 10 on 2 CPUs");
+    viewer.sees("2 of 2 CPUs are online");
+    assert_eq!(
+        viewer.guest.run(LIMIT).expect("it runs").outcome,
+        Outcome::Ok
+    );
+}
+
+#[test]
 fn cpus_that_go_and_come_are_seen_and_what_is_said_meanwhile_is_told_behind_the_view() {
     let mut viewer = Viewer::start(4, (24, 80));
     viewer.refresh();
