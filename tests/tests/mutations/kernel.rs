@@ -1,5 +1,7 @@
 //! The guards of what the kernel has from its devices.
 
+mod shell;
+
 use crate::{Mutation, Subject};
 
 pub(crate) const SUBJECT: Subject = Subject {
@@ -7,14 +9,14 @@ pub(crate) const SUBJECT: Subject = Subject {
     package: "reveille-kernel",
     loom: &["--lib"],
     rustflags: "",
-    module: "console::",
-    mutations: &[MUTATIONS],
+    module: "",
+    mutations: &[MUTATIONS, shell::MUTATIONS],
 };
 
-const ANNOUNCED: &str = "ring_model::a_byte_that_is_announced_is_there";
-const OVERWRITTEN: &str = "ring_model::a_byte_that_was_not_taken_is_not_overwritten";
+const ANNOUNCED: &str = "lib::console::ring_model::a_byte_that_is_announced_is_there";
+const OVERWRITTEN: &str = "lib::console::ring_model::a_byte_that_was_not_taken_is_not_overwritten";
 const HELD_BACK: &str =
-    "receiver::tests::a_sender_that_does_not_stop_is_held_back_and_loses_nothing";
+    "lib::console::receiver::tests::a_sender_that_does_not_stop_is_held_back_and_loses_nothing";
 
 const MUTATIONS: &[Mutation] = &[
     // console/ring.rs

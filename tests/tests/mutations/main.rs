@@ -66,7 +66,8 @@ pub(crate) struct Mutation {
     from: &'static str,
     to: &'static str,
     /// What fails then: a model for loom, with its module if that is another one than the subject's;
-    /// or as `file::test` a test of one of the test targets; for the simulator, the rule's name.
+    /// or as `file::test` a test of one of the test targets, as `lib::test` one of the library's own, if its
+    /// models are there; for the simulator, the rule's name.
     noticed_by: &'static str,
 }
 
@@ -135,6 +136,7 @@ fn check(subject: &'static Subject) {
     for mutation in subject.mutations() {
         let (file, test) = match mutation.noticed_by.split_once("::") {
             Some((module, _)) if module.starts_with(LOOM) => (LOOM, mutation.noticed_by.to_owned()),
+            Some(("lib", test)) => (LOOM, test.to_owned()),
             Some((file, test)) => (file, test.to_owned()),
             None => (LOOM, format!("{}{}", subject.module, mutation.noticed_by)),
         };

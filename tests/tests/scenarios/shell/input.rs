@@ -23,7 +23,8 @@ fn is_fed_by_interrupts(machine: Machine) {
     let before = &session.before;
     assert!(before.contains(BY_INTERRUPT), "{before}");
     assert_eq!(session.asks("jobs"), "nothing runs behind\n");
-    assert_eq!(session.exits().outcome, Outcome::Ok);
+    // Whether all came up in time is not the question here.
+    assert_eq!(session.leaves_by("exit ok").outcome, Outcome::Ok);
 }
 
 #[test]
