@@ -7,15 +7,15 @@ use reveille_tests::{outcome::Outcome, qemu::machine::Machine, qemu::smp::Smp};
 use super::session::{PROMPT, Session};
 
 /// Two cores of two threads each.
+pub(super) const SMP: &str = "4,sockets=1,cores=2,threads=2";
+
 fn machine() -> Machine {
-    let smp: Smp = "4,sockets=1,cores=2,threads=2"
-        .parse()
-        .expect("a good value");
+    let smp: Smp = SMP.parse().expect("a good value");
     Machine::new(smp)
 }
 
 /// What is typed, and what the answer says.
-const COMMANDS: &[(&str, &[&str])] = &[
+pub(super) const COMMANDS: &[(&str, &[&str])] = &[
     ("help", &["online LIST", "exit [ok|failed]"]),
     ("help fail", &["fail LIST STEP [up|down]: ", "STEP is "]),
     ("cpus", &["apic", "4 of 4 CPUs are online"]),
