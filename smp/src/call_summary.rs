@@ -33,7 +33,7 @@ impl fmt::Display for CallsLine<'_> {
         let nanos = duration_ns / totals.done.max(1);
         let all = [
             format!(
-                "{} of {asked}{} on {cpus} {word}",
+                "{} of {asked} on {cpus} {word}{}",
                 totals.done,
                 Interrupted(*interrupted)
             ),

@@ -45,7 +45,7 @@ impl InjectionWord {
     /// What the CPU is told, if it has not struck yet.
     pub(crate) fn get(&self) -> Option<Injection> {
         let now = self.0.load(Ordering::Relaxed);
-        (now & SET != 0).then(|| Injection {
+        (now & SET != 0).then_some(Injection {
             step: (now & !(SET | STICKY | DOWN)) as usize,
             direction: match now & DOWN {
                 0 => Direction::Up,

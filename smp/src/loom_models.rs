@@ -319,13 +319,15 @@ fn a_cpu_that_comes_in_the_place_of_another_sees_what_that_one_left() {
             shared.write_stack();
             shared.slot.state().park().unwrap();
         });
-        if shared.slot.vacate().is_ok() {
-            shared.slot.state().appear().unwrap();
-            shared.slot.kick(BOTTOM).unwrap();
-            // Another CPU, which knows of the first only by the slot.
-            let second = on_ap(&shared, Shared::arrive);
-            assert!(second.join().unwrap());
+        // Nobody is woken by a CPU that parks.
+        while shared.slot.vacate().is_err() {
+            thread::yield_now();
         }
+        shared.slot.state().appear().unwrap();
+        shared.slot.kick(BOTTOM).unwrap();
+        // Another CPU, which knows of the first only by the slot.
+        let second = on_ap(&shared, Shared::arrive);
+        assert!(second.join().unwrap());
         first.join().unwrap();
     });
 }

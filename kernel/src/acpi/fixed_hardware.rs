@@ -269,6 +269,31 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_table_says_each_block_has_its_registers() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut usable = 0;
+        for _ in 0..20_000 {
+            let mut table = q35();
+            for _ in 0..random.usize(1..6) {
+                let at = random.usize(46..table.len());
+                table[at] = random.u8(..);
+            }
+            let Ok(hardware) = FixedHardware::parse(&table) else {
+                continue;
+            };
+            usable += 1;
+            for events in hardware.pm1_events.iter().flatten() {
+                assert!(events.len() >= 4);
+            }
+            assert!(hardware.pm1_control < u16::MAX);
+            for gpe in [hardware.gpe0, hardware.gpe1] {
+                assert!(gpe.len().is_multiple_of(2));
+            }
+        }
+        assert!(usable > 5_000, "{usable}");
+    }
+
+    #[test]
     fn reduced_hardware_and_a_table_that_is_cut_are_none() {
         assert_eq!(with(&[(114, &[0x10])]), Err(NoFixedHardware::Reduced));
         for length in 0..116 {

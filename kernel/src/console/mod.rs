@@ -70,6 +70,10 @@ static CONSOLE: Mutex<Console> = Mutex::new(Console {
 /// as good as its beginning or its end.
 static IS_HELD: AtomicBool = AtomicBool::new(false);
 
+/// Whether somebody prints without the lock: then nobody knows what the terminal shows. Relaxed: who prints so
+/// and who closes the console behind that are one.
+static IS_FORCED: AtomicBool = AtomicBool::new(false);
+
 struct Console {
     uart: Uart,
     screen: Screen,
@@ -100,6 +104,7 @@ pub fn print_forced(text: fmt::Arguments<'_>) {
             None => give_screen_back(),
         }
     }
+    IS_FORCED.store(true, Ordering::Relaxed);
     let _ = Uart::forced().write_fmt(text);
 }
 
@@ -132,7 +137,9 @@ pub fn hold() -> Option<Held> {
 /// when the machine ends is lost, and that is the end of the verdict.
 pub fn close() {
     without_interrupts(|| {
-        if let Some(mut console) = CONSOLE.try_lock() {
+        if !IS_FORCED.load(Ordering::Relaxed)
+            && let Some(mut console) = CONSOLE.try_lock()
+        {
             if console.screen.is_held() {
                 release(&mut console);
             }

@@ -10,11 +10,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use futures_util::task::AtomicWaker;
 
-use super::{
-    ring::Ring,
-    sync::{AtomicU8, AtomicU32 as Count},
-    uart::line_status,
-};
+use super::{ring::Ring, sync::Place, uart::line_status};
 
 /// The UART, as far as receiving goes.
 pub(super) trait Receive {
@@ -44,9 +40,9 @@ pub(super) struct Receiver {
 
 impl Receiver {
     pub(super) const fn new() -> Self {
-        let places = [const { AtomicU8::new(0) }; RING_SIZE];
+        let places = [const { Place::new() }; RING_SIZE];
         Self {
-            ring: Ring::made_of(places, Count::new(0), Count::new(0)),
+            ring: Ring::made_of(places, AtomicU32::new(0), AtomicU32::new(0)),
             waker: AtomicWaker::new(),
             is_open: AtomicBool::new(false),
             by_interrupt: AtomicBool::new(false),

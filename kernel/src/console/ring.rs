@@ -10,12 +10,12 @@
 //! is mostly an interrupt of the consumer's own CPU, which needs none of that; the argument makes the ring
 //! right wherever the two are. `ring_model.rs` fails where an order is weakened.
 
-use super::sync::{AtomicU8, AtomicU32, Ordering};
+use super::sync::{AtomicU32, Ordering, Place};
 
 /// The ring. `N` is a power of two, so that the counts may overflow.
 #[derive(Debug)]
 pub(super) struct Ring<const N: usize> {
-    bytes: [AtomicU8; N],
+    places: [Place; N],
     put: AtomicU32,
     taken: AtomicU32,
 }
@@ -26,9 +26,9 @@ impl<const N: usize> Ring<N> {
         N as u32
     };
 
-    /// An empty ring, made of bytes and counts that are 0.
-    pub(super) const fn made_of(bytes: [AtomicU8; N], put: AtomicU32, taken: AtomicU32) -> Self {
-        Self { bytes, put, taken }
+    /// An empty ring, made of places and of counts that are equal.
+    pub(super) const fn made_of(places: [Place; N], put: AtomicU32, taken: AtomicU32) -> Self {
+        Self { places, put, taken }
     }
 
     /// Puts a byte; `false` if there is no room. For the producer.
@@ -37,7 +37,7 @@ impl<const N: usize> Ring<N> {
         if put.wrapping_sub(self.taken.load(Ordering::Acquire)) == Self::SIZE {
             return false;
         }
-        self.place(put).store(byte, Ordering::Relaxed);
+        self.place(put).set(byte);
         self.put.store(put.wrapping_add(1), Ordering::Release);
         true
     }
@@ -48,7 +48,7 @@ impl<const N: usize> Ring<N> {
         let there = self.put.load(Ordering::Acquire).wrapping_sub(taken);
         let count = buffer.len().min(there as usize);
         for (at, byte) in (0..).zip(&mut buffer[..count]) {
-            *byte = self.place(taken.wrapping_add(at)).load(Ordering::Relaxed);
+            *byte = self.place(taken.wrapping_add(at)).get();
         }
         let taken = taken.wrapping_add(count as u32);
         self.taken.store(taken, Ordering::Release);
@@ -70,7 +70,7 @@ impl<const N: usize> Ring<N> {
         self.put.load(Ordering::Acquire).wrapping_sub(taken)
     }
 
-    fn place(&self, count: u32) -> &AtomicU8 {
-        &self.bytes[(count % Self::SIZE) as usize]
+    fn place(&self, count: u32) -> &Place {
+        &self.places[(count % Self::SIZE) as usize]
     }
 }

@@ -2,7 +2,33 @@
 //! over the processor's.
 
 mod sync {
-    pub(super) use loom::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+    use loom::cell::UnsafeCell;
+
+    pub(super) use loom::sync::atomic::{AtomicU32, Ordering};
+
+    /// Memory without any order of its own: loom reports two who use it at once, or of whom the later one does
+    /// not see what the earlier one did.
+    #[derive(Debug)]
+    pub(super) struct Place(UnsafeCell<u8>);
+
+    // SAFETY: loom checks each access against all others.
+    unsafe impl Sync for Place {}
+
+    impl Place {
+        pub(super) fn new() -> Self {
+            Self(UnsafeCell::new(0))
+        }
+
+        pub(super) fn get(&self) -> u8 {
+            // SAFETY: the pointer is the cell's.
+            self.0.with(|place| unsafe { *place })
+        }
+
+        pub(super) fn set(&self, byte: u8) {
+            // SAFETY: as above.
+            self.0.with_mut(|place| unsafe { *place = byte });
+        }
+    }
 }
 
 #[expect(clippy::duplicate_mod, reason = "the same code, over other atomics")]
@@ -13,15 +39,15 @@ use loom::{sync::Arc, thread};
 
 use self::{
     ring::Ring,
-    sync::{AtomicU8, AtomicU32},
+    sync::{AtomicU32, Place},
 };
-use super::ring as processor;
+use super::{ring::Ring as RealRing, sync::Place as RealPlace};
 
 /// Tries to put each of these bytes while somebody takes, and expects those that found room, in order. Nobody
 /// waits for the other, so the model ends.
 fn goes_through<const N: usize>(bytes: &'static [u8]) {
     loom::model(move || {
-        let places = core::array::from_fn(|_| AtomicU8::new(0));
+        let places = core::array::from_fn(|_| Place::new());
         let counts = || AtomicU32::new(0);
         let ring = Arc::new(Ring::<N>::made_of(places, counts(), counts()));
         let producer = {
@@ -56,13 +82,9 @@ fn a_byte_that_was_not_taken_is_not_overwritten() {
     goes_through::<1>(&[1, 2, 3]);
 }
 
-fn ring(counts: u32) -> processor::Ring<8> {
+fn ring(counts: u32) -> RealRing<8> {
     let counts = || core::sync::atomic::AtomicU32::new(counts);
-    processor::Ring::made_of(
-        [const { core::sync::atomic::AtomicU8::new(0) }; 8],
-        counts(),
-        counts(),
-    )
+    RealRing::made_of([const { RealPlace::new() }; 8], counts(), counts())
 }
 
 #[test]

@@ -313,7 +313,7 @@ mod tests {
             [0, 1, 3, 4, u32::MAX].map(has),
             [true, true, true, false, false]
         );
-        assert!(registers.status(Bay(1)).was_added, "nobody has heard of it");
+        assert_eq!(registers.find_pending(), None, "they have been heard of");
     }
 
     #[test]

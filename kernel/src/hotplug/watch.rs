@@ -16,7 +16,7 @@ use crate::{
     sci::{Sci, SciError},
 };
 
-/// More bays than a machine of QEMU's has (q35: 4,096 CPUs).
+/// No machine of QEMU's has more bays (q35).
 const BAYS: usize = 4_096;
 
 /// Hot-plug that works: its task runs.

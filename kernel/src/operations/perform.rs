@@ -233,6 +233,12 @@ impl<'a> Operations<'a> {
         rules::check(model, &views, &online)
     }
 
+    /// Whether an AP is offline, or not there.
+    pub(super) fn is_offline(&self, cpu: CpuIndex) -> bool {
+        let mut aps = self.bench.cpus.aps.iter();
+        aps.all(|ap| ap.cpu != cpu || ap.rung() == Rung::OFFLINE)
+    }
+
     /// Whether an operation can reach an AP.
     pub(super) fn can_be_reached(&self, cpu: CpuIndex) -> bool {
         let ap = self.bench.cpus.aps.iter().find(|ap| ap.cpu == cpu);

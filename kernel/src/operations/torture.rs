@@ -20,7 +20,7 @@ use core::time::Duration;
 
 use futures_util::future::join;
 use reveille_executor::{Instant, Timer};
-use reveille_smp::{cpu::CpuIndex, ladder::Rung, record::Torture, step::Direction};
+use reveille_smp::{cpu::CpuIndex, record::Torture, step::Direction};
 
 use super::{
     draw::{Draw, Drawn, InWords},
@@ -289,8 +289,10 @@ impl Session<'_> {
 
     /// When everybody is down, nobody holds anything that he had not the last time.
     async fn compare_memory(&mut self) -> Result<(), Broken> {
-        let mut cpus = self.model.cpus().iter();
-        if !cpus.all(|cpu| cpu.member.rung == Rung::OFFLINE) {
+        // All that took part, and not only those of the model: one that was removed and came again calls
+        // others, and nobody takes it down any more.
+        let mut cpus = self.departures.iter();
+        if !cpus.all(|&(cpu, _)| self.operations.is_offline(cpu)) {
             return Ok(());
         }
         self.rest().await?;

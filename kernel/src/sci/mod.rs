@@ -17,7 +17,7 @@ use core::{
     fmt,
     future::poll_fn,
     marker::PhantomData,
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll},
     time::Duration,
 };
@@ -27,7 +27,7 @@ use futures_util::task::AtomicWaker;
 use reveille_executor::Timer;
 use x86_64::instructions::{interrupts::without_interrupts, port::Port as IoPort};
 
-use self::events::{EventRegisters, Port};
+use self::events::{EventRegisters, ForNothing, Port};
 use crate::{
     acpi::fixed_hardware::{FixedHardware, NoFixedHardware},
     apic::LocalApic,
@@ -76,11 +76,9 @@ impl Event {
     }
 }
 
-/// How often the SCI came since it last came for an event.
-static FOR_NOTHING: AtomicU32 = AtomicU32::new(0);
-/// So often, and it is masked. Another device on the same input, or an event that was disabled as it
-/// was on its way, may account for a few.
-const MOST_FOR_NOTHING: u32 = 1000;
+static FOR_NOTHING: ForNothing = ForNothing::new();
+
+/// Set before those who wait are woken.
 static IS_MASKED: AtomicBool = AtomicBool::new(false);
 
 /// What the SCI's vector calls, on the BSP.
@@ -94,10 +92,7 @@ pub(crate) fn interrupted() {
             event.waker.wake();
         }
     });
-    // Relaxed, as for the flag: only the BSP counts, and who is woken reads it afterwards.
-    if is_known {
-        FOR_NOTHING.store(0, Ordering::Relaxed);
-    } else if FOR_NOTHING.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_FOR_NOTHING {
+    if FOR_NOTHING.note(is_known) {
         line.mask();
         IS_MASKED.store(true, Ordering::Release);
         EVENTS.iter().for_each(|event| event.waker.wake());

@@ -328,7 +328,13 @@ impl core::error::Error for NoSuchJob {}
 
 #[cfg(test)]
 mod tests {
-    use core::future::{pending, ready};
+    use alloc::sync::Arc;
+    use core::{
+        future::{pending, ready},
+        pin::pin,
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Context,
+    };
     use std::boxed::Box;
 
     use reveille_executor::{Executor, NoMetrics, Park};
@@ -415,6 +421,34 @@ mod tests {
         let finished = executor.block_on(jobs.ended());
         assert_eq!(finished.outcome, Err(String::from("why")));
         assert!(!finished.was_interrupted);
+    }
+
+    #[test]
+    fn whoever_waits_for_an_end_is_woken_by_it() {
+        let (jobs, mut executor) = (Jobs::default(), executor(4));
+        start(&jobs, &executor, "bench 9", false);
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let mut ended = pin!(jobs.ended());
+        let poll = ended.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(poll.is_pending());
+        executor.poll_ready();
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        jobs.interrupt_front();
+        executor.poll_ready();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        let poll = ended.poll(&mut Context::from_waker(&waker));
+        assert!(poll.is_ready());
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl std::task::Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     #[test]

@@ -105,11 +105,28 @@ impl Session {
         let due = [self.grace, self.key_rest].into_iter().flatten().min();
         let due = pin!(until(due, self.context.timer()));
         let ended = pin!(self.jobs.ended());
-        let read = pin!(self.input.read(buffer));
+        let room = self.room().min(buffer.len());
+        let input = &mut self.input;
+        let read = pin!(async {
+            match room {
+                0 => pending().await,
+                _ => input.read(&mut buffer[..room]).await,
+            }
+        });
         match select(read, select(ended, due)).await {
             Either::Left((count, _)) => Event::Bytes(count),
             Either::Right((Either::Left((finished, _)), _)) => Event::Ended(finished),
             Either::Right((Either::Right(_), _)) => Event::Due,
+        }
+    }
+
+    /// As many bytes are read. A pipe waits while as many lines wait as can: it would lose them, and with
+    /// them its end. A person is read on, for the sake of Ctrl-C.
+    fn room(&self) -> usize {
+        match self.terminal.is_plain() {
+            // Each of them may be a line.
+            true => self.lines.room(),
+            false => READ,
         }
     }
 
@@ -157,7 +174,9 @@ impl Session {
         }
         if let Some(keys) = &self.keys_of_front {
             keys.push(key);
-            return None;
+            // The end of a pipe ends the view, and what was to follow it.
+            let is_last = self.terminal.is_plain() && key == Key::Ctrl(b'd');
+            return if is_last { self.end_of_input() } else { None };
         }
         if let Key::CursorReport { column, .. } = key {
             self.width = column.into();
@@ -193,7 +212,10 @@ impl Session {
         self.editor.key(Key::Ctrl(b'c'), &Completions(names));
         if self.jobs.has_front() {
             if self.jobs.interrupt_front() {
-                self.terminal.say(format_args!("^C"));
+                // A view is gone at once, and needs no word.
+                if self.keys_of_front.is_none() {
+                    self.terminal.say(format_args!("^C"));
+                }
                 self.grace = Some(self.context.timer().now() + GRACE);
             }
         } else if self.terminal.is_plain() {

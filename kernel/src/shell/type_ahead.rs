@@ -39,6 +39,11 @@ impl TypeAhead {
         self.0.pop_front()
     }
 
+    /// So many lines more can wait.
+    pub fn room(&self) -> usize {
+        MOST_LINES.saturating_sub(self.0.len())
+    }
+
     /// Whether no line waits.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -73,8 +78,10 @@ mod tests {
         for number in 0..MOST_LINES {
             assert_eq!(lines.push(number.to_string()), Ok(()));
         }
+        assert_eq!(lines.room(), 0);
         assert_eq!(lines.push("one more".into()), Err(Full));
         assert_eq!(lines.pop().as_deref(), Some("0"));
+        assert_eq!(lines.room(), 1);
         assert_eq!(lines.push("there is room again".into()), Ok(()));
         assert_eq!(lines.pop().as_deref(), Some("1"));
         assert_eq!(lines.clear(), MOST_LINES - 1);

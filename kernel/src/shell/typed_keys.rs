@@ -63,9 +63,33 @@ impl TypedKeys {
 
 #[cfg(test)]
 mod tests {
-    use core::{pin::pin, task::Context};
+    use alloc::sync::Arc;
+    use core::{
+        pin::pin,
+        sync::atomic::{AtomicBool, Ordering},
+        task::Context,
+    };
 
     use super::*;
+
+    #[test]
+    fn whoever_waits_for_a_key_is_woken_by_it() {
+        struct Flag(AtomicBool);
+        impl std::task::Wake for Flag {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let (keys, flag) = (TypedKeys::default(), Arc::new(Flag(AtomicBool::new(false))));
+        let waker = Waker::from(Arc::clone(&flag));
+        let mut next = pin!(keys.next());
+        let poll = next.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(poll.is_pending() && !flag.0.load(Ordering::Relaxed));
+        keys.push(Key::Up);
+        assert!(flag.0.load(Ordering::Relaxed));
+        let poll = next.poll(&mut Context::from_waker(&waker));
+        assert_eq!(poll, Poll::Ready(Key::Up));
+    }
 
     #[test]
     fn keys_come_in_their_order_and_no_more_are_kept_than_there_is_room_for() {

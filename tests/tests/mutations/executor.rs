@@ -6,6 +6,7 @@ pub(crate) const SUBJECT: Subject = Subject {
     folders: &["executor"],
     package: "reveille-executor",
     loom: &["--test", "loom"],
+    rustflags: "--cfg loom",
     module: "",
     mutations: &[MUTATIONS],
 };

@@ -12,6 +12,7 @@
 #![cfg(unix)]
 
 mod executor;
+mod kernel;
 mod sample;
 mod sim;
 mod smp;
@@ -28,6 +29,8 @@ pub(crate) struct Subject {
     package: &'static str,
     /// What makes Cargo choose its models for loom.
     loom: &'static [&'static str],
+    /// What makes the compiler build these: a crate may have loom in any build of its tests.
+    rustflags: &'static str,
     /// The module that its models are in, with `::` behind it.
     module: &'static str,
     /// In as many lists as are easy to read.
@@ -63,7 +66,8 @@ pub(crate) struct Mutation {
     from: &'static str,
     to: &'static str,
     /// What fails then: a model for loom, with its module if that is another one than the subject's;
-    /// or as `file::test` a test of one of the test targets; for the simulator, the rule's name.
+    /// or as `file::test` a test of one of the test targets, as `lib::test` one of the library's own, if its
+    /// models are there; for the simulator, the rule's name.
     noticed_by: &'static str,
 }
 
@@ -80,6 +84,12 @@ fn every_guard_of_the_bring_up_is_noticed_when_it_is_gone() {
 }
 
 #[test]
+#[ignore = "builds and runs the tests once for each guard: minutes"]
+fn every_guard_of_the_kernel_is_noticed_when_it_is_gone() {
+    check(&kernel::SUBJECT);
+}
+
+#[test]
 #[ignore = "builds the simulator once for each guard: minutes"]
 fn every_bug_that_is_put_in_is_found_by_the_simulator() {
     sim::check();
@@ -88,7 +98,12 @@ fn every_bug_that_is_put_in_is_found_by_the_simulator() {
 #[test]
 fn every_guard_stands_where_its_mutation_looks_for_it() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for subject in [&executor::SUBJECT, &smp::SUBJECT, &sim::SUBJECT] {
+    for subject in [
+        &executor::SUBJECT,
+        &smp::SUBJECT,
+        &kernel::SUBJECT,
+        &sim::SUBJECT,
+    ] {
         for mutation in subject.all() {
             let text = fs::read_to_string(subject.path(workspace, mutation)).unwrap();
             mutation.check_place(&text);
@@ -121,6 +136,7 @@ fn check(subject: &'static Subject) {
     for mutation in subject.mutations() {
         let (file, test) = match mutation.noticed_by.split_once("::") {
             Some((module, _)) if module.starts_with(LOOM) => (LOOM, mutation.noticed_by.to_owned()),
+            Some(("lib", test)) => (LOOM, test.to_owned()),
             Some((file, test)) => (file, test.to_owned()),
             None => (LOOM, format!("{}{}", subject.module, mutation.noticed_by)),
         };
@@ -235,7 +251,10 @@ impl Copy {
             // Nobody reads where in the source a mutation is noticed, or the shortest schedule.
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env("PROPTEST_MAX_SHRINK_ITERS", "0")
-            .env("RUSTFLAGS", if is_loom { "--cfg loom" } else { "" })
+            .env(
+                "RUSTFLAGS",
+                if is_loom { self.subject.rustflags } else { "" },
+            )
             .env(
                 "CARGO_TARGET_DIR",
                 self.target.join(if is_loom { LOOM } else { "host" }),

@@ -6,6 +6,7 @@ pub(crate) const SUBJECT: Subject = Subject {
     folders: &["smp", "tests"],
     package: "reveille-tests",
     loom: &[],
+    rustflags: "",
     module: "",
     mutations: &[BUGS],
 };

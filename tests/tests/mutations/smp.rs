@@ -18,6 +18,7 @@ pub(crate) const SUBJECT: Subject = Subject {
     folders: &["smp"],
     package: "reveille-smp",
     loom: &["--lib"],
+    rustflags: "--cfg loom",
     module: "loom_models::",
     mutations: &[
         trace::MUTATIONS,

@@ -48,7 +48,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
         "calls 100",
         &["calls: 100 of 100 on 4 CPUs, 0 lost, 0 failed"],
     ),
-    ("ipi 0 1 20", &["1 pair, 20 calls"]),
+    ("ipi 0 1 20", &["ipi: CPU 0 calls CPU 1, 20 calls"]),
     ("ipi", &["12 pairs, "]),
     ("trace on", &["trace: events are noted"]),
     ("cycle 1", &["cycle: 1 of 1, "]),
@@ -65,14 +65,20 @@ const COMMANDS: &[(&str, &[&str])] = &[
 /// These are tried by themselves.
 const OTHERS: [&str; 3] = ["watch", "reboot", "exit"];
 
+/// The commands that `help` lists, each with how it is written.
+pub(super) fn listed(help: &str) -> impl Iterator<Item = (&str, &str)> {
+    // What stands below them begins otherwise.
+    let lines = help.lines();
+    let lines = lines.filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()));
+    let syntaxes = lines.filter_map(|line| line.split_once("  "));
+    syntaxes.map(|(syntax, _)| (syntax.split(' ').next().unwrap_or_default(), syntax))
+}
+
 #[test]
 fn every_command_does_what_it_is_for() {
     let mut session = Session::start(machine());
     let help = session.asks("help");
-    let told = help
-        .lines()
-        .filter_map(|line| line.split_whitespace().next());
-    let told: BTreeSet<&str> = told.collect();
+    let told: BTreeSet<&str> = listed(&help).map(|(name, _)| name).collect();
     let tried = COMMANDS
         .iter()
         .filter_map(|(line, _)| line.split(' ').next());

@@ -1,6 +1,8 @@
 //! The shell, as a person at a terminal and a script at a pipe or a socket have it.
 
+mod beside;
 mod commands;
+mod input;
 mod interrupted;
 mod live_view;
 mod load;

@@ -9,16 +9,23 @@ use std::{
 use reveille_tests::{kernel::IMAGE_VARIABLE, qemu::machine::Machine};
 
 use crate::{
-    boot::{kernel, slot},
+    boot::{LIMIT, kernel, slot},
     command::{stderr, stdout},
 };
 
-/// Runs `cargo xtask run --shell` with `input` at its standard input.
+/// Runs `cargo xtask run --shell` with `input` at its standard input. What does not end by itself ends by
+/// the scenarios' limit.
 fn shell(input: &str, words: &[&str]) -> Output {
     let _slot = slot(&Machine::new(2));
+    let seconds = LIMIT.as_secs().to_string();
+    let limit: &[&str] = match words.contains(&"--timeout") {
+        true => &[],
+        false => &["--timeout", &seconds],
+    };
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(["run", "--shell", "--smp", "2", "--accel", "tcg"])
         .args(words)
+        .args(limit)
         .env(IMAGE_VARIABLE, kernel().image())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -87,4 +94,18 @@ fn another_end_than_a_shell_is_refused() {
     let output = shell("", &["--append", "after=halt"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("after=halt"));
+}
+
+#[test]
+fn a_script_that_is_longer_than_what_may_wait_is_run_to_its_end() {
+    // Far more lines than wait for a command, and more bytes than the UART's ring has room for.
+    let mut script = "torture 3\n".to_owned();
+    (0..1000).for_each(|number| script += &format!("line-{number}\n"));
+    let output = shell(&script, &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    for number in 0..1000 {
+        let line = format!("reveille> line-{number}\n`line-{number}` is no command");
+        assert!(text.contains(&line), "no `{line}`");
+    }
 }

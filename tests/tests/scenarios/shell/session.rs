@@ -13,17 +13,29 @@ pub(super) const CTRL_C: &[u8] = b"\x03";
 /// A shell that waits for a line.
 pub(super) struct Session {
     pub(super) guest: Guest<'static>,
+    /// What was shown before the first prompt.
+    pub(super) before: String,
     _slot: Slot,
 }
 
 impl Session {
     /// Boots `machine`, and waits for the prompt.
     pub(super) fn start(machine: Machine) -> Self {
+        Self::typed_at_once(machine, b"")
+    }
+
+    /// The same, of somebody who types these bytes before the kernel runs.
+    pub(super) fn typed_at_once(machine: Machine, bytes: &[u8]) -> Self {
         let machine = machine.append("after=shell terminal=plain");
         let slot = slot(&machine);
-        let guest = Guest::start(kernel(), &machine).expect("QEMU starts");
-        let mut session = Self { guest, _slot: slot };
-        session.sees(PROMPT);
+        let mut guest = Guest::start(kernel(), &machine).expect("QEMU starts");
+        guest.type_bytes(bytes);
+        let mut session = Self {
+            guest,
+            before: String::new(),
+            _slot: slot,
+        };
+        session.before = session.sees(PROMPT);
         session
     }
 

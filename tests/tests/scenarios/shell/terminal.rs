@@ -15,7 +15,8 @@ fn a_line_is_edited_recalled_and_run_and_the_terminal_is_as_before() {
     });
     terminal.types("\r");
     terminal.sees("an answer and a new prompt", |screen| {
-        screen.contents().contains("APIC") && cursor_row(screen).trim_end() == "reveille>"
+        screen.contents().contains("2 of 2 CPUs are online")
+            && cursor_row(screen).trim_end() == "reveille>"
     });
     terminal.types("\x1b[A");
     terminal.sees("the line of before", |screen| {

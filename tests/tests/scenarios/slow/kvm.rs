@@ -38,6 +38,11 @@ fn comes_up_whole_under_kvm(chipset: Chipset, append: &str) -> Option<Ended> {
     }
 }
 
+/// Whether KVM boots that machine; if not, leaves word.
+pub(crate) fn works(chipset: Chipset) -> bool {
+    comes_up_whole_under_kvm(chipset, "").is_some()
+}
+
 fn skip(chipset: Chipset, reason: &str) {
     Skipped::of(kernel())
         .add(&format!("no KVM on {chipset}: {reason}"))

@@ -1,6 +1,6 @@
 //! The same on machines, or so often, that it takes a while.
 
-mod kvm;
+pub(crate) mod kvm;
 mod many_listed;
 mod torture;
 
