@@ -7,15 +7,35 @@ use reveille_tests::{outcome::Outcome, qemu::machine::Machine};
 use super::session::{CTRL_C, PROMPT, Session};
 
 /// By then, it is in the middle.
-const A_WHILE: Duration = Duration::from_millis(500);
+pub(super) const A_WHILE: Duration = Duration::from_millis(500);
 
-/// Lets a command run, interrupts it, and gives what it says.
+/// What takes long on four CPUs, and what it says when it is interrupted.
+pub(super) const LONG: &[(&str, &str)] = &[
+    ("bench 100000", "interrupted"),
+    ("bench serial 100000", "interrupted"),
+    (
+        "cycle 1000000",
+        "of 1000000, interrupted, 3 APs down and up, 0 lost, 0 failed",
+    ),
+    ("torture 1000000", "interrupted, seed "),
+    ("stop 10000000", "of 10000000, interrupted, "),
+    ("calls 1000000000", "interrupted"),
+    ("ipi 0 1 1000000", "^C"),
+    ("watch", ""),
+];
+
+/// Lets a command run, interrupts it, and gives what it says. On a busy host its last unit of work may take
+/// so long that the prompt does not wait for it.
 fn interrupted(session: &mut Session, line: &str) -> String {
     session.types(format!("{line}\r").as_bytes());
     session.sees(&format!("{line}\n"));
     thread::sleep(A_WHILE);
     session.types(CTRL_C);
-    let answer = session.sees(PROMPT);
+    let mut answer = session.sees(PROMPT);
+    if answer.contains("[1] ") {
+        answer += &session.sees(&format!("[1] {line}: interrupted\n"));
+        answer += &session.sees(PROMPT);
+    }
     println!("{PROMPT}{line}\n{answer}");
     answer
 }
@@ -23,19 +43,7 @@ fn interrupted(session: &mut Session, line: &str) -> String {
 #[test]
 fn each_long_command_ends_early_and_leaves_the_machine_whole() {
     let mut session = Session::start(Machine::new(4));
-    for (line, part) in [
-        ("bench 100000", "interrupted"),
-        ("bench serial 100000", "interrupted"),
-        (
-            "cycle 1000000",
-            "of 1000000, interrupted, 3 APs down and up, 0 lost, 0 failed",
-        ),
-        ("torture 1000000", "interrupted, seed "),
-        ("stop 10000000", "of 10000000, interrupted, "),
-        ("calls 1000000000", "interrupted"),
-        ("ipi 0 1 1000000", "^C"),
-        ("watch", ""),
-    ] {
+    for (line, part) in LONG {
         let answer = interrupted(&mut session, line);
         assert!(
             answer.contains(part),

@@ -1,6 +1,7 @@
 //! The shell, as a person at a terminal and a script at a pipe or a socket have it.
 
 mod beside;
+mod by_hand;
 mod commands;
 mod input;
 mod interrupted;

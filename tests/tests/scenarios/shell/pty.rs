@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reveille_tests::{kernel::IMAGE_VARIABLE, qemu::machine::Machine, qemu::slots::Slot};
+use reveille_tests::{
+    kernel::IMAGE_VARIABLE,
+    qemu::{machine::Machine, slots::Slot, smp::Smp},
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::OwnedFd,
@@ -23,7 +26,8 @@ use rustix::{
 
 use crate::boot::{LIMIT, kernel, slot};
 
-const ROWS: u16 = 24;
+/// Rows and columns of a terminal as most have it.
+const SIZE: (u16, u16) = (24, 80);
 
 /// A terminal on which xtask runs.
 pub(super) struct Terminal {
@@ -60,10 +64,15 @@ impl vt100::Callbacks for Answers {
 }
 
 impl Terminal {
-    /// Runs `cargo xtask run --shell` with these further words, for two CPUs, in a terminal that is so
-    /// many columns wide.
-    pub(super) fn run(columns: u16, words: &[&str]) -> Self {
-        let slot = slot(&Machine::new(2));
+    /// Runs `cargo xtask run --shell` with these further words, for two CPUs.
+    pub(super) fn run(words: &[&str]) -> Self {
+        Self::of(SIZE, "2", words)
+    }
+
+    /// The same for other CPUs, in a terminal of so many rows and columns.
+    pub(super) fn of((rows, columns): (u16, u16), smp: &str, words: &[&str]) -> Self {
+        let cpus: Smp = smp.parse().expect("a good value");
+        let slot = slot(&Machine::new(cpus));
         let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
         let person = person.expect("the system has pseudo-terminals");
         grantpt(&person).expect("it is ours");
@@ -71,7 +80,7 @@ impl Terminal {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let process = ioctl_tiocgptpeer(&person, flags).expect("its other side");
         let size = Winsize {
-            ws_row: ROWS,
+            ws_row: rows,
             ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
@@ -80,11 +89,11 @@ impl Terminal {
         let before = unusual_settings(&process);
         let dimension = |it| NonZeroU16::new(it).expect("it is not 0");
         Self {
-            xtask: spawn(&process, words),
+            xtask: spawn(&process, smp, words),
             person: Some(person),
             process,
             emulator: vt100::Parser::new_with_callbacks(
-                dimension(ROWS),
+                dimension(rows),
                 dimension(columns),
                 0,
                 Answers::default(),
@@ -96,19 +105,35 @@ impl Terminal {
 
     /// Runs it and waits for the shell's prompt.
     pub(super) fn at_the_prompt(words: &[&str]) -> Self {
-        let mut terminal = Self::run(80, words);
-        terminal.sees("the prompt", |screen| {
-            cursor_row(screen).starts_with("reveille> ")
-        });
+        let mut terminal = Self::run(words);
+        terminal.waits_for_a_line();
         terminal
     }
 
+    /// Waits until the shell's row is there, and empty.
+    pub(super) fn waits_for_a_line(&mut self) {
+        self.sees("an empty prompt", |screen| {
+            cursor_row(screen).trim_end() == "reveille>"
+        });
+    }
+
     pub(super) fn types(&mut self, keys: &str) {
+        self.types_bytes(keys.as_bytes());
+    }
+
+    pub(super) fn types_bytes(&mut self, mut rest: &[u8]) {
         let person = self.person.as_ref().expect("it has not hung up");
-        let mut rest = keys.as_bytes();
         while !rest.is_empty() {
             let length = write(person, rest).expect("a terminal takes a few keys");
             rest = &rest[length..];
+        }
+    }
+
+    /// Puts a text in as terminals do, at once.
+    pub(super) fn pastes(&mut self, text: &str) {
+        match self.emulator.screen().bracketed_paste() {
+            true => self.types(&format!("\x1b[200~{text}\x1b[201~")),
+            false => self.types(text),
         }
     }
 
@@ -256,11 +281,11 @@ fn settings(terminal: &OwnedFd) -> String {
 }
 
 /// Starts xtask in a session of its own, of which `terminal` is the terminal, as a login has it.
-fn spawn(terminal: &OwnedFd, words: &[&str]) -> Child {
+fn spawn(terminal: &OwnedFd, smp: &str, words: &[&str]) -> Child {
     let end = || terminal.try_clone().expect("a descriptor is left");
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command
-        .args(["run", "--shell", "--smp", "2", "--accel", "tcg"])
+        .args(["run", "--shell", "--smp", smp, "--accel", "tcg"])
         .args(words)
         .env(IMAGE_VARIABLE, kernel().image())
         .stdin(end())

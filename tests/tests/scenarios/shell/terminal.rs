@@ -47,7 +47,7 @@ fn ctrl_close_bracket_ends_the_run_in_the_middle_of_a_view() {
 
 #[test]
 fn ctrl_c_ends_a_run_that_has_no_shell_yet() {
-    let mut terminal = Terminal::run(80, &["--append", "test=hang"]);
+    let mut terminal = Terminal::run(&["--append", "test=hang"]);
     terminal.sees("the kernel", |screen| {
         screen.contents().contains("reveille: ")
     });
@@ -74,7 +74,7 @@ fn every_signal_that_ends_xtask_leaves_the_terminal_as_before() {
 
 #[test]
 fn a_kernel_that_panics_leaves_the_terminal_as_before() {
-    let mut terminal = Terminal::run(80, &["--append", "test=panic-ap"]);
+    let mut terminal = Terminal::run(&["--append", "test=panic-ap"]);
     assert_eq!(terminal.ends().code(), Some(4));
     terminal.is_as_before();
     assert!(terminal.contents().contains("panic on CPU 1"));
@@ -93,7 +93,7 @@ fn a_qemu_that_is_killed_in_the_middle_of_a_view_leaves_the_terminal_as_before()
 #[test]
 fn a_command_line_that_is_refused_leaves_the_terminal_as_before() {
     for (words, status) in [("nonsense=1", 3), ("after=halt", 2)] {
-        let mut terminal = Terminal::run(80, &["--append", words]);
+        let mut terminal = Terminal::run(&["--append", words]);
         assert_eq!(terminal.ends().code(), Some(status));
         terminal.is_as_before();
     }

@@ -5,7 +5,7 @@ use reveille_tests::{outcome::Outcome, qemu::machine::Machine};
 use super::{commands::listed, session::Session};
 
 /// What is typed, and what the answer says.
-const WRONG: &[(&str, &str)] = &[
+pub(super) const WRONG: &[(&str, &str)] = &[
     (
         "nonsense",
         "`nonsense` is no command; the commands are help, cpus, ",
