@@ -436,7 +436,8 @@ mod tests {
 
     #[test]
     fn a_cpu_that_is_down_can_disappear_and_another_that_appears_gets_a_generation_of_its_own() {
-        let down: [&[fn(&StateWord) -> Result<State, Refused>]; 4] = [
+        type Transition = fn(&StateWord) -> Result<State, Refused>;
+        let down: [&[Transition]; 4] = [
             &[],
             &[StateWord::kick, StateWord::give_up],
             &[StateWord::kick, StateWord::give_up, StateWord::come_late],

@@ -374,7 +374,7 @@ mod tests {
             failed: 511,
             interrupted: true,
             duration_ns: u64::MAX,
-            balance: most.clone(),
+            balance: most,
         };
         let torture = Torture {
             seconds: 86_400,

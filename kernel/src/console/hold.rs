@@ -2,7 +2,7 @@
 
 use core::{fmt::Write, marker::PhantomData};
 
-/// The right to the whole screen; see [`hold`](super::hold).
+/// The right to the whole screen; see [`hold()`](super::hold()).
 ///
 /// The terminal shows its other screen ("alternate screen buffer"), empty, with the cursor in its upper
 /// left corner and hidden.

@@ -5,7 +5,7 @@
 //! the CPU that it interrupted. The panic path uses [`print_forced`], which asks nobody.
 //!
 //! Below what is printed there may be one row that does not scroll ([`set_footer`]), and a view may take
-//! the whole screen for a while ([`hold`]). What is typed comes by [`input`]: a BSP that prints, or
+//! the whole screen for a while ([`hold()`]). What is typed comes by [`input`]: a BSP that prints, or
 //! waits to print, takes it in meanwhile, so that none is lost.
 //!
 //! Nothing here waits without a bound: an absent or stuck UART loses text, never the CPU.

@@ -76,6 +76,13 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Nobody is told to fail any more; tells who was.
+    pub fn disarm(&mut self) -> Vec<(CpuIndex, Injection)> {
+        let cpus = self.cpus.iter_mut();
+        cpus.filter_map(|cpu| Some((cpu.member.cpu, cpu.armed.take()?)))
+            .collect()
+    }
+
     /// Others have operated on the CPUs: each is where `members` has it, and is told to fail as `armed` says.
     pub fn take_over(&mut self, members: &[Member], armed: impl Fn(CpuIndex) -> Option<Injection>) {
         for cpu in &mut self.cpus {
@@ -251,6 +258,10 @@ mod tests {
         let kick = ladder.steps()[1].name();
         let told = failed(Rung::OFFLINE, top, kick);
         assert_eq!(model.follow(&[(CPU, top)], &[told]).unwrap(), 1);
+        model.arm(CPU, armed);
+        assert_eq!(model.disarm(), [(CPU, armed)]);
+        let told = moved(Rung::OFFLINE, top);
+        assert_eq!(model.follow(&[(CPU, top)], &[told]).unwrap(), 0);
     }
 
     #[test]

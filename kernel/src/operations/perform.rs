@@ -207,9 +207,10 @@ impl<'a> Operations<'a> {
         }
     }
 
-    /// Tells a CPU to fail no more.
-    pub(super) fn disarm(&self, cpu: CpuIndex) {
-        if let Some(ap) = self.bench.cpus.aps.iter().find(|ap| ap.cpu == cpu) {
+    /// Takes it back, if that is what the CPU is told and it has not struck yet.
+    pub(super) fn disarm(&self, cpu: CpuIndex, injection: Injection) {
+        let ap = self.bench.cpus.aps.iter().find(|ap| ap.cpu == cpu);
+        if let Some(ap) = ap.filter(|ap| ap.slot.injection() == Some(injection)) {
             ap.slot.inject(None);
         }
     }

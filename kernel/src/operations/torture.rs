@@ -105,9 +105,8 @@ impl Operations<'_> {
             _ => session.run(end, interruption).await.err(),
         };
         let (done, hotplugs, injected) = (session.done, session.hotplugs, session.injected);
+        session.disarm();
         let callers = session.end();
-        // Some never strike: whoever was online already does not come up once more.
-        cpus.iter().for_each(|&cpu| self.disarm(cpu));
         if broken.is_none() {
             self.settle_in_turn(&cpus).await;
         }
@@ -197,6 +196,13 @@ impl Session<'_> {
         stopped.map_err(Broken::Standstill)?;
         self.callers.audit();
         self.look_at_calls()
+    }
+
+    /// Takes the failures back that have not struck, such as those on a way that no CPU goes any more.
+    fn disarm(&mut self) {
+        for (cpu, injection) in self.model.disarm() {
+            self.operations.disarm(cpu, injection);
+        }
     }
 
     /// Gives the callers, and frees all else.

@@ -310,7 +310,7 @@ mod tests {
         }
 
         fn has(&self, _: Bay) -> bool {
-            self.word() % 16 != 0
+            !self.word().is_multiple_of(16)
         }
 
         fn status(&self, _: Bay) -> Status {
@@ -319,7 +319,7 @@ mod tests {
 
         fn apic_id(&self, _: Bay) -> Option<ApicId> {
             let word = self.word();
-            (word % 8 != 0).then_some(ApicId(word))
+            (!word.is_multiple_of(8)).then_some(ApicId(word))
         }
 
         fn acknowledge(&self, _: Bay, _: Notification) {
