@@ -44,7 +44,7 @@ impl Seat {
         let screen = Screen::new(ends);
         let raw = match ends {
             Ends::Terminal => {
-                interrupts.before_exit(raw::restore);
+                interrupts.before_exit(raw::restore_for_good);
                 screen.say("xtask: Ctrl-] ends the run");
                 Some(Raw::enter()?)
             }
