@@ -15,7 +15,7 @@ use super::{
     seat::{Seat, shell_keys},
 };
 use crate::{
-    guest::Guest,
+    guest::{Guest, Kept},
     interrupt::Interrupts,
     kernel::Kernel,
     outcome::{FIRMWARE_LINE, Outcome},
@@ -68,8 +68,14 @@ impl Run {
             Some(ends) => Seat::at_the_shell(&interrupts, ends)?,
             None => Seat::to_look_on(&interrupts),
         };
+        let kept = match (limit, &trace) {
+            (Some(_), _) => Kept::All,
+            // They are drawn at the end.
+            (None, Some(_)) => Kept::Records,
+            (None, None) => Kept::Tail,
+        };
         let ended = loop {
-            let guest = Guest::start(&kernel, &machine)?;
+            let guest = Guest::start(&kernel, &machine)?.keep(kept);
             let ended = seat.follow(guest, limit, |line| {
                 if let Some(json) = &mut json {
                     json.write(line);
