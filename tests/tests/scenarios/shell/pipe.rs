@@ -82,22 +82,6 @@ fn a_byte_that_ends_a_terminals_run_is_the_guests_at_a_pipe() {
 }
 
 #[test]
-fn an_input_that_does_not_end_in_a_line_end_is_entered_and_ends_the_run() {
-    let good = shell("help\ncpus", &[]);
-    assert_eq!(good.status.code(), Some(0));
-    assert!(stdout(&good).contains("2 of 2 CPUs are online"));
-    let leaves = shell("exit failed", &[]);
-    assert_eq!(leaves.status.code(), Some(3));
-    // What cannot be run is told, and is no reason to wait for more.
-    let too_long = shell(&"x".repeat(1100), &[]);
-    assert_eq!(too_long.status.code(), Some(3));
-    assert!(stdout(&too_long).contains("a line of 1100 bytes was entered"));
-    let in_a_paste = shell("\x1b[200~x", &[]);
-    assert_eq!(in_a_paste.status.code(), Some(3));
-    assert!(stdout(&in_a_paste).contains("`x` is no command"));
-}
-
-#[test]
 fn a_reboot_starts_the_machine_again_and_the_end_of_the_pipe_ends_it() {
     let output = shell("reboot\n", &[]);
     assert_eq!(output.status.code(), Some(0));
