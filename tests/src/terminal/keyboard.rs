@@ -2,7 +2,7 @@
 //!
 //! One thread a guest waits for three things at once: input, room in the console, and word from the
 //! thread that owns the guest. So nothing is read that finds no room, and the thread ends with the guest
-//! even while nobody types. It never holds more than [`ROOM`] bytes.
+//! even while nobody types. It reads no more while it holds 64 KiB.
 
 use std::{
     io::{self, Write},
