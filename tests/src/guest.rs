@@ -52,16 +52,32 @@ pub struct Guest<'a> {
     told: Vec<Value>,
     reset: bool,
     watch: Box<dyn FnMut(Sight<'_>) + 'a>,
+    kept: Kept,
 }
+
+/// How much is kept of what a guest shows. Its end is told from the tail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// All of it: the run has a limit, or a test looks.
+    #[default]
+    All,
+    /// All records, and a tail of the rest.
+    Records,
+    /// A tail.
+    Tail,
+}
+
+/// Bytes of the console in a tail, at least: more than a kernel says of its own crash.
+const TAIL: usize = 256 * 1024;
 
 /// What a boot ended as, and what was seen of it.
 #[derive(Clone, Debug)]
 pub struct Ended {
     /// How it ended.
     pub outcome: Outcome,
-    /// All that the guest wrote to its console.
+    /// What the guest wrote to its console, as far as it was [kept](Guest::keep).
     pub console: String,
-    /// Its records.
+    /// Its records, likewise.
     pub records: Records,
     /// Where the CPUs were when the guest was stopped, or the frames of the CPU that crashed;
     /// empty when it ended in another way.
@@ -85,7 +101,14 @@ impl<'a> Guest<'a> {
             told: Vec::new(),
             reset: false,
             watch: Box::new(|_| {}),
+            kept: Kept::default(),
         })
+    }
+
+    /// Keeps less than all: for a guest that may run for days.
+    pub fn keep(mut self, kept: Kept) -> Self {
+        self.kept = kept;
+        self
     }
 
     /// Shows everything to `watch` as it comes.
@@ -287,13 +310,23 @@ impl<'a> Guest<'a> {
             Event::Console(bytes) => {
                 (self.watch)(Sight::Console(&bytes));
                 self.console.extend(self.line_ends.plain(&bytes));
+                if self.kept != Kept::All {
+                    let cut = cut_to_tail(&mut self.console);
+                    self.found = self.found.saturating_sub(cut);
+                }
             }
             Event::Record(line) => {
                 (self.watch)(Sight::Record(&line));
+                if self.kept == Kept::Tail {
+                    self.records = Records::default();
+                }
                 self.records.push(line);
             }
             Event::Complaint(line) => {
                 (self.watch)(Sight::Complaint(&line));
+                if self.kept != Kept::All {
+                    self.complaints.clear();
+                }
                 self.complaints.push(line);
             }
             Event::Monitor(event) => {
@@ -303,7 +336,10 @@ impl<'a> Guest<'a> {
                 } else if name == Some("STOP") {
                     return self.stopped();
                 }
-                self.told.push(event);
+                // Who keeps a tail waits for none of them.
+                if self.kept == Kept::All {
+                    self.told.push(event);
+                }
             }
             Event::Interrupt(signal) => return Ok(Some(Outcome::Interrupted(signal))),
             Event::Ended(status) => {
@@ -358,6 +394,20 @@ impl<'a> Guest<'a> {
             .map(|group| format!("{group} at {}", self.kernel.place(group.vcpu.rip)))
             .collect()
     }
+}
+
+/// Drops the lines before the last [`TAIL`] bytes, where there are as many. Says how many bytes they were.
+fn cut_to_tail(console: &mut Vec<u8>) -> usize {
+    // Seldom, as it moves the tail.
+    if console.len() < 2 * TAIL {
+        return 0;
+    }
+    let tail = console.len() - TAIL;
+    // A row that is drawn again and again is one line, however long.
+    let line = console[tail..].iter().position(|&byte| byte == b'\n');
+    let cut = line.map_or(tail, |at| tail + at + 1);
+    drop(console.drain(..cut));
+    cut
 }
 
 /// Where `text` begins in `bytes`, for the first time.
@@ -418,6 +468,23 @@ fn beginning(record: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_console_that_never_ends_the_last_lines_are_kept() {
+        let line = |number: usize| format!("line {number}\n").into_bytes();
+        let (mut console, mut dropped, mut shown) = (Vec::new(), 0, 0);
+        for number in 0..200_000 {
+            shown += line(number).len();
+            console.extend(line(number));
+            dropped += cut_to_tail(&mut console);
+            assert!(console.len() < 2 * TAIL);
+        }
+        assert!(console.len() >= TAIL / 2 && console.starts_with(b"line "));
+        assert!(console.ends_with(&[line(199_998), line(199_999)].concat()));
+        assert_eq!(dropped + console.len(), shown);
+        let mut row = vec![b'x'; 2 * TAIL];
+        assert_eq!((cut_to_tail(&mut row), row.len()), (TAIL, TAIL));
+    }
 
     #[test]
     fn of_a_long_record_only_the_beginning_is_shown() {

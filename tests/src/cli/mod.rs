@@ -95,7 +95,7 @@ Exit status:
     4  a CPU panicked or took an exception
     5  triple fault
     6  the accelerator gave up on the guest
-    7  the kernel rebooted the machine, and nobody sat at its shell
+    7  the kernel rebooted the machine, and nobody sat at its shell or a script lost lines by it
   124  nothing had ended the run by the time limit
   130  Ctrl-C, or Ctrl-] at the shell (128 and the signal's number)
 
@@ -175,11 +175,11 @@ struct Run {
     /// Adds after=shell to the kernel's words, and terminal=plain unless both standard input and output
     /// are a terminal. Every key goes to the shell but Ctrl-], which ends the run; the end of a pipe is
     /// Ctrl-D, so `echo cpus | cargo xtask run --shell` ends by itself. A reboot starts the machine
-    /// again.
+    /// again, and what a pipe says behind a line `reboot` is for the shell that comes next.
     #[arg(long)]
     shell: bool,
 
-    /// Stop a guest that has not ended by then [default: 60; none with --shell]
+    /// Stop a guest that has not ended by then [default: 60; none with --shell at a terminal]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask run`: one boot, live.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -15,7 +15,7 @@ use super::{
     seat::{Seat, shell_keys},
 };
 use crate::{
-    guest::Guest,
+    guest::{Guest, Kept},
     interrupt::Interrupts,
     kernel::Kernel,
     outcome::{FIRMWARE_LINE, Outcome},
@@ -25,7 +25,7 @@ use crate::{
     trace::Drawing,
 };
 
-/// How long a guest may run where nobody sits at it and nobody says otherwise; the help of
+/// How long a guest may run where nobody types at it and nobody says otherwise; the help of
 /// `--timeout` names it.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -46,8 +46,7 @@ impl Run {
                 Err(wrong) => return Ok(mistake(&wrong)),
             }
         }
-        // A person at a shell takes the time that it takes.
-        let limit = self.timeout.or((!self.shell).then_some(LIMIT));
+        let limit = limit(self.timeout, self.shell && io::stdin().is_terminal());
         let destination = |path: Option<PathBuf>| path.map(Destination::new).transpose();
         let (json, trace) = (destination(self.json)?, destination(self.trace)?);
         if let (Some(json), Some(trace)) = (&json, &trace)
@@ -69,14 +68,24 @@ impl Run {
             Some(ends) => Seat::at_the_shell(&interrupts, ends)?,
             None => Seat::to_look_on(&interrupts),
         };
+        let kept = match (limit, &trace) {
+            (Some(_), _) => Kept::All,
+            // They are drawn at the end.
+            (None, Some(_)) => Kept::Records,
+            (None, None) => Kept::Tail,
+        };
         let ended = loop {
-            let guest = Guest::start(&kernel, &machine)?;
+            let guest = Guest::start(&kernel, &machine)?.keep(kept);
             let ended = seat.follow(guest, limit, |line| {
                 if let Some(json) = &mut json {
                     json.write(line);
                 }
             })?;
             if !(self.shell && ended.outcome == Outcome::Rebooted) {
+                break ended;
+            }
+            if let Err(lost) = seat.begin_again() {
+                seat.say(&format!("xtask: {lost}"));
                 break ended;
             }
             seat.say("xtask: the machine starts again");
@@ -121,6 +130,12 @@ impl Run {
         }
         Ok(ExitCode::from(ended.outcome.exit_code()))
     }
+}
+
+/// How long each guest may run. A person at a shell takes the time that it takes; a script has nobody who
+/// would end what hangs.
+fn limit(asked: Option<Duration>, somebody_types: bool) -> Option<Duration> {
+    asked.or((!somebody_types).then_some(LIMIT))
 }
 
 /// The file of `--json`.
@@ -199,6 +214,14 @@ fn is_success(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_person_at_a_shell_has_no_limit_unless_one_is_given() {
+        let given = Some(Duration::from_secs(5));
+        assert_eq!(limit(None, true), None);
+        assert_eq!(limit(None, false), Some(LIMIT));
+        assert_eq!((limit(given, true), limit(given, false)), (given, given));
+    }
 
     #[test]
     fn the_kernel_is_told_to_trace_unless_its_words_say_how() {

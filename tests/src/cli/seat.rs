@@ -14,6 +14,7 @@ use crate::{
         keyboard::Keyboard,
         raw::{self, Raw},
         screen::Screen,
+        typed::{Lost, Typed},
     },
 };
 
@@ -21,8 +22,8 @@ use crate::{
 pub(super) struct Seat {
     interrupts: Interrupts,
     screen: Screen,
-    /// At a shell, what is at its two ends.
-    shell: Option<Ends>,
+    /// At a shell, what is typed and no guest has got.
+    typed: Option<Typed>,
     /// Put back last.
     _raw: Option<Raw>,
 }
@@ -33,7 +34,7 @@ impl Seat {
         Self {
             interrupts: interrupts.clone(),
             screen: Screen::new(Ends::Plain),
-            shell: None,
+            typed: None,
             _raw: None,
         }
     }
@@ -43,7 +44,7 @@ impl Seat {
         let screen = Screen::new(ends);
         let raw = match ends {
             Ends::Terminal => {
-                interrupts.before_exit(raw::restore);
+                interrupts.before_exit(raw::restore_for_good);
                 screen.say("xtask: Ctrl-] ends the run");
                 Some(Raw::enter()?)
             }
@@ -52,7 +53,7 @@ impl Seat {
         Ok(Self {
             interrupts: interrupts.clone(),
             screen,
-            shell: Some(ends),
+            typed: Some(Typed::new(ends)),
             _raw: raw,
         })
     }
@@ -65,15 +66,15 @@ impl Seat {
         mut record: impl FnMut(&str),
     ) -> Result<Ended> {
         let guest = guest.until_interrupted(&self.interrupts);
-        let keyboard = |ends| {
+        let keyboard = |typed| {
             let interrupts = self.interrupts.clone();
             let interrupt = move |signal| interrupts.receive(signal);
-            Keyboard::start(ends, guest.console_end()?, interrupt)
+            Keyboard::start(typed, guest.console_end()?, interrupt)
         };
-        let mut keyboard = self.shell.map(keyboard).transpose()?;
+        let mut keyboard = self.typed.take().map(keyboard).transpose()?;
         let screen = &mut self.screen;
         screen.begin();
-        guest
+        let ended = guest
             .watch(|sight| match sight {
                 Sight::Console(bytes) => {
                     // A reader that has gone away is no reason to end the run early.
@@ -85,7 +86,14 @@ impl Seat {
                 Sight::Record(line) => record(line),
                 Sight::Complaint(line) => screen.say(&format!("qemu: {line}")),
             })
-            .run(limit)
+            .run(limit);
+        self.typed = keyboard.and_then(Keyboard::end);
+        ended
+    }
+
+    /// The guest has rebooted: whether the next one gets all that was typed for it.
+    pub(super) fn begin_again(&mut self) -> Result<(), Lost> {
+        self.typed.as_mut().map_or(Ok(()), Typed::begin_again)
     }
 
     /// Says something while the seat is taken.

@@ -19,39 +19,35 @@ use rustix::{
 };
 use signal_hook::consts::{SIGHUP, SIGINT};
 
-use super::{Ends, keys};
+use super::{Ends, keys, typed::Typed};
 
 /// Bytes that are read before the guest takes them: beyond a terminal's own buffer, so that Ctrl-] is
 /// heard whatever was typed at a guest that does not read.
 const ROOM: usize = 64 * 1024;
 
-/// The end of the input, for a shell: Ctrl-D.
-const END_OF_INPUT: u8 = 0x04;
-
 /// Types at a guest what comes from the standard input, until it is dropped.
 #[derive(Debug)]
 pub struct Keyboard {
     control: UnixStream,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Typed>>,
 }
 
 impl Keyboard {
-    /// Begins to read. `interrupt` is called from another thread with the signal that what is typed
+    /// Begins to read; the guest gets what waits in `typed` before that. `interrupt` is called from another thread with the signal that what is typed
     /// stands for: that of a Ctrl-C, or of a terminal that is gone. It may be called again.
     pub fn start(
-        ends: Ends,
+        typed: Typed,
         console: UnixStream,
         interrupt: impl Fn(i32) + Send + 'static,
     ) -> io::Result<Self> {
         let (control, word) = UnixStream::pair()?;
         let typist = Typist {
-            ends,
+            typed,
             interrupt: Box::new(interrupt),
             console,
             word,
             has_prompt: false,
-            pending: Vec::new(),
-            is_open: true,
+            has_console: true,
         };
         let thread = thread::spawn(move || typist.run());
         Ok(Self {
@@ -65,30 +61,35 @@ impl Keyboard {
         // Should the thread have ended, it said so by a signal.
         let _ended = self.control.write_all(&[1]);
     }
+
+    /// Ends the thread, and gives what the guest did not get. `None` if the thread has panicked.
+    pub fn end(mut self) -> Option<Typed> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Option<Typed> {
+        let _ended = self.control.shutdown(std::net::Shutdown::Both);
+        self.thread.take()?.join().ok()
+    }
 }
 
 impl Drop for Keyboard {
     /// Ends the thread. What it has not typed is gone.
     fn drop(&mut self) {
-        let _ended = self.control.shutdown(std::net::Shutdown::Both);
-        if let Some(thread) = self.thread.take() {
-            // It neither panics nor is there anything to be done if it did.
-            let _panicked = thread.join();
-        }
+        // It neither panics nor is there anything to be done if it did.
+        let _typed = self.join();
     }
 }
 
 /// The thread's part.
 struct Typist {
-    ends: Ends,
+    typed: Typed,
     interrupt: Box<dyn Fn(i32) + Send>,
     console: UnixStream,
     word: UnixStream,
     has_prompt: bool,
-    /// Typed, and not taken by the guest.
-    pending: Vec<u8>,
-    /// There may be more input.
-    is_open: bool,
+    /// The guest has not ended, as far as we know.
+    has_console: bool,
 }
 
 /// What [`Typist::wait`] found.
@@ -99,10 +100,11 @@ struct Ready {
 }
 
 impl Typist {
-    fn run(mut self) {
+    fn run(mut self) -> Typed {
         if self.until_the_guest_ends().is_err() {
             (self.interrupt)(SIGHUP);
         }
+        self.typed
     }
 
     fn until_the_guest_ends(&mut self) -> rustix::io::Result<()> {
@@ -126,11 +128,11 @@ impl Typist {
     fn wait(&self) -> rustix::io::Result<Ready> {
         let stdin = stdin();
         let mut polled = vec![PollFd::new(&self.word, PollFlags::IN)];
-        let wants_input = self.is_open && self.pending.len() < ROOM;
+        let wants_input = self.typed.is_open() && self.typed.waiting() < ROOM;
         if wants_input {
             polled.push(PollFd::new(&stdin, PollFlags::IN));
         }
-        let wants_room = self.has_prompt && !self.pending.is_empty();
+        let wants_room = self.has_prompt && self.has_console && !self.typed.next().is_empty();
         if wants_room {
             polled.push(PollFd::new(&self.console, PollFlags::OUT));
         }
@@ -156,22 +158,20 @@ impl Typist {
             // So ends a terminal of which the other side has closed.
             Err(_gone) => None,
         };
-        match (typed, self.ends) {
-            (Some(bytes), Ends::Plain) => self.pending.extend(bytes),
+        match (typed, self.typed.ends()) {
+            (Some(bytes), Ends::Plain) => self.typed.push(bytes),
             (Some(bytes), Ends::Terminal) => {
                 let asked = keys::sort(bytes, self.has_prompt);
-                self.pending.extend(asked.typed);
+                self.typed.push(asked.typed);
                 if asked.end {
                     (self.interrupt)(SIGINT);
                 }
             }
-            (None, Ends::Plain) => {
-                self.is_open = false;
-                self.pending.push(END_OF_INPUT);
-            }
-            (None, Ends::Terminal) => {
-                self.is_open = false;
-                (self.interrupt)(SIGHUP);
+            (None, ends) => {
+                self.typed.end();
+                if ends == Ends::Terminal {
+                    (self.interrupt)(SIGHUP);
+                }
             }
         }
     }
@@ -180,16 +180,13 @@ impl Typist {
     fn give(&mut self) {
         match send(
             self.console.as_fd(),
-            &self.pending,
+            self.typed.next(),
             SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
         ) {
-            Ok(length) => drop(self.pending.drain(..length)),
+            Ok(length) => self.typed.given(length),
             Err(Errno::INTR | Errno::AGAIN) => {}
             // The guest has ended, and who owns it will say so.
-            Err(_gone) => {
-                self.pending.clear();
-                self.is_open = false;
-            }
+            Err(_gone) => self.has_console = false,
         }
     }
 }

@@ -3,12 +3,14 @@
 //! ```text
 //! standard input ─▶ keyboard ─▶ the guest's console ─▶ screen ─▶ standard output
 //!                     keys: which bytes are ours
+//!                     typed: which of them the guest may have
 //! ```
 //!
 //! Where both ends are a terminal, it is in raw mode while the guest runs ([`raw`]): the kernel edits the
 //! line, and every key is its own, but Ctrl-]. However the run ends, the terminal is as it was before:
 //! its settings, and what the guest had switched on ([`screen`]). Where one end is a pipe or a file, the
-//! bytes go through as they are, and the end of the input is Ctrl-D.
+//! bytes go through as they are, and the end of the input is Ctrl-D. What follows a `reboot` there is for the
+//! guest that comes next ([`typed`]).
 //!
 //! Nothing is typed before the guest shows its prompt: what a UART receives before it is set up is
 //! gone.
@@ -18,6 +20,7 @@ pub mod keys;
 pub mod raw;
 pub mod screen;
 pub mod text;
+pub mod typed;
 
 use std::io::{self, IsTerminal};
 

@@ -1,9 +1,9 @@
 //! The terminal's settings: raw while the guest runs, and always put back.
 //!
 //! [`Raw`] puts them back when it is dropped: at the end of a run, on an error, in a panic that unwinds.
-//! What ends the process without unwinding calls [`restore`] first (see [`crate::interrupt`]); only a
-//! `kill -9` cannot be caught. Who stops the process from outside finds them put back too, and they are
-//! raw again when it goes on.
+//! What ends the process without unwinding calls [`restore_for_good`] first (see [`crate::interrupt`]); only a
+//! `kill -9` cannot be caught. Who stops the process from outside finds them put back too, and what the guest
+//! shows is left; both are as they were when it goes on.
 
 use std::{
     io,
@@ -21,6 +21,8 @@ use signal_hook::{
     iterator::Signals,
     low_level::emulate_default_handler,
 };
+
+use super::screen::{self, Left};
 
 /// The settings of before, while they are raw.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
@@ -64,6 +66,12 @@ pub fn restore() {
     }
 }
 
+/// Before the process ends in the middle of anything: leaves what the guest shows, and then does the same.
+pub fn restore_for_good() {
+    screen::leave_for_good();
+    restore();
+}
+
 /// `settings`, raw. Output is still processed: the guest's CR LF passes unharmed, and what we and QEMU
 /// say ourselves needs it.
 fn raw(settings: &Termios) -> Termios {
@@ -82,13 +90,21 @@ fn follow_stops() -> io::Result<()> {
     let mut signals = Signals::new([SIGTSTP, SIGCONT])?;
     thread::spawn(move || {
         for signal in signals.forever() {
-            let before = before();
-            let Some(settings) = &*before else { continue };
             if signal == SIGCONT {
-                let _gone = set(&raw(settings), OptionalActions::Now);
+                let is_raw = match &*before() {
+                    Some(settings) => set(&raw(settings), OptionalActions::Now).is_ok(),
+                    None => false,
+                };
+                // Who ends the process holds the screen, and waits for the settings.
+                if is_raw {
+                    screen::come_back();
+                }
             } else {
-                let _gone = set(settings, OptionalActions::Now);
-                drop(before);
+                // Nothing is shown until it goes on.
+                let _left = Left::now();
+                if let Some(settings) = &*before() {
+                    let _gone = set(settings, OptionalActions::Now);
+                }
                 // It fails only for a signal that does not exist.
                 let _stopped = emulate_default_handler(signal);
             }

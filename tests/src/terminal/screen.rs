@@ -3,8 +3,20 @@
 //! The guest may switch things on and never off: it crashes, or is ended. An emulator follows what it
 //! writes, so that at the end exactly that is switched off, and nothing is sent to a terminal that
 //! needs none of it: leaving an alternate screen that was never entered would move the cursor.
+//!
+//! There is one emulator for the process, as there is one terminal. Its lock is held while something is shown, so
+//! who ends or stops the process from another thread ([`leave_for_good`], [`Left`]) has the last word.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    mem,
+    num::NonZeroU16,
+    sync::{Mutex, MutexGuard, PoisonError, TryLockError},
+    thread,
+    time::Duration,
+};
+
+use rustix::{stdio::stdout, termios::tcgetwinsize};
 
 use super::{Ends, PROMPT};
 use crate::line_ends::LineEnds;
@@ -16,12 +28,16 @@ const PLAIN_ATTRIBUTES: &str = "\x1b[m";
 const LINE_END: &str = "\r\n";
 const ERASE_LINE: &str = "\r\x1b[K";
 const DIM: &str = "\x1b[2m";
+const ENTER_ALTERNATE_SCREEN: &str = "\x1b[?1049h";
+const HIDE_CURSOR: &str = "\x1b[?25l";
+
+/// What the terminal shows, if the guest has shown anything.
+static SHOWN: Mutex<Option<vt100::Parser>> = Mutex::new(None);
 
 /// The standard output, as the guest has left it so far.
 pub struct Screen {
     ends: Ends,
     line_ends: LineEnds,
-    emulator: vt100::Parser,
     prompt: Prompt,
 }
 
@@ -31,7 +47,6 @@ impl Screen {
         Self {
             ends,
             line_ends: LineEnds::default(),
-            emulator: vt100::Parser::default(),
             prompt: Prompt::default(),
         }
     }
@@ -52,7 +67,10 @@ impl Screen {
         let prompt = self.prompt.comes_with(bytes);
         let shown = match self.ends {
             Ends::Terminal => {
-                self.emulator.process(bytes);
+                let mut shown = shown();
+                let emulator = shown.get_or_insert_default();
+                fit(emulator);
+                emulator.process(bytes);
                 write(bytes)
             }
             Ends::Plain => write(&self.line_ends.plain(bytes)),
@@ -71,12 +89,75 @@ impl Screen {
     /// Leaves the screen as a person wants it who goes on at it: what the guest switched on is off,
     /// and the cursor is at the beginning of a line.
     pub fn leave(&mut self) {
-        let text = leaving(self.emulator.screen());
-        self.emulator = vt100::Parser::default();
-        if !text.is_empty() {
-            // Who hung up needs no screen.
-            let _gone = write(text.as_bytes());
-        }
+        leave(&shown().take());
+    }
+}
+
+/// Leaves the screen as [`Screen::leave`] does, before the process ends: nothing is shown any more.
+pub fn leave_for_good() {
+    /// A terminal that takes nothing for so long keeps somebody who shows something, and would keep us.
+    const TRIES: u32 = 10;
+    const BETWEEN: Duration = Duration::from_millis(10);
+    for _ in 0..TRIES {
+        let shown = match SHOWN.try_lock() {
+            Ok(shown) => shown,
+            Err(TryLockError::Poisoned(shown)) => shown.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                thread::sleep(BETWEEN);
+                continue;
+            }
+        };
+        leave(&shown);
+        mem::forget(shown);
+        return;
+    }
+}
+
+/// The screen is left for a while, and nothing is shown until this is dropped.
+pub struct Left {
+    _shown: MutexGuard<'static, Option<vt100::Parser>>,
+}
+
+impl Left {
+    /// Leaves it as [`Screen::leave`] does.
+    pub fn now() -> Self {
+        let shown = shown();
+        leave(&shown);
+        Self { _shown: shown }
+    }
+}
+
+/// Shows again what was shown, on a screen that was left or that others have used.
+pub fn come_back() {
+    if let Some(emulator) = &mut *shown() {
+        fit(emulator);
+        // Who hung up needs no screen.
+        let _gone = write(returning(emulator.screen()).as_bytes());
+    }
+}
+
+fn leave(shown: &Option<vt100::Parser>) {
+    let text = shown.as_ref().map(|it| leaving(it.screen()));
+    if let Some(text) = text.filter(|it| !it.is_empty()) {
+        // Who hung up needs no screen.
+        let _gone = write(text.as_bytes());
+    }
+}
+
+fn shown() -> MutexGuard<'static, Option<vt100::Parser>> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives the emulator the terminal's size. One that does not tell is taken for one of 80 by 24.
+fn fit(emulator: &mut vt100::Parser) {
+    let Ok(size) = tcgetwinsize(stdout()) else {
+        return;
+    };
+    let (rows, columns) = (NonZeroU16::new(size.ws_row), NonZeroU16::new(size.ws_col));
+    if let (Some(rows), Some(columns)) = (rows, columns)
+        && emulator.screen().size() != (rows, columns)
+    {
+        emulator.screen_mut().set_size(rows, columns);
     }
 }
 
@@ -98,6 +179,24 @@ fn leaving(screen: &vt100::Screen) -> String {
     // Where the cursor comes back to from the alternate screen, a line may have begun.
     if is_alternate || screen.cursor_position().1 > 0 {
         text += LINE_END;
+    }
+    text
+}
+
+/// What brings back all that [`leaving`] has switched off: the whole alternate screen, or else the cursor's row.
+fn returning(screen: &vt100::Screen) -> String {
+    if screen.alternate_screen() {
+        return format!("{ENTER_ALTERNATE_SCREEN}{}", screen.state_formatted());
+    }
+    let (row, column) = screen.cursor_position();
+    let columns = screen.size().1.get();
+    let mut text = format!("{PLAIN_ATTRIBUTES}{ERASE_LINE}");
+    text.extend(screen.rows_formatted(0, columns).nth(row.into()));
+    text += &format!("\x1b[{}G", column + 1);
+    text += &screen.input_mode_formatted();
+    text += &screen.attributes_formatted();
+    if screen.hide_cursor() {
+        text += HIDE_CURSOR;
     }
     text
 }
@@ -164,6 +263,35 @@ mod tests {
         assert_eq!(left("half a line"), "\r\n");
         assert_eq!(left("\x1b[?2004h"), "\x1b[?2004l");
         left("a view\x1b[?1049h\x1b[?25l\x1b[1;7mhalf\x1b[3;5H of it");
+    }
+
+    #[test]
+    fn a_screen_that_was_left_is_brought_back() {
+        let views = [
+            "a view\x1b[?1049h\x1b[?25l\x1b[1;7mhalf\x1b[3;5H of it",
+            "lines\r\n\x1b[?2004hreveille> \x1b[1mcpus\x1b[2D",
+        ];
+        for written in views {
+            let mut emulator = vt100::Parser::default();
+            emulator.process(written.as_bytes());
+            let before = emulator.screen().clone();
+            emulator.process(leaving(&before).as_bytes());
+            emulator.process(b"$ fg\r\n");
+            emulator.process(returning(&before).as_bytes());
+            let after = emulator.screen();
+            assert_eq!(after.alternate_screen(), before.alternate_screen());
+            assert_eq!(after.hide_cursor(), before.hide_cursor());
+            assert_eq!(after.attributes_formatted(), before.attributes_formatted());
+            assert_eq!(after.input_mode_formatted(), before.input_mode_formatted());
+            let row = |screen: &vt100::Screen| {
+                let (row, column) = screen.cursor_position();
+                (column, screen.rows(0, 80).nth(row.into()))
+            };
+            assert_eq!(row(after), row(&before));
+            if before.alternate_screen() {
+                assert_eq!(after.contents(), before.contents());
+            }
+        }
     }
 
     #[test]

@@ -71,8 +71,14 @@ fn the_exit_status_is_what_exit_says() {
 
 #[test]
 fn a_byte_that_ends_a_terminals_run_is_the_guests_at_a_pipe() {
-    let output = shell("\x1dhelp\nexit\n", &[]);
-    assert_ne!(output.status.code(), Some(130));
+    let output = shell("\x1d\nhelp\nexit ok\n", &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    assert!(text.contains("reveille> help\n"), "{text}");
+    assert!(
+        text.contains("ends the run with the boot's verdict"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -81,6 +87,30 @@ fn a_reboot_starts_the_machine_again_and_the_end_of_the_pipe_ends_it() {
     assert_eq!(output.status.code(), Some(0));
     assert!(stderr(&output).contains("xtask: the machine starts again"));
     assert_eq!(stdout(&output).matches("reveille> ").count(), 2);
+}
+
+#[test]
+fn what_a_script_says_behind_a_reboot_is_run_by_the_guest_that_comes_next() {
+    // More lines than a guest that reboots could leave in its UART, so it must not be given them.
+    let mut script = "offline 1\nreboot\ncpus\n".to_owned();
+    (0..100).for_each(|_| script += "help exit\n");
+    let output = shell(&(script + "reboot\nexit failed\n"), &[]);
+    assert_eq!(output.status.code(), Some(3));
+    let (text, told) = (stdout(&output), stderr(&output));
+    assert_eq!(told.matches("xtask: the machine starts again").count(), 2);
+    let boots: Vec<_> = text.split("reveille> reboot\n").collect();
+    assert_eq!(boots.len(), 3, "{text}");
+    assert!(boots[1].contains("2 of 2 CPUs are online"), "{text}");
+    assert_eq!(boots[1].matches("reveille> help exit\n").count(), 100);
+    assert!(boots[2].contains("reveille> exit failed\n"), "{text}");
+}
+
+#[test]
+fn a_script_that_may_have_lost_something_in_a_reboot_fails() {
+    // Typed so that nobody but the guest knows what it comes to.
+    let output = shell("rex\x7fboot\ncpus\n", &[]);
+    assert_eq!(output.status.code(), Some(7));
+    assert!(stderr(&output).contains("is lost"));
 }
 
 #[test]

@@ -160,12 +160,20 @@ impl Terminal {
 
     /// Waits until xtask has ended, and all it showed was seen.
     pub(super) fn ends(&mut self) -> ExitStatus {
+        self.ends_by_typing("")
+    }
+
+    /// The same, while somebody types these keys again and again.
+    pub(super) fn ends_by_typing(&mut self, keys: &str) -> ExitStatus {
         let deadline = Instant::now() + LIMIT;
         loop {
             if let Some(status) = self.xtask.try_wait().expect("xtask is our child") {
                 while self.looks(Instant::now()) {}
                 println!("{status}; the screen:\n{}", self.contents());
                 return status;
+            }
+            if !keys.is_empty() {
+                self.types(keys);
             }
             let soon = Instant::now() + Duration::from_millis(50);
             self.looks(soon);

@@ -117,6 +117,42 @@ fn xtask_that_is_stopped_gives_the_terminal_back_until_it_goes_on() {
 }
 
 #[test]
+fn xtask_that_is_stopped_in_the_middle_of_a_view_leaves_it_until_it_goes_on() {
+    let mut terminal = Terminal::at_the_prompt(&[]);
+    watches(&mut terminal);
+    terminal.signal(Signal::TSTP);
+    terminal.sees("the screen of before", |screen| {
+        !screen.alternate_screen() && !screen.hide_cursor()
+    });
+    terminal.waits_for("the settings of before", Terminal::has_settings_of_before);
+    terminal.signal(Signal::CONT);
+    terminal.sees("the whole view", |screen| {
+        let contents = screen.contents();
+        screen.alternate_screen() && contents.starts_with("up ") && contents.contains("q quits")
+    });
+    terminal.types("q");
+    terminal.waits_for_a_line();
+    terminal.types("exit\r");
+    assert_eq!(terminal.ends().code(), Some(0));
+    terminal.is_as_before();
+}
+
+#[test]
+fn a_second_ctrl_close_bracket_ends_a_view_whose_qemu_does_not_answer() {
+    let mut terminal = Terminal::at_the_prompt(&[]);
+    watches(&mut terminal);
+    kill_process(child_of(terminal.xtask()), Signal::STOP).expect("QEMU runs");
+    // Those that come in one piece are one.
+    let status = terminal.ends_by_typing("\x1d");
+    assert_eq!(status.code(), Some(130));
+    assert!(
+        !terminal.contents().contains("xtask: interrupted"),
+        "it had the time to look where the CPUs are"
+    );
+    terminal.is_as_before();
+}
+
+#[test]
 fn a_terminal_that_hangs_up_ends_xtask() {
     let mut terminal = Terminal::at_the_prompt(&[]);
     terminal.hangs_up();

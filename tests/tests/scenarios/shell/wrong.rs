@@ -78,7 +78,7 @@ fn each_error_says_what_would_be_right() {
         );
     }
     assert!(session.asks("cpus").contains("4 of 4 CPUs are online"));
-    let ended = session.exits();
+    let ended = session.leaves_by("exit ok");
     assert_eq!(ended.outcome, Outcome::Ok);
     assert!(ended.records.ops().expect("they are whole").is_empty());
 }
@@ -96,5 +96,5 @@ fn every_command_refuses_words_that_it_does_not_take_and_says_how_it_is_written(
         };
         assert!(answer.contains(&right), "no `{right}` in {answer}");
     }
-    assert_eq!(session.exits().outcome, Outcome::Ok);
+    assert_eq!(session.leaves_by("exit ok").outcome, Outcome::Ok);
 }
