@@ -20,6 +20,7 @@ use reveille_smp::{
 };
 use strum::VariantNames;
 
+pub use self::bare::miss_the_last;
 use self::{bare::Bare, floor::Floor};
 use crate::{
     consistency::{clock::Clocks, registers},
@@ -125,10 +126,7 @@ impl Bench<'_> {
             self.take_down().await?;
             if let Some((floor, bare)) = &yardsticks {
                 results.floors.push(floor.run(round)?);
-                let bare = bare.run(round, self.cpus);
-                // Whatever came of it: CPUs may be brought up behind this.
-                self.cpus.open_landings();
-                results.bares.push(bare?);
+                results.bares.push(bare.run(round, self.cpus)?);
             }
             for strategy in ORDER {
                 if interruption.is_asked() {
