@@ -1,4 +1,4 @@
-//! What a benchmark that fails leaves behind.
+//! What a benchmark that fails leaves behind, and one that would be too long.
 
 use reveille_tests::{outcome::Outcome, qemu::machine::Machine};
 
@@ -22,4 +22,22 @@ fn behind_a_bare_round_that_failed_all_come_back_and_the_next_one_runs() {
     let ended = session.exits();
     assert_eq!(ended.outcome, Outcome::Ok);
     assert_eq!(ended.records.bares().expect("they are whole").len(), 1);
+}
+
+#[test]
+fn what_would_not_fit_into_memory_is_refused_with_how_much_would() {
+    let mut session = Session::start(Machine::new(2));
+    for (line, of) in [
+        ("stop 4000000000", "stops"),
+        ("bench 4000000000", "rounds"),
+        ("bench serial 4000000000", "rounds"),
+    ] {
+        let refused = session.asks(line);
+        let text = format!("the times of that many {of} do not fit into memory: 4000000000 were");
+        assert!(refused.contains(&text), "{refused}");
+        assert!(refused.contains(" would fit"), "{refused}");
+    }
+    let cpus = session.asks("cpus");
+    assert!(cpus.contains("2 of 2 CPUs are online"), "{cpus}");
+    assert_eq!(session.exits().outcome, Outcome::Ok);
 }
