@@ -122,14 +122,14 @@ impl Bench<'_> {
             return Ok(());
         }
         check_room(rounds, ORDER.len(), A_YARDSTICKS_ROUND)?;
-        let yardsticks = self.yardsticks().await?;
+        let mut yardsticks = self.yardsticks().await?;
         for round in 1..=rounds {
             if interruption.is_asked() {
                 return Ok(());
             }
             self.take_down().await?;
-            if let Some((floor, bare)) = &yardsticks {
-                results.floors.push(floor.run(round)?);
+            if let Some((floor, bare)) = &mut yardsticks {
+                results.floors.push(floor.run(round, &self.timer).await?);
                 results.bares.push(bare.run(round, self.cpus)?);
             }
             for strategy in ORDER {
