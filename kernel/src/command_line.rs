@@ -176,6 +176,8 @@ pub enum TestHook {
     PanicRendezvous,
     /// The last CPU comes too late to the first stop of the machine.
     LateStop,
+    /// The last AP gets no SIPI in the first round of the bare bring-up.
+    BareMiss,
     /// An AP takes no interrupts for long, and is called meanwhile.
     StuckCall,
     /// An AP is called, and is long at it.

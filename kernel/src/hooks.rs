@@ -50,6 +50,7 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
         | TestHook::LateRendezvous
         | TestHook::PanicRendezvous
         | TestHook::LateStop
+        | TestHook::BareMiss
         | TestHook::Tlb
         | TestHook::NoFlush
         | TestHook::HotplugPoll

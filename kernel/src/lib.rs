@@ -43,6 +43,7 @@ pub mod protection;
 pub mod records;
 pub mod report;
 pub mod reset;
+pub mod room;
 #[cfg(target_os = "none")]
 pub mod run;
 pub mod sci;

@@ -353,6 +353,9 @@ impl Run {
         if self.options.tests.contains(&TestHook::NoWake) {
             self.cpus.aps.iter().for_each(|ap| ap.slot.mute());
         }
+        if self.options.tests.contains(&TestHook::BareMiss) {
+            bench::miss_the_last();
+        }
         let bench: &'static Bench<'static> = Box::leak(Box::new(Bench {
             cpus: &self.cpus,
             timer: self.timer.clone(),

@@ -119,6 +119,20 @@ fn a_claim_and_a_give_up_never_both_win_and_the_stack_has_one_user() {
 }
 
 #[test]
+fn who_withdraws_has_the_stack_or_an_ap_that_has_claimed_it() {
+    loom::model(|| {
+        let shared = Shared::kicked();
+        let ap = on_ap(&shared, Shared::arrive);
+        let is_down = shared.slot.state().withdraw();
+        if is_down {
+            shared.write_stack();
+        }
+        assert_ne!(shared.slot.state().load().stage(), Stage::Kicked);
+        assert_ne!(ap.join().unwrap(), is_down);
+    });
+}
+
+#[test]
 fn of_two_arrivals_one_gets_the_stack() {
     loom::model(|| {
         let shared = Shared::kicked();

@@ -53,9 +53,9 @@ impl Planned {
             Role::Disabled { online_capable } => (
                 Outcome::Disabled,
                 Some(if online_capable {
-                    "the firmware says that it can be added while the system runs"
+                    "the firmware offers hot-plug"
                 } else {
-                    "the firmware does not say that it can be added while the system runs"
+                    "the firmware offers no hot-plug"
                 }),
             ),
         };
@@ -414,8 +414,8 @@ mod tests {
         let listed = [processor(1, false), addable];
         let plan = plan(&listed, ApicId(0), true, place, &Selection::default()).unwrap();
         let reason = |at: usize| plan[at].unwoken_record(Place::default()).reason.unwrap();
-        assert!(reason(1).contains("does not say that it can be added"));
-        assert!(reason(2).contains("says that it can be added"));
+        assert!(reason(1).contains("offers no hot-plug"));
+        assert!(reason(2).contains("offers hot-plug"));
     }
 
     #[test]

@@ -230,6 +230,15 @@ impl StateWord {
         self.advance(&[Stage::Kicked], Stage::GivenUp)
     }
 
+    /// 4, BSP: gives up an AP that nobody has claimed the slot for, and tells whether nobody is on the slot
+    /// behind that, nor will be before it is kicked again. Whoever has claimed it is to park; then
+    /// this tells so.
+    pub fn withdraw(&self) -> bool {
+        // Refused where somebody has claimed the slot, has parked, or never was to come.
+        let _ = self.give_up();
+        self.load().stage().is_down()
+    }
+
     /// 5, AP: has been called, and sets out. Refused when it was abandoned first.
     pub fn start(&self) -> Result<State, Refused> {
         self.advance(&[Stage::Alive, Stage::Online], Stage::Moving)
@@ -358,6 +367,21 @@ mod tests {
         assert_eq!(word.claim().unwrap_err().0.stage(), Stage::GivenUp);
         word.kick().unwrap();
         assert_eq!(word.claim().unwrap().generation(), 2);
+    }
+
+    #[test]
+    fn who_withdraws_hears_whether_anybody_is_on_the_slot() {
+        let word = StateWord::new();
+        assert!(word.withdraw());
+        word.kick().unwrap();
+        assert!(word.withdraw());
+        assert!(word.claim().is_err());
+        word.kick().unwrap();
+        word.claim().unwrap();
+        assert!(!word.withdraw());
+        word.park().unwrap();
+        assert!(word.withdraw());
+        assert_eq!(word.kick().unwrap().generation(), 3);
     }
 
     #[test]

@@ -45,7 +45,6 @@ global_asm!(
     XAPIC_BASE = const offset_of!(Mailbox, xapic_base),
     LANDINGS = const offset_of!(Mailbox, landings),
     LANDINGS_LEN = const offset_of!(Mailbox, landings_len),
-    ENTRY = const offset_of!(Mailbox, entry),
     CLAIM_MASK = const offset_of!(Mailbox, claim_mask),
     CLAIM_KICKED = const offset_of!(Mailbox, claim_kicked),
     CLAIM_DELTA = const offset_of!(Mailbox, claim_delta),
@@ -73,6 +72,7 @@ global_asm!(
     LANDING_FAULT = const offset_of!(Landing, fault),
     LANDING_STATE = const offset_of!(Landing, state),
     LANDING_STACK_TOP = const offset_of!(Landing, stack_top),
+    LANDING_ENTRY = const offset_of!(Landing, entry),
     LANDING_ARGUMENT = const offset_of!(Landing, argument),
 );
 

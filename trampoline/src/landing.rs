@@ -2,8 +2,10 @@
 
 use core::{fmt, mem::size_of, sync::atomic::AtomicU32};
 
+use crate::Entry;
+
 /// Where one AP lands once it has claimed its slot.
-#[repr(C)]
+#[repr(C, align(64))]
 #[derive(Debug)]
 pub struct Landing {
     /// The id that the AP reads from its APIC.
@@ -14,6 +16,9 @@ pub struct Landing {
     pub(crate) state: &'static AtomicU32,
     /// The end of its stack.
     pub(crate) stack_top: u64,
+    /// Where it enters Rust. It stands beside what it takes, so that a CPU that has found one directory
+    /// never enters with the argument of another.
+    pub(crate) entry: Entry,
     /// Handed to the entry function.
     pub(crate) argument: u64,
 }
@@ -24,11 +29,13 @@ impl Landing {
     /// # Safety
     ///
     /// From each claim of `state` until the CPU that won it has parked, the stack that ends at
-    /// `stack_top`, and all that `argument` stands for, belong to that CPU.
+    /// `stack_top`, and all that `argument` stands for, belong to that CPU. The argument is what `entry`
+    /// takes.
     pub const unsafe fn new(
         apic_id: u32,
         state: &'static AtomicU32,
         stack_top: u64,
+        entry: Entry,
         argument: u64,
     ) -> Self {
         Self {
@@ -36,6 +43,7 @@ impl Landing {
             fault: AtomicU32::new(0),
             state,
             stack_top,
+            entry,
             argument,
         }
     }
@@ -124,8 +132,11 @@ mod tests {
 
     fn landings(ids: &[u32], stack_top: u64) -> &'static mut [Landing] {
         static WORD: AtomicU32 = AtomicU32::new(0);
+        extern "sysv64" fn enter(_: u64, _: u64, _: u64) -> ! {
+            unreachable!("no AP runs")
+        }
         // SAFETY: nobody ever claims the word.
-        let landing = |&apic_id| unsafe { Landing::new(apic_id, &WORD, stack_top, 0) };
+        let landing = |&apic_id| unsafe { Landing::new(apic_id, &WORD, stack_top, enter, 0) };
         let list: Vec<_> = ids.iter().map(landing).collect();
         Box::leak(list.into_boxed_slice())
     }

@@ -179,15 +179,14 @@ impl Trampoline {
         u64::from(self.base) + code::woken_offset() as u64
     }
 
-    /// Tells the APs where each of them lands and where they enter Rust.
+    /// Tells the APs where each of them lands.
     ///
     /// # Safety
     ///
-    /// No AP is on its way. The landings' arguments are what `entry` takes, and every CPU that
-    /// claims one runs with the page tables of [`install`](Self::install), in which its stack is
-    /// mapped.
-    pub unsafe fn set_landings(&self, directory: Directory, entry: Entry) {
-        self.mailbox.set_landings(directory.landings(), entry);
+    /// No AP is on its way that has still to look for its landing. Every CPU that claims one runs with
+    /// the page tables of [`install`](Self::install), in which its stack is mapped.
+    pub unsafe fn set_landings(&self, directory: Directory) {
+        self.mailbox.set_landings(directory.landings());
     }
 
     /// Chooses what a started AP does, and sets the counter to zero.
@@ -368,10 +367,14 @@ mod tests {
         }
     }
 
+    extern "sysv64" fn enter(_: u64, _: u64, _: u64) -> ! {
+        unreachable!("no AP runs")
+    }
+
     fn directory(ids: &[u32]) -> Directory {
         static WORD: AtomicU32 = AtomicU32::new(0);
         // SAFETY: nobody ever claims the word.
-        let landing = |&apic_id| unsafe { Landing::new(apic_id, &WORD, 0x1000, 0) };
+        let landing = |&apic_id| unsafe { Landing::new(apic_id, &WORD, 0x1000, enter, 0) };
         let list: Vec<_> = ids.iter().map(landing).collect();
         Directory::new(Box::leak(list.into_boxed_slice())).unwrap()
     }
@@ -438,9 +441,6 @@ mod tests {
 
     #[test]
     fn a_byte_that_two_landings_share_tells_of_neither_and_takes_no_fault() {
-        extern "sysv64" fn enter(_: u64, _: u64, _: u64) -> ! {
-            unreachable!("no AP runs")
-        }
         let (trampoline, shared) = (trampoline(), directory(&[1, 5, 5 + 2048, 9]));
         let seen = |apic_id| {
             let byte = trampoline.mailbox.evidence(apic_id);
@@ -448,7 +448,7 @@ mod tests {
             trampoline.evidence(apic_id)
         };
         // SAFETY: no AP ever runs.
-        unsafe { trampoline.set_landings(shared, enter) };
+        unsafe { trampoline.set_landings(shared) };
         let (none, real_mode) = (Evidence::None, Evidence::RealMode);
         assert_eq!([1, 5, 5 + 2048].map(seen), [real_mode, none, none]);
         trampoline.forget(5);
@@ -461,7 +461,7 @@ mod tests {
         assert_eq!(set(5, Fault::LongMode), Ok(()));
         assert_eq!(set(9, Fault::Silent), Ok(()));
         // SAFETY: as above.
-        unsafe { trampoline.set_landings(directory(&[1, 5]), enter) };
+        unsafe { trampoline.set_landings(directory(&[1, 5])) };
         assert_eq!(seen(5), real_mode);
     }
 }

@@ -5,7 +5,7 @@
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::{
-    Config, Entry, Mode, PAGE_SIZE,
+    Config, Mode, PAGE_SIZE,
     code::{self, CODE_SELECTOR},
     idt,
     landing::Landing,
@@ -74,7 +74,6 @@ pub(crate) struct Mailbox {
     pub(crate) xapic_base: u64,
     pub(crate) landings: AtomicU64,
     pub(crate) landings_len: AtomicU64,
-    pub(crate) entry: AtomicU64,
     pub(crate) evidence: [AtomicU8; EVIDENCE_LEN],
 }
 
@@ -115,14 +114,12 @@ impl Mailbox {
             xapic_base: config.xapic_base,
             landings: AtomicU64::new(0),
             landings_len: AtomicU64::new(0),
-            entry: AtomicU64::new(0),
             evidence: [const { AtomicU8::new(0) }; EVIDENCE_LEN],
         }
     }
 
-    pub(crate) fn set_landings(&self, landings: &'static [Landing], entry: Entry) {
+    pub(crate) fn set_landings(&self, landings: &'static [Landing]) {
         self.mark_shared_evidence(landings);
-        self.entry.store(entry as usize as u64, Ordering::Relaxed);
         self.landings.store(
             landings.as_ptr().expose_provenance() as u64,
             Ordering::Relaxed,

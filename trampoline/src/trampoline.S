@@ -223,7 +223,7 @@ claim:
     mov     rsi, r12
     mov     rdx, r13
     xor     ebp, ebp                // back traces end here
-    call    qword ptr [rbx + {ENTRY}]
+    call    qword ptr [r14 + {LANDING_ENTRY}]
     ud2
 
 // Where the firmware's loop lets an AP go (ACPI 6.6, section 5.2.12.19): in long mode, interrupts off,

@@ -3,11 +3,15 @@
 //!
 //! Both sides wait as the real bring-up does, by halting. The BSP kicks all APs, halts until the
 //! last of them has told it that all are there, and then calls one after the other.
+//!
+//! Each AP has a seat, as it has a slot for its real life, on the same stack. **Before APs can land on their
+//! slots again, nobody is on a seat or comes to one**: a round that fails gives up who has not come, calls
+//! who has, and waits for them to park. Should one not park, it is written off, and there are no more rounds.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     error::Error,
-    ptr,
+    fmt, ptr,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
@@ -15,10 +19,10 @@ use core::{
 use reveille_executor::{Clock, Instant};
 use reveille_smp::{
     bringup::ClockSkew,
-    cpu::ApicId,
+    cpu::{ApicId, CpuIndex},
     machine::Machine,
     record,
-    state::{Stage, StateWord},
+    state::{Refused, StateWord},
 };
 use reveille_trampoline::{Directory, Landing};
 use x86_64::instructions::interrupts;
@@ -31,8 +35,19 @@ use crate::{
     platform::CpuPlatform,
 };
 
-/// Until when a round must be over.
+/// Until when a round must be over; and how long one that failed waits for those who have come to park.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// The BSP looks so often whether all have parked.
+const PAUSE: Duration = Duration::from_micros(50);
+
+/// The last AP gets no SIPI in the next round.
+static MISSES: AtomicBool = AtomicBool::new(false);
+
+/// Lets the last AP have no SIPI in the next round, for tests.
+pub fn miss_the_last() {
+    MISSES.store(true, Ordering::Relaxed);
+}
 
 /// A bare bring-up, prepared for any number of rounds.
 pub(super) struct Bare {
@@ -86,12 +101,13 @@ impl Bare {
             let stack_top = seat.area.stacks().main.top;
             let argument = ptr::from_ref(seat).expose_provenance() as u64;
             // SAFETY: the seat is never freed, and the stack is the AP's own, on which nobody is
-            // while its real life is parked, as it is in these rounds.
+            // while its real life is parked, as it is in these rounds. `enter` takes seats.
             unsafe {
                 Landing::new(
                     seat.area.apic_id().0,
                     seat.word.as_atomic(),
                     stack_top,
+                    enter,
                     argument,
                 )
             }
@@ -105,37 +121,54 @@ impl Bare {
         })
     }
 
-    /// Runs one round, from all APs that are there parked to all of them parked.
+    /// Runs one round, from all APs that are there parked to all of them parked, however it ends. Behind it
+    /// they land on their slots again.
     ///
     /// # Errors
     ///
-    /// When an interrupt is not accepted, or an AP is missing at the deadline.
+    /// When an interrupt is not accepted, or an AP is missing at the deadline. When an AP of an earlier round
+    /// has not parked: it could count itself among those of this one.
     pub(super) fn run(&self, round: u32, cpus: &Cpus) -> Result<record::Bare, Box<dyn Error>> {
-        let Shared { machine, alive, .. } = self.shared;
+        if let Some(seat) = self.seats.iter().find(|seat| !seat.word.withdraw()) {
+            return Err(NotParked(seat.area.index()).into());
+        }
         let there: Vec<_> = cpus.areas().map(PerCpu::index).collect();
         let is_there = |seat: &&Seat| there.binary_search(&seat.area.index()).is_ok();
         let seats: Vec<&'static Seat> = self.seats.iter().filter(is_there).collect();
+        // SAFETY: no AP is on its way, as all are parked; the stacks are mapped in the kernel's page
+        // tables.
+        unsafe { self.shared.machine.trampoline.set_landings(self.directory) };
+        let measured = self.measure(round, &seats);
+        if measured.is_err() {
+            for seat in self.leave(&seats) {
+                cpus.write_off(seat.area.index());
+            }
+        }
+        // Who has not parked has its landing, with all that belongs to it.
+        cpus.open_landings();
+        measured
+    }
+
+    fn measure(&self, round: u32, seats: &[&'static Seat]) -> Result<record::Bare, Box<dyn Error>> {
+        let Shared { machine, alive, .. } = self.shared;
         let aps = seats.len() as u32;
         self.shared.aps.store(aps, Ordering::Relaxed);
-        // SAFETY: no AP is on its way, as all are parked; `enter` takes seats; the stacks are
-        // mapped in the kernel's page tables.
-        unsafe { machine.trampoline.set_landings(self.directory, enter) };
         alive.store(0, Ordering::Relaxed);
-        for seat in &seats {
+        for seat in seats {
             seat.is_called.store(false, Ordering::Relaxed);
             seat.has_answered.store(false, Ordering::Relaxed);
         }
 
         let start = machine.now();
         let deadline = start.saturating_add(DEADLINE);
-        for seat in &seats {
+        let misses = MISSES.swap(false, Ordering::Relaxed);
+        for (seat, left) in seats.iter().zip((1..=aps).rev()) {
             machine.send_init(seat.area.apic_id())?;
-            seat.word.kick().map_err(|_| Incomplete {
-                round,
-                what: "bare",
-                missing: 1,
-            })?;
-            machine.send_sipi(seat.area.apic_id())?;
+            let kicked = seat.word.kick();
+            kicked.map_err(|Refused(_)| NotParked(seat.area.index()))?;
+            if left > 1 || !misses {
+                machine.send_sipi(seat.area.apic_id())?;
+            }
         }
         let arrived = || alive.load(Ordering::Acquire);
         if !self.platform.halt_until(deadline, || arrived() == aps) {
@@ -177,7 +210,15 @@ impl Bare {
             let skew = seat.skew().filter(|_| has_come_so_far)?;
             Some(skew.uncertainty_ns.max(worst))
         });
-        self.until_parked(&seats, deadline, round)?;
+        let missing = self.until_down(seats, deadline).len() as u32;
+        if missing > 0 {
+            return Err(Incomplete {
+                round,
+                what: "bare",
+                missing,
+            }
+            .into());
+        }
         Ok(record::Bare {
             round,
             aps,
@@ -187,35 +228,54 @@ impl Bare {
         })
     }
 
+    /// Ends a round that has failed: nobody comes to a seat any more, and whoever sits on one is sent to
+    /// park. Tells who has not parked at the deadline.
+    fn leave(&self, seats: &[&'static Seat]) -> Vec<&'static Seat> {
+        let machine = self.shared.machine;
+        for seat in seats {
+            // In this order: whoever does not see it is woken.
+            seat.is_called.store(true, Ordering::Release);
+            if !seat.word.withdraw() {
+                // One that takes no interrupt yet looks before it halts.
+                let _ = machine
+                    .apic
+                    .send_fixed(seat.area.apic_id(), Vector::DOORBELL);
+            }
+        }
+        self.until_down(seats, machine.now().saturating_add(DEADLINE))
+    }
+
+    /// Waits until nobody is on these seats, and tells on which somebody is at the deadline.
+    ///
     /// Behind its answer an AP has some hundred instructions to the parking place. Parking is its
     /// last act, so nothing can tell the BSP; it looks, and halts in between. Nothing is measured
     /// any more.
-    fn until_parked(
-        &self,
-        seats: &[&Seat],
-        deadline: Instant,
-        round: u32,
-    ) -> Result<(), Incomplete> {
-        const PAUSE: Duration = Duration::from_micros(50);
-        let is_parked = |seat: &Seat| seat.word.load().stage() == Stage::Parked;
+    fn until_down(&self, seats: &[&'static Seat], deadline: Instant) -> Vec<&'static Seat> {
         loop {
-            let missing = seats.iter().filter(|seat| !is_parked(seat)).count() as u32;
+            let taken = seats.iter().copied().filter(|seat| !seat.word.withdraw());
+            let taken: Vec<_> = taken.collect();
             let now = self.shared.machine.now();
-            if missing == 0 {
-                return Ok(());
-            }
-            if now >= deadline {
-                return Err(Incomplete {
-                    round,
-                    what: "bare",
-                    missing,
-                });
+            if taken.is_empty() || now >= deadline {
+                return taken;
             }
             self.platform
                 .halt_until(now.saturating_add(PAUSE), || false);
         }
     }
 }
+
+/// An AP of an earlier round has not parked.
+#[derive(Clone, Copy, Debug)]
+struct NotParked(CpuIndex);
+
+impl fmt::Display for NotParked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(cpu) = self;
+        write!(f, "CPU {cpu} has not parked behind a round of bare")
+    }
+}
+
+impl Error for NotParked {}
 
 /// Where the trampoline calls Rust in these rounds.
 extern "sysv64" fn enter(seat: u64, _real_tsc: u64, _long_tsc: u64) -> ! {

@@ -5,7 +5,9 @@
 //! that the plan leaves out, and those that the firmware lists as disabled or not at all, count as
 //! well, if they are there. So all that a broadcast starts are counted once without haste, and a
 //! round ends when as many have counted: with fewer, a slow AP might be missing behind a quick
-//! stranger.
+//! stranger. A CPU that is put into the machine between two rounds is such a stranger, and counts before
+//! anybody else knows of it; so where that can be, a round waits whether more count than did before, and is
+//! then measured again, with all of them.
 
 use alloc::boxed::Box;
 use core::{error::Error, hint, time::Duration};
@@ -13,6 +15,7 @@ use core::{error::Error, hint, time::Duration};
 use reveille_executor::{Clock, Timer};
 use reveille_smp::{
     machine::{Machine, SendError},
+    plan::Role,
     record,
 };
 use reveille_trampoline::Mode;
@@ -30,6 +33,8 @@ const GRACE: Duration = Duration::from_millis(100);
 pub(super) struct Floor {
     machine: Hardware,
     started: u32,
+    /// CPUs may be added meanwhile.
+    can_grow: bool,
 }
 
 impl Floor {
@@ -41,6 +46,9 @@ impl Floor {
     pub(super) async fn prepare(cpus: &Cpus, timer: &Timer) -> Result<Self, Box<dyn Error>> {
         let machine = cpus.machine;
         let aps = cpus.areas().count() as u32;
+        let is_disabled = |role| matches!(role, Role::Disabled { .. });
+        let can_grow = cpus.plan.iter().any(|planned| is_disabled(planned.role))
+            || cpus.areas_of_all().count() as u32 > aps;
         let counting = Counting::begin(machine)?;
         let deadline = machine.now().saturating_add(DEADLINE);
         let mut started = 0;
@@ -55,7 +63,11 @@ impl Floor {
         if started < aps {
             return Err(missing(0, aps - started));
         }
-        Ok(Self { machine, started })
+        Ok(Self {
+            machine,
+            started,
+            can_grow,
+        })
     }
 
     /// Runs one round, from all APs parked to all halted in real mode. The BSP spins meanwhile: a CPU
@@ -64,23 +76,37 @@ impl Floor {
     /// # Errors
     ///
     /// When the broadcast is not accepted, or not all CPUs have counted in time.
-    pub(super) fn run(&self, round: u32) -> Result<record::Floor, Box<dyn Error>> {
-        let start = self.machine.now();
-        let deadline = start.saturating_add(DEADLINE);
-        let counting = Counting::begin(self.machine)?;
-        while counting.count() < self.started && self.machine.now() < deadline {
-            hint::spin_loop();
+    pub(super) async fn run(
+        &mut self,
+        round: u32,
+        timer: &Timer,
+    ) -> Result<record::Floor, Box<dyn Error>> {
+        // Each turn but the last finds CPUs that none before it has found.
+        loop {
+            let start = self.machine.now();
+            let deadline = start.saturating_add(DEADLINE);
+            let counting = Counting::begin(self.machine)?;
+            while counting.count() < self.started && self.machine.now() < deadline {
+                hint::spin_loop();
+            }
+            let total = self.machine.now().saturating_duration_since(start);
+            let counted = counting.count();
+            if counted < self.started {
+                return Err(missing(round, self.started - counted));
+            }
+            if self.can_grow {
+                timer.sleep(GRACE).await;
+            }
+            let counted = counting.count();
+            if counted == self.started {
+                return Ok(record::Floor {
+                    round,
+                    aps: self.started,
+                    total_ns: total.as_nanos() as u64,
+                });
+            }
+            self.started = counted;
         }
-        let total = self.machine.now().saturating_duration_since(start);
-        let counted = counting.count();
-        if counted < self.started {
-            return Err(missing(round, self.started - counted));
-        }
-        Ok(record::Floor {
-            round,
-            aps: self.started,
-            total_ns: total.as_nanos() as u64,
-        })
     }
 }
 

@@ -20,12 +20,15 @@ use reveille_smp::{
 };
 use strum::VariantNames;
 
+pub use self::bare::miss_the_last;
 use self::{bare::Bare, floor::Floor};
 use crate::{
     consistency::{clock::Clocks, registers},
     cpus::{Cpus, machine::Hardware},
     interruption::Interruption,
+    memory::heap::HEAP,
     platform::CpuPlatform,
+    room::{self, Room, TooMany},
 };
 
 /// What a benchmark runs on.
@@ -106,8 +109,9 @@ impl Bench<'_> {
     ///
     /// # Errors
     ///
-    /// In the first round that does not bring up everybody: figures of different numbers of APs
-    /// are not to be compared. The rounds before it stand.
+    /// Before the first round, when what so many give would not fit into memory. In the first round that
+    /// does not bring up everybody: figures of different numbers of APs are not to be compared. The
+    /// rounds before it stand.
     pub async fn run(
         &self,
         rounds: u32,
@@ -117,18 +121,16 @@ impl Bench<'_> {
         if rounds == 0 {
             return Ok(());
         }
-        let yardsticks = self.yardsticks().await?;
+        check_room(rounds, ORDER.len(), A_YARDSTICKS_ROUND)?;
+        let mut yardsticks = self.yardsticks().await?;
         for round in 1..=rounds {
             if interruption.is_asked() {
                 return Ok(());
             }
             self.take_down().await?;
-            if let Some((floor, bare)) = &yardsticks {
-                results.floors.push(floor.run(round)?);
-                let bare = bare.run(round, self.cpus);
-                // Whatever came of it: CPUs may be brought up behind this.
-                self.cpus.open_landings();
-                results.bares.push(bare?);
+            if let Some((floor, bare)) = &mut yardsticks {
+                results.floors.push(floor.run(round, &self.timer).await?);
+                results.bares.push(bare.run(round, self.cpus)?);
             }
             for strategy in ORDER {
                 if interruption.is_asked() {
@@ -174,7 +176,7 @@ impl Bench<'_> {
     ///
     /// # Errors
     ///
-    /// When an AP that was online does not park.
+    /// When what so many rounds give would not fit into memory. When an AP that was online does not park.
     pub async fn run_strategies(
         &self,
         strategies: &[Strategy],
@@ -182,6 +184,7 @@ impl Bench<'_> {
         results: &mut Results,
         interruption: &Interruption,
     ) -> Result<(), Box<dyn Error>> {
+        check_room(rounds, strategies.len(), 0)?;
         for round in 1..=rounds {
             for &strategy in strategies {
                 if interruption.is_asked() {
@@ -222,6 +225,23 @@ pub const ORDER: [Strategy; 5] = [
     Strategy::Broadcast,
     Strategy::Parallel,
 ];
+
+/// What a round of a strategy leaves, with its name.
+const A_BRINGUP: usize = size_of::<record::Bringup>() + 32;
+
+/// What a round of the yardsticks leaves.
+const A_YARDSTICKS_ROUND: usize = size_of::<record::Bare>() + size_of::<record::Floor>();
+
+/// Whether what so many rounds of so many strategies leave fits into memory. All of it stays until the end.
+fn check_room(rounds: u32, strategies: usize, yardsticks: usize) -> Result<(), TooMany> {
+    let room = Room {
+        of: "rounds",
+        free: HEAP.bytes_free(),
+        beside: 0,
+        each: room::grown(strategies * A_BRINGUP + yardsticks),
+    };
+    room.check(rounds)
+}
 
 impl Results {
     /// All rounds as records.

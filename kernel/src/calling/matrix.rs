@@ -18,15 +18,16 @@ use reveille_smp::{
     record::{Ipi, Times},
 };
 
-use super::{
-    halted::Rests,
-    pairs::Pairs,
-    room::{self, Room, TooMany},
-    watch,
-};
+use super::{halted::Rests, pairs::Pairs, watch};
 use crate::{
-    bench::Bench, calls::call, cpus::spawn_on, interruption::Interruption, memory::heap::HEAP,
-    percpu::PerCpu, platform::CpuPlatform,
+    bench::Bench,
+    calls::call,
+    cpus::spawn_on,
+    interruption::Interruption,
+    memory::heap::HEAP,
+    percpu::PerCpu,
+    platform::CpuPlatform,
+    room::{self, Room, TooMany},
 };
 
 /// How long a row of the matrix may take: so long, and so long for each call more. Only a hang reaches
@@ -72,6 +73,7 @@ pub(super) async fn measure(
     };
     let samples = asked.samples_of(pairs);
     let room = Room {
+        of: "calls",
         free: HEAP.bytes_free(),
         beside: pairs * A_PAIR,
         each: A_CALL,
@@ -173,9 +175,9 @@ struct Samples {
 impl Samples {
     fn with_room(samples: u32) -> Result<Self, TooMany> {
         Ok(Self {
-            queue_to_entry: room::reserve(samples)?,
-            send_to_entry: room::reserve(samples)?,
-            round_trip: room::reserve(samples)?,
+            queue_to_entry: room::reserve("calls", samples)?,
+            send_to_entry: room::reserve("calls", samples)?,
+            round_trip: room::reserve("calls", samples)?,
         })
     }
 

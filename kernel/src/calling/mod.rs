@@ -17,7 +17,6 @@ pub mod pairs;
 pub mod ping;
 #[cfg(target_os = "none")]
 mod results;
-pub mod room;
 #[cfg(target_os = "none")]
 mod round_trips;
 pub mod standstill;

@@ -18,18 +18,14 @@ use reveille_smp::{
     spread::Spread,
 };
 
-use super::{
-    halted::Rests,
-    ping,
-    room::{self, Room, TooMany},
-    watch,
-};
+use super::{halted::Rests, ping, watch};
 use crate::{
     bench::Bench,
     calls::{call, call_blocking, look_until},
     cpus::spawn_on,
     memory::heap::HEAP,
     percpu::PerCpu,
+    room::{self, Room, TooMany},
     time::TscClock,
 };
 
@@ -64,6 +60,7 @@ pub(super) async fn measure(
 ) -> Result<record::RoundTrips, Unmeasured> {
     let area = PerCpu::of(to).ok_or(Unmeasured::Gone(to))?;
     let room = Room {
+        of: "calls",
         free: HEAP.bytes_free(),
         beside: 0,
         each: KINDS * size_of::<u64>(),
@@ -125,7 +122,7 @@ struct Measured {
 impl Measured {
     fn with_room(samples: u32) -> Result<Self, TooMany> {
         Ok(Self {
-            nanos: room::reserve(samples)?,
+            nanos: room::reserve("calls", samples)?,
             ipis: 0,
             answer_ipis: 0,
         })

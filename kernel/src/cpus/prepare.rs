@@ -165,12 +165,14 @@ impl Cpus {
             let ap = context.ap();
             let stack_top = context.area.stacks().main.top;
             // SAFETY: stack and context are the AP's own, never freed, and left alone by all
-            // others but for the bare benchmark, which runs only while the AP is parked.
+            // others but for the bare benchmark, which runs only while the AP is parked. `enter`
+            // takes contexts.
             unsafe {
                 Landing::new(
                     ap.apic_id.0,
                     ap.slot.state().as_atomic(),
                     stack_top,
+                    ap::enter,
                     context.argument(),
                 )
             }
@@ -210,14 +212,22 @@ impl Cpus {
             .saturating_sub(HEAP_RESERVE + aps + records + trace::heap_to_tell())
     }
 
-    /// Directs started APs to their own landings. To be called while all of them are down.
+    /// Directs started APs to their own landings. To be called while all of them are down, or beyond the
+    /// search for a landing.
     pub fn open_landings(&self) {
-        // SAFETY: no AP is on its way while all are down; `enter` takes contexts; the stacks are
-        // mapped in the kernel's page tables, which the trampoline loads.
+        // SAFETY: nobody who is on the way looks for a landing; the stacks are mapped in the kernel's page
+        // tables, which the trampoline loads.
         unsafe {
-            self.machine
-                .trampoline
-                .set_landings(self.directory, ap::enter);
+            self.machine.trampoline.set_landings(self.directory);
+        }
+    }
+
+    /// Counts a CPU that is down as not there, because its stack may be in use all the same. Nobody
+    /// wakes it, unless it is taken out of the machine and comes anew.
+    pub fn write_off(&self, cpu: CpuIndex) {
+        if let Ok(at) = self.aps.binary_search_by_key(&cpu, |ap| ap.cpu) {
+            // One that is not down is where this would bring it: nobody kicks it.
+            let _ = self.aps[at].slot.vacate();
         }
     }
 

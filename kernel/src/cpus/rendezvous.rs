@@ -115,7 +115,7 @@ static LATE: AtomicU32 = AtomicU32::new(NOBODY);
 /// No CPU has this number.
 const NOBODY: u32 = u32::MAX;
 
-/// Lets a CPU come too late to the next meeting, for tests.
+/// Lets a CPU come too late to the next meeting that it is called to, for tests.
 pub fn make_late(cpu: CpuIndex) {
     LATE.store(cpu.0, Ordering::Relaxed);
 }
@@ -312,8 +312,15 @@ unsafe fn hold(
     let interrupt = |cpu: &PerCpu, vector| {
         let _ = apic.send_fixed(cpu.apic_id(), vector);
     };
-    let late = LATE.swap(NOBODY, Ordering::Relaxed);
-    for (cpu, _) in called().filter(|(cpu, _)| cpu.index().0 != late) {
+    // Whoever calls itself is late at none.
+    let late = LATE.load(Ordering::Relaxed);
+    let late = called()
+        .map(|(cpu, _)| cpu.index().0)
+        .find(|&cpu| cpu == late);
+    if late.is_some() {
+        LATE.store(NOBODY, Ordering::Relaxed);
+    }
+    for (cpu, _) in called().filter(|(cpu, _)| Some(cpu.index().0) != late) {
         interrupt(cpu, Vector::STOP);
     }
     let have_come = platform.halt_until(start.saturating_add(ARRIVAL), || {
@@ -351,7 +358,7 @@ unsafe fn hold(
             !cpu.seat().has_arrived(generation)
         }))),
     };
-    let late = called().find(|(cpu, _)| cpu.index().0 == late);
+    let late = called().find(|(cpu, _)| Some(cpu.index().0) == late);
     drop(turn);
     // All who stand, those who came or went meanwhile, and whoever waits for the turn.
     for cpu in others().filter(|cpu| cpu.seat().is_present()) {

@@ -87,10 +87,10 @@ impl<'a> Operations<'a> {
     ///
     /// The first one that does not.
     pub fn check(&self, ops: &[Op]) -> Result<(), CannotBeDone> {
-        let members = self.members();
+        let (members, absent) = (self.members(), self.absent());
         let wakes_again = self.bench.cpus.machine.wakes_again();
         for op in ops {
-            let work = resolve(op, &members, self.ladder(), Smt::On)?;
+            let work = resolve(op, &members, &absent, self.ladder(), Smt::On)?;
             if !wakes_again && one_way::lets_go(&work, self.ladder()) {
                 return Err(CannotBeDone {
                     op: op.clone(),
@@ -130,8 +130,8 @@ impl<'a> Operations<'a> {
         _turn: &Passage<'_>,
         op: &Op,
     ) -> Result<Done, CannotBeDone> {
-        let members = self.members();
-        let work = resolve(op, &members, self.ladder(), self.smt.get())?;
+        let (members, absent) = (self.members(), self.absent());
+        let work = resolve(op, &members, &absent, self.ladder(), self.smt.get())?;
         if let Op::Smt(smt) = op {
             self.smt.set(*smt);
         }
@@ -164,17 +164,25 @@ impl<'a> Operations<'a> {
 
     /// The APs that are there, and those that the bring-up left out as siblings.
     pub(crate) fn members(&self) -> Vec<Member> {
-        let is_there = |ap: &&Ap| ap.slot.state().load().stage() != Stage::NotPresent;
         let member = |ap: &Ap| Member {
             cpu: ap.cpu,
             rung: ap.rung(),
             is_sibling: self.siblings.contains(ap.place),
         };
-        let left_out = self.left_out.borrow();
         let aps = self.bench.cpus.aps.iter();
-        aps.filter(|ap| is_there(ap) || left_out.contains(&ap.cpu))
-            .map(member)
-            .collect()
+        aps.filter(|ap| !self.is_absent(ap)).map(member).collect()
+    }
+
+    /// Those that have a slot and are not there.
+    fn absent(&self) -> Vec<CpuIndex> {
+        let aps = self.bench.cpus.aps.iter();
+        let absent = aps.filter(|ap| self.is_absent(ap));
+        absent.map(|ap| ap.cpu).collect()
+    }
+
+    fn is_absent(&self, ap: &Ap) -> bool {
+        let is_present = ap.slot.state().load().stage() != Stage::NotPresent;
+        !is_present && !self.left_out.borrow().contains(&ap.cpu)
     }
 
     /// Those of them that are on the highest rung.

@@ -52,7 +52,8 @@ pub enum Work {
 /// Why an AP is left where it is.
 pub const HELD: &str = "smt=off holds it";
 
-/// What `op` means for these APs. With `smt` off, siblings do not come up.
+/// What `op` means for these APs, beside CPUs that are not there and may be added. With `smt` off, siblings
+/// do not come up.
 ///
 /// # Errors
 ///
@@ -60,6 +61,7 @@ pub const HELD: &str = "smt=off holds it";
 pub fn resolve(
     op: &Op,
     members: &[Member],
+    absent: &[CpuIndex],
     ladder: &Ladder,
     smt: Smt,
 ) -> Result<Work, CannotBeDone> {
@@ -67,7 +69,7 @@ pub fn resolve(
         op: op.clone(),
         problem,
     };
-    let who = |which: &Which| meant(which, members).map_err(cannot);
+    let who = |which: &Which| meant(which, members, absent).map_err(cannot);
     let go = |which: &Which, rung| -> Result<Work, CannotBeDone> {
         let may_go = |member: &Member| smt == Smt::On || !member.is_sibling || rung <= member.rung;
         let (goes, mut held): (Vec<_>, Vec<_>) = who(which)?.into_iter().partition(may_go);
@@ -123,7 +125,7 @@ pub fn once(step: usize, direction: Direction) -> Injection {
 }
 
 /// The APs that are meant.
-fn meant(which: &Which, members: &[Member]) -> Result<Vec<Member>, Problem> {
+fn meant(which: &Which, members: &[Member], absent: &[CpuIndex]) -> Result<Vec<Member>, Problem> {
     let meant = members.iter().filter(|member| which.contains(member.cpu));
     let meant: Vec<_> = meant.copied().collect();
     if let Which::Listed(listed) = which {
@@ -131,7 +133,13 @@ fn meant(which: &Which, members: &[Member]) -> Result<Vec<Member>, Problem> {
         if listed.from(0) != found {
             let all = members.iter().map(|member| member.cpu.0).collect();
             let has_bsp = listed.contains(CpuIndex::BSP);
-            return Err(Problem::NoSuchAp { all, has_bsp });
+            let absent: Vec<_> = absent.iter().filter(|&&cpu| listed.contains(cpu)).collect();
+            return Err(Problem::NoSuchAp {
+                all,
+                has_bsp,
+                is_one_absent: absent.len() == 1,
+                absent: absent.into_iter().map(|cpu| cpu.0).collect(),
+            });
         }
     }
     Ok(meant)
@@ -172,6 +180,10 @@ pub enum Problem {
         all: Ranges,
         /// Whether the boot processor is among the listed.
         has_bsp: bool,
+        /// Those of the listed that are not there and may be added.
+        absent: Ranges,
+        /// Whether that is one.
+        is_one_absent: bool,
     },
     /// No rung has this name; these are the names.
     NoSuchRung(Vec<&'static str>),
@@ -194,9 +206,19 @@ impl fmt::Display for CannotBeDone {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSuchAp { all, has_bsp } => {
+            Self::NoSuchAp {
+                all,
+                has_bsp,
+                absent,
+                is_one_absent,
+            } => {
                 if *has_bsp {
                     write!(f, "CPU 0 is the boot processor and stays; ")?;
+                }
+                match is_one_absent {
+                    _ if absent.is_empty() => {}
+                    true => write!(f, "CPU {absent} is not there and can be added; ")?,
+                    false => write!(f, "CPUs {absent} are not there and can be added; ")?,
                 }
                 match all.is_empty() {
                     true => write!(f, "there are no APs"),
@@ -239,7 +261,13 @@ mod tests {
 
     fn work(op: &str, smt: Smt) -> Result<Work, CannotBeDone> {
         let op: Op = op.parse().unwrap();
-        resolve(&op, &members(), &test_ladder(), smt)
+        resolve(
+            &op,
+            &members(),
+            &[CpuIndex(6), CpuIndex(7)],
+            &test_ladder(),
+            smt,
+        )
     }
 
     fn to(rung: Rung, cpus: &[u32]) -> Vec<(CpuIndex, Rung)> {
@@ -301,6 +329,15 @@ mod tests {
             refusal("offline:3-5"),
             "`do=offline:3-5` cannot be done: the APs are 1-4"
         );
+        let absent = |op| refusal(op).split_once(": ").map(|(_, why)| why.to_owned());
+        assert_eq!(
+            absent("online:6").as_deref(),
+            Some("CPU 6 is not there and can be added; the APs are 1-4")
+        );
+        assert_eq!(
+            absent("online:4-8").as_deref(),
+            Some("CPUs 6-7 are not there and can be added; the APs are 1-4")
+        );
         assert_eq!(
             refusal("offline:0-1"),
             "`do=offline:0-1` cannot be done: CPU 0 is the boot processor and stays; the APs are 1-4"
@@ -316,7 +353,13 @@ mod tests {
             refusal("target:1:tables")
                 .ends_with("it can stay at offline, stack, interrupts, join, calls, inbox")
         );
-        let nobody = resolve(&"online:1".parse().unwrap(), &[], &test_ladder(), Smt::On);
+        let nobody = resolve(
+            &"online:1".parse().unwrap(),
+            &[],
+            &[],
+            &test_ladder(),
+            Smt::On,
+        );
         assert!(
             nobody
                 .unwrap_err()
@@ -327,7 +370,13 @@ mod tests {
 
     #[test]
     fn all_is_everybody_even_where_there_is_nobody() {
-        let nobody = resolve(&"online:all".parse().unwrap(), &[], &test_ladder(), Smt::On);
+        let nobody = resolve(
+            &"online:all".parse().unwrap(),
+            &[],
+            &[],
+            &test_ladder(),
+            Smt::On,
+        );
         assert_eq!(nobody, moves(Vec::new()));
     }
 }

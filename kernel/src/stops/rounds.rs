@@ -1,6 +1,6 @@
 //! The rounds: who stops the machine in each, and what came of it.
 
-use alloc::{format, string::String, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::String, sync::Arc, vec::Vec};
 use core::{fmt, time::Duration};
 
 use fastrand::Rng;
@@ -21,9 +21,11 @@ use crate::{
         stop_machine::{Stopped, Who},
     },
     interruption::Interruption,
+    memory::heap::HEAP,
     operations::Operations,
     percpu::{self, PerCpu},
     println, report,
+    room::{self, Room, TooMany},
 };
 
 /// Until when a stop must have come to an end that was sent to a CPU, and all CPUs to the end of their
@@ -33,9 +35,16 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// In one of so many rounds two CPUs stop the machine at once.
 const TOGETHER_ONE_IN: u8 = 4;
 
+/// What a stop takes until its times have a record: two of them, in lists that grow.
+const A_STOP: usize = room::grown(2 * size_of::<u64>());
+
 /// What came of the stops that were asked for.
 #[derive(Default)]
-pub struct Results(Option<Stop>);
+pub struct Results {
+    told: Option<Stop>,
+    /// There were none, for want of memory.
+    too_many: Option<TooMany>,
+}
 
 /// Stops the machine as often as the command line asks for, in one turn. It ends between two rounds when
 /// an interruption is asked for.
@@ -46,10 +55,22 @@ pub async fn run(
     interruption: &Interruption,
 ) -> Results {
     if options.stops == 0 {
-        return Results(None);
+        return Results::default();
+    }
+    let room = Room {
+        of: "stops",
+        free: HEAP.bytes_free(),
+        beside: 0,
+        each: A_STOP,
+    };
+    if let Err(too_many) = room.check(options.stops) {
+        return Results {
+            told: None,
+            too_many: Some(too_many),
+        };
     }
     let Some(_turn) = interruption.unless(operations.turn()).await else {
-        return Results(None);
+        return Results::default();
     };
     let bench = operations.bench;
     let mut cpus: Vec<_> = bench.cpus.online_aps().collect();
@@ -69,7 +90,7 @@ pub async fn run(
         together: 0,
         failed: 0,
         reason: None,
-        missing: Vec::new(),
+        missing: BTreeSet::new(),
         times: [const { (Vec::new(), Vec::new()) }; 2],
     };
     let start = bench.cpus.machine.now();
@@ -79,10 +100,14 @@ pub async fn run(
     }
     let duration = bench.cpus.machine.now().saturating_duration_since(start);
     let interrupted = left > 0;
-    Results(Some(Stop {
-        interrupted,
-        ..rounds.record(options.stops, duration)
-    }))
+    let stop = rounds.record(options.stops, duration);
+    Results {
+        told: Some(Stop {
+            interrupted,
+            ..stop
+        }),
+        too_many: None,
+    }
 }
 
 struct Rounds<'a> {
@@ -93,7 +118,7 @@ struct Rounds<'a> {
     together: u32,
     failed: u32,
     reason: Option<String>,
-    missing: Vec<CpuIndex>,
+    missing: BTreeSet<CpuIndex>,
     /// Until all stood, and until all could go on, in nanoseconds: of those of one, and of all.
     times: [(Vec<u64>, Vec<u64>); 2],
 }
@@ -167,8 +192,6 @@ impl Rounds<'_> {
     }
 
     fn record(mut self, asked: u32, duration: Duration) -> Stop {
-        self.missing.sort_unstable();
-        self.missing.dedup();
         let [one, all] = &mut self.times;
         Stop {
             asked,
@@ -178,7 +201,7 @@ impl Rounds<'_> {
             together: self.together,
             reason: self.reason,
             interrupted: false,
-            missing: self.missing,
+            missing: self.missing.into_iter().collect(),
             one: StopTimes::of(&mut one.0, &mut one.1),
             all: StopTimes::of(&mut all.0, &mut all.1),
             duration_ns: nanos(duration),
@@ -223,7 +246,7 @@ pub async fn stop_once(cpu: CpuIndex, who: Who, timer: &Timer) -> Result<(), Str
 impl Results {
     /// Tells of it, on both channels.
     pub fn write(&self) {
-        if let Some(stop) = &self.0 {
+        if let Some(stop) = &self.told {
             println!("{}", StopLine(stop));
             report::write(&Record::Stop(stop.clone()));
         }
@@ -235,7 +258,10 @@ impl Results {
     ///
     /// The first that was not.
     pub fn verdict(&self) -> Result<(), NotStopped> {
-        match &self.0 {
+        if let Some(too_many) = self.too_many {
+            return Err(NotStopped(format!("{too_many}")));
+        }
+        match &self.told {
             Some(Stop {
                 failed: 1..,
                 reason: Some(reason),

@@ -251,6 +251,14 @@ fn a_cpu_that_is_added_in_the_middle_of_a_measurement_comes_behind_it() {
     let rounds: Vec<_> = rounds.collect();
     assert_eq!(rounds.len(), 1 + 40 * 5);
     assert!(rounds.iter().all(|round| *round == (1, 1)), "{rounds:?}");
+    // But a broadcast starts them too, and none that was started before is missing behind them.
+    let floors = records.iter().filter_map(|record| match record {
+        Record::Floor(floor) => Some(floor.aps),
+        _ => None,
+    });
+    let floors: Vec<_> = floors.collect();
+    assert!(floors.is_sorted(), "{floors:?}");
+    assert_eq!(floors.last(), Some(&3), "{floors:?}");
     for _ in 0..2 {
         assert_eq!(plugged.next().outcome, ADDED);
     }

@@ -30,6 +30,14 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         noticed_by: "a_claim_and_a_give_up_never_both_win_and_the_stack_has_one_user",
     },
     Mutation {
+        guard: "who withdraws gives the AP up",
+        file: "state.rs",
+        from: "        let _ = self.give_up();
+        self.load().stage().is_down()",
+        to: "        self.load().stage().is_down()",
+        noticed_by: "who_withdraws_has_the_stack_or_an_ap_that_has_claimed_it",
+    },
+    Mutation {
         guard: "a transition releases what its maker wrote before",
         file: "state.rs",
         from: "to.0, Ordering::AcqRel, Ordering::Acquire",

@@ -1,5 +1,6 @@
 //! The shell, as a person at a terminal and a script at a pipe or a socket have it.
 
+mod benches;
 mod beside;
 mod by_hand;
 mod commands;
