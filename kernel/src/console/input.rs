@@ -145,7 +145,8 @@ impl Input {
         }
     }
 
-    /// How often bytes were lost in the UART because nobody fetched them in time, since the input was opened.
+    /// How often bytes were lost in the UART because nobody fetched them in time, ever. Where it was stands a byte
+    /// that is no UTF-8.
     pub fn overruns(&self) -> u32 {
         RECEIVER.overruns()
     }
@@ -184,16 +185,18 @@ pub(super) fn keep_what_was_typed() {
     /// More than a FIFO holds: an absent UART always has one more.
     const MOST: usize = 64;
     if Uart::is_there() {
-        RECEIVER.take_in_at_most(&Com1, MOST);
+        RECEIVER.take_in_at_most(&Com1, MOST, None);
     }
 }
 
 /// Looks at the line status that a CPU has read while it waits for the transmitter, with interrupts off. If it
 /// is the BSP, it takes in what has come.
 pub(super) fn seen(status: u8) {
-    RECEIVER.note(status);
-    if status & line_status::DATA_READY != 0 {
-        take_in_on_bsp();
+    match status & line_status::DATA_READY != 0 && may_fetch() {
+        true => {
+            RECEIVER.take_in_behind(status, &Com1);
+        }
+        false => RECEIVER.note(status),
     }
 }
 
@@ -214,16 +217,17 @@ pub(super) fn await_while_taking_in<T>(mut condition: impl FnMut() -> Option<T>)
         if let Some(found) = found {
             return found;
         }
-        take_in_on_bsp();
+        if may_fetch() {
+            RECEIVER.take_in(&Com1);
+        }
         hint::spin_loop();
     }
 }
 
-fn take_in_on_bsp() {
+/// Whether this is the CPU that fetches, and somebody reads.
+fn may_fetch() -> bool {
     let is_bsp = || PerCpu::try_current().is_some_and(|cpu| cpu.index() == CpuIndex::BSP);
-    if RECEIVER.is_open() && is_bsp() {
-        RECEIVER.take_in(&Com1);
-    }
+    RECEIVER.is_open() && is_bsp()
 }
 
 /// Such as `by interrupt (GSI 4)`.

@@ -10,6 +10,7 @@
 //!
 //! Nothing here waits without a bound: an absent or stuck UART loses text, never the CPU.
 
+mod damage;
 pub mod footer;
 pub mod hold;
 pub mod input;

@@ -1,8 +1,11 @@
 //! What happens to bytes that come in: out of the UART's FIFO into a ring, from which somebody reads.
 //!
 //! **Who fetches is the BSP with interrupts off**, be it in the UART's handler, in a print that waits, or in a
-//! read: so there is one producer of the ring at a time. No byte is lost here: when the ring is full, bytes stay
-//! in the UART, which is told to hold the sender back until half of the ring is empty.
+//! read: so there is one producer of the ring at a time. No byte is lost here: when little room is left, the
+//! sender is told to hold back until half of the ring is empty, and fetched from as long as it goes on all the
+//! same; when there is none, bytes stay in the UART. What is lost there is marked and counted (`damage.rs`).
+//!
+//! No call fetches without an end, whatever answers in the UART's place.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +13,12 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use futures_util::task::AtomicWaker;
 
-use super::{ring::Ring, sync::Place, uart::line_status};
+use super::{
+    damage::{Damage, MOST_FOR_ONE},
+    ring::Ring,
+    sync::Place,
+    uart::{FIFO_DEPTH, line_status},
+};
 
 /// The UART, as far as receiving goes.
 pub(super) trait Receive {
@@ -18,12 +26,21 @@ pub(super) trait Receive {
     fn line_status(&self) -> u8;
     /// The oldest byte in the FIFO.
     fn receive(&self) -> u8;
-    /// Lets the other end send, and the UART interrupt if `by_interrupt`; or holds it back, in silence.
+    /// Whether the device is there at all.
+    fn is_there(&self) -> bool;
+    /// Lets the other end send or holds it back, and has the UART interrupt for what comes, or not.
     fn let_send(&self, may: bool, by_interrupt: bool);
 }
 
 /// Bytes that are kept until they are read.
 const RING_SIZE: usize = 4 << 10;
+
+/// With less room than this, the sender is held back. What it has given to its own UART still comes (16 to 128
+/// bytes), and so may what an adapter at USB has under way.
+const RESERVE: u32 = 256;
+
+/// No call fetches more: by then the ring is full, or bytes come that nobody sent.
+const MOST_AT_ONCE: usize = RING_SIZE + FIFO_DEPTH as usize;
 
 /// The state of receiving.
 #[derive(Debug)]
@@ -34,6 +51,9 @@ pub(super) struct Receiver {
     is_open: AtomicBool,
     by_interrupt: AtomicBool,
     is_held_back: AtomicBool,
+    /// Bytes stay in the UART.
+    is_full: AtomicBool,
+    damage: Damage,
     /// Written by whichever CPU reads the line status.
     overruns: AtomicU32,
 }
@@ -47,6 +67,8 @@ impl Receiver {
             is_open: AtomicBool::new(false),
             by_interrupt: AtomicBool::new(false),
             is_held_back: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
+            damage: Damage::new(),
             overruns: AtomicU32::new(0),
         }
     }
@@ -57,10 +79,7 @@ impl Receiver {
             return false;
         }
         self.by_interrupt.store(by_interrupt, Ordering::Relaxed);
-        self.overruns.store(0, Ordering::Relaxed);
-        self.is_held_back.store(false, Ordering::Relaxed);
-        uart.let_send(true, by_interrupt);
-        self.take_in(uart);
+        self.let_send(uart);
         true
     }
 
@@ -76,42 +95,72 @@ impl Receiver {
         self.is_open.load(Ordering::Relaxed)
     }
 
-    /// Fetches what has come in, and wakes whoever waits for it. Behind it the FIFO is empty, so the next
-    /// byte interrupts anew, or the sender is held back.
-    pub(super) fn take_in(&self, uart: &impl Receive) {
-        self.take_in_at_most(uart, usize::MAX);
+    /// Fetches what has come in, and wakes whoever waits for it; whether there was any. Behind it the FIFO is
+    /// empty, so the next byte interrupts anew, or nothing is fetched for want of room.
+    pub(super) fn take_in(&self, uart: &impl Receive) -> bool {
+        self.take_in_at_most(uart, MOST_AT_ONCE, None)
+    }
+
+    /// The same, behind a look at the line status, which has cleared what that said of the next byte.
+    pub(super) fn take_in_behind(&self, status: u8, uart: &impl Receive) -> bool {
+        self.take_in_at_most(uart, MOST_AT_ONCE, Some(status))
     }
 
     /// The same, for a UART of which nobody knows whether it ever has enough.
-    pub(super) fn take_in_at_most(&self, uart: &impl Receive, most: usize) {
-        let mut has_any = false;
+    pub(super) fn take_in_at_most(
+        &self,
+        uart: &impl Receive,
+        most: usize,
+        mut seen: Option<u8>,
+    ) -> bool {
+        let (mut has_any, mut has_put) = (false, false);
         for _ in 0..most {
-            if self.is_held_back.load(Ordering::Relaxed) {
+            if self.is_full.load(Ordering::Relaxed) {
                 break;
             }
-            let status = uart.line_status();
-            self.note(status);
+            let status = seen.take().unwrap_or_else(|| uart.line_status());
+            if status == u8::MAX && !uart.is_there() {
+                break;
+            }
+            self.count(status);
+            let has_room = self.ring.room() >= MOST_FOR_ONE;
             if status & line_status::DATA_READY == 0 {
+                if has_room && let Some(mark) = self.damage.mark_at_end(status) {
+                    has_put |= self.ring.put(mark);
+                }
                 break;
             }
-            if self.ring.is_full() {
+            has_any = true;
+            if !has_room {
+                self.damage.tell(status);
                 self.is_held_back.store(true, Ordering::Relaxed);
+                self.is_full.store(true, Ordering::Relaxed);
                 uart.let_send(false, false);
                 break;
             }
-            let byte = uart.receive();
-            // A break comes with a byte that nobody sent.
-            if status & line_status::BREAK == 0 {
-                has_any |= self.ring.put(byte);
+            for byte in self.damage.mark(uart.receive(), status) {
+                has_put |= self.ring.put(byte);
+            }
+            if self.ring.room() < RESERVE && !self.is_held_back.swap(true, Ordering::Relaxed) {
+                uart.let_send(false, self.by_interrupt.load(Ordering::Relaxed));
             }
         }
-        if has_any {
+        if let Some(status) = seen {
+            self.note(status);
+        }
+        if has_put {
             self.waker.wake();
         }
+        has_any
     }
 
-    /// Counts the overruns that a line status tells of, on whichever CPU has read it.
+    /// Takes note of a line status that was read for its own sake, on whichever CPU.
     pub(super) fn note(&self, status: u8) {
+        self.damage.tell(status);
+        self.count(status);
+    }
+
+    fn count(&self, status: u8) {
         // An absent UART reads as all ones.
         if status & line_status::OVERRUN != 0 && status != u8::MAX {
             self.overruns.fetch_add(1, Ordering::Relaxed);
@@ -120,13 +169,19 @@ impl Receiver {
 
     /// Takes bytes out of the ring, and lets the sender go on once there is room.
     pub(super) fn take(&self, uart: &impl Receive, buffer: &mut [u8]) -> usize {
+        const ENOUGH: u32 = RING_SIZE as u32 / 2;
         let count = self.ring.take(buffer);
-        if self.is_held_back.load(Ordering::Relaxed) && self.ring.is_half_empty() {
-            self.is_held_back.store(false, Ordering::Relaxed);
-            uart.let_send(true, self.by_interrupt.load(Ordering::Relaxed));
-            self.take_in(uart);
+        if self.is_held_back.load(Ordering::Relaxed) && self.ring.room() >= ENOUGH {
+            self.let_send(uart);
         }
         count
+    }
+
+    fn let_send(&self, uart: &impl Receive) {
+        self.is_held_back.store(false, Ordering::Relaxed);
+        self.is_full.store(false, Ordering::Relaxed);
+        uart.let_send(true, self.by_interrupt.load(Ordering::Relaxed));
+        self.take_in(uart);
     }
 
     /// Who is woken when bytes come in.
@@ -150,7 +205,35 @@ mod tests {
         vec::Vec,
     };
 
-    use super::*;
+    use super::{super::damage::MARK, *};
+
+    /// As much a sender has on its way.
+    const OVERSHOOT: usize = 64;
+
+    /// Neither a byte nor a status: what is there when the device is gone, or stuck.
+    struct Stuck {
+        status: u8,
+        is_there: bool,
+        reads: Cell<usize>,
+    }
+
+    impl Receive for Stuck {
+        fn line_status(&self) -> u8 {
+            self.reads.update(|reads| reads + 1);
+            assert!(self.reads.get() < 2 * RING_SIZE, "it is read for ever");
+            self.status
+        }
+
+        fn receive(&self) -> u8 {
+            0
+        }
+
+        fn is_there(&self) -> bool {
+            self.is_there
+        }
+
+        fn let_send(&self, _: bool, _: bool) {}
+    }
 
     /// A UART whose other end has these bytes to send, and sends them as soon as it may.
     #[derive(Default)]
@@ -158,6 +241,8 @@ mod tests {
         unsent: RefCell<VecDeque<u8>>,
         fifo: RefCell<VecDeque<u8>>,
         may_send: Cell<bool>,
+        /// Bytes that it still sends when it may not any more.
+        overshoot: Cell<usize>,
         interrupts: Cell<bool>,
         errors: Cell<u8>,
     }
@@ -168,7 +253,13 @@ mod tests {
         }
 
         fn fill(&self) {
-            while self.may_send.get() && self.fifo.borrow().len() < 16 {
+            while self.fifo.borrow().len() < 16 {
+                if !self.may_send.get() {
+                    let Some(left) = self.overshoot.get().checked_sub(1) else {
+                        break;
+                    };
+                    self.overshoot.set(left);
+                }
                 let Some(byte) = self.unsent.borrow_mut().pop_front() else {
                     break;
                 };
@@ -192,8 +283,14 @@ mod tests {
             byte.expect("the line status said so")
         }
 
+        fn is_there(&self) -> bool {
+            true
+        }
+
         fn let_send(&self, may: bool, by_interrupt: bool) {
-            self.may_send.set(may);
+            if self.may_send.replace(may) && !may {
+                self.overshoot.set(OVERSHOOT);
+            }
             self.interrupts.set(by_interrupt);
         }
     }
@@ -228,44 +325,106 @@ mod tests {
         assert_eq!(woken.0.load(Ordering::Relaxed), 1, "nothing has come");
     }
 
+    fn numbered(count: usize) -> impl Iterator<Item = u8> {
+        (0..count).map(|number| (number % 0xfb) as u8)
+    }
+
     #[test]
     fn a_sender_that_does_not_stop_is_held_back_and_loses_nothing() {
         let (receiver, line, _) = opened();
         const SENT: usize = 5 * RING_SIZE;
-        line.send((0..SENT).map(|number| number as u8));
-        receiver.take_in(&line);
-        assert!(!line.may_send.get() && !line.interrupts.get());
-        let held = line.fifo.borrow().len();
-        receiver.take_in(&line);
-        assert_eq!(line.fifo.borrow().len(), held, "it is held back");
+        line.send(numbered(SENT));
         let mut read = Vec::new();
         let mut buffer = vec![0; 1000];
-        for _ in 0..1 + SENT / buffer.len() {
+        for _ in 0..2 + SENT / buffer.len() {
+            receiver.take_in(&line);
+            // What it sends behind its being held back is fetched, and interrupts for it.
+            assert_eq!(line.fifo.borrow().len(), 0);
+            assert!(line.interrupts.get());
             let count = receiver.take(&line, &mut buffer);
             read.extend_from_slice(&buffer[..count]);
             // It may send whenever half of the room is there.
-            let is_full = !receiver.ring.is_half_empty();
-            assert!(line.may_send.get() || is_full);
-            assert_eq!(line.may_send.get(), line.interrupts.get());
+            let has_little = receiver.ring.room() < RING_SIZE as u32 / 2;
+            assert!(line.may_send.get() || has_little);
         }
-        let sent = (0..SENT).map(|number| number as u8);
-        assert!(read.into_iter().eq(sent));
+        assert!(read.into_iter().eq(numbered(SENT)));
     }
 
     #[test]
-    fn overruns_are_counted_whoever_reads_of_them_and_a_break_is_no_byte() {
+    fn a_sender_that_cannot_be_held_back_fills_the_uart_and_no_more() {
         let (receiver, line, _) = opened();
+        line.send(numbered(RING_SIZE + 100));
+        receiver.take_in(&line);
+        line.overshoot.set(usize::MAX);
+        receiver.take_in(&line);
+        assert!(!line.may_send.get() && !line.interrupts.get());
+        let held = line.fifo.borrow().len();
+        assert_eq!(held, 16);
+        receiver.take_in(&line);
+        // Whoever prints sees that more was sent than there was room for.
+        receiver.take_in_behind(line_status::DATA_READY | line_status::OVERRUN, &line);
+        assert_eq!(line.fifo.borrow().len(), held);
+        let mut buffer = vec![0; RING_SIZE];
+        let first = receiver.take(&line, &mut buffer);
+        assert!(buffer[..first].iter().copied().eq(numbered(first)));
+        assert!(line.may_send.get() && line.interrupts.get());
+        let count = receiver.take(&line, &mut buffer);
+        let at = buffer[..count].iter().position(|&byte| byte == MARK);
+        // One byte was fetched before it was told of, for all that anybody knows.
+        assert_eq!(at, Some(held - 1));
+        assert_eq!(receiver.overruns(), 1);
+    }
+
+    #[test]
+    fn a_uart_that_is_gone_or_stuck_is_not_read_for_ever() {
+        let gone = Stuck {
+            status: u8::MAX,
+            is_there: false,
+            reads: Cell::new(0),
+        };
+        let receiver = Receiver::new();
+        assert!(receiver.open(&gone, true));
+        assert!(!receiver.take_in(&gone));
+        assert_eq!(receiver.take(&gone, &mut [0]), 0);
+        assert_eq!(receiver.overruns(), 0);
+        // A byte that is none takes no room, so the ring never fills.
+        for status in [line_status::DATA_READY | line_status::BREAK, u8::MAX] {
+            let stuck = Stuck {
+                status,
+                is_there: true,
+                reads: Cell::new(0),
+            };
+            receiver.take_in(&stuck);
+            assert!((1000..=MOST_AT_ONCE).contains(&stuck.reads.get()));
+        }
+    }
+
+    #[test]
+    fn damage_is_marked_whoever_reads_of_it() {
+        let (receiver, line, _) = opened();
+        let mut buffer = [0; 40];
+        let mut read = || {
+            let count = receiver.take(&line, &mut buffer);
+            buffer[..count].to_vec()
+        };
+        line.send(0..20);
         line.errors.set(line_status::OVERRUN);
         receiver.take_in(&line);
-        receiver.note(line_status::OVERRUN | line_status::DATA_READY);
-        receiver.note(u8::MAX);
-        assert_eq!(receiver.overruns(), 2);
+        assert_eq!(read().iter().position(|&byte| byte == MARK), Some(16));
         line.send([7, 8]);
-        line.errors.set(line_status::BREAK);
+        // Whoever prints has read that, and so cleared it.
+        line.fill();
+        receiver.take_in_behind(line_status::DATA_READY | line_status::FRAMING, &line);
+        assert_eq!(read(), [MARK, 8]);
+        receiver.note(line_status::PARITY | line_status::DATA_READY);
+        receiver.note(u8::MAX);
+        line.send([7, 8]);
         receiver.take_in(&line);
-        let mut buffer = [0; 4];
-        assert_eq!(receiver.take(&line, &mut buffer), 1);
-        assert_eq!(buffer[0], 8);
+        assert_eq!(read(), [MARK, 7, MARK, 8]);
+        line.errors.set(line_status::OVERRUN);
+        receiver.take_in(&line);
+        assert_eq!(read(), [MARK]);
+        assert_eq!(receiver.overruns(), 2);
     }
 
     #[test]

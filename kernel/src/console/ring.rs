@@ -55,19 +55,12 @@ impl<const N: usize> Ring<N> {
         count
     }
 
-    /// Whether there is no room. For the producer, and true until the consumer takes something.
-    pub(super) fn is_full(&self) -> bool {
-        self.length() == Self::SIZE
-    }
-
-    /// Whether it is half empty. For the consumer, and true until the producer puts something.
-    pub(super) fn is_half_empty(&self) -> bool {
-        self.length() <= Self::SIZE / 2
-    }
-
-    fn length(&self) -> u32 {
+    /// How many bytes more can be put. For the producer it is at least as many until it puts one, for the
+    /// consumer at most as many until it takes one.
+    pub(super) fn room(&self) -> u32 {
         let taken = self.taken.load(Ordering::Acquire);
-        self.put.load(Ordering::Acquire).wrapping_sub(taken)
+        let length = self.put.load(Ordering::Acquire).wrapping_sub(taken);
+        Self::SIZE - length
     }
 
     fn place(&self, count: u32) -> &Place {

@@ -18,6 +18,12 @@ pub(super) mod line_status {
     pub(in super::super) const DATA_READY: u8 = 1 << 0;
     /// A byte came and found the FIFO full.
     pub(in super::super) const OVERRUN: u8 = 1 << 1;
+    /// The byte that is read next came with the wrong parity.
+    pub(in super::super) const PARITY: u8 = 1 << 2;
+    /// The byte that is read next has no stop bit.
+    pub(in super::super) const FRAMING: u8 = 1 << 3;
+    /// The byte that is read next is not what was sent.
+    pub(in super::super) const WRONG: u8 = PARITY | FRAMING;
     /// The line was interrupted; the byte that comes with this was not sent.
     pub(in super::super) const BREAK: u8 = 1 << 4;
     /// The transmit FIFO is empty.
@@ -40,7 +46,7 @@ const RTS: u8 = 1 << 1;
 const OUT2: u8 = 1 << 3;
 
 /// Depth of the 16550A's FIFOs.
-const FIFO_DEPTH: u8 = 16;
+pub(super) const FIFO_DEPTH: u8 = 16;
 
 /// What sends.
 #[derive(Debug)]
@@ -157,15 +163,14 @@ impl Receive for Com1 {
         read(0)
     }
 
+    fn is_there(&self) -> bool {
+        Uart::is_there()
+    }
+
     fn let_send(&self, may: bool, by_interrupt: bool) {
         const DATA_AVAILABLE: u8 = 1 << 0;
-        if may {
-            write(MODEM_CONTROL, DTR | RTS | OUT2);
-            write(INTERRUPT_ENABLE, u8::from(by_interrupt) * DATA_AVAILABLE);
-        } else {
-            write(INTERRUPT_ENABLE, 0);
-            write(MODEM_CONTROL, DTR | OUT2);
-        }
+        write(MODEM_CONTROL, DTR | OUT2 | if may { RTS } else { 0 });
+        write(INTERRUPT_ENABLE, u8::from(by_interrupt) * DATA_AVAILABLE);
     }
 }
 

@@ -4,7 +4,7 @@
 //! else runs on this CPU, and what it shows is of one moment.
 
 use alloc::{format, string::String, vec::Vec};
-use core::{pin::pin, time::Duration};
+use core::{mem, pin::pin, time::Duration};
 
 use futures_util::future::{Either, pending, select};
 use reveille_executor::{Instant, Timer};
@@ -52,6 +52,8 @@ pub(super) struct Session {
     grace: Option<Instant>,
     /// When what was begun of a key is one by itself.
     key_rest: Option<Instant>,
+    /// How often the UART has lost something, as far as it was told.
+    overruns: u32,
 }
 
 /// What a wait ended with.
@@ -75,6 +77,7 @@ impl Session {
             keys_of_front: None,
             grace: None,
             key_rest: None,
+            overruns: 0,
         }
     }
 
@@ -136,6 +139,7 @@ impl Session {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Option<Leave> {
+        self.tell_of_loss();
         for &byte in bytes {
             for key in self.keys.feed(byte) {
                 if let Some(leave) = self.key(key) {
@@ -367,6 +371,17 @@ impl Session {
         None
     }
 
+    /// Tells what the UART has lost since this was told last.
+    fn tell_of_loss(&mut self) {
+        let overruns = self.input.overruns();
+        match overruns.wrapping_sub(mem::replace(&mut self.overruns, overruns)) {
+            0 => {}
+            times => self.terminal.say(format_args!(
+                "what was typed came too fast for the UART: it lost some of it {times} times, where U+FFFD stands"
+            )),
+        }
+    }
+
     /// Lets what still runs come to an end, for as long as somebody may want to wait, and leaves the terminal.
     async fn end(&mut self) {
         let running = self.jobs.interrupt_all();
@@ -388,12 +403,7 @@ impl Session {
                     .say(format_args!("not all of them have ended"));
             }
         }
-        match self.input.overruns() {
-            0 => {}
-            times => self.terminal.say(format_args!(
-                "what was typed came too fast for the UART: it lost some of it {times} times"
-            )),
-        }
+        self.tell_of_loss();
         self.terminal.leave();
     }
 }

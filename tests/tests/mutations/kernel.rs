@@ -17,6 +17,10 @@ const ANNOUNCED: &str = "lib::console::ring_model::a_byte_that_is_announced_is_t
 const OVERWRITTEN: &str = "lib::console::ring_model::a_byte_that_was_not_taken_is_not_overwritten";
 const HELD_BACK: &str =
     "lib::console::receiver::tests::a_sender_that_does_not_stop_is_held_back_and_loses_nothing";
+const NOT_HELD_BACK: &str =
+    "lib::console::receiver::tests::a_sender_that_cannot_be_held_back_fills_the_uart_and_no_more";
+const GONE: &str =
+    "lib::console::receiver::tests::a_uart_that_is_gone_or_stuck_is_not_read_for_ever";
 
 const MUTATIONS: &[Mutation] = &[
     // console/ring.rs
@@ -52,15 +56,36 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a byte stays in the UART while the ring is full",
         file: "console/receiver.rs",
-        from: "if self.ring.is_full() {",
+        from: "if !has_room {",
         to: "if false {",
+        noticed_by: NOT_HELD_BACK,
+    },
+    Mutation {
+        guard: "a sender is held back while there is room for what it has on its way",
+        file: "console/receiver.rs",
+        from: "const RESERVE: u32 = 256;",
+        to: "const RESERVE: u32 = 64;",
         noticed_by: HELD_BACK,
+    },
+    Mutation {
+        guard: "a UART that is gone has no bytes",
+        file: "console/receiver.rs",
+        from: "if status == u8::MAX && !uart.is_there() {",
+        to: "if false {",
+        noticed_by: GONE,
+    },
+    Mutation {
+        guard: "no call fetches without an end",
+        file: "console/receiver.rs",
+        from: "const MOST_AT_ONCE: usize = RING_SIZE + FIFO_DEPTH as usize;",
+        to: "const MOST_AT_ONCE: usize = 16 * RING_SIZE;",
+        noticed_by: GONE,
     },
     Mutation {
         guard: "who lets the sender go on fetches what the UART has kept",
         file: "console/receiver.rs",
-        from: "            uart.let_send(true, self.by_interrupt.load(Ordering::Relaxed));\n            self.take_in(uart);",
-        to: "            uart.let_send(true, self.by_interrupt.load(Ordering::Relaxed));",
-        noticed_by: HELD_BACK,
+        from: "        uart.let_send(true, self.by_interrupt.load(Ordering::Relaxed));\n        self.take_in(uart);",
+        to: "        uart.let_send(true, self.by_interrupt.load(Ordering::Relaxed));",
+        noticed_by: NOT_HELD_BACK,
     },
 ];
