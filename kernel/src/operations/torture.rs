@@ -105,6 +105,7 @@ impl Operations<'_> {
             _ => session.run(end, interruption).await.err(),
         };
         let (done, hotplugs, injected) = (session.done, session.hotplugs, session.injected);
+        session.disarm();
         let callers = session.end();
         if broken.is_none() {
             self.settle_in_turn(&cpus).await;
@@ -186,10 +187,6 @@ impl Session<'_> {
             let last = self.draw.last(&self.model);
             self.one(last).await?;
         }
-        // Those that would strike on a way down are not left to whoever comes next.
-        for (cpu, injection) in self.model.disarm() {
-            self.operations.disarm(cpu, injection);
-        }
         self.rest().await.map_err(|broken| broken.to_string())
     }
 
@@ -199,6 +196,13 @@ impl Session<'_> {
         stopped.map_err(Broken::Standstill)?;
         self.callers.audit();
         self.look_at_calls()
+    }
+
+    /// Takes the failures back that have not struck, such as those on a way that no CPU goes any more.
+    fn disarm(&mut self) {
+        for (cpu, injection) in self.model.disarm() {
+            self.operations.disarm(cpu, injection);
+        }
     }
 
     /// Gives the callers, and frees all else.
