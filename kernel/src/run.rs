@@ -412,7 +412,7 @@ impl Run {
         let stacks = attempts.stacks.and(self.cpus.faulty.after_attempt(most));
 
         // Nothing is measured any more; from here on there is time to write.
-        if trace::is_on() {
+        if trace::is_wanted() {
             self.timer.sleep(trace::REST).await;
             trace::end();
         }

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     command_line::{Options, TestHook},
+    console::print_lines,
     cpuid::ThisCpu,
     interruption::Interruption,
     operations::{Operations, verdict},
@@ -100,7 +101,7 @@ impl Results {
         }
         if let Some(Ok(ipis)) = &self.matrix {
             let places = &places();
-            println!("{}", IpiTable { ipis, places });
+            print_lines(IpiTable { ipis, places });
             for ipi in ipis {
                 report::write(&Record::Ipi(ipi.clone()));
             }

@@ -15,6 +15,7 @@ use super::{Consistency, account, clock, registers};
 use crate::{
     bench::Bench,
     command_line::{Options, Report, TestHook},
+    console::print_lines,
     cpus::rendezvous,
     percpu::{self, PerCpu},
     print, println, report,
@@ -106,7 +107,7 @@ impl Settled {
                 println!("{:10}the CPUs were not looked at: consistency=off", "");
             }
             (Report::Cpu, false) => {
-                println!("{}", CpuStatesTable(&states));
+                print_lines(CpuStatesTable(&states));
                 print!("{}", Deviations::found(&states));
             }
         }

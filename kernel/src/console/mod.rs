@@ -15,6 +15,7 @@ pub mod footer;
 pub mod hold;
 pub mod input;
 mod kept;
+mod lines;
 mod receiver;
 mod ring;
 #[cfg(test)]
@@ -35,7 +36,7 @@ use core::{
 use spin::Mutex;
 use x86_64::instructions::interrupts::without_interrupts;
 
-pub use self::footer::Footer;
+pub use self::{footer::Footer, lines::print_lines};
 use self::{
     hold::Held,
     screen::{GIVE_SCREEN_BACK, Screen},
@@ -118,6 +119,21 @@ pub fn set_footer(footer: Option<Footer<'_>>) {
     with_console(|Console { uart, screen }| {
         // The UART's writer never fails.
         let _ = screen.set_footer(uart, footer);
+    });
+}
+
+/// Asks the terminal something, by a sequence behind which the cursor is where it was. What it answers is typed.
+/// While somebody holds the screen nothing is asked.
+pub fn ask(question: &str) {
+    with_console(|Console { uart, screen }| {
+        let _ = screen.ask(uart, question);
+    });
+}
+
+/// Empties the terminal's screen, but for the row that [`set_footer`] has set. A held one stays as it is.
+pub fn clear() {
+    with_console(|Console { uart, screen }| {
+        let _ = screen.clear(uart);
     });
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Screen {
     kept: Kept,
 }
 
+/// The cursor goes to the upper left corner of a screen that is emptied, with what has scrolled off it.
+const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
 /// To the other screen, without a cursor, emptied, from the upper left corner on.
 const TAKE_SCREEN: &str = "\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H";
 /// And back, where the cursor is as it was.
@@ -81,6 +83,26 @@ impl Screen {
             out.write_str("\n")?;
             self.at_line_start = true;
         }
+        self.draw_row(out)
+    }
+
+    /// Sends what leaves all as it is, and the cursor where it is: a question. Whoever holds the screen asks
+    /// himself.
+    pub(super) fn ask(&mut self, out: &mut impl Write, question: &str) -> fmt::Result {
+        match self.is_held {
+            true => Ok(()),
+            false => out.write_str(question),
+        }
+    }
+
+    /// Empties it but for the footer. A held one stays.
+    pub(super) fn clear(&mut self, out: &mut impl Write) -> fmt::Result {
+        if self.is_held {
+            return Ok(());
+        }
+        self.take_row_away(out)?;
+        out.write_str(CLEAR)?;
+        self.at_line_start = true;
         self.draw_row(out)
     }
 

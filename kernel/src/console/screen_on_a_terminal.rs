@@ -2,7 +2,7 @@
 //! sees is what was printed, and below it the footer.
 
 use core::{fmt::Write, num::NonZero};
-use std::{format, string::String, vec::Vec};
+use std::{format, string::String, vec, vec::Vec};
 
 use vt100::Parser;
 
@@ -81,6 +81,18 @@ impl Both {
         screen.set_footer(terminal, None).unwrap();
     }
 
+    fn clear(&mut self) {
+        let Self { screen, terminal } = self;
+        screen.clear(terminal).unwrap();
+    }
+
+    fn ask(&mut self) {
+        let Self { screen, terminal } = self;
+        screen
+            .ask(terminal, "\x1b7\x1b[999;999H\x1b[6n\x1b8")
+            .unwrap();
+    }
+
     fn release(&mut self) {
         let Self { screen, terminal } = self;
         screen.release(terminal, true).unwrap();
@@ -98,6 +110,26 @@ fn what_is_printed_goes_above_the_footer() {
     both.no_footer();
     both.print("four\n");
     assert_eq!(both.terminal.shown(), ["one", "two", "three", "four", ""]);
+}
+
+#[test]
+fn the_footer_stands_where_a_line_would_behind_a_question_and_in_the_first_row_of_a_cleared_screen()
+{
+    let mut both = Both::new();
+    both.print("one\n");
+    both.ask();
+    both.footer("> ab", 3);
+    assert_eq!(both.terminal.shown(), ["one", "> ab"]);
+    both.ask();
+    assert_eq!(
+        (both.terminal.shown(), both.terminal.column()),
+        (vec!["one".into(), "> ab".into()], 3)
+    );
+    both.clear();
+    assert_eq!(both.terminal.shown(), ["> ab"]);
+    both.print("two ");
+    both.clear();
+    assert_eq!(both.terminal.shown(), ["> ab"]);
 }
 
 #[test]
@@ -165,6 +197,8 @@ enum Act {
     NoFooter,
     Hold,
     Release,
+    Clear,
+    Ask,
 }
 
 /// Rows that differ in their ends, beginnings and middles, with colours and wide characters.
@@ -181,7 +215,7 @@ const FOOTERS: [(&str, usize); 9] = [
 ];
 
 fn any_act() -> impl Fn(&mut fastrand::Rng) -> Act {
-    |random| match random.u8(..10) {
+    |random| match random.u8(..12) {
         0 => Act::NoFooter,
         1 => Act::Hold,
         2 => Act::Release,
@@ -189,6 +223,8 @@ fn any_act() -> impl Fn(&mut fastrand::Rng) -> Act {
         4 => Act::Print("half "),
         5 => Act::Print("two\nlines\n"),
         6 => Act::Print(""),
+        7 => Act::Clear,
+        8 => Act::Ask,
         _ => {
             let (text, column) = FOOTERS[random.usize(..FOOTERS.len())];
             Act::Footer(text, column)
@@ -211,6 +247,9 @@ impl Expected {
             Act::Print(text) if self.is_held => self.kept += text,
             Act::Print(text) => self.printed += text,
             Act::NoFooter => self.footer = None,
+            Act::Clear if self.is_held => {}
+            Act::Clear => self.printed.clear(),
+            Act::Ask => {}
             Act::Hold => self.is_held = true,
             Act::Release => {
                 self.is_held = false;
@@ -261,6 +300,8 @@ fn whatever_happens_in_whichever_order_a_person_sees_what_was_printed_and_the_fo
                 Act::Hold => {
                     both.screen.hold(&mut both.terminal);
                 }
+                Act::Clear => both.clear(),
+                Act::Ask => both.ask(),
                 Act::Release if both.screen.is_held() => both.release(),
                 Act::Release => {}
             }

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     calling,
     command_line::{Options, TestHook},
+    console::print_lines,
     interruption::Interruption,
     println, report,
 };
@@ -78,14 +79,14 @@ impl Results {
         for done in &self.done {
             match done {
                 Done::Op { record, rules } => {
-                    println!("{}", OpLines(record));
+                    print_lines(OpLines(record));
                     if let Err(broken) = rules {
                         println!("op: {broken}");
                     }
                     report::write(&Record::Op(record.clone()));
                 }
                 Done::States(states) => {
-                    println!("{}", StatesTable(states));
+                    print_lines(StatesTable(states));
                     for state in states {
                         report::write(&Record::State(state.clone()));
                     }

@@ -22,6 +22,7 @@ use crate::{
     bench,
     command_line::MadtSource,
     consistency::{features, identity},
+    console::print_lines,
     cpuid::{Cpuid, ThisCpu},
     cpus::figures::Figures,
     faults,
@@ -113,7 +114,7 @@ impl Run {
                     attempts.len()
                 );
             }
-            println!("{}{}", Table(cpus), Headline(&attempt.record));
+            print_lines(format_args!("{}{}", Table(cpus), Headline(&attempt.record)));
         }
         let is_short = attempts.last().is_some_and(|last| last.record.failed > 0);
         match self.options.bench_rounds {
@@ -123,7 +124,7 @@ impl Run {
                 println!("{:10}no rounds: not all APs are online", "");
             }
             rounds => {
-                println!("{}", results.comparison(rounds));
+                print_lines(results.comparison(rounds));
                 if self.waking.way() == Way::Mailbox {
                     println!(
                         "{:10}no yardsticks: they need INIT and SIPI; broadcast runs like parallel",

@@ -131,11 +131,6 @@ impl Sci {
         Ok(Self(taken))
     }
 
-    /// The interrupt's number among all I/O APICs.
-    pub fn gsi(&self) -> u32 {
-        self.0.line.gsi().0
-    }
-
     /// Enables an event, on the BSP. What it has raised before is dropped: look at the device behind this.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use alloc::{string::String, vec::Vec};
 use super::line::Row;
 use crate::{
     command_line,
-    console::{self, Footer},
+    console::{self, Footer, print_lines},
     print, println,
 };
 
@@ -18,9 +18,6 @@ pub(super) const PROMPT: &str = "reveille> ";
 
 /// The columns of a terminal that does not tell.
 pub(super) const WIDTH: usize = 80;
-
-/// Clears the screen.
-const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
 
 /// Asks for the terminal's size: saves the cursor, sends it as far as it goes, asks where it is, and puts it
 /// back. The answer is a [`CursorReport`](super::line::Key::CursorReport).
@@ -45,10 +42,10 @@ impl Terminal {
         self.kind == command_line::Terminal::Plain
     }
 
-    /// Asks for its size, if it can tell. To be called while there is no row.
+    /// Asks for its size, if it can tell.
     pub(super) fn ask_for_size(&self) {
         if !self.is_plain() {
-            print!("{ASK_FOR_SIZE}");
+            console::ask(ASK_FOR_SIZE);
         }
     }
 
@@ -77,13 +74,13 @@ impl Terminal {
         if core::mem::take(&mut self.has_prompt) {
             println!();
         }
-        println!("{text}");
+        print_lines(text);
     }
 
     pub(super) fn clear(&self) {
         if !self.is_plain() {
-            console::set_footer(None);
-            print!("{CLEAR}{ASK_FOR_SIZE}");
+            console::clear();
+            console::ask(ASK_FOR_SIZE);
         }
     }
 

@@ -16,13 +16,11 @@ pub mod asked;
 pub mod calls;
 mod latest;
 mod passages;
+mod switch;
 mod track;
 
 use alloc::vec::Vec;
-use core::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use core::time::Duration;
 
 use reveille_executor::Instant;
 use reveille_smp::{
@@ -31,17 +29,17 @@ use reveille_smp::{
     trace::event::{Event, Packed, Target},
 };
 
-use self::passages::Passages;
 pub use self::{
     account::{Told, heap_to_tell, tell},
     latest::{Happened, has_tracks, latest},
     passages::{Passage, medians},
+    switch::Pause,
     track::{Track, step_end, step_start},
 };
+use self::{passages::Passages, switch::Switch};
 use crate::{percpu::PerCpu, time::read_tsc};
 
-/// Whether events are noted. Relaxed: whoever sees it late notes an event more, or fewer.
-static IS_ON: AtomicBool = AtomicBool::new(false);
+static SWITCH: Switch = Switch::off();
 
 /// How long the CPUs are left alone before the trace ends: so that what was sent last is seen to arrive, as
 /// a rule, and the ends of what they do. A CPU that a host keeps waiting longer has an end less.
@@ -50,17 +48,27 @@ pub const REST: Duration = Duration::from_millis(10);
 /// Whether events are noted.
 #[inline]
 pub fn is_on() -> bool {
-    IS_ON.load(Ordering::Relaxed)
+    SWITCH.is_on()
+}
+
+/// Whether somebody wants them, though they may be read just now.
+pub fn is_wanted() -> bool {
+    SWITCH.is_wanted()
 }
 
 /// From now on events are noted, by all CPUs that have a track.
 pub fn begin() {
-    IS_ON.store(true, Ordering::Relaxed);
+    SWITCH.want(true);
 }
 
 /// From now on none is.
 pub fn end() {
-    IS_ON.store(false, Ordering::Relaxed);
+    SWITCH.want(false);
+}
+
+/// None is until the pause is dropped, for somebody who reads them; then again, if that is still wanted.
+pub fn pause() -> Pause<'static> {
+    SWITCH.pause()
 }
 
 /// Notes an event on the CPU that calls, in any context. A CPU that has not entered its area has none to

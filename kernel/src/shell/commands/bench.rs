@@ -11,6 +11,7 @@ use reveille_smp::{cpu::CpuIndex, ladder::Rung, machine::Way, ranges::Ranges, st
 use super::measure::takes_back;
 use crate::{
     bench::{ORDER, Results},
+    console::print_lines,
     interruption::Interruption,
     println, report,
     shell::{context::Context, jobs::Outcome},
@@ -97,7 +98,7 @@ fn tell(results: &Results, context: &'static Context, is_interrupted: bool) {
         }
         return;
     };
-    println!("{}", results.comparison(rounds));
+    print_lines(results.comparison(rounds));
     if context.cpus().machine.way() == Way::Mailbox {
         note("no yardsticks: they need INIT and SIPI; broadcast runs as parallel does");
     }

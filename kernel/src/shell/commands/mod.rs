@@ -19,7 +19,7 @@ use super::{
     tables::{CpusTable, MetricsTable},
     typed_keys::TypedKeys,
 };
-use crate::{interruption::Interruption, operations::in_use, println};
+use crate::{console::print_lines, interruption::Interruption, operations::in_use};
 
 /// What a command has beside the machine.
 pub(super) struct Errand {
@@ -43,8 +43,8 @@ async fn perform(command: Command, context: &'static Context, errand: Errand) ->
     let interruption = &errand.interruption;
     let name = command.to_string();
     match command {
-        Command::Cpus => println!("{}", CpusTable(&Moment::now(context.cpus()))),
-        Command::Metrics => println!("{}", MetricsTable(&Moment::now(context.cpus()))),
+        Command::Cpus => print_lines(CpusTable(&Moment::now(context.cpus()))),
+        Command::Metrics => print_lines(MetricsTable(&Moment::now(context.cpus()))),
         Command::Report => context.print_report(),
         Command::Op(op) => return op::run(&name, &op, context, interruption).await,
         Command::Bench { strategy, rounds } => {

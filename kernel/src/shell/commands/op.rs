@@ -8,9 +8,10 @@ use alloc::{format, string::ToString};
 use reveille_smp::{record::Record, states::StatesTable, summary::OpLines};
 
 use crate::{
+    console::print_lines,
     interruption::Interruption,
     operations::{Done, op::Op},
-    println, report,
+    report,
     shell::{context::Context, jobs::Outcome},
 };
 
@@ -23,7 +24,7 @@ pub(super) async fn run(
     let operations = context.operations;
     if *op == Op::States {
         let states = operations.states();
-        println!("{}", StatesTable(&states));
+        print_lines(StatesTable(&states));
         for state in states {
             report::write(&Record::State(state));
         }
@@ -40,7 +41,7 @@ pub(super) async fn run(
     context.bench().compare_clocks().await;
     drop(turn);
     if let Done::Op { record, rules } = done.map_err(|it| cannot(it.problem))? {
-        println!("{}", OpLines(&record));
+        print_lines(OpLines(&record));
         report::write(&Record::Op(record));
         rules.map_err(|broken| broken.to_string())?;
     }

@@ -3,6 +3,7 @@
 use alloc::{string::ToString, vec::Vec};
 
 use crate::{
+    console::print_lines,
     println,
     shell::{command::TraceAsked, context::Context, jobs::Outcome, tables::EventsTable},
     trace,
@@ -20,20 +21,17 @@ pub(super) async fn run(asked: TraceAsked, context: &'static Context) -> Outcome
         TraceAsked::Off => trace::end(),
         TraceAsked::Show => return show(context).await,
     }
-    let word = if trace::is_on() { "are" } else { "are not" };
+    let word = if trace::is_wanted() { "are" } else { "are not" };
     println!("trace: events {word} noted");
     Ok(())
 }
 
 /// Nothing is noted while the rings are read.
 async fn show(context: &'static Context) -> Outcome {
-    let was_on = trace::is_on();
-    trace::end();
+    let pause = trace::pause();
     context.timer().sleep(trace::REST).await;
     let latest = trace::latest(MOST_SHOWN, context.cpus().machine.clock);
-    if was_on {
-        trace::begin();
-    }
+    drop(pause);
     let events = latest.map_err(|_| "there is no memory to sort the events".to_string())?;
     if events.is_empty() {
         println!("trace: nothing was noted; `trace on` begins");
@@ -41,12 +39,9 @@ async fn show(context: &'static Context) -> Outcome {
     }
     let ladder = context.operations.ladder();
     let steps: Vec<_> = ladder.steps().iter().map(|step| step.name()).collect();
-    println!(
-        "{}",
-        EventsTable {
-            events: &events,
-            steps: &steps
-        }
-    );
+    print_lines(EventsTable {
+        events: &events,
+        steps: &steps,
+    });
     Ok(())
 }

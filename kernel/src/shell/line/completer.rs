@@ -68,16 +68,6 @@ fn common_prefix(words: &[String]) -> Option<&str> {
     Some(&first[..length])
 }
 
-/// Knows nothing: for a terminal that does not edit, and for tests.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoCompletion;
-
-impl Completer for NoCompletion {
-    fn complete(&self, _: &str) -> Completion {
-        Completion::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

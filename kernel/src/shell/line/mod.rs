@@ -30,7 +30,7 @@ mod view;
 mod width;
 
 pub use buffer::LONGEST_LINE;
-pub use completer::{Completer, Completion, NoCompletion};
+pub use completer::{Completer, Completion};
 pub use editor::{Editor, Reaction};
 pub use keys::{Key, Keys};
 pub use sequence::LONGEST_SEQUENCE;

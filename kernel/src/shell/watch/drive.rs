@@ -11,10 +11,9 @@ use super::{
     view::View,
 };
 use crate::{
-    console::{self, hold::Held},
+    console::{self, hold::Held, print_lines},
     cpus::Cpus,
     operations::in_use,
-    println,
     shell::{figures::Moment, line::Key},
 };
 
@@ -112,15 +111,12 @@ pub async fn watch_plain(cpus: &Cpus, timer: &Timer, viewer: &mut impl Viewer) {
     loop {
         let now = read(cpus);
         let jobs = viewer.jobs();
-        println!(
-            "{}",
-            PlainView(View {
-                before: before.as_ref(),
-                now: &now,
-                jobs: &jobs,
-                first: 0,
-            })
-        );
+        print_lines(PlainView(View {
+            before: before.as_ref(),
+            now: &now,
+            jobs: &jobs,
+            first: 0,
+        }));
         before = Some(now);
         next = following(next, timer.now());
         loop {
