@@ -23,7 +23,7 @@ const DEVICE_CHECK: u64 = 1;
 const EJECT_REQUEST: u64 = 3;
 const SUCCESS: u64 = 0;
 const FAILURE: u64 = 1;
-const BUSY: u64 = 0x81;
+const BUSY: u64 = 0x82;
 const NOT_SUPPORTED: u64 = 0x82;
 
 const ADDED: HotplugOutcome = HotplugOutcome::Added(CpuOutcome::Online);
