@@ -147,13 +147,14 @@ impl<C: Controller> Batch<'_, C> {
         let moved = bench.drive(&targets).await;
         bench.set_registers_right();
         for (found, cleared) in to_go.iter().zip(cleared) {
-            let gone = cleared.and_then(|ap| ap.map_or(Ok(()), let_go));
             let cpu = self.number(found);
-            let gone = gone.and_then(|()| {
-                if let Some(cpu) = cpu {
-                    operations.depart(cpu);
-                }
-                self.eject(found)
+            let seat = operations.seat(found.event.apic_id());
+            let gone = cleared.and_then(|_| {
+                let_go(self.controller, found.bay, seat, || {
+                    if let Some(cpu) = cpu {
+                        operations.depart(cpu);
+                    }
+                })
             });
             let failure = moved.iter().find(|moved| Some(moved.cpu) == cpu);
             let failure = failure.and_then(|moved| moved.failure);
@@ -178,14 +179,6 @@ impl<C: Controller> Batch<'_, C> {
                 },
             };
             self.tell(found, HotplugEvent::Remove, end);
-        }
-    }
-
-    fn eject(&self, found: &Found) -> Result<(), Refusal> {
-        self.controller.eject(found.bay);
-        match self.controller.status(found.bay).is_present {
-            false => Ok(()),
-            true => Err(Refusal::NotEjected),
         }
     }
 
