@@ -268,7 +268,8 @@ impl PerCpu {
 
     /// Forgets what its CPU has told of itself, as it is gone: another one may come in its place. To be called
     /// while it is down, by whoever drives it.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
+        self.clock.forget();
         self.identity.forget();
         self.registers.forget();
     }

@@ -5,15 +5,8 @@ use core::{convert::Infallible, error::Error, future::pending};
 
 use reveille_executor::{Clock, Counters, Executor, Spawner, Timer};
 use reveille_smp::{
-    bringup::Timing,
-    cpu::CpuIndex,
-    inbox::MAX_TASKS,
-    madt::Madt,
-    plan::plan,
-    record::{Record, exit_code},
-    require::Enough,
-    srat::Srat,
-    wiring::Wiring,
+    bringup::Timing, cpu::CpuIndex, inbox::MAX_TASKS, madt::Madt, plan::plan, record::exit_code,
+    require::Enough, srat::Srat, wiring::Wiring,
 };
 use x86_64::instructions::interrupts;
 
@@ -28,7 +21,7 @@ use crate::{
     boot::{BootInfo, pvh},
     calling, calls,
     command_line::{After, MadtSource, Options, TestHook},
-    consistency::{self, clock::Clocks, identity, registers},
+    consistency::{self, Settled, clock::Clocks, identity, registers},
     cpu_list::CpuList,
     cpuid::ThisCpu,
     cpus::{
@@ -380,10 +373,11 @@ impl Run {
         let most = self.most_attempts;
         let attempts = attempts::bring_up(bench, self.options.bringup, most).await;
         let missing = attempts.last().record.failed;
-        let settled = consistency::settle(&self.options, bench, self.srat.as_ref()).await;
+        let settled = consistency::settle(&self.options, bench, self.srat.as_ref());
+        let settled: &'static Settled = Box::leak(Box::new(settled));
         let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
         let hidden = self.hide_devices().await;
-        let hotplug = self.start_hotplug(operations).await;
+        let hotplug = self.start_hotplug(operations, settled).await;
         let mut results = bench::Results::default();
         let rounds = self.options.bench_rounds;
         let never = &Interruption::never();
@@ -407,7 +401,9 @@ impl Run {
         let stopped = stops::run(operations, &self.options, seed, never).await;
         let operated = operations.run(&self.options, seed, never).await?;
         // Some may have come for the first time.
-        bench.compare_clocks().await;
+        let turn = operations.turn().await;
+        operations.compare_clocks(&turn).await;
+        drop(turn);
         // Once more, because the faults struck in the rounds too.
         let stacks = attempts.stacks.and(self.cpus.faulty.after_attempt(most));
 
@@ -424,9 +420,7 @@ impl Run {
             Some(Err(unavailable)) => println!("{unavailable}"),
         }
         settled.write(self.options.report);
-        for check in bench.clocks.records() {
-            report::write(&Record::Clock(check));
-        }
+        bench.clocks.write();
         called_each_other.write();
         stopped.write();
         operated.write();
@@ -436,12 +430,15 @@ impl Run {
             println!("{:10}{told}", "");
         }
         let is_asked_for = |hook| self.options.tests.contains(&hook);
+        // These count on the CPUs that are online.
+        let turn = operations.turn().await;
         if is_asked_for(TestHook::Tlb) || is_asked_for(TestHook::NoFlush) {
             same_page(bench, is_asked_for(TestHook::NoFlush)).await?;
         }
         for &hook in &self.options.tests {
             hooks::bring_about(hook, &self.cpus, &self.timer).await?;
         }
+        drop(turn);
         let verdict = || {
             stacks?;
             let cpus = told.cpus.last().map_or(&[][..], Vec::as_slice);
@@ -469,6 +466,7 @@ impl Run {
     async fn start_hotplug(
         &self,
         operations: &'static Operations<'static>,
+        settled: &'static Settled,
     ) -> Option<Result<Hotplug, Unavailable>> {
         if !self.options.hot_plugs() {
             return None;
@@ -479,7 +477,7 @@ impl Run {
                 .await
                 .map_err(WhyPoll::Sci),
         };
-        Some(Hotplug::start(operations, sci))
+        Some(Hotplug::start(operations, settled, sci))
     }
 
     /// Takes the registers of devices away that were for the boot alone: from here on a stray write to them

@@ -46,11 +46,22 @@ impl Guest<'_> {
 
     /// Plugs a CPU into the empty bay of this number, under this name.
     pub fn plug(&mut self, bay: usize, name: &str) -> Result<()> {
+        self.plug_with(bay, name, Map::new())
+    }
+
+    /// The same of a CPU that has these properties.
+    pub fn plug_with(
+        &mut self,
+        bay: usize,
+        name: &str,
+        properties: Map<String, Value>,
+    ) -> Result<()> {
         let bays = self.bays()?;
         let Bay { r#type, props, .. } = bays.get(bay).context("there is no such bay")?;
         let mut arguments = props.clone();
         arguments.insert("driver".to_owned(), json!(r#type));
         arguments.insert("id".to_owned(), json!(name));
+        arguments.extend(properties);
         self.execute("device_add", Value::Object(arguments))?;
         Ok(())
     }

@@ -82,7 +82,7 @@ impl Bench<'_> {
     }
 
     /// Compares the clocks of the APs that are up and were not compared before.
-    pub async fn compare_clocks(&self) {
+    async fn compare_clocks(&self) {
         self.clocks.compare_new(&self.cpus.aps, &self.timer).await;
     }
 

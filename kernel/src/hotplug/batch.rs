@@ -11,6 +11,7 @@ use reveille_executor::Instant;
 use reveille_smp::{
     bringup::{Ap, Moved},
     cpu::CpuIndex,
+    gate::Passage,
     hotplug::{Controller, Event, Found, HotplugLine, Refusal, Verdict, let_go},
     ladder::Rung,
     outcome::Outcome,
@@ -19,35 +20,17 @@ use reveille_smp::{
     state::Stage,
 };
 
-use crate::{operations::Operations, println, report};
+use crate::{consistency::Settled, operations::Operations, println, report};
 
-/// Does what was found, and tells each of it, here and to the machine. The caller has the turn.
-pub(super) async fn serve(
-    operations: &Operations<'_>,
-    controller: &impl Controller,
-    found: &[Found],
-    source: HotplugSource,
-) {
-    let batch = Batch {
-        operations,
-        controller,
-        source,
-    };
-    let (added, to_go): (Vec<_>, Vec<_>) = found
-        .iter()
-        .partition(|found| matches!(found.event, Event::Added(_)));
-    if !added.is_empty() {
-        batch.bring_up(&added).await;
-    }
-    if !to_go.is_empty() {
-        batch.take_out(&to_go).await;
-    }
-}
-
-struct Batch<'a, C> {
-    operations: &'a Operations<'a>,
-    controller: &'a C,
-    source: HotplugSource,
+/// What a batch is done by.
+pub(super) struct Batch<'a, C> {
+    pub(super) operations: &'a Operations<'a>,
+    pub(super) turn: &'a Passage<'a>,
+    pub(super) controller: &'a C,
+    /// Where what the CPUs have said of themselves is kept, or told.
+    pub(super) settled: &'a Settled,
+    /// By what it was noticed.
+    pub(super) source: HotplugSource,
 }
 
 /// What came of something that was found.
@@ -61,6 +44,19 @@ struct End {
 }
 
 impl<C: Controller> Batch<'_, C> {
+    /// Does what was found, and tells each of it, here and to the machine.
+    pub(super) async fn serve(&self, found: &[Found]) {
+        let (added, to_go): (Vec<_>, Vec<_>) = found
+            .iter()
+            .partition(|found| matches!(found.event, Event::Added(_)));
+        if !added.is_empty() {
+            self.bring_up(&added).await;
+        }
+        if !to_go.is_empty() {
+            self.take_out(&to_go).await;
+        }
+    }
+
     /// The CPUs that were added, from their slots to the top.
     async fn bring_up(&self, added: &[&Found]) {
         let (operations, bench) = (self.operations, self.operations.bench);
@@ -79,8 +75,9 @@ impl<C: Controller> Batch<'_, C> {
         let moved = bench.drive(&targets).await;
         let duration = operations.since(start);
         // Beside what is told, a CPU that was just put in differs from the others in what their firmware did.
-        bench.compare_clocks().await;
-        bench.set_registers_right();
+        operations.compare_clocks(self.turn).await;
+        let cpus: Vec<_> = targets.iter().map(|&(cpu, _)| cpu).collect();
+        let account = self.settled.account(bench, &cpus);
         for (found, appeared) in added.iter().zip(appeared) {
             let end = match appeared {
                 Ok(ap) => match moved.iter().find(|moved| moved.cpu == ap.cpu) {
@@ -91,6 +88,8 @@ impl<C: Controller> Batch<'_, C> {
             };
             self.tell(found, HotplugEvent::Add, end);
         }
+        self.settled.add(account);
+        bench.clocks.write();
     }
 
     fn came(&self, ap: &Ap, moved: &Moved, start: Instant, until_all: Duration) -> End {
@@ -147,13 +146,14 @@ impl<C: Controller> Batch<'_, C> {
         let moved = bench.drive(&targets).await;
         bench.set_registers_right();
         for (found, cleared) in to_go.iter().zip(cleared) {
-            let gone = cleared.and_then(|ap| ap.map_or(Ok(()), let_go));
             let cpu = self.number(found);
-            let gone = gone.and_then(|()| {
-                if let Some(cpu) = cpu {
-                    operations.depart(cpu);
-                }
-                self.eject(found)
+            let seat = operations.seat(found.event.apic_id());
+            let gone = cleared.and_then(|_| {
+                let_go(self.controller, found.bay, seat, || {
+                    if let Some(cpu) = cpu {
+                        operations.depart(cpu);
+                    }
+                })
             });
             let failure = moved.iter().find(|moved| Some(moved.cpu) == cpu);
             let failure = failure.and_then(|moved| moved.failure);
@@ -178,14 +178,6 @@ impl<C: Controller> Batch<'_, C> {
                 },
             };
             self.tell(found, HotplugEvent::Remove, end);
-        }
-    }
-
-    fn eject(&self, found: &Found) -> Result<(), Refusal> {
-        self.controller.eject(found.bay);
-        match self.controller.status(found.bay).is_present {
-            false => Ok(()),
-            true => Err(Refusal::NotEjected),
         }
     }
 

@@ -128,7 +128,7 @@ impl<P: Ports> Controller for Registers<P> {
         let ports = self.select(bay);
         for (what, value) in [
             (command::OST_EVENT, heard as u32),
-            (command::OST_STATUS, verdict as u32),
+            (command::OST_STATUS, verdict.status()),
         ] {
             ports.write_u8(COMMAND, what);
             ports.write_u32(DATA, value);
@@ -322,7 +322,7 @@ mod tests {
         let registers = Registers::find(&qemu).unwrap();
         qemu.add(1);
         registers.report(Bay(1), Notification::RemovalAsked, Verdict::Busy);
-        assert_eq!(qemu.devices.borrow()[1].ost, Some((3, 0x81)));
+        assert_eq!(qemu.devices.borrow()[1].ost, Some((3, 0x82)));
         assert!(registers.status(Bay(1)).is_present);
         registers.eject(Bay(1));
         assert!(!registers.status(Bay(1)).is_present);

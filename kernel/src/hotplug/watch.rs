@@ -8,9 +8,10 @@ use reveille_smp::{
 };
 
 use super::{
-    batch, chipset, chipset::Chipset, notices::Notices, ports::IoPorts, registers::Registers,
+    batch::Batch, chipset, chipset::Chipset, notices::Notices, ports::IoPorts, registers::Registers,
 };
 use crate::{
+    consistency::Settled,
     operations::{Operations, in_use},
     println,
     sci::{Sci, SciError},
@@ -54,6 +55,7 @@ impl Hotplug {
     /// [`Unavailable`] where this machine has none.
     pub fn start(
         operations: &'static Operations<'static>,
+        settled: &'static Settled,
         sci: Result<Sci, WhyPoll>,
     ) -> Result<Self, Unavailable> {
         let bench = operations.bench;
@@ -67,6 +69,7 @@ impl Hotplug {
         let polls = events.as_ref().err().copied();
         let watch = Watch {
             operations,
+            settled,
             registers,
             notices: match events {
                 Ok(events) => Notices::Sci(events),
@@ -122,6 +125,7 @@ impl core::error::Error for Unavailable {}
 /// What the task works on.
 struct Watch {
     operations: &'static Operations<'static>,
+    settled: &'static Settled,
     registers: Registers<IoPorts>,
     notices: Notices,
 }
@@ -161,7 +165,14 @@ impl Watch {
             scan.found.extend(missed);
         }
         let source = self.notices.source();
-        batch::serve(self.operations, &self.registers, &scan.found, source).await;
+        let batch = Batch {
+            operations: self.operations,
+            turn: &turn,
+            controller: &self.registers,
+            settled: self.settled,
+            source,
+        };
+        batch.serve(&scan.found).await;
         in_use::disturb();
         drop(turn);
         scan.flaw.map_or(Ok(()), Err)

@@ -192,13 +192,25 @@ impl<'a> Operations<'a> {
     }
 
     /// Those that the bring-up left out as siblings can be kicked from now on.
-    pub(super) fn admit_siblings(&self) {
+    pub(super) fn admit_siblings(&self, _turn: &Passage<'_>) {
         let left_out = self.left_out.borrow();
         let aps = self.bench.cpus.aps.iter();
         for ap in aps.filter(|ap| left_out.contains(&ap.cpu)) {
             // Refused where that has been said before.
             let _ = ap.slot.state().appear();
         }
+    }
+
+    /// Compares the clocks of the APs that are up and were not compared before. Two who do that at once would
+    /// ask by the same words, and a CPU that leaves meanwhile would not be forgotten.
+    pub(crate) async fn compare_clocks(&self, _turn: &Passage<'_>) {
+        let Bench {
+            cpus,
+            timer,
+            clocks,
+            ..
+        } = self.bench;
+        clocks.compare_new(&cpus.aps, timer).await;
     }
 
     /// Sends CPUs to their rungs, where nobody measures how long that takes.

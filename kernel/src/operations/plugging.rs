@@ -10,6 +10,7 @@ use reveille_smp::{
 };
 
 use super::perform::Operations;
+use crate::percpu::PerCpu;
 
 impl<'a> Operations<'a> {
     /// Where the CPU with this id sits.
@@ -57,7 +58,9 @@ impl<'a> Operations<'a> {
     /// A CPU has been let go, and what comes in its place is another one.
     pub(crate) fn depart(&self, cpu: CpuIndex) {
         self.left_out.borrow_mut().remove(&cpu);
-        self.bench.clocks.forget(cpu);
+        if let Some(area) = PerCpu::of(cpu) {
+            area.forget();
+        }
         if let Some(departures) = self.departures_of(cpu) {
             departures.set(departures.get() + 1);
         }

@@ -47,7 +47,9 @@ impl Operations<'_> {
     ) -> Result<Results, CannotBeDone> {
         let is_planted = |hook| options.tests.contains(&hook);
         let mut results = Results::default();
-        self.admit_siblings();
+        let turn = self.turn().await;
+        self.admit_siblings(&turn);
+        drop(turn);
         if options.cycles > 0 {
             let leaks = is_planted(TestHook::Leak);
             results.cycle = self.cycle(options.cycles, leaks, interruption).await;

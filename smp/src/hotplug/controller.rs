@@ -53,7 +53,8 @@ pub trait Controller {
     /// Says that it has been heard of. In a bay in which both are pending, the other stays so.
     fn acknowledge(&self, bay: Bay, heard: Notification);
 
-    /// Takes the CPU out. It stops at once, wherever it is.
+    /// Takes the CPU out. It stops at once, wherever it is: so it is only ejected once it is in no slot
+    /// ([`let_go`](super::let_go())).
     fn eject(&self, bay: Bay);
 
     /// Tells the machine what came of it, for whoever asked for it.
@@ -70,19 +71,45 @@ pub enum Notification {
     RemovalAsked = 3,
 }
 
-/// What came of it. The value is that of ACPI's status (ACPI 6.5, section 6.3.5, "_OST"), where one that is
-/// not common to both depends on what was notified.
+/// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u32)]
 pub enum Verdict {
     /// It was done.
-    Done = 0,
+    Done,
     /// It failed.
-    Failed = 1,
+    Failed,
     /// The CPU cannot go, because it is busy. Of removals.
-    Busy = 0x81,
+    Busy,
     /// The CPU cannot be used. Of additions.
-    CannotBeUsed = 0x82,
+    CannotBeUsed,
     /// The CPU can never go. Of removals.
-    CannotGo = 0x84,
+    CannotGo,
+}
+
+impl Verdict {
+    /// The status of ACPI's that says so (ACPI 6.5, section 6.3.5, "_OST"). The first two are common to all
+    /// that is notified; the others mean something else of an insertion than of an ejection.
+    pub const fn status(self) -> u32 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            // An insertion: not supported. An ejection: the device is busy.
+            Self::CannotBeUsed | Self::Busy => 0x82,
+            // An ejection: not supported.
+            Self::CannotGo => 0x80,
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// By the tables of "_OST": 0x81 is a device that an application uses, 0x84 an ejection that goes on.
+    #[test]
+    fn a_verdict_is_the_status_that_acpi_has_for_it() {
+        use Verdict::{Busy, CannotBeUsed, CannotGo, Done, Failed};
+        let statuses = [Done, Failed, Busy, CannotBeUsed, CannotGo].map(Verdict::status);
+        assert_eq!(statuses, [0, 1, 0x82, 0x82, 0x80]);
+    }
 }

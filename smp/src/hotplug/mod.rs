@@ -13,11 +13,13 @@
 mod controller;
 mod line;
 mod place;
+mod removal;
 mod scan;
 
 pub use controller::{Bay, Controller, Notification, Status, Verdict};
 pub use line::HotplugLine;
-pub use place::{Refusal, Seat, let_go, seat};
+pub use place::{Refusal, Seat, seat};
+pub use removal::let_go;
 pub use scan::{Flaw, Found, Scan, scan, survey};
 
 use crate::cpu::ApicId;

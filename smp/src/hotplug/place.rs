@@ -6,7 +6,6 @@ use super::Verdict;
 use crate::{
     bringup::Ap,
     cpu::ApicId,
-    ladder::Rung,
     plan::{Planned, Role, Skip},
     state::{Refused, Stage},
 };
@@ -111,21 +110,6 @@ impl<'a> Seat<'a> {
     }
 }
 
-/// An AP that was to go down disappears from its slot, and is to be ejected then.
-///
-/// # Errors
-///
-/// When it is not down, or something is still prepared for it.
-pub fn let_go(ap: &Ap) -> Result<(), Refusal> {
-    let stage = ap.slot.state().load().stage();
-    if ap.rung() != Rung::OFFLINE {
-        return Err(Refusal::InUse(stage));
-    }
-    let gone = ap.slot.vacate();
-    gone.map(drop)
-        .map_err(|Refused(state)| Refusal::InUse(state.stage()))
-}
-
 /// Finds the seat of the CPU with this id. `aps` are those of the plan that have slots.
 pub fn seat<'a>(plan: &[Planned], aps: &'a [Ap], id: ApicId) -> Seat<'a> {
     if let Some(ap) = aps.iter().find(|ap| ap.apic_id == id) {
@@ -195,23 +179,5 @@ mod tests {
         assert_eq!(clear(0), Err(Refusal::Bsp));
         assert_eq!(clear(1), Ok(Some(1)));
         assert_eq!([2, 3, 4, 5].map(clear), [Ok(None); 4]);
-    }
-
-    #[test]
-    fn who_is_down_is_let_go_and_can_be_added_again_and_who_is_not_stays() {
-        let (plan, aps) = machine();
-        let ap = &aps[0];
-        assert_eq!(let_go(ap), Ok(()));
-        assert_eq!(let_go(ap), Err(Refusal::InUse(Stage::NotPresent)));
-        assert!(seat(&plan, &aps, ap.apic_id).appear().is_ok());
-        ap.slot.kick(Rung(1)).unwrap();
-        ap.slot.state().claim().unwrap();
-        assert_eq!(let_go(ap), Err(Refusal::InUse(Stage::Claimed)));
-        ap.slot.state().park().unwrap();
-        ap.slot.set_rung(Rung(1));
-        let prepared = Err(Refusal::InUse(Stage::Parked));
-        assert_eq!(let_go(ap), prepared, "something is prepared for it");
-        ap.slot.set_rung(Rung::OFFLINE);
-        assert_eq!(let_go(ap), Ok(()));
     }
 }

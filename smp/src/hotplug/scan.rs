@@ -12,7 +12,8 @@ use crate::cpu::ApicId;
 /// What a scan has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
-    /// In the order in which it was found: of one bay, that it was added before that it is to go.
+    /// In the order in which it was found: of one bay, that it was added before that it is to go. What is
+    /// asked for twice is done once.
     pub found: Vec<Found>,
     /// What is wrong with the machine's registers.
     pub flaw: Option<Flaw>,
@@ -116,7 +117,10 @@ impl Scan {
                     Notification::Added => Event::Added(id),
                     Notification::RemovalAsked => Event::RemovalAsked(id),
                 };
-                self.found.push(Found { bay, event });
+                let found = Found { bay, event };
+                if !self.found.contains(&found) {
+                    self.found.push(found);
+                }
             }
         }
         Ok(())
@@ -155,8 +159,9 @@ mod tests {
     #[derive(Default)]
     struct Fake {
         bays: RefCell<Vec<Status>>,
-        /// Added when the first thing is acknowledged.
-        meanwhile: Cell<Option<usize>>,
+        /// Where one is to go as the thing of this number is acknowledged, counted from 0.
+        meanwhile: Cell<Option<(u32, usize)>>,
+        acknowledged: Cell<u32>,
         accesses: Cell<u32>,
     }
 
@@ -209,7 +214,8 @@ mod tests {
                 Notification::Added => status.was_added = false,
                 Notification::RemovalAsked => status.is_to_go = false,
             }
-            if let Some(at) = self.meanwhile.take() {
+            let number = self.acknowledged.replace(self.acknowledged.get() + 1);
+            if let Some((_, at)) = self.meanwhile.get().filter(|it| it.0 == number) {
                 bays[at].is_to_go = true;
             }
         }
@@ -245,10 +251,19 @@ mod tests {
     fn a_cpu_that_is_to_go_as_its_addition_is_acknowledged_is_found_too() {
         for at in [0, 1] {
             let fake = Fake::new([(false, false), (true, false)]);
-            fake.meanwhile.set(Some(at));
+            fake.meanwhile.set(Some((0, at)));
             let found = vec![added(1), to_go(at as u32)];
             assert_eq!(scan(&fake, 2), Scan { found, flaw: None });
         }
+    }
+
+    #[test]
+    fn a_cpu_that_is_asked_for_twice_goes_once() {
+        let fake = Fake::new([(false, true), (true, true)]);
+        fake.meanwhile.set(Some((2, 0)));
+        let found = vec![to_go(0), added(1), to_go(1)];
+        assert_eq!(scan(&fake, 2), Scan { found, flaw: None });
+        assert_eq!(scan(&fake, 2), Scan::default());
     }
 
     #[test]

@@ -6,4 +6,5 @@ mod ladder;
 mod machine;
 mod mailbox;
 mod primaries;
+mod removal;
 mod steps;

@@ -23,7 +23,7 @@ const DEVICE_CHECK: u64 = 1;
 const EJECT_REQUEST: u64 = 3;
 const SUCCESS: u64 = 0;
 const FAILURE: u64 = 1;
-const BUSY: u64 = 0x81;
+const BUSY: u64 = 0x82;
 const NOT_SUPPORTED: u64 = 0x82;
 
 const ADDED: HotplugOutcome = HotplugOutcome::Added(CpuOutcome::Online);
@@ -98,6 +98,30 @@ impl Plugged {
     fn plug(&mut self, bay: usize) {
         let name = format!("cpu{bay}");
         self.guest.plug(bay, &name).expect("the bay takes a CPU");
+    }
+
+    /// A CPU that lacks a feature.
+    fn plug_without(&mut self, bay: usize, feature: &str) {
+        let lacks = [(feature.to_owned(), false.into())];
+        let plugged = self
+            .guest
+            .plug_with(bay, &format!("cpu{bay}"), lacks.into_iter().collect());
+        plugged.expect("the bay takes a CPU");
+    }
+
+    /// Waits for that many accounts of the CPU in a bay, and gives what it lacks by the last.
+    fn lacks(&mut self, bay: usize, accounts: usize) -> Vec<String> {
+        let states = self.guest.wait_for_records(LIMIT, |records| {
+            let mut states = records.cpu_states().expect("all records are whole");
+            states.retain(|state| state.cpu.0 as usize == bay);
+            (states.len() >= accounts).then_some(states)
+        });
+        let mut states = states.expect("the kernel tells of it");
+        assert_eq!(states.len(), accounts);
+        let last = states.pop().expect("there is one");
+        assert!(last.features.compared && last.registers.checked, "{last:?}");
+        assert!(last.clock.offset_ns.is_some(), "{last:?}");
+        last.features.missing
     }
 
     fn ask_back(&mut self, bay: usize) {
@@ -373,6 +397,28 @@ fn without_smt_a_second_thread_that_is_added_stays_away() {
     // The one that was there from the start, and left out.
     plugged.is_removed(1);
     plugged.is_removed(2);
+}
+
+#[test]
+fn a_cpu_in_the_place_of_another_is_asked_anew_and_told_of() {
+    let mut plugged = Plugged::idle(machine(Chipset::Q35));
+    plugged.plug(2);
+    plugged.comes(2, ADDED, SUCCESS);
+    // Behind the one of the boot, when it was not there.
+    assert!(plugged.lacks(2, 2).is_empty());
+    plugged.is_removed(2);
+    // In none of the leaves that a CPU which comes again is asked for.
+    plugged.plug_without(2, "xsaveopt");
+    plugged.comes(2, ADDED, SUCCESS);
+    assert_eq!(plugged.lacks(2, 3), ["xsaveopt"]);
+    plugged.says("CPU 2: without xsaveopt");
+    // At boot, and of each that was added.
+    let compared = plugged.guest.wait_for_records(LIMIT, |records| {
+        let records = records.parse().expect("all are whole");
+        let checks = records.iter().filter(|it| matches!(it, Record::Clock(_)));
+        (checks.count() == 3).then_some(())
+    });
+    compared.expect("the comparisons are told");
 }
 
 #[test]

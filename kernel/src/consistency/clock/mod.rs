@@ -23,6 +23,8 @@ use spin::Mutex;
 
 use self::adjust::Adjustment;
 use super::Consistency;
+#[cfg(target_os = "none")]
+use crate::report;
 use crate::{
     apic::LocalApic,
     cpuid::ThisCpu,
@@ -103,7 +105,7 @@ impl CpuClock {
     }
 
     /// The CPU was taken out of the machine: of one that comes in its place nothing is known.
-    fn forget(&self) {
+    pub(crate) fn forget(&self) {
         *self.found.lock() = Found::NOTHING;
         self.adjustment.forget();
     }
@@ -169,6 +171,7 @@ pub struct Clocks {
     consistency: Consistency,
     clock: TscClock,
     apic: LocalApic,
+    /// Those that were not written yet.
     checks: Mutex<Vec<record::ClockCheck>>,
 }
 
@@ -232,17 +235,12 @@ impl Clocks {
         PerCpu::of(cpu)?.clock().skew_to_bsp(self.clock)
     }
 
-    /// An AP was taken out of the machine, behind its last way down: the one that comes in its place is
-    /// compared anew.
-    pub fn forget(&self, cpu: CpuIndex) {
-        if let Some(area) = PerCpu::of(cpu) {
-            area.clock().forget();
+    /// Writes the comparisons that were not written before, in their order.
+    #[cfg(target_os = "none")]
+    pub fn write(&self) {
+        for check in core::mem::take(&mut *self.checks.lock()) {
+            report::write(&record::Record::Clock(check));
         }
-    }
-
-    /// The comparisons as records, in their order.
-    pub fn records(&self) -> Vec<record::ClockCheck> {
-        self.checks.lock().clone()
     }
 }
 

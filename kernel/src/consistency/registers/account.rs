@@ -124,10 +124,12 @@ impl Account {
 
     // ---- the BSP ----
 
-    /// Forgets what the CPU is able to take, as it is gone: another one may come in its place. To be called
+    /// Forgets what the CPU has found and is able to take, as it is gone: another one may come in its place. To be called
     /// while it is down, by whoever drives it.
     pub fn forget(&self) {
         self.physical_bits.store(0, Ordering::Relaxed);
+        self.looks.store(0, Ordering::Relaxed);
+        self.settled.store(0, Ordering::Relaxed);
     }
 
     /// Whether the CPU has looked at all.

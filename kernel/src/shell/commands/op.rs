@@ -38,8 +38,9 @@ pub(super) async fn run(
     operations.check(ops).map_err(|it| cannot(it.problem))?;
     let done = operations.perform_in(&turn, op).await;
     // Some may have come for the first time.
-    context.bench().compare_clocks().await;
+    operations.compare_clocks(&turn).await;
     drop(turn);
+    context.bench().clocks.write();
     if let Done::Op { record, rules } = done.map_err(|it| cannot(it.problem))? {
         print_lines(OpLines(&record));
         report::write(&Record::Op(record));

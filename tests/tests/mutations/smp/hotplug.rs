@@ -5,6 +5,10 @@ use crate::Mutation;
 const COMES_LATE: &str = "a_cpu_that_is_taken_out_as_it_comes_late_leaves_a_slot_that_nobody_uses";
 const THE_NEXT: &str = "a_cpu_that_comes_in_the_place_of_another_sees_what_that_one_left";
 
+const EJECTED: &str = "fake::removal::a_cpu_is_ejected_once_it_has_disappeared_from_its_slot";
+const APPEARS: &str =
+    "fake::removal::a_cpu_that_appears_while_others_are_driven_disappears_before_it_is_ejected";
+
 pub(super) const MUTATIONS: &[Mutation] = &[
     Mutation {
         guard: "a CPU that comes late as it is taken out is taken out all the same",
@@ -30,5 +34,23 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         from: "to.0, Ordering::AcqRel, Ordering::Acquire",
         to: "to.0, Ordering::Acquire, Ordering::Acquire",
         noticed_by: THE_NEXT,
+    },
+    Mutation {
+        guard: "a CPU is in no slot any more when it is ejected",
+        file: "hotplug/removal.rs",
+        from: "    vacate(seat)?;
+    depart();
+    controller.eject(bay);",
+        to: "    controller.eject(bay);
+    vacate(seat)?;
+    depart();",
+        noticed_by: EJECTED,
+    },
+    Mutation {
+        guard: "a CPU that is added as it is to be taken out is taken out of its slot",
+        file: "hotplug/removal.rs",
+        from: "if stage == Stage::NotPresent {",
+        to: "if matches!(stage, Stage::NotPresent | Stage::Ready) {",
+        noticed_by: APPEARS,
     },
 ];
