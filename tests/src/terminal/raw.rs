@@ -8,6 +8,7 @@
 use std::{
     io,
     marker::PhantomData,
+    mem,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
@@ -89,28 +90,34 @@ fn set(settings: &Termios, when: OptionalActions) -> io::Result<()> {
 fn follow_stops() -> io::Result<()> {
     let mut signals = Signals::new([SIGTSTP, SIGCONT])?;
     thread::spawn(move || {
+        // It went on, and SIGCONT tells so once more.
+        let mut is_back = false;
         for signal in signals.forever() {
-            if signal == SIGCONT {
-                let is_raw = match &*before() {
-                    Some(settings) => set(&raw(settings), OptionalActions::Now).is_ok(),
-                    None => false,
-                };
-                // Who ends the process holds the screen, and waits for the settings.
-                if is_raw {
-                    screen::come_back();
-                }
-            } else {
+            if signal == SIGTSTP {
                 // Nothing is shown until it goes on.
-                let _left = Left::now();
+                let left = Left::now();
                 if let Some(settings) = &*before() {
                     let _gone = set(settings, OptionalActions::Now);
                 }
                 // It fails only for a signal that does not exist.
                 let _stopped = emulate_default_handler(signal);
+                is_back = is_raw_again();
+                left.come_back();
+            } else if !mem::take(&mut is_back) && is_raw_again() {
+                // Who ends the process holds the screen, and waits for the settings: they are not held here.
+                Left::unseen().come_back();
             }
         }
     });
     Ok(())
+}
+
+/// Makes the settings raw again if they are to be.
+fn is_raw_again() -> bool {
+    match &*before() {
+        Some(settings) => set(&raw(settings), OptionalActions::Now).is_ok(),
+        None => false,
+    }
 }
 
 fn before() -> MutexGuard<'static, Option<Termios>> {

@@ -115,7 +115,7 @@ pub fn leave_for_good() {
 
 /// The screen is left for a while, and nothing is shown until this is dropped.
 pub struct Left {
-    _shown: MutexGuard<'static, Option<vt100::Parser>>,
+    shown: MutexGuard<'static, Option<vt100::Parser>>,
 }
 
 impl Left {
@@ -123,16 +123,21 @@ impl Left {
     pub fn now() -> Self {
         let shown = shown();
         leave(&shown);
-        Self { _shown: shown }
+        Self { shown }
     }
-}
 
-/// Shows again what was shown, on a screen that was left or that others have used.
-pub fn come_back() {
-    if let Some(emulator) = &mut *shown() {
-        fit(emulator);
-        // Who hung up needs no screen.
-        let _gone = write(returning(emulator.screen()).as_bytes());
+    /// It was left without a chance to say so, and others have used it.
+    pub fn unseen() -> Self {
+        Self { shown: shown() }
+    }
+
+    /// Shows again what was shown.
+    pub fn come_back(mut self) {
+        if let Some(emulator) = &mut *self.shown {
+            fit(emulator);
+            // Who hung up needs no screen.
+            let _gone = write(returning(emulator.screen()).as_bytes());
+        }
     }
 }
 
