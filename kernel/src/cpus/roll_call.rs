@@ -18,15 +18,22 @@ use futures_util::task::AtomicWaker;
 use reveille_executor::Timer;
 use reveille_smp::{
     cpu::{ApicId, CpuIndex},
+    ranges::Ranges,
     remote::RemoteError,
 };
 
 use super::spawn_on;
 use crate::{apic::LocalApic, percpu::PerCpu};
 
-/// Until when all CPUs must have answered. Only a hang reaches it: on two
-/// busy cores of a host, 255 CPUs take less than a second.
+/// Until when all CPUs must have answered: so long, and so long for each of them. Only a hang reaches it.
+/// On two idle cores of a host 255 CPUs take less than a second. But all are woken at once, and where
+/// they share cores with others each waits until the host has given all others their turns, twice: on
+/// two cores of which fifty wanted a share, two hundred of 255 had not run after five seconds.
 const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE_A_CPU: Duration = Duration::from_millis(100);
+
+/// How many entries there are of each CPU.
+const ENTRIES: usize = 2;
 
 /// Who answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,22 +63,14 @@ impl Answer {
 
 /// What a CPU has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
-    own: Answer,
+enum Entry {
+    /// Who it is, at once: so one that runs is told from one that waits for another.
+    Own(Answer),
     /// What the next CPU answered it, unless that took no task.
-    next: Option<Result<Answer, RemoteError>>,
-}
-
-impl Entry {
-    /// The entry of the CPU that calls, which asks `next`.
-    async fn here(apic: LocalApic, next: CpuIndex) -> Self {
-        let own = Answer::here(apic);
-        let next = match spawn_on(next, async move { Answer::here(apic) }) {
-            Ok(answer) => Some(answer.await),
-            Err(_) => None,
-        };
-        Self { own, next }
-    }
+    Heard {
+        by: CpuIndex,
+        next: Option<Result<Answer, RemoteError>>,
+    },
 }
 
 /// What the CPUs write and the BSP reads.
@@ -81,6 +80,17 @@ struct Book {
 }
 
 impl Book {
+    /// The CPU that calls says who it is, asks the next one, and says what it heard.
+    async fn sign(&self, apic: LocalApic, next: CpuIndex) {
+        let own = Answer::here(apic);
+        self.write(Entry::Own(own));
+        let next = match spawn_on(next, async move { Answer::here(apic) }) {
+            Ok(answer) => Some(answer.await),
+            Err(_) => None,
+        };
+        self.write(Entry::Heard { by: own.cpu, next });
+    }
+
     fn write(&self, entry: Entry) {
         // There is room for everybody, so no entry is lost.
         let _ = self.entries.push(entry);
@@ -105,16 +115,16 @@ impl Book {
 }
 
 /// What the roll call found wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RollCallError {
     /// This CPU took no task, though it is online.
     Refused(CpuIndex),
-    /// This CPU did not answer in time.
-    Missing(CpuIndex),
+    /// These CPUs did not answer in time.
+    Missing(Vec<CpuIndex>),
     /// A CPU whose area says this runs on another CPU, or shares its area.
     NotItself(CpuIndex),
-    /// A CPU asked the next one and did not hear what that says of itself.
+    /// A CPU asked the next one and did not hear in time what that says of itself.
     Misheard {
         /// Who asked.
         by: CpuIndex,
@@ -127,7 +137,7 @@ pub enum RollCallError {
 ///
 /// # Errors
 ///
-/// [`RollCallError`] names the first CPU with which something is wrong.
+/// [`RollCallError`] names the CPUs that are missing, or else the first with which something is wrong.
 ///
 /// # Cancellation
 ///
@@ -139,18 +149,19 @@ pub async fn roll_call(
 ) -> Result<usize, RollCallError> {
     let called: Vec<CpuIndex> = [CpuIndex::BSP].into_iter().chain(online).collect();
     let book = Arc::new(Book {
-        entries: ArrayQueue::new(called.len()),
+        entries: ArrayQueue::new(ENTRIES * called.len()),
         waker: AtomicWaker::new(),
     });
     let mut tasks = Vec::with_capacity(called.len());
     for (cpu, next) in ring(&called) {
         let book = Arc::clone(&book);
-        let task = async move { book.write(Entry::here(apic, next).await) };
+        let task = async move { book.sign(apic, next).await };
         tasks.push(spawn_on(cpu, task).map_err(|_| RollCallError::Refused(cpu))?);
     }
-    let mut entries = Vec::with_capacity(called.len());
-    let all = book.read(&mut entries, called.len());
-    if timer.timeout(DEADLINE, all).await.is_err() {
+    let mut entries = Vec::with_capacity(ENTRIES * called.len());
+    let all = book.read(&mut entries, ENTRIES * called.len());
+    let span = DEADLINE + DEADLINE_A_CPU * called.len() as u32;
+    if timer.timeout(span, all).await.is_err() {
         // Nobody waits for an answer any longer. Whoever is missing is named by `judge`.
         tasks.iter().for_each(|task| task.abort());
     }
@@ -165,24 +176,30 @@ fn ring(called: &[CpuIndex]) -> impl Iterator<Item = (CpuIndex, CpuIndex)> {
 
 /// Whether everybody who was called wrote once and as itself, and heard the same of the next one.
 fn judge(called: &[CpuIndex], entries: &[Entry]) -> Result<usize, RollCallError> {
-    let mut areas = BTreeMap::new();
-    let mut cpus = BTreeMap::new();
+    let (mut areas, mut cpus, mut heard) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for entry in entries {
-        let Answer { cpu, area, .. } = entry.own;
-        if entry.own.apic_id != entry.own.area_id
-            || areas.insert(area, cpu).is_some()
-            || cpus.insert(cpu, entry).is_some()
-        {
-            return Err(RollCallError::NotItself(cpu));
+        match *entry {
+            Entry::Own(own) => {
+                if own.apic_id != own.area_id
+                    || areas.insert(own.area, own.cpu).is_some()
+                    || cpus.insert(own.cpu, own).is_some()
+                {
+                    return Err(RollCallError::NotItself(own.cpu));
+                }
+            }
+            Entry::Heard { by, next } => {
+                heard.insert(by, next);
+            }
         }
     }
-    for cpu in called {
-        if !cpus.contains_key(cpu) {
-            return Err(RollCallError::Missing(*cpu));
-        }
+    let missing = called.iter().filter(|cpu| !cpus.contains_key(cpu));
+    let mut missing: Vec<_> = missing.copied().collect();
+    missing.sort_unstable();
+    if !missing.is_empty() {
+        return Err(RollCallError::Missing(missing));
     }
     for (by, of) in ring(called) {
-        if cpus[&by].next != Some(Ok(cpus[&of].own)) {
+        if heard.get(&by) != Some(&Some(Ok(cpus[&of]))) {
             return Err(RollCallError::Misheard { by, of });
         }
     }
@@ -193,7 +210,19 @@ impl fmt::Display for RollCallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(cpu) => write!(f, "CPU {cpu} is online and takes no tasks"),
-            Self::Missing(cpu) => write!(f, "CPU {cpu} is online and did not run what it was sent"),
+            Self::Missing(cpus) => {
+                let numbers: Ranges = cpus.iter().map(|cpu| cpu.0).collect();
+                match cpus.len() {
+                    1 => write!(
+                        f,
+                        "CPU {numbers} is online and did not run what it was sent"
+                    ),
+                    _ => write!(
+                        f,
+                        "CPUs {numbers} are online and did not run what they were sent"
+                    ),
+                }
+            }
             Self::NotItself(cpu) => write!(f, "CPU {cpu} found itself in the area of another CPU"),
             Self::Misheard { by, of } => {
                 write!(
@@ -209,6 +238,8 @@ impl core::error::Error for RollCallError {}
 
 #[cfg(test)]
 mod tests {
+    use std::string::ToString;
+
     use super::*;
 
     fn answer(cpu: u32) -> Answer {
@@ -221,46 +252,74 @@ mod tests {
         }
     }
 
-    /// The entry of a CPU behind which comes `next`.
-    fn entry(cpu: u32, next: u32) -> Entry {
-        Entry {
-            own: answer(cpu),
-            next: Some(Ok(answer(next))),
-        }
+    /// The entries of a CPU behind which comes `next`.
+    fn entry(cpu: u32, next: u32) -> [Entry; 2] {
+        let by = CpuIndex(cpu);
+        let next = Some(Ok(answer(next)));
+        [Entry::Own(answer(cpu)), Entry::Heard { by, next }]
     }
 
     const CALLED: [CpuIndex; 3] = [CpuIndex(0), CpuIndex(2), CpuIndex(1)];
 
-    fn entries() -> [Entry; 3] {
-        [entry(0, 2), entry(2, 1), entry(1, 0)]
+    fn entries() -> Vec<Entry> {
+        [entry(0, 2), entry(2, 1), entry(1, 0)].concat()
+    }
+
+    fn own(entry: &mut Entry) -> &mut Answer {
+        match entry {
+            Entry::Own(own) => own,
+            Entry::Heard { .. } => panic!("it is of what was heard"),
+        }
     }
 
     #[test]
     fn everybody_who_was_called_must_answer_as_itself_and_once() {
         assert_eq!(judge(&CALLED, &entries()), Ok(3));
         assert_eq!(
-            judge(&CALLED, &entries()[..2]),
-            Err(RollCallError::Missing(CpuIndex(1)))
+            judge(&CALLED, &entries()[..4]),
+            Err(RollCallError::Missing(vec![CpuIndex(1)]))
         );
         let mut twice = entries();
-        twice[2] = twice[1];
+        twice[4] = twice[2];
         assert_eq!(
             judge(&CALLED, &twice),
             Err(RollCallError::NotItself(CpuIndex(2)))
         );
-        assert_eq!(judge(&[CpuIndex::BSP], &[entry(0, 0)]), Ok(1));
+        assert_eq!(judge(&[CpuIndex::BSP], &entry(0, 0)), Ok(1));
+    }
+
+    #[test]
+    fn who_waits_for_another_is_not_missing_and_all_who_are_have_a_name() {
+        let mut waits = entries();
+        waits.truncate(1);
+        let missing = judge(&CALLED, &waits).unwrap_err();
+        assert_eq!(
+            missing,
+            RollCallError::Missing(vec![CpuIndex(1), CpuIndex(2)])
+        );
+        assert_eq!(
+            missing.to_string(),
+            "CPUs 1-2 are online and did not run what they were sent"
+        );
+        let mut waits = entries();
+        waits.remove(1);
+        let (by, of) = (CpuIndex(0), CpuIndex(2));
+        assert_eq!(
+            judge(&CALLED, &waits),
+            Err(RollCallError::Misheard { by, of })
+        );
     }
 
     #[test]
     fn a_cpu_in_anothers_area_is_found_out() {
         let mut shared = entries();
-        shared[2].own.area = answer(2).area;
+        own(&mut shared[4]).area = answer(2).area;
         assert_eq!(
             judge(&CALLED, &shared),
             Err(RollCallError::NotItself(CpuIndex(1)))
         );
         let mut elsewhere = entries();
-        elsewhere[1].own.apic_id = ApicId(2);
+        own(&mut elsewhere[2]).apic_id = ApicId(2);
         assert_eq!(
             judge(&CALLED, &elsewhere),
             Err(RollCallError::NotItself(CpuIndex(2)))
@@ -271,8 +330,8 @@ mod tests {
     fn everybody_must_hear_of_the_next_one_what_that_says_of_itself() {
         for next in [None, Some(Err(RemoteError::WentDown)), Some(Ok(answer(2)))] {
             let mut misheard = entries();
-            misheard[1].next = next;
             let (by, of) = (CpuIndex(2), CpuIndex(1));
+            misheard[3] = Entry::Heard { by, next };
             assert_eq!(
                 judge(&CALLED, &misheard),
                 Err(RollCallError::Misheard { by, of })
