@@ -33,11 +33,9 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        super::with_console(|console| {
-            if console.screen.is_held() {
-                super::release(console);
-            }
-        });
+        super::with_console(super::take_screen_back);
+        // Others print in between, and interrupts come.
+        while super::with_console(super::tell_piece) {}
     }
 }
 

@@ -10,6 +10,7 @@ use core::{
     time::Duration,
 };
 
+use conquer_once::spin::OnceCell;
 use reveille_executor::Timer;
 use reveille_smp::{
     cpu::CpuIndex,
@@ -34,6 +35,9 @@ use crate::{
 const PERIOD: Duration = Duration::from_millis(10);
 
 static RECEIVER: Receiver = Receiver::new();
+
+/// The UART's interrupt, set on the BSP before it is let through. However often it is routed, it is the same.
+static LINE: OnceCell<Line> = OnceCell::uninit();
 
 /// Interrupts of the UART. Relaxed: a statistic.
 static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
@@ -67,6 +71,11 @@ pub enum Source {
         /// Why.
         cause: IoApicError,
     },
+    /// Somebody looks every 10 ms, for the interrupt came a thousand times in a row for nothing, and is masked.
+    Storm {
+        /// The interrupt's number among all I/O APICs.
+        gsi: Gsi,
+    },
 }
 
 /// Why nothing can be read.
@@ -96,7 +105,7 @@ impl Input {
         let line = io_apics.route(IsaIrq::COM1, Vector::UART, apic.id());
         // The UART is silent yet: so its first interrupt finds a line that lets it through.
         if let Ok(line) = line {
-            line.unmask();
+            LINE.get_or_init(|| line).unmask();
         }
         let source = match line {
             Ok(line) => Source::Interrupt { gsi: line.gsi() },
@@ -122,26 +131,31 @@ impl Input {
     ///
     /// A read that is dropped has taken nothing: the next one finds it.
     pub async fn read(&mut self, buffer: &mut [u8]) -> usize {
-        match self.source {
-            _ if buffer.is_empty() => 0,
-            Source::Interrupt { .. } => {
-                poll_fn(|context| {
-                    // First the waker, then the look: what comes in between wakes.
-                    RECEIVER.waker().register(context.waker());
-                    match take(buffer) {
-                        0 => Poll::Pending,
-                        count => Poll::Ready(count),
-                    }
-                })
-                .await
-            }
-            Source::Poll { .. } => loop {
-                without_interrupts(|| RECEIVER.take_in(&Com1));
-                match take(buffer) {
-                    0 => self.timer.sleep(PERIOD).await,
-                    count => break count,
+        if buffer.is_empty() {
+            return 0;
+        }
+        if let Source::Interrupt { gsi } = self.source {
+            let read = poll_fn(|context| {
+                // First the waker, then the look: what comes in between wakes.
+                RECEIVER.waker().register(context.waker());
+                match (take(buffer), RECEIVER.is_stormy()) {
+                    (0, false) => Poll::Pending,
+                    (0, true) => Poll::Ready(None),
+                    (count, _) => Poll::Ready(Some(count)),
                 }
-            },
+            });
+            if let Some(count) = read.await {
+                return count;
+            }
+            self.source = Source::Storm { gsi };
+            crate::println!("console: typed {}", self.source);
+        }
+        loop {
+            without_interrupts(|| RECEIVER.take_in(&Com1));
+            match take(buffer) {
+                0 => self.timer.sleep(PERIOD).await,
+                count => return count,
+            }
         }
     }
 
@@ -174,8 +188,10 @@ fn take(buffer: &mut [u8]) -> usize {
 /// What the UART's vector calls, on the BSP.
 pub(crate) fn interrupted() {
     INTERRUPTS.fetch_add(1, Ordering::Relaxed);
-    if RECEIVER.is_open() {
-        RECEIVER.take_in(&Com1);
+    if RECEIVER.interrupted(&Com1)
+        && let Ok(line) = LINE.try_get()
+    {
+        line.mask();
     }
 }
 
@@ -236,6 +252,10 @@ impl fmt::Display for Source {
         match self {
             Self::Interrupt { gsi } => write!(f, "by interrupt (GSI {gsi})"),
             Self::Poll { cause } => write!(f, "by a look every 10 ms: {cause}"),
+            Self::Storm { gsi } => write!(
+                f,
+                "by a look every 10 ms: interrupt {gsi} came again and again for nothing, and is masked"
+            ),
         }
     }
 }

@@ -100,13 +100,12 @@ pub fn print(text: fmt::Arguments<'_>) {
 /// A held screen is given back first, with what was kept, unless somebody has the lock; a footer stays where
 /// it is.
 pub fn print_forced(text: fmt::Arguments<'_>) {
-    if IS_HELD.load(Ordering::Relaxed) {
+    if !IS_FORCED.swap(true, Ordering::Relaxed) {
         match CONSOLE.try_lock() {
             Some(mut console) => release(&mut console),
             None => give_screen_back(),
         }
     }
-    IS_FORCED.store(true, Ordering::Relaxed);
     let _ = Uart::forced().write_fmt(text);
 }
 
@@ -141,7 +140,9 @@ pub fn clear() {
 /// and printed when the view ends.
 pub fn hold() -> Option<Held> {
     let is_mine = with_console(|Console { uart, screen }| {
-        IS_HELD.store(true, Ordering::Relaxed);
+        if screen.can_be_held() {
+            IS_HELD.store(true, Ordering::Relaxed);
+        }
         screen.hold(uart)
     });
     is_mine.then_some(Held {
@@ -157,9 +158,7 @@ pub fn close() {
         if !IS_FORCED.load(Ordering::Relaxed)
             && let Some(mut console) = CONSOLE.try_lock()
         {
-            if console.screen.is_held() {
-                release(&mut console);
-            }
+            release(&mut console);
             let Console { uart, screen } = &mut *console;
             let _ = screen.set_footer(uart, None);
         }
@@ -172,11 +171,26 @@ pub fn with_lock_held<R>(action: impl FnOnce() -> R) -> R {
     with_console(|_| action())
 }
 
-/// Takes the screen back from whoever holds it.
+/// Takes the screen back from whoever holds it, with all that was kept, at the end of the run.
 fn release(console: &mut Console) {
-    // Whoever ends the run may have told the terminal already.
-    let is_to_be_told = IS_HELD.swap(false, Ordering::Relaxed);
-    let _ = console.screen.release(&mut Uart::forced(), is_to_be_told);
+    console.uart = Uart::forced();
+    take_screen_back(console);
+    while tell_piece(console) {}
+}
+
+/// Takes the screen back from whoever holds it.
+fn take_screen_back(Console { uart, screen }: &mut Console) {
+    if screen.is_held() {
+        // Whoever ends the run may have told the terminal already.
+        let is_to_be_told = IS_HELD.swap(false, Ordering::Relaxed);
+        // The UART's writer never fails.
+        let _ = screen.release(uart, is_to_be_told);
+    }
+}
+
+/// Tells a little of what was kept; whether there is more.
+fn tell_piece(Console { uart, screen }: &mut Console) -> bool {
+    screen.tell_piece(uart).unwrap_or(false)
 }
 
 fn give_screen_back() {

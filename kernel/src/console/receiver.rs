@@ -19,6 +19,7 @@ use super::{
     sync::Place,
     uart::{FIFO_DEPTH, line_status},
 };
+use crate::interrupts::for_nothing::ForNothing;
 
 /// The UART, as far as receiving goes.
 pub(super) trait Receive {
@@ -54,6 +55,9 @@ pub(super) struct Receiver {
     /// Bytes stay in the UART.
     is_full: AtomicBool,
     damage: Damage,
+    /// The UART's.
+    for_nothing: ForNothing,
+    is_stormy: AtomicBool,
     /// Written by whichever CPU reads the line status.
     overruns: AtomicU32,
 }
@@ -69,6 +73,8 @@ impl Receiver {
             is_held_back: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
             damage: Damage::new(),
+            for_nothing: ForNothing::new(),
+            is_stormy: AtomicBool::new(false),
             overruns: AtomicU32::new(0),
         }
     }
@@ -79,6 +85,8 @@ impl Receiver {
             return false;
         }
         self.by_interrupt.store(by_interrupt, Ordering::Relaxed);
+        self.for_nothing.note(true);
+        self.is_stormy.store(false, Ordering::Relaxed);
         self.let_send(uart);
         true
     }
@@ -148,10 +156,32 @@ impl Receiver {
         if let Some(status) = seen {
             self.note(status);
         }
+        if has_any {
+            // Its interrupt may still come, and finds nothing.
+            self.for_nothing.note(true);
+        }
         if has_put {
             self.waker.wake();
         }
         has_any
+    }
+
+    /// What is done when the interrupt comes; whether it has come so often for nothing that it is to be masked.
+    /// Whoever reads is woken then, and has to look by himself.
+    pub(super) fn interrupted(&self, uart: &impl Receive) -> bool {
+        let has_any = self.is_open() && self.take_in(uart);
+        let is_stormy = self.for_nothing.note(has_any);
+        if is_stormy {
+            self.is_stormy.store(true, Ordering::Relaxed);
+            self.by_interrupt.store(false, Ordering::Relaxed);
+            self.waker.wake();
+        }
+        is_stormy
+    }
+
+    /// Whether the interrupt was masked since somebody began to receive.
+    pub(super) fn is_stormy(&self) -> bool {
+        self.is_stormy.load(Ordering::Relaxed)
     }
 
     /// Takes note of a line status that was read for its own sake, on whichever CPU.
@@ -397,6 +427,28 @@ mod tests {
             receiver.take_in(&stuck);
             assert!((1000..=MOST_AT_ONCE).contains(&stuck.reads.get()));
         }
+    }
+
+    #[test]
+    fn an_interrupt_that_does_not_end_is_masked_and_whoever_reads_hears_of_it() {
+        let (receiver, line, woken) = opened();
+        for _ in 0..3 {
+            assert!((1..ForNothing::MOST).all(|_| !receiver.interrupted(&line)));
+            line.send([b'x']);
+            assert!(!receiver.interrupted(&line));
+        }
+        receiver.waker().register(&Arc::clone(&woken).into());
+        let before = woken.0.load(Ordering::Relaxed);
+        assert!((1..ForNothing::MOST).all(|_| !receiver.interrupted(&line)));
+        assert!(!receiver.is_stormy());
+        assert!(receiver.interrupted(&line) && receiver.is_stormy());
+        assert_eq!(woken.0.load(Ordering::Relaxed), before + 1);
+        // What is typed is there for whoever looks.
+        line.send([b'y']);
+        receiver.take_in(&line);
+        assert_eq!(receiver.take(&line, &mut [0; 8]), 4);
+        receiver.close(&line);
+        assert!(receiver.open(&line, true) && !receiver.is_stormy());
     }
 
     #[test]

@@ -55,6 +55,9 @@ impl Screen {
         if self.is_held {
             return self.kept.write_fmt(text);
         }
+        if self.has_kept() {
+            return Behind { screen: self, out }.write_fmt(text);
+        }
         self.take_row_away(out)?;
         let mut ends = Ends {
             out: &mut *out,
@@ -79,7 +82,7 @@ impl Screen {
             return self.row.change(footer, out);
         }
         self.row.set(footer);
-        if !(self.is_held || self.at_line_start) {
+        if !(self.is_held || self.has_kept() || self.at_line_start) {
             out.write_str("\n")?;
             self.at_line_start = true;
         }
@@ -106,9 +109,9 @@ impl Screen {
         self.draw_row(out)
     }
 
-    /// Gives the whole screen to somebody; `false` if somebody has it.
+    /// Gives the whole screen to somebody; `false` if somebody has it, or gives it back.
     pub(super) fn hold(&mut self, out: &mut impl Write) -> bool {
-        if self.is_held {
+        if !self.can_be_held() {
             return false;
         }
         // A terminal that does not take text loses it, and no more.
@@ -118,21 +121,42 @@ impl Screen {
         true
     }
 
-    /// Takes the screen back, and shows what was kept. Whether the terminal is to be told, or was already, the
-    /// caller knows.
+    /// Takes the screen back. Whether the terminal is to be told, or was already, the caller knows, who also has
+    /// what was kept [told](Self::tell_piece) behind this.
     pub(super) fn release(&mut self, out: &mut impl Write, is_to_be_told: bool) -> fmt::Result {
         if is_to_be_told {
             out.write_str(GIVE_SCREEN_BACK)?;
         }
         self.is_held = false;
+        self.draw_row(out)
+    }
+
+    /// Shows a little of what was kept, which takes milliseconds; whether there is more. Until there is none,
+    /// what others print goes behind it.
+    pub(super) fn tell_piece(&mut self, out: &mut impl Write) -> Result<bool, fmt::Error> {
+        if self.has_kept() {
+            self.tell(out)?;
+        }
+        Ok(self.has_kept())
+    }
+
+    fn tell(&mut self, out: &mut impl Write) -> Result<usize, fmt::Error> {
         let mut ends = Ends {
             out: &mut *out,
             with_line: self.at_line_start,
         };
-        let printed = self.kept.tell(&mut ends);
+        let told = self.kept.tell_piece(&mut ends);
         self.at_line_start = ends.with_line;
         self.draw_row(out)?;
-        printed
+        told
+    }
+
+    fn has_kept(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    pub(super) fn can_be_held(&self) -> bool {
+        !(self.is_held || self.has_kept())
     }
 
     pub(super) fn is_held(&self) -> bool {
@@ -147,7 +171,7 @@ impl Screen {
     }
 
     fn draw_row(&mut self, out: &mut impl Write) -> fmt::Result {
-        if self.has_footer && !self.is_held && self.at_line_start {
+        if self.has_footer && self.can_be_held() && self.at_line_start {
             self.is_drawn = true;
             self.row.draw(out)?;
         }
@@ -168,5 +192,25 @@ impl<W: Write> Write for Ends<'_, W> {
             self.with_line = text.ends_with('\n');
         }
         self.out.write_str(text)
+    }
+}
+
+/// Puts text behind what is kept, and tells as much of that: so the kept text never grows while it is told, and
+/// whoever prints pays for no more than what he prints.
+struct Behind<'a, W> {
+    screen: &'a mut Screen,
+    out: &'a mut W,
+}
+
+impl<W: Write> Write for Behind<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut told = 0;
+        while told < text.len() && self.screen.has_kept() {
+            told += self.screen.tell(self.out)?;
+        }
+        if self.screen.has_kept() {
+            return self.screen.kept.write_str(text);
+        }
+        self.screen.print(self.out, format_args!("{text}"))
     }
 }

@@ -96,6 +96,7 @@ impl Both {
     fn release(&mut self) {
         let Self { screen, terminal } = self;
         screen.release(terminal, true).unwrap();
+        while screen.tell_piece(terminal).unwrap() {}
     }
 }
 
@@ -176,6 +177,37 @@ fn a_view_has_the_screen_for_itself_and_what_was_printed_meanwhile_follows() {
     assert!(!both.terminal.parser.screen().hide_cursor());
     both.print("three\n");
     assert_eq!(both.terminal.shown(), ["one", "two", "three", "> x"]);
+}
+
+#[test]
+fn what_is_printed_while_kept_text_is_told_goes_behind_it_and_does_not_make_it_grow() {
+    let mut both = Both::new();
+    both.footer("> x", 3);
+    assert!(both.screen.hold(&mut both.terminal));
+    both.print("one\ntwo\nthree\nfour\nfive\n");
+    let Both { screen, terminal } = &mut both;
+    screen.release(terminal, true).unwrap();
+    assert_eq!(screen.tell_piece(terminal), Ok(true));
+    assert!(!screen.hold(terminal), "it is being given back");
+    // It stands behind what was kept, and as much of that has been told.
+    both.print("six ");
+    both.footer("> y", 3);
+    assert_eq!(both.terminal.shown(), ["one", "two", ""]);
+    both.print("seven\n");
+    assert_eq!(both.terminal.shown(), ["one", "two", "three", ""]);
+    both.print("a line that is longer than all the rest\n");
+    let all = [
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six seven",
+        "a line that is longer than all the rest",
+        "> y",
+    ];
+    assert_eq!(both.terminal.shown(), all);
+    assert!(both.screen.hold(&mut both.terminal));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 pub mod apic_errors;
 pub mod exceptions;
+pub(crate) mod for_nothing;
 pub mod gdt;
 pub mod idt;
 pub mod pic;

@@ -9,8 +9,6 @@
 
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU32, Ordering};
-
 use crate::acpi::fixed_hardware::{FixedHardware, Ports};
 
 /// I/O ports.
@@ -28,31 +26,6 @@ pub(super) struct EventRegisters {
     pm1: [Option<Ports>; 2],
     gpe0: Ports,
     gpe1: Ports,
-}
-
-/// How often the SCI came since it last came for an event. The BSP's handler alone counts, so it is Relaxed.
-#[derive(Debug)]
-pub(super) struct ForNothing(AtomicU32);
-
-impl ForNothing {
-    /// So often is too often. Another device on the same input, or an event that was disabled as it was on its
-    /// way, may account for a few.
-    const MOST: u32 = 1000;
-
-    pub(super) const fn new() -> Self {
-        Self(AtomicU32::new(0))
-    }
-
-    /// Takes note of an SCI that came for an event, or for nothing; whether it has come too often for nothing.
-    pub(super) fn note(&self, is_for_an_event: bool) -> bool {
-        match is_for_an_event {
-            true => self.0.store(0, Ordering::Relaxed),
-            false => {
-                self.0.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        self.0.load(Ordering::Relaxed) >= Self::MOST
-    }
 }
 
 /// Where one event's bit is.
@@ -320,16 +293,5 @@ mod tests {
         assert!(port.is_sci_active());
         assert_eq!(taken(&port), [0; 0]);
         assert!(!port.is_sci_active());
-    }
-
-    #[test]
-    fn a_thousand_interrupts_for_nothing_in_a_row_are_too_many() {
-        let for_nothing = ForNothing::new();
-        for _ in 0..5 {
-            assert!((1..ForNothing::MOST).all(|_| !for_nothing.note(false)));
-            assert!(!for_nothing.note(true));
-        }
-        assert!((1..ForNothing::MOST).all(|_| !for_nothing.note(false)));
-        assert!(for_nothing.note(false));
     }
 }

@@ -27,11 +27,11 @@ use futures_util::task::AtomicWaker;
 use reveille_executor::Timer;
 use x86_64::instructions::{interrupts::without_interrupts, port::Port as IoPort};
 
-use self::events::{EventRegisters, ForNothing, Port};
+use self::events::{EventRegisters, Port};
 use crate::{
     acpi::fixed_hardware::{FixedHardware, NoFixedHardware},
     apic::LocalApic,
-    interrupts::vectors::Vector,
+    interrupts::{for_nothing::ForNothing, vectors::Vector},
     io_apic::{IoApicError, IoApics, Line},
 };
 
