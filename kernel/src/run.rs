@@ -330,6 +330,7 @@ impl Run {
         let shell = self.spawner.spawn(shell::run(context, &self.io_apics))?;
         match shell.await? {
             Ok(Leave::Exit(None)) => verdict,
+            Ok(Leave::Failed(failures)) => verdict.and_then(|_| Err(failures.into())),
             Ok(Leave::Exit(Some(Verdict::Ok))) => Ok(None),
             Ok(Leave::Exit(Some(Verdict::Failed))) => {
                 Err("`exit failed` was entered at the console".into())

@@ -14,6 +14,8 @@
 //! **A task that moves CPUs is never dropped.** Ctrl-C is a wish, which a command looks at where CPUs can be
 //! left; one that cannot end at once goes on behind, with its turn, and lines run again.
 //!
+//! At a pipe nobody looks: what fails there fails the run, unless its `exit` says otherwise (`failures.rs`).
+//!
 //! What a person types takes memory that is bounded, and whoever measures memory is told of it
 //! (`operations/in_use.rs`).
 //!
@@ -29,6 +31,8 @@
 //!                        the footer
 //! ```
 //!
+//! What waits for what, and what is dropped, decides [`prompt::Prompt`].
+//!
 //! So is what is shown of the machine: the CPUs are read once, and what they showed at a moment, or at two,
 //! becomes a table or a screen.
 //!
@@ -43,10 +47,12 @@ mod commands;
 pub mod completion;
 #[cfg(target_os = "none")]
 mod context;
+mod failures;
 pub mod figures;
 pub mod jobs;
 pub mod line;
 pub mod numbers;
+pub mod prompt;
 #[cfg(target_os = "none")]
 mod session;
 pub mod tables;
@@ -59,16 +65,20 @@ pub mod watch;
 #[cfg(target_os = "none")]
 pub use context::Context;
 
+pub use failures::Failures;
+
 use command::Verdict;
 
 /// Tasks of the executor that a shell takes: its own, and one for each command that runs.
 pub const TASKS: usize = 1 + jobs::MOST;
 
 /// How a person leaves the shell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leave {
     /// The run ends, with this verdict or with the boot's.
     Exit(Option<Verdict>),
+    /// It ends, nobody sat there, and not all went well that was asked for.
+    Failed(Failures),
     /// The machine starts again.
     Reboot,
 }

@@ -4,7 +4,7 @@
 //! else runs on this CPU, and what it shows is of one moment.
 
 use alloc::{format, string::String, vec::Vec};
-use core::{mem, pin::pin, time::Duration};
+use core::{fmt, mem, pin::pin, time::Duration};
 
 use futures_util::future::{Either, pending, select};
 use reveille_executor::{Instant, Timer};
@@ -16,10 +16,11 @@ use super::{
     commands::{self, Errand},
     completion::{Completions, Names},
     context::Context,
+    failures::Failures,
     jobs::{Finished, Jobs, Place},
-    line::{Editor, Key, Keys, Reaction},
+    line::{Key, Keys, LONGEST_LINE},
+    prompt::{Asked, Dropped, Front, Prompt},
     terminal::{PROMPT, Terminal, WIDTH},
-    type_ahead::TypeAhead,
     typed_keys::TypedKeys,
 };
 use crate::{console::input::Input, operations::in_use};
@@ -41,13 +42,11 @@ pub(super) struct Session {
     context: &'static Context,
     input: Input,
     keys: Keys,
-    editor: Editor,
+    prompt: Prompt,
     terminal: Terminal,
-    width: usize,
     jobs: Jobs,
-    lines: TypeAhead,
-    /// Where keys go, while the command in front takes them.
-    keys_of_front: Option<TypedKeys>,
+    /// Since the shell began.
+    failures: Option<Failures>,
     /// Until when lines wait for a command that was interrupted.
     grace: Option<Instant>,
     /// When what was begun of a key is one by itself.
@@ -60,21 +59,23 @@ pub(super) struct Session {
 enum Event {
     Bytes(usize),
     Ended(Finished),
+    /// Nothing has followed what was begun of a key.
+    Rested,
+    /// The command in front has had its grace.
     Due,
 }
 
 impl Session {
     pub(super) fn new(context: &'static Context, input: Input) -> Self {
+        let terminal = Terminal::new(context.options.terminal);
         Self {
             context,
             input,
             keys: Keys::default(),
-            editor: Editor::new(PROMPT, WIDTH),
-            terminal: Terminal::new(context.options.terminal),
-            width: WIDTH,
+            prompt: Prompt::new(PROMPT, WIDTH, terminal.is_plain()),
+            terminal,
             jobs: Jobs::default(),
-            lines: TypeAhead::default(),
-            keys_of_front: None,
+            failures: None,
             grace: None,
             key_rest: None,
             overruns: 0,
@@ -92,23 +93,35 @@ impl Session {
             in_use::disturb();
             let leave = match event {
                 Event::Bytes(count) => self.bytes(&buffer[..count]),
-                Event::Ended(finished) => self.ended(finished),
+                Event::Ended(finished) => {
+                    let was_front = finished.place == Place::Front;
+                    self.ended(finished);
+                    let leave = self.go_on();
+                    // The window may be another one by now. Whoever leaves gets no answer that nobody reads.
+                    if was_front && leave.is_none() && self.prompt.is_idle() {
+                        self.terminal.ask_for_size();
+                    }
+                    leave
+                }
+                Event::Rested => self.rested(),
                 Event::Due => self.due(),
             };
             if let Some(leave) = leave {
-                self.end().await;
-                return leave;
+                return self.end(leave).await;
             }
             // Whoever types without an end leaves time for others all the same.
             next_round().await;
         }
     }
 
+    /// Waits. What ends, and a grace, come before what is typed: whoever types without an end holds up
+    /// neither. What was begun of a key comes behind it, for the rest of the key may be there.
     async fn next(&mut self, buffer: &mut [u8]) -> Event {
-        let due = [self.grace, self.key_rest].into_iter().flatten().min();
-        let due = pin!(until(due, self.context.timer()));
+        let timer = self.context.timer();
+        let due = pin!(until(self.grace, timer));
+        let rested = pin!(until(self.key_rest, timer));
         let ended = pin!(self.jobs.ended());
-        let room = self.room().min(buffer.len());
+        let room = self.prompt.room().min(buffer.len());
         let input = &mut self.input;
         let read = pin!(async {
             match room {
@@ -116,26 +129,17 @@ impl Session {
                 _ => input.read(&mut buffer[..room]).await,
             }
         });
-        match select(read, select(ended, due)).await {
-            Either::Left((count, _)) => Event::Bytes(count),
-            Either::Right((Either::Left((finished, _)), _)) => Event::Ended(finished),
-            Either::Right((Either::Right(_), _)) => Event::Due,
-        }
-    }
-
-    /// As many bytes are read. A pipe waits while as many lines wait as can: it would lose them, and with
-    /// them its end. A person is read on, for the sake of Ctrl-C.
-    fn room(&self) -> usize {
-        match self.terminal.is_plain() {
-            // Each of them may be a line.
-            true => self.lines.room(),
-            false => READ,
+        match select(select(ended, due), select(read, rested)).await {
+            Either::Left((Either::Left((finished, _)), _)) => Event::Ended(finished),
+            Either::Left((Either::Right(_), _)) => Event::Due,
+            Either::Right((Either::Left((count, _)), _)) => Event::Bytes(count),
+            Either::Right((Either::Right(_), _)) => Event::Rested,
         }
     }
 
     fn show(&mut self) {
         let is_idle = !self.jobs.has_front();
-        self.terminal.show(&self.editor.footer(), is_idle);
+        self.terminal.show(&self.prompt.row(), is_idle);
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Option<Leave> {
@@ -152,72 +156,79 @@ impl Session {
         None
     }
 
+    fn rested(&mut self) -> Option<Leave> {
+        self.key_rest = None;
+        let key = self.keys.rest()?;
+        self.key(key)
+    }
+
     fn due(&mut self) -> Option<Leave> {
-        let now = self.context.timer().now();
-        if self.key_rest.take_if(|due| *due <= now).is_some()
-            && let Some(key) = self.keys.rest()
-            && let Some(leave) = self.key(key)
-        {
-            return Some(leave);
+        self.grace = None;
+        // A view moves no CPUs. It ends as soon as it is its turn, and keeps the screen until then.
+        if self.prompt.has_view() {
+            return None;
         }
-        if self.grace.take_if(|due| *due <= now).is_some()
-            && let Some((JobNumber(number), text)) = self.jobs.send_behind()
-        {
-            self.keys_of_front = None;
-            self.terminal.say(format_args!(
-                "[{number}] {text}: CPUs are on their way, and it ends behind when they are there"
-            ));
-            return self.run_lines();
-        }
-        None
+        let (JobNumber(number), text) = self.jobs.send_behind()?;
+        self.prompt.is_free();
+        self.terminal.say(format_args!(
+            "[{number}] {text}: CPUs are on their way, and it ends behind when they are there"
+        ));
+        self.go_on()
     }
 
     fn key(&mut self, key: Key) -> Option<Leave> {
-        if key == Key::Ctrl(b'c') {
-            return self.interrupt();
-        }
-        if let Some(keys) = &self.keys_of_front {
-            keys.push(key);
-            // The end of a pipe ends the view, and what was to follow it.
-            let is_last = self.terminal.is_plain() && key == Key::Ctrl(b'd');
-            return if is_last { self.end_of_input() } else { None };
-        }
-        if let Key::CursorReport { column, .. } = key {
-            self.width = column.into();
-            self.editor.set_width(self.width);
-        }
-        let names = Known {
-            context: self.context,
-            jobs: &self.jobs,
-        };
-        match self.editor.key(key, &Completions(names)) {
-            Reaction::Line(line) => return self.line(line),
-            Reaction::TooLong { bytes } => {
-                let most = super::line::LONGEST_LINE;
-                self.terminal.say(format_args!(
-                    "a line of {bytes} bytes was entered, of which nothing is run: a line has at most {most}"
-                ));
+        match self.prompt.key(key) {
+            Some(dropped) => {
+                self.interrupt(&dropped);
+                None
             }
-            Reaction::EndOfInput => return self.end_of_input(),
-            Reaction::Candidates(candidates) => self.terminal.candidates(&candidates, self.width),
-            Reaction::Clear => self.terminal.clear(),
-            Reaction::Interrupt | Reaction::Redraw | Reaction::Nothing | Reaction::Bell => {}
+            None => self.go_on(),
         }
-        None
     }
 
-    /// Ctrl-C: drops what is typed and what waits, and tells the command in front to end.
-    fn interrupt(&mut self) -> Option<Leave> {
-        let typed = String::from(self.editor.text());
-        let names = Known {
-            context: self.context,
-            jobs: &self.jobs,
-        };
-        self.editor.key(Key::Ctrl(b'c'), &Completions(names));
+    /// Does what is to be done by now.
+    fn go_on(&mut self) -> Option<Leave> {
+        loop {
+            let names = Known {
+                context: self.context,
+                jobs: &self.jobs,
+            };
+            let leave = match self.prompt.next(&Completions(names))? {
+                Asked::Run(line) => self.run_line(&line),
+                Asked::TooLong { bytes } => {
+                    self.fail(
+                        "a line that is too long",
+                        format_args!(
+                            "a line of {bytes} bytes was entered, of which nothing is run: a line has at most {LONGEST_LINE}"
+                        ),
+                    );
+                    None
+                }
+                Asked::Full(full) => {
+                    self.terminal.say(format_args!("{full}"));
+                    None
+                }
+                Asked::Candidates(candidates) => {
+                    self.terminal.candidates(&candidates, self.prompt.width());
+                    None
+                }
+                Asked::Clear => {
+                    self.terminal.clear();
+                    None
+                }
+            };
+            if leave.is_some() {
+                return leave;
+            }
+        }
+    }
+
+    /// Ctrl-C: tells what is dropped, and the command in front to end.
+    fn interrupt(&mut self, Dropped { typed, lines }: &Dropped) {
         if self.jobs.has_front() {
             if self.jobs.interrupt_front() {
                 // A view is gone at once, and needs no word.
-                if self.keys_of_front.is_none() {
+                if !self.prompt.has_view() {
                     self.terminal.say(format_args!("^C"));
                 }
                 self.grace = Some(self.context.timer().now() + GRACE);
@@ -227,7 +238,7 @@ impl Session {
         } else {
             self.terminal.say(format_args!("{PROMPT}{typed}^C"));
         }
-        match self.lines.clear() {
+        match lines {
             0 => {}
             1 => self
                 .terminal
@@ -236,34 +247,6 @@ impl Session {
                 .terminal
                 .say(format_args!("{lines} lines that waited are dropped")),
         }
-        None
-    }
-
-    /// Ctrl-D on an empty line.
-    fn end_of_input(&mut self) -> Option<Leave> {
-        self.line(String::from("exit"))
-    }
-
-    /// A line was entered: it runs at once, or when its turn comes.
-    fn line(&mut self, line: String) -> Option<Leave> {
-        if self.jobs.has_front() || !self.lines.is_empty() {
-            if let Err(full) = self.lines.push(line) {
-                self.terminal.say(format_args!("{full}"));
-            }
-            return None;
-        }
-        self.run_line(&line)
-    }
-
-    /// Runs the lines that wait, as far as nothing is in front of them.
-    fn run_lines(&mut self) -> Option<Leave> {
-        while !self.jobs.has_front() {
-            let line = self.lines.pop()?;
-            if let Some(leave) = self.run_line(&line) {
-                return Some(leave);
-            }
-        }
-        None
     }
 
     fn run_line(&mut self, line: &str) -> Option<Leave> {
@@ -272,10 +255,16 @@ impl Session {
             Ok(None) => None,
             Ok(Some(invocation)) => self.invoke(invocation),
             Err(error) => {
-                self.terminal.say(format_args!("{error}"));
+                self.fail(line, format_args!("{error}"));
                 None
             }
         }
+    }
+
+    /// Tells what went wrong, and remembers it for the verdict.
+    fn fail(&mut self, asked: &str, error: fmt::Arguments<'_>) {
+        Failures::add(&mut self.failures, asked);
+        self.terminal.say(error);
     }
 
     fn invoke(&mut self, Invocation { command, behind }: Invocation) -> Option<Leave> {
@@ -287,7 +276,7 @@ impl Session {
                 Ok(JobNumber(number)) => {
                     self.terminal.say(format_args!("[{number}] is told to end"));
                 }
-                Err(error) => self.terminal.say(format_args!("kill: {error}")),
+                Err(error) => self.fail("kill", format_args!("kill: {error}")),
             },
             Command::Clear => self.terminal.clear(),
             Command::Reboot => return Some(Leave::Reboot),
@@ -319,35 +308,36 @@ impl Session {
             },
         );
         match started {
-            Ok(Place::Front) => self.keys_of_front = takes_keys.then_some(keys),
+            Ok(Place::Front) => self.prompt.started(match takes_keys {
+                true => Front::View(keys),
+                false => Front::Command,
+            }),
             Ok(Place::Behind(JobNumber(number))) => {
                 self.terminal.say(format_args!("[{number}] {text}"));
             }
             Err(error) => {
-                self.terminal
-                    .say(format_args!("`{text}` is not started: {error}"));
+                self.fail(&text, format_args!("`{text}` is not started: {error}"));
             }
         }
     }
 
-    fn ended(&mut self, finished: Finished) -> Option<Leave> {
+    fn ended(&mut self, finished: Finished) {
         let Finished {
             text,
             place,
             outcome,
             was_interrupted,
         } = finished;
-        let mut keys = None;
         let name = match place {
             Place::Front => {
-                keys = self.keys_of_front.take();
                 self.grace = None;
+                self.prompt.is_free();
                 String::new()
             }
             Place::Behind(JobNumber(number)) => format!("[{number}] {text}: "),
         };
         match (outcome, place) {
-            (Err(error), _) => self.terminal.say(format_args!("{name}{error}")),
+            (Err(error), _) => self.fail(&text, format_args!("{name}{error}")),
             (Ok(()), Place::Front) => {}
             (Ok(()), Place::Behind(_)) => {
                 let how = if was_interrupted {
@@ -358,17 +348,6 @@ impl Session {
                 self.terminal.say(format_args!("{name}{how}"));
             }
         }
-        let leave = self.run_lines();
-        if leave.is_some() {
-            return leave;
-        }
-        // What came behind the key that ended it, before we heard of that.
-        while let Some(key) = keys.as_ref().and_then(TypedKeys::left) {
-            if let Some(leave) = self.key(key) {
-                return Some(leave);
-            }
-        }
-        None
     }
 
     /// Tells what the UART has lost since this was told last.
@@ -382,29 +361,38 @@ impl Session {
         }
     }
 
-    /// Lets what still runs come to an end, for as long as somebody may want to wait, and leaves the terminal.
-    async fn end(&mut self) {
+    /// Lets what still runs come to an end, for as long as somebody may want to wait, and leaves the terminal. Says
+    /// how the shell is left then.
+    async fn end(&mut self, leave: Leave) -> Leave {
         let running = self.jobs.interrupt_all();
         if running > 0 {
             let noun = if running == 1 { "command" } else { "commands" };
             self.terminal
                 .say(format_args!("{running} {noun} to end first"));
+            let timer = self.context.timer();
             let all = async {
                 while !self.jobs.is_empty() {
                     let Finished { text, outcome, .. } = self.jobs.ended().await;
                     match outcome {
                         Ok(()) => self.terminal.say(format_args!("{text}: ended")),
-                        Err(error) => self.terminal.say(format_args!("{text}: {error}")),
+                        Err(error) => self.fail(&text, format_args!("{text}: {error}")),
                     }
                 }
             };
-            if self.context.timer().timeout(LAST_GRACE, all).await.is_err() {
+            if timer.timeout(LAST_GRACE, all).await.is_err() {
                 self.terminal
                     .say(format_args!("not all of them have ended"));
             }
         }
         self.tell_of_loss();
         self.terminal.leave();
+        match (leave, self.failures.take()) {
+            // Nobody sat there who would have seen it.
+            (Leave::Exit(None), Some(failures)) if self.terminal.is_plain() => {
+                Leave::Failed(failures)
+            }
+            (leave, _) => leave,
+        }
     }
 }
 

@@ -39,6 +39,12 @@ impl TypedKeys {
         }
     }
 
+    /// As many bytes may be read for them. Two places stay: a byte may break a key off beside its own, and the
+    /// end of a pipe has to find one.
+    pub fn room(&self) -> usize {
+        (MOST_KEYS - 2).saturating_sub(self.0.keys.borrow().len())
+    }
+
     /// The next key that nobody has taken, when nobody waits for keys any more.
     pub fn left(&self) -> Option<Key> {
         self.0.keys.borrow_mut().pop_front()

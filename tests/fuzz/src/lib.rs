@@ -16,6 +16,7 @@
 pub mod boot_info;
 pub mod command_line;
 pub mod madt;
+mod prompt;
 pub mod shell;
 mod sparse;
 pub mod srat;

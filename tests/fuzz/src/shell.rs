@@ -12,12 +12,13 @@ use reveille_smp::cpu::CpuIndex;
 use unicode_width::UnicodeWidthChar;
 
 /// Columns before anything else is said.
-const WIDTH: usize = 80;
+pub(crate) const WIDTH: usize = 80;
 /// More bytes than a row ever has: a line, a prompt, and what is looked for.
 const LONGEST_ROW: usize = LONGEST_LINE + 128;
 
 /// Types, and looks after each key. Returns whether a command was entered.
 pub fn check(bytes: &[u8]) -> bool {
+    crate::prompt::check(bytes);
     let mut terminal = Terminal {
         editor: Editor::new("reveille> ", WIDTH),
         width: WIDTH,
@@ -156,7 +157,7 @@ fn check_refused(words: &[&str], error: &CommandError) {
 }
 
 /// A machine with a few names of each kind.
-struct Machine;
+pub(crate) struct Machine;
 
 impl Names for Machine {
     fn cpus(&self) -> Vec<CpuIndex> {

@@ -162,7 +162,8 @@ pub static COMMANDS: &[Entry] = &[
         name: "ipi",
         syntax: "ipi [FROM TO [N]]",
         summary: "measures calls between two CPUs, or between all",
-        details: "All pairs, if nothing else is said. Ctrl-C ends it between pairs.",
+        details: "All pairs, if nothing else is said. Ctrl-C ends it between calls,\n\
+                  and the pair that it is at is not told.",
         needs_terminal: false,
         read: |words| words.pair().map(Command::Ipi),
     },
@@ -234,7 +235,8 @@ pub static COMMANDS: &[Entry] = &[
         name: "exit",
         syntax: "exit [ok|failed]",
         summary: "ends the run with the boot's verdict, or with this one",
-        details: "",
+        details: "At a pipe, or with terminal=plain, the run fails too if any command did\n\
+                  and no word is given.",
         needs_terminal: false,
         read: |words| Ok(Command::Exit(words.verdict())),
     },

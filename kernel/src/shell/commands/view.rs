@@ -31,6 +31,10 @@ pub(super) async fn run(context: &'static Context, mut errand: Errand) -> Outcom
 
 impl Viewer for Errand {
     async fn key(&mut self) -> Option<Key> {
+        // Before the keys that wait: whoever holds one down can interrupt it too.
+        if self.interruption.is_asked() {
+            return None;
+        }
         self.interruption.unless(self.keys.next()).await
     }
 

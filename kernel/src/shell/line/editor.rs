@@ -77,12 +77,6 @@ impl Editor {
         }
     }
 
-    /// Another prompt. It must have no control characters.
-    pub fn set_prompt(&mut self, prompt: &str) {
-        self.prompt = String::from(prompt);
-        self.follow();
-    }
-
     /// The screen has so many columns now.
     pub fn set_width(&mut self, width: usize) {
         self.width = width;
@@ -119,6 +113,25 @@ impl Editor {
         };
         self.follow();
         reaction
+    }
+
+    /// Nothing more comes, and nobody sits there: what is typed is entered as it is, whatever was begun.
+    pub fn finish(&mut self, completer: &dyn Completer) -> Reaction {
+        self.in_paste = false;
+        let is_empty = self.line.text().is_empty() && self.excess == 0;
+        match is_empty && self.search.is_none() {
+            true => Reaction::Nothing,
+            false => self.key(Key::Enter, completer),
+        }
+    }
+
+    /// Ctrl-C.
+    pub fn interrupt(&mut self) -> Reaction {
+        self.search = None;
+        self.in_paste = false;
+        self.drop_line();
+        self.follow();
+        Reaction::Interrupt
     }
 
     /// A key as it is meant.
@@ -217,13 +230,6 @@ impl Editor {
         let line = self.line.take();
         self.history.add(&line);
         Reaction::Line(line)
-    }
-
-    fn interrupt(&mut self) -> Reaction {
-        self.search = None;
-        self.in_paste = false;
-        self.drop_line();
-        Reaction::Interrupt
     }
 
     fn drop_line(&mut self) {

@@ -63,6 +63,36 @@ fn nothing_at_the_pipe_is_exit_at_once_with_the_boots_verdict() {
 }
 
 #[test]
+fn the_last_line_of_a_pipe_needs_no_end() {
+    let output = shell("cpus", &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("reveille> cpus\n"));
+    let long = "x".repeat(1100);
+    for (input, status) in [("\x1b[200~cpus", 0), (&long, 3)] {
+        assert_eq!(shell(input, &[]).status.code(), Some(status));
+    }
+}
+
+#[test]
+fn a_script_in_which_a_command_fails_fails_unless_its_exit_says_otherwise() {
+    let output = shell("online 9\ncpus\n", &[]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stdout(&output).contains("reveille: failed: `online 9` went wrong\n"));
+    assert_eq!(shell("no-command\nexit", &[]).status.code(), Some(3));
+    assert_eq!(shell("online 9\nexit ok", &[]).status.code(), Some(0));
+}
+
+#[test]
+fn what_follows_a_view_at_a_pipe_is_run() {
+    let output = shell("watch\nqhelp jobs\n", &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("reveille> help jobs\n"));
+    // Its end ends a view that began behind it.
+    let output = shell("calls 100\nwatch\nhelp jobs\n", &[]);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn the_exit_status_is_what_exit_says() {
     assert_eq!(shell("exit failed\n", &[]).status.code(), Some(3));
     let silent = &["--append", "fault=1:silent"];
@@ -132,8 +162,10 @@ fn a_script_that_is_longer_than_what_may_wait_is_run_to_its_end() {
     let mut script = "torture 3\n".to_owned();
     (0..1000).for_each(|number| script += &format!("line-{number}\n"));
     let output = shell(&script, &[]);
-    assert_eq!(output.status.code(), Some(0));
+    // None of them is a command.
+    assert_eq!(output.status.code(), Some(3));
     let text = stdout(&output);
+    assert!(text.contains("1000 commands went wrong, `line-0` first"));
     for number in 0..1000 {
         let line = format!("reveille> line-{number}\n`line-{number}` is no command");
         assert!(text.contains(&line), "no `{line}`");

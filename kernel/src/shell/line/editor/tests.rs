@@ -247,10 +247,9 @@ fn a_line_that_is_dropped_is_not_kept() {
 }
 
 #[test]
-fn another_prompt_or_width_is_shown_at_once() {
-    let mut editor = editor();
+fn another_width_is_shown_at_once() {
+    let mut editor = Editor::new("reveille> ", 80);
     type_into(&mut editor, b"0123456789abcdefghijklmnopqrstuvwxyz");
-    editor.set_prompt("reveille> ");
     assert_eq!(
         editor.footer().text,
         "reveille> 0123456789abcdefghijklmnopqrstuvwxyz"
