@@ -173,6 +173,17 @@ impl<'a> Operations<'a> {
         aps.filter(|ap| !self.is_absent(ap)).map(member).collect()
     }
 
+    /// The siblings that are down and may not come up, because SMT is off.
+    pub(crate) fn held(&self) -> impl Iterator<Item = CpuIndex> {
+        let is_off = self.smt.get() == Smt::Off;
+        let is_down = |it: &Member| it.is_sibling && it.rung == Rung::OFFLINE;
+        let held = self
+            .members()
+            .into_iter()
+            .filter(move |it| is_off && is_down(it));
+        held.map(|it| it.cpu)
+    }
+
     /// Those that have a slot and are not there.
     fn absent(&self) -> Vec<CpuIndex> {
         let aps = self.bench.cpus.aps.iter();

@@ -34,6 +34,13 @@ pub(super) async fn run(
         println!("bench: there are no APs, and nothing to compare");
         return Ok(());
     }
+    // All are brought up, again and again, and these may not.
+    let held: Ranges = context.operations.held().map(|cpu| cpu.0).collect();
+    if !held.is_empty() {
+        return Err(format!(
+            "bench: it brings up all CPUs, and SMT is off, which holds CPUs {held}: `smt on` lets them come"
+        ));
+    }
     let before = places(context);
     let mut results = Results::default();
     let measured = measure(strategy, rounds, context, &mut results, interruption).await;

@@ -32,6 +32,7 @@ pub(super) const COMMANDS: &[(&str, &[&str])] = &[
     ("online 1-3", &["op: online 1-3: 3 of 3 in "]),
     ("smt off", &["op: smt off: 2 of 2 in "]),
     ("online 1", &["smt=off holds it"]),
+    ("bench 1", &["SMT is off", "`smt on` lets them come"]),
     ("smt on", &["op: smt on: 2 of 2 in "]),
     ("bench serial 1", &["serial "]),
     ("bench 1", &["parallel ", "serial ", "bare ", "floor "]),
