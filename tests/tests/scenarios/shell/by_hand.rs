@@ -130,7 +130,15 @@ fn ctrl_c_ends_each_long_command_and_the_prompt_is_there() {
             terminal.sees("the prompt, and why it is there", |screen| {
                 screen.contents().contains("^C") && is_idle(screen)
             });
-            // One that could not end at once goes on behind for a moment.
+            // It waits for the end, or for what could not end at once to go on behind for a moment.
+            terminal.types("jobs\r");
+            let ended = format!("[1] {}: interrupted", long.line);
+            terminal.sees("the end of the command", |screen| {
+                let contents = screen.contents();
+                let has_ended =
+                    contents.contains("nothing runs behind") || contents.contains(&ended);
+                has_ended && is_idle(screen)
+            });
             let answer = terminal.contents();
             answers(&mut terminal, "cpus", &["4 of 4 CPUs are online"]);
             long.was_in_the_middle(&answer)
