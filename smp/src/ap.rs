@@ -176,11 +176,7 @@ impl<O: Observer> Resident<'_, O> {
     async fn run(&self, number: usize, direction: Direction) -> Result<(), StepError> {
         self.aps[self.index].slot.strike(number, direction)?;
         let step = self.ladder.steps()[number];
-        match step.run(direction, self.site()) {
-            // As nearly all: nothing is set up to wait.
-            Run::Now(result) => result,
-            run => self.finish(step, run).await,
-        }
+        self.finish(step, step.run(direction, self.site())).await
     }
 
     async fn run_one(&self, errand: Errand) -> Result<(), StepError> {
@@ -200,6 +196,7 @@ impl<O: Observer> Resident<'_, O> {
     /// Waits for a step, but not longer than anybody waits for this AP.
     async fn finish(&self, step: &dyn Step, run: Run<'_>) -> Result<(), StepError> {
         let future = match run {
+            // As nearly all: nothing is set up to wait.
             Run::Now(result) => return result,
             Run::Later(_) if step.section() == Section::Starting => {
                 return Err(StepError::CannotWait);

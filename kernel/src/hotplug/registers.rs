@@ -10,28 +10,39 @@ use reveille_smp::{
     hotplug::{Bay, Controller, Notification, Status, Verdict},
 };
 
-/// How the registers are reached, by their offset from the first.
+/// How the registers are reached.
 pub trait Ports {
     /// Reads one byte.
-    fn read_u8(&self, offset: u16) -> u8;
+    fn read_u8(&self, register: Register) -> u8;
     /// Reads four.
-    fn read_u32(&self, offset: u16) -> u32;
+    fn read_u32(&self, register: Register) -> u32;
     /// Writes one byte.
-    fn write_u8(&self, offset: u16, value: u8);
+    fn write_u8(&self, register: Register, value: u8);
     /// Writes four.
-    fn write_u32(&self, offset: u16, value: u32);
+    fn write_u32(&self, register: Register, value: u32);
 }
 
-/// Written: the bay that is selected. Four bytes.
-const SELECTOR: u16 = 0;
-/// Read, behind [`command::ID`]: the upper half of the id; behind [`command::FIND_PENDING`] it is 0.
-const DATA_2: u16 = 0;
-/// The status of the bay, and its control. One byte.
-const STATUS: u16 = 4;
-/// What the data is. One byte.
-const COMMAND: u16 = 5;
-/// Four bytes.
-const DATA: u16 = 8;
+/// A register. The value is its offset from the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Register {
+    /// Written: the bay that is selected. Read, behind the command for an id: the upper half of it; behind
+    /// that which finds what is pending it is 0. Four bytes.
+    Selector = 0,
+    /// The status of the bay, and its control. One byte.
+    Status = 4,
+    /// What the data is. One byte.
+    Command = 5,
+    /// Four bytes.
+    Data = 8,
+}
+
+/// As it is read.
+const DATA_2: Register = Register::Selector;
+const SELECTOR: Register = Register::Selector;
+const STATUS: Register = Register::Status;
+const COMMAND: Register = Register::Command;
+const DATA: Register = Register::Data;
 
 mod command {
     /// Selects the next bay with something pending, from the selected one on and around, if there is one; the
@@ -203,8 +214,8 @@ mod tests {
     }
 
     impl Ports for &Qemu {
-        fn read_u8(&self, offset: u16) -> u8 {
-            assert_eq!(offset, 4);
+        fn read_u8(&self, register: Register) -> u8 {
+            assert_eq!(register, Register::Status);
             let status = |device: &mut Device| {
                 u8::from(device.is_there)
                     | u8::from(device.is_inserting) << 1
@@ -213,7 +224,8 @@ mod tests {
             self.selected(status).unwrap_or(0)
         }
 
-        fn read_u32(&self, offset: u16) -> u32 {
+        fn read_u32(&self, register: Register) -> u32 {
+            let offset = register as u16;
             if self.is_legacy.get() {
                 return 1;
             }
@@ -228,7 +240,8 @@ mod tests {
             self.selected(data).unwrap_or(0)
         }
 
-        fn write_u8(&self, offset: u16, value: u8) {
+        fn write_u8(&self, register: Register, value: u8) {
+            let offset = register as u16;
             match offset {
                 4 => {
                     self.selected(|device| match value {
@@ -258,7 +271,8 @@ mod tests {
             }
         }
 
-        fn write_u32(&self, offset: u16, value: u32) {
+        fn write_u32(&self, register: Register, value: u32) {
+            let offset = register as u16;
             match (offset, self.command.get()) {
                 (0, _) if self.is_legacy.get() => self.is_legacy.set(value != 0),
                 (0, _) => self.selector.set(value),
@@ -339,14 +353,14 @@ mod tests {
         /// The old one alone, in which CPU 0's bit is set; or nobody.
         struct Always(u32);
         impl Ports for Always {
-            fn read_u8(&self, _: u16) -> u8 {
+            fn read_u8(&self, _: Register) -> u8 {
                 self.0 as u8
             }
-            fn read_u32(&self, _: u16) -> u32 {
+            fn read_u32(&self, _: Register) -> u32 {
                 self.0
             }
-            fn write_u8(&self, _: u16, _: u8) {}
-            fn write_u32(&self, _: u16, _: u32) {}
+            fn write_u8(&self, _: Register, _: u8) {}
+            fn write_u32(&self, _: Register, _: u32) {}
         }
         for word in [1, u32::MAX] {
             assert!(Registers::find(Always(word)).is_none());
