@@ -26,6 +26,8 @@ fn what_a_person_does_with_cpus_between_random_operations_is_no_broken_rule() {
     // One behind which a rule was broken has ended by itself.
     assert!(session.asks("kill 1").contains("[1] is told to end"));
     let torture = session.sees("[1] torture 1000: interrupted");
+    // Where its lines break is a matter of the numbers.
+    let torture = torture.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(torture.contains(" 0 lost, 0 failed"), "{torture}");
     assert!(torture.contains("not judged"), "{torture}");
     session.sees(PROMPT);
