@@ -98,11 +98,9 @@ fn bytes_that_are_no_utf_8_are_shown_as_such_and_refused() {
     let mut terminal = start("2");
     terminal.types_bytes(b"cpus \xff\xe2\x82\xc0\xaf\r");
     terminal.sees("that they are refused", |screen| {
-        let contents = screen.contents();
-        contents.contains("cpus \u{fffd}")
-            && contents.contains("has no place here")
-            && is_idle(screen)
+        screen.contents().contains("has no place here") && is_idle(screen)
     });
+    assert!(terminal.replaced() >= 4, "{}", terminal.replaced());
     is_well(terminal, 2);
 }
 

@@ -41,11 +41,19 @@ pub(super) struct Terminal {
     _slot: Slot,
 }
 
-/// What a terminal answers by itself.
+/// What a terminal does by itself.
 #[derive(Default)]
-struct Answers(Vec<u8>);
+struct Answers {
+    answers: Vec<u8>,
+    /// Characters that stand for what is none: the emulator does not show them.
+    replaced: usize,
+}
 
 impl vt100::Callbacks for Answers {
+    fn unhandled_char(&mut self, _: &mut vt100::Screen, character: char) {
+        self.replaced += usize::from(character == char::REPLACEMENT_CHARACTER);
+    }
+
     fn unhandled_csi(
         &mut self,
         screen: &mut vt100::Screen,
@@ -58,7 +66,7 @@ impl vt100::Callbacks for Answers {
         if (first, params, action) == (None, &[&[6]], 'n') {
             let (row, column) = screen.cursor_position();
             let report = format!("\x1b[{};{}R", row + 1, column + 1);
-            self.0.extend(report.into_bytes());
+            self.answers.extend(report.into_bytes());
         }
     }
 }
@@ -217,6 +225,11 @@ impl Terminal {
         Pid::from_child(&self.xtask)
     }
 
+    /// So many characters were shown that stand for what is none.
+    pub(super) fn replaced(&self) -> usize {
+        self.emulator.callbacks().replaced
+    }
+
     /// The person goes away.
     pub(super) fn hangs_up(&mut self) {
         self.person = None;
@@ -241,7 +254,7 @@ impl Terminal {
             Ok(0) | Err(Errno::IO) => false,
             Ok(length) => {
                 self.emulator.process(&bytes[..length]);
-                let answers = std::mem::take(&mut self.emulator.callbacks_mut().0);
+                let answers = std::mem::take(&mut self.emulator.callbacks_mut().answers);
                 let _gone = write(person, &answers);
                 true
             }
