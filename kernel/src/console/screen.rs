@@ -187,8 +187,7 @@ struct Ends<'a, W> {
 
 impl<W: Write> Write for Ends<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // What the terminal is told begins no line: the screen is cleared, or its size asked for.
-        if !text.is_empty() && !text.starts_with('\x1b') {
+        if !text.is_empty() {
             self.with_line = text.ends_with('\n');
         }
         self.out.write_str(text)
