@@ -19,7 +19,7 @@ fn behind_a_bare_round_that_failed_all_come_back_and_the_next_one_runs() {
     for row in ["bare ", "floor ", "parallel "] {
         assert!(next.contains(row), "no `{row}`: {next}");
     }
-    let ended = session.exits();
+    let ended = session.leaves_by("exit ok");
     assert_eq!(ended.outcome, Outcome::Ok);
     assert_eq!(ended.records.bares().expect("they are whole").len(), 1);
 }
@@ -39,5 +39,5 @@ fn what_would_not_fit_into_memory_is_refused_with_how_much_would() {
     }
     let cpus = session.asks("cpus");
     assert!(cpus.contains("2 of 2 CPUs are online"), "{cpus}");
-    assert_eq!(session.exits().outcome, Outcome::Ok);
+    assert_eq!(session.leaves_by("exit ok").outcome, Outcome::Ok);
 }

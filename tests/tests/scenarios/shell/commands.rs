@@ -95,7 +95,7 @@ fn every_command_does_what_it_is_for() {
             );
         }
     }
-    let ended = session.exits();
+    let ended = session.leaves_by("exit ok");
     assert_eq!(ended.outcome, Outcome::Ok);
     let records = ended.records;
     let operations = ["online", "offline", "target", "fail", "smt"];
