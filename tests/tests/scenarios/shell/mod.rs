@@ -9,6 +9,7 @@ mod interrupted;
 mod live_view;
 mod load;
 mod pipe;
+mod plugged;
 mod pty;
 mod session;
 mod terminal;
