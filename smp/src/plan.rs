@@ -53,9 +53,9 @@ impl Planned {
             Role::Disabled { online_capable } => (
                 Outcome::Disabled,
                 Some(if online_capable {
-                    "the firmware offers hot-plug"
+                    "marked online-capable"
                 } else {
-                    "the firmware offers no hot-plug"
+                    "not marked online-capable"
                 }),
             ),
         };
@@ -414,8 +414,8 @@ mod tests {
         let listed = [processor(1, false), addable];
         let plan = plan(&listed, ApicId(0), true, place, &Selection::default()).unwrap();
         let reason = |at: usize| plan[at].unwoken_record(Place::default()).reason.unwrap();
-        assert!(reason(1).contains("offers no hot-plug"));
-        assert!(reason(2).contains("offers hot-plug"));
+        assert!(reason(1).contains("not marked online-capable"));
+        assert!(reason(2) == "marked online-capable");
     }
 
     #[test]

@@ -5,6 +5,9 @@
 use alloc::string::String;
 use core::fmt;
 
+/// Characters of the first that are told: enough to know it by.
+const TOLD: usize = 40;
+
 /// At least one line that was refused, or command that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failures {
@@ -18,10 +21,11 @@ impl Failures {
         match failures {
             Some(failures) => failures.count += 1,
             None => {
-                *failures = Some(Self {
-                    first: String::from(text),
-                    count: 1,
-                });
+                let mut first: String = text.chars().take(TOLD).collect();
+                if first.len() < text.len() {
+                    first.push('…');
+                }
+                *failures = Some(Self { first, count: 1 });
             }
         }
     }
@@ -41,7 +45,7 @@ impl core::error::Error for Failures {}
 
 #[cfg(test)]
 mod tests {
-    use std::string::ToString;
+    use std::{format, string::ToString};
 
     use super::*;
 
@@ -56,5 +60,22 @@ mod tests {
         Failures::add(&mut failures, "online 99");
         let told = failures.unwrap().to_string();
         assert_eq!(told, "2 commands went wrong, `oflnie 1` first");
+    }
+
+    #[test]
+    fn of_a_long_one_the_beginning_is_told() {
+        let told = |text: &str| {
+            let mut failures = None;
+            Failures::add(&mut failures, text);
+            failures.unwrap().to_string()
+        };
+        assert_eq!(
+            told(&"ä".repeat(40)),
+            format!("`{}` went wrong", "ä".repeat(40))
+        );
+        assert_eq!(
+            told(&"ä".repeat(41)),
+            format!("`{}…` went wrong", "ä".repeat(40))
+        );
     }
 }

@@ -166,7 +166,8 @@ struct Run {
     ///
     /// The kernel notes it with `trace=on`, which is added where no `trace=` is among its words; with
     /// `trace=N` it keeps the last N events of each AP, and more of the boot processor. It writes that
-    /// at its end, so a run that crashes or hangs before leaves FILE as it was.
+    /// at its end, so a run that crashes or hangs before leaves FILE as it was. With --shell it is the boot
+    /// until the first prompt: in the shell `trace show` tells what came later.
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(output::path))]
     trace: Option<PathBuf>,
 

@@ -187,7 +187,7 @@ pub static COMMANDS: &[Entry] = &[
         name: "watch",
         syntax: "watch",
         summary: "a screen with a line a CPU, renewed each second",
-        details: "The arrows scroll; q or Ctrl-C leaves it.",
+        details: "The arrows scroll; q or Ctrl-C leaves it.\nIn a script what follows is its keys, up to a q.",
         needs_terminal: true,
         read: |_| Ok(Command::Watch),
     },

@@ -43,8 +43,14 @@ pub(super) async fn run(
     context.bench().clocks.write();
     if let Done::Op { record, rules } = done.map_err(|it| cannot(it.problem))? {
         print_lines(OpLines(&record));
+        let (cpus, failed) = (record.cpus, record.failed);
         report::write(&Record::Op(record));
         rules.map_err(|broken| broken.to_string())?;
+        if failed > 0 {
+            return Err(format!(
+                "not where they were to go: {failed} of {cpus} CPUs"
+            ));
+        }
     }
     Ok(())
 }

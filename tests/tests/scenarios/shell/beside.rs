@@ -34,7 +34,8 @@ fn what_a_person_does_with_cpus_between_random_operations_is_no_broken_rule() {
     session.asks("online all");
     assert!(session.asks("cpus").contains("4 of 4 CPUs are online"));
     assert!(session.asks("torture 1").contains(" 0 lost, 0 failed"));
-    assert_eq!(session.exits().outcome, Outcome::Ok);
+    // Some did not come where they were to go: they were told to fail.
+    assert_eq!(session.leaves_by("exit ok").outcome, Outcome::Ok);
 }
 
 #[test]

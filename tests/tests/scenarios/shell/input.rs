@@ -85,7 +85,7 @@ fn without_an_io_apic_somebody_looks() {
     let line = "x".repeat(200);
     let answer = session.asks(&line);
     assert!(answer.contains("is no command"), "{answer}");
-    assert_eq!(session.exits().outcome, Outcome::Ok);
+    assert_eq!(session.leaves_by("exit ok").outcome, Outcome::Ok);
 }
 
 #[test]

@@ -204,5 +204,5 @@ fn an_operation_that_waits_for_a_silent_cpu_is_left_behind_and_told_when_it_has_
     session.sees("[1] online 1: ");
     session.sees(PROMPT);
     assert!(session.asks("online 2").contains("op: online 2: 1 of 1"));
-    assert_eq!(session.exits().outcome, Outcome::Ok);
+    assert_eq!(session.leaves_by("exit ok").outcome, Outcome::Ok);
 }

@@ -54,7 +54,7 @@ fn what_is_typed_while_63_cpus_are_cycled_arrives_whole_and_in_its_order() {
     session.sees(PROMPT);
     let cpus = session.asks("cpus");
     assert!(cpus.contains("64 of 64 CPUs are online"), "{cpus}");
-    let ended = session.exits();
+    let ended = session.leaves_by("exit ok");
     assert_eq!(ended.outcome, Outcome::Ok);
     assert!(!ended.console.contains("came too fast for the UART"));
 }

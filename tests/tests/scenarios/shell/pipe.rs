@@ -80,6 +80,9 @@ fn a_script_in_which_a_command_fails_fails_unless_its_exit_says_otherwise() {
     assert!(stdout(&output).contains("reveille: failed: `online 9` went wrong\n"));
     assert_eq!(shell("no-command\nexit", &[]).status.code(), Some(3));
     assert_eq!(shell("online 9\nexit ok", &[]).status.code(), Some(0));
+    let output = shell("offline 1\nfail 1 join\nonline 1\n", &[]);
+    assert_eq!(output.status.code(), Some(3), "CPU 1 is not online");
+    assert!(stdout(&output).contains("reveille: failed: `online 1` went wrong\n"));
 }
 
 #[test]
