@@ -149,7 +149,7 @@ fn a_second_ctrl_close_bracket_ends_a_view_whose_qemu_does_not_answer() {
         !terminal.contents().contains("xtask: interrupted"),
         "it had the time to look where the CPUs are"
     );
-    terminal.is_as_before();
+    terminal.is_put_back();
 }
 
 #[test]
