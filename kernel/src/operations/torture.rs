@@ -100,6 +100,9 @@ impl Operations<'_> {
             all_down: None,
             planted,
         };
+        // Whom somebody has told to fail does so here.
+        let armed = |cpu| self.armed(cpu);
+        session.model.take_over(&self.members(), armed);
         let broken = match aps {
             0 => None,
             _ => session.run(end, interruption).await.err(),

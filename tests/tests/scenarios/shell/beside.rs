@@ -39,6 +39,17 @@ fn what_a_person_does_with_cpus_between_random_operations_is_no_broken_rule() {
 }
 
 #[test]
+fn a_failure_that_was_set_before_random_operations_is_reckoned_with() {
+    let mut session = Session::start(Machine::new(3));
+    session.asks("fail 2 kick");
+    session.asks("fail 1 inbox down");
+    let torture = session.asks("torture 1");
+    assert!(torture.contains(" 0 lost, 0 failed"), "{torture}");
+    assert!(session.asks("cycle 1").contains(" 0 lost, 0 failed"));
+    assert_eq!(session.exits().outcome, Outcome::Ok);
+}
+
+#[test]
 fn what_measures_waits_for_what_measures_and_can_be_interrupted_meanwhile() {
     let mut session = Session::start(Machine::new(3));
     session.asks("torture 1000 &");
