@@ -60,7 +60,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         guard: "serialised steps of the first section run one at a time",
         file: "bringup/prepare.rs",
         from: "            true => Some(shared.gate.enter(self.index()).await),",
-        to: "            true => None::<super::gate::Passage<'_>>,",
+        to: "            true => None::<crate::gate::Passage<'_>>,",
         noticed_by: "fake::ladder::many_go_up_while_many_go_down_and_serialised_steps_never_overlap",
     },
     Mutation {
