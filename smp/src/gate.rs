@@ -64,6 +64,32 @@ impl Gate {
     }
 }
 
+/// A gate that lets in who came first.
+#[derive(Debug, Default)]
+pub struct FirstCome {
+    gate: Gate,
+    /// How many have come: the number of the next.
+    comers: Cell<usize>,
+}
+
+impl FirstCome {
+    /// As [`Gate::enter`], behind all who came before.
+    ///
+    /// # Cancellation
+    ///
+    /// The gate is left to others.
+    pub async fn enter(&self) -> Passage<'_> {
+        let number = self.comers.get();
+        self.comers.set(number + 1);
+        self.gate.enter(number).await
+    }
+
+    /// Whether somebody is in.
+    pub fn is_taken(&self) -> bool {
+        self.gate.is_taken()
+    }
+}
+
 impl Drop for Passage<'_> {
     fn drop(&mut self) {
         self.0.is_taken.set(false);
@@ -86,6 +112,7 @@ impl Drop for Queue<'_> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use alloc::boxed::Box;
     use core::{
         pin::{Pin, pin},
         task::Context,
@@ -112,6 +139,28 @@ mod tests {
         assert!(poll(three.as_mut()).is_none());
         drop(second);
         assert!(poll(three.as_mut()).is_some());
+    }
+
+    #[test]
+    fn who_came_first_is_let_in_first_and_one_that_gives_up_holds_up_nobody() {
+        let gate = FirstCome::default();
+        let first = poll(pin!(gate.enter())).unwrap();
+        let mut third = {
+            let mut second = pin!(gate.enter());
+            assert!(poll(second.as_mut()).is_none());
+            let mut third = Box::pin(gate.enter());
+            assert!(poll(third.as_mut()).is_none());
+            third
+        };
+        let mut fourth = pin!(gate.enter());
+        assert!(poll(fourth.as_mut()).is_none());
+        assert!(gate.is_taken());
+        drop(first);
+        assert!(poll(fourth.as_mut()).is_none(), "the third came before");
+        let third = poll(third.as_mut()).unwrap();
+        assert!(poll(fourth.as_mut()).is_none());
+        drop(third);
+        assert!(poll(fourth.as_mut()).is_some());
     }
 
     #[test]

@@ -6,16 +6,14 @@
 
 use core::cell::Cell;
 
-use reveille_smp::gate::{Gate, Passage};
+use reveille_smp::gate::{FirstCome, Passage};
 
 use super::perform::Operations;
 
 /// The queue of those who want to operate.
 #[derive(Default)]
 pub(super) struct Turns {
-    gate: Gate,
-    /// How many have come.
-    comers: Cell<usize>,
+    gate: FirstCome,
     /// How many turns there have been.
     taken: Cell<usize>,
 }
@@ -29,14 +27,8 @@ impl Operations<'_> {
     ///
     /// The turn is left to others.
     pub(crate) async fn turn(&self) -> Passage<'_> {
-        let Turns {
-            gate,
-            comers,
-            taken,
-        } = &self.turns;
-        let number = comers.get();
-        comers.set(number + 1);
-        let passage = gate.enter(number).await;
+        let Turns { gate, taken } = &self.turns;
+        let passage = gate.enter().await;
         taken.set(taken.get() + 1);
         passage
     }

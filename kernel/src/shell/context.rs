@@ -1,10 +1,9 @@
 //! What commands work on.
 
 use alloc::boxed::Box;
-use core::cell::Cell;
 
 use reveille_executor::{Spawner, Timer};
-use reveille_smp::gate::{Gate, Passage};
+use reveille_smp::gate::{FirstCome, Passage};
 
 use crate::{
     bench::Bench, command_line::Options, cpus::Cpus, interruption::Interruption,
@@ -18,9 +17,7 @@ pub struct Context {
     /// What the boot was asked for.
     pub(super) options: &'static Options,
     print_report: Box<dyn Fn()>,
-    measurements: Gate,
-    /// How many have wanted to measure.
-    measured: Cell<usize>,
+    measurements: FirstCome,
 }
 
 impl Context {
@@ -34,8 +31,7 @@ impl Context {
             operations,
             options,
             print_report: Box::new(print_report),
-            measurements: Gate::default(),
-            measured: Cell::new(0),
+            measurements: FirstCome::default(),
         }
     }
 
@@ -75,9 +71,7 @@ impl Context {
         if self.measurements.is_taken() {
             println!("another command measures: this one waits until it has ended");
         }
-        let number = self.measured.get();
-        self.measured.set(number + 1);
-        interruption.unless(self.measurements.enter(number)).await
+        interruption.unless(self.measurements.enter()).await
     }
 
     /// Whatever random things are drawn from: the seed is told, and repeats them.
