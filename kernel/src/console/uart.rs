@@ -44,6 +44,8 @@ const SCRATCH: u16 = 7;
 const DTR: u8 = 1 << 0;
 const RTS: u8 = 1 << 1;
 const OUT2: u8 = 1 << 3;
+/// What is sent comes back, and nothing comes from outside.
+const LOOPBACK: u8 = 1 << 4;
 
 /// Depth of the 16550A's FIFOs.
 pub(super) const FIFO_DEPTH: u8 = 16;
@@ -87,7 +89,10 @@ impl Uart {
         write(0, 1);
         write(1, 0);
         write(LINE_CONTROL, EIGHT_BITS);
-        // What was typed already goes with the FIFOs' change of state.
+        // What was typed already goes with the FIFOs' change of state, so it is fetched first. To fetch a byte
+        // is what makes QEMU give the next one, but not in loopback (hw/char/serial.c, serial_ioport_read); one
+        // that comes all the same between the fetching and the change is lost, and nothing could keep it.
+        write(MODEM_CONTROL, LOOPBACK);
         input::keep_what_was_typed();
         write(FIFO_CONTROL, FIFOS_ON);
         write(MODEM_CONTROL, DTR);

@@ -12,7 +12,7 @@
 //! bytes go through as they are, and the end of the input is Ctrl-D. What follows a `reboot` there is for the
 //! guest that comes next ([`typed`]).
 //!
-//! Nothing is typed before the guest shows its prompt: what a UART receives before it is set up is
+//! Nothing is typed before the guest shows its prompt: what a UART receives while it is set up may be
 //! gone.
 
 pub mod keyboard;
