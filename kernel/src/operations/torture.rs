@@ -308,6 +308,7 @@ impl Session<'_> {
             return Ok(());
         }
         self.rest().await?;
+        self.operations.settle_bsp().await;
         // Where somebody else has used memory since, it is compared with what is in use now.
         let Some(first) = self.all_down.filter(|first| !first.is_disturbed()) else {
             self.all_down = Some(InUse::now());
