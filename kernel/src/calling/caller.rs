@@ -118,7 +118,7 @@ impl Callers {
         }
     }
 
-    /// Waits until all of them have ended by themselves, and on this CPU are freed.
+    /// Waits until all of them have ended by themselves.
     ///
     /// # Errors
     ///
@@ -139,11 +139,10 @@ impl Callers {
                 return Err(Standstill(cpu));
             }
         }
-        freed(timer).await;
         Ok(())
     }
 
-    /// Tells them to stop behind their present calls, and waits for that; on this CPU they are freed then.
+    /// Tells them to stop behind their present calls, and waits for that.
     ///
     /// # Errors
     ///
@@ -161,7 +160,6 @@ impl Callers {
                 return Err(Standstill(cpu));
             }
         }
-        freed(timer).await;
         Ok(())
     }
 
@@ -212,12 +210,6 @@ async fn until(task: &mut Option<RemoteHandle<()>>, deadline: Instant, timer: &T
     {
         *task = None;
     }
-}
-
-/// A task answers before its own memory is freed: the CPU that waits lets its own tasks come to that,
-/// for it does all that there is to do before it sleeps.
-async fn freed(timer: &Timer) {
-    timer.sleep(Duration::from_millis(1)).await;
 }
 
 fn forget_ended(task: &mut Option<RemoteHandle<()>>) {

@@ -55,6 +55,10 @@ pub struct Planted {
 /// Every so many operations one is to fail unforeseen.
 const UNFORESEEN_EVERY: u32 = 16;
 
+/// Memory that has not come back is looked for so often, a little apart: on a host that is busy the BSP may
+/// have been held up before it freed it.
+const LOOKS: u32 = 20;
+
 impl Operations<'_> {
     /// Operates at random on the APs that are online, for so many seconds, or until a rule is
     /// broken or an interruption is asked for; `None` if that is before its first turn. In the end all are
@@ -314,9 +318,14 @@ impl Session<'_> {
             self.all_down = Some(InUse::now());
             return Ok(());
         };
-        let balance = first.balance();
-        if !balance.has_leaked() {
-            return Ok(());
+        let mut balance = first.balance();
+        for _ in 0..LOOKS {
+            if !balance.has_leaked() {
+                return Ok(());
+            }
+            // What was lost stays lost, however long one waits.
+            self.operations.settle_bsp().await;
+            balance = first.balance();
         }
         Err(Broken::Memory {
             heap: balance.heap_growth(),
