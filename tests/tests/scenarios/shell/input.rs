@@ -42,6 +42,15 @@ fn in_xapic_mode_too() {
 }
 
 #[test]
+fn behind_an_interrupt_remapping_unit_that_nobody_turns_on() {
+    let mut machine = Machine::new(2);
+    machine.further = ["-device", "intel-iommu,intremap=on,eim=on"]
+        .map(str::to_owned)
+        .to_vec();
+    is_fed_by_interrupts(machine);
+}
+
+#[test]
 fn the_handler_is_in_the_trace_of_what_was_typed() {
     let mut session = Session::start(Machine::new(1));
     session.asks("trace on");
@@ -109,15 +118,10 @@ fn a_run_that_fails_in_the_middle_of_a_view_gives_the_screen_back_first() {
     assert!(last_line(&ended).starts_with("reveille: failed: exception on CPU 0"));
 }
 
-/// On machines that are large, or slow.
+/// On machines that are slow.
 mod slow {
     use super::*;
     use crate::slow::kvm::works;
-
-    #[test]
-    fn behind_an_interrupt_remapping_unit_that_nobody_turns_on() {
-        is_fed_by_interrupts(Machine::new(256));
-    }
 
     #[test]
     fn under_kvm() {

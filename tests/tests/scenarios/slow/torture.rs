@@ -5,11 +5,6 @@ use reveille_tests::qemu::machine::Machine;
 use crate::torture::survives;
 
 #[test]
-fn twenty_seconds_of_random_operations_on_7_aps_break_no_rule() {
-    survives(Machine::new(8), 20, 20);
-}
-
-#[test]
 #[ignore = "takes ten minutes: `cargo xtask test --full`"]
 fn ten_minutes_of_random_operations_break_no_rule() {
     survives(Machine::new(8), 600, 600);
