@@ -21,3 +21,4 @@ pub mod host;
 pub mod plan;
 pub mod results;
 pub mod shard;
+pub mod stats;
