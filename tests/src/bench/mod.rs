@@ -19,6 +19,7 @@ pub mod boots;
 pub mod cell;
 pub mod host;
 pub mod plan;
+pub mod report;
 pub mod results;
 pub mod shard;
 pub mod stats;
