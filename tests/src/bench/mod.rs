@@ -17,7 +17,11 @@
 
 pub mod boots;
 pub mod cell;
+pub mod estimate;
 pub mod host;
+pub mod measure;
 pub mod plan;
+pub mod report;
 pub mod results;
 pub mod shard;
+pub mod stats;

@@ -3,6 +3,7 @@
 //! Its options are the matrix of what is measured; what is done with results, and benchmarks of another
 //! kind, are commands below it.
 
+mod compare;
 mod matrix;
 mod merge;
 
@@ -46,6 +47,8 @@ pub(super) struct Bench {
 enum Command {
     /// Join results of one plan that were measured in parts
     Merge(merge::Merge),
+    /// Say what became faster or slower, and end in 1 if something got slower
+    Compare(compare::Compare),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +95,7 @@ impl Bench {
     pub(super) fn execute(self) -> Result<ExitCode> {
         match self.command {
             Some(Command::Merge(merge)) => merge.execute(),
+            Some(Command::Compare(compare)) => compare.execute(),
             None => self.options.execute(),
         }
     }
