@@ -1,0 +1,53 @@
+//! The figures of the documentation are those of the committed results.
+
+use reveille_tests::{
+    bench::figures::{PAGES, outside, page},
+    kernel::workspace,
+};
+
+#[test]
+fn every_table_is_made_from_the_committed_results() {
+    for name in PAGES {
+        let [text, fresh] = page(workspace(), name).unwrap_or_else(|error| panic!("{error:#}"));
+        assert!(text == fresh, "{name} is not as the results have it: cargo xtask bench figures");
+    }
+}
+
+/// A number with a unit of time behind it, or a factor such as `1.5x` or `50 times`.
+fn figures(line: &str) -> Vec<String> {
+    let words: Vec<&str> = line
+        .split(|letter: char| letter.is_whitespace() || "()|,;:".contains(letter))
+        .map(|word| word.trim_end_matches('.'))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is_number = |word: &str| word.parse::<f64>().is_ok();
+    let is_unit = |word: &str| matches!(word, "ns" | "us" | "ms" | "s" | "times" | "%");
+    let pairs = words.windows(2).filter(|pair| is_number(pair[0]) && is_unit(pair[1]));
+    let factors = words.iter().filter(|word| {
+        let number = word.strip_suffix('x').or_else(|| word.strip_prefix('x'));
+        number.is_some_and(is_number)
+    });
+    let pairs = pairs.map(|pair| pair.join(" "));
+    pairs.chain(factors.map(|word| (*word).to_owned())).collect()
+}
+
+/// What is no measurement: delays that the strategies have by definition, and bounds that were asked for.
+const GIVEN: &[&str] = &["10 ms after each INIT"];
+
+#[test]
+fn the_benchmarks_name_no_figure_beside_their_tables() {
+    let [text, _] = page(workspace(), "BENCHMARKS.md").unwrap_or_else(|error| panic!("{error:#}"));
+    for (number, line) in outside(&text).expect("all marks are right") {
+        if GIVEN.iter().any(|given| line.contains(given)) {
+            continue;
+        }
+        let figures = figures(&line);
+        assert!(figures.is_empty(), "BENCHMARKS.md, line {number}: {figures:?} come from no result");
+    }
+}
+
+#[test]
+fn a_figure_in_a_sentence_is_found() {
+    assert_eq!(figures("it takes 1.5 ms (x1.3), or 40 %."), ["1.5 ms", "40 %", "x1.3"]);
+    assert!(figures("64 CPUs, and 3 boots").is_empty());
+}
