@@ -10,9 +10,14 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
-use super::{super::to_stdout, Options, progress::Progress, show};
+use super::{
+    super::{mistake, to_stdout},
+    Options,
+    compare::Judging,
+    progress::Progress,
+};
 use crate::{
     bench::{
         boots::{boot, run_of},
@@ -20,7 +25,9 @@ use crate::{
         measure::{End, Task, measure},
         plan::Plan,
         provenance::{self, Provenance},
+        report::{Tables, write_files},
         results::{FILE, Header, Key, Problem, Results, Run, Writer},
+        stats::summary::Summary,
     },
     guest::Ended,
     interrupt::Interrupts,
@@ -34,6 +41,10 @@ const MAY_DIFFER: &[&str] = &["started", "command"];
 
 impl Options {
     pub(super) fn execute(self) -> Result<ExitCode> {
+        let old = self.compare.as_deref().map(Results::read).transpose()?;
+        if old.is_none() && self.judging != Judging::default() {
+            return Ok(mistake(&anyhow!("--by and --strict are for --compare")));
+        }
         if let Some(out) = &self.out {
             check_folder(out)?;
         }
@@ -82,26 +93,31 @@ impl Options {
         );
         drop(progress);
 
-        let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
-        to_stdout(|out| show::table(out, &results))?;
+        let is_whole = show(&folder, &results)?;
+        let resume = format!("--resume --out {} goes on", folder.display());
         match end {
-            End::Done if failed == 0 => Ok(ExitCode::SUCCESS),
             End::Done => {
-                eprintln!("xtask: {failed} boots failed; --resume tries them again");
-                Ok(ExitCode::FAILURE)
+                let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
+                if failed > 0 {
+                    eprintln!("xtask: {failed} boots failed; --resume tries them again");
+                }
+                let judged = old
+                    .map(|old| self.judging.judge(&old, &results))
+                    .transpose()?;
+                Ok(match failed == 0 && is_whole {
+                    true => judged.unwrap_or(ExitCode::SUCCESS),
+                    false => ExitCode::FAILURE,
+                })
             }
             End::Interrupted(signal) => {
-                eprintln!(
-                    "xtask: interrupted; --resume --out {} goes on",
-                    folder.display()
-                );
+                eprintln!("xtask: interrupted; {resume}");
                 Ok(ExitCode::from(Outcome::Interrupted(signal).exit_code()))
             }
             End::Unwritten(unwritten) => {
                 eprintln!("xtask: {unwritten}");
                 eprintln!("xtask: what stood there is whole, and this belongs behind it:");
                 eprintln!("{}", unwritten.line);
-                eprintln!("xtask: --resume --out {} goes on", folder.display());
+                eprintln!("xtask: {resume}");
                 Ok(ExitCode::FAILURE)
             }
         }
@@ -116,6 +132,21 @@ impl Options {
             (None, false) => Ok(all.join(provenance::now().replace(':', "-"))),
         }
     }
+}
+
+/// Shows the figures, and writes them beside the results. Says what cannot be written, and whether nothing
+/// had to be said.
+pub(super) fn show(folder: &Path, results: &Results) -> Result<bool> {
+    let summary = Summary::of(results);
+    to_stdout(|out| {
+        write!(out, "{}", Tables(&summary))?;
+        Ok(ExitCode::SUCCESS)
+    })?;
+    let written = write_files(folder, &summary);
+    if let Err(error) = &written {
+        eprintln!("xtask: {error:#}");
+    }
+    Ok(written.is_ok())
 }
 
 fn is_done(results: &Results, key: Key<'_>) -> bool {
