@@ -25,7 +25,7 @@ pub(super) struct Compare {
 }
 
 /// How two sets are judged.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
 pub(super) struct Judging {
     /// By what boots are compared
     ///
