@@ -21,6 +21,7 @@ pub mod estimate;
 pub mod host;
 pub mod measure;
 pub mod plan;
+pub mod provenance;
 pub mod report;
 pub mod results;
 pub mod shard;
