@@ -17,6 +17,7 @@
 
 pub mod boots;
 pub mod cell;
+pub mod gate;
 pub mod host;
 pub mod plan;
 pub mod results;
