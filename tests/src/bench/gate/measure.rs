@@ -14,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 use super::{
     counts,
     figures::{Figures, MadeWith},
+    per_ap,
     settings::Setting,
 };
 use crate::{
@@ -53,8 +54,10 @@ pub fn measure(
         let section = counts::section(setting, &records[0], &records[1]);
         sections.push(section.with_context(|| setting.name().to_owned())?);
     }
-    let untraced = boots.iter().map(|(setting, records)| (*setting, &records[0]));
-    sections.extend(counts::an_ap_more(untraced)?);
+    let untraced = boots
+        .iter()
+        .map(|(setting, records)| (*setting, &records[0]));
+    sections.extend(per_ap::an_ap_more(untraced)?);
     let qemu = qemu::version()?.context("there is no QEMU")?;
     Ok(Some(Figures {
         made_with: MadeWith {
@@ -77,7 +80,9 @@ fn boot_all(
     let work = || -> Result<()> {
         while !fails.load(Ordering::Relaxed) {
             // The largest machines come last in the list, and take longest.
-            let Some(place) = machines.len().checked_sub(next.fetch_add(1, Ordering::Relaxed) + 1)
+            let Some(place) = machines
+                .len()
+                .checked_sub(next.fetch_add(1, Ordering::Relaxed) + 1)
             else {
                 break;
             };
@@ -104,7 +109,9 @@ fn boot_all(
     }
     let mut booted = booted.into_inner().unwrap_or_else(PoisonError::into_inner);
     booted.sort_by_key(|(place, _)| *place);
-    Ok(Some(booted.into_iter().map(|(_, records)| records).collect()))
+    Ok(Some(
+        booted.into_iter().map(|(_, records)| records).collect(),
+    ))
 }
 
 fn boot(kernel: &Kernel, machine: &Machine) -> Result<Records> {

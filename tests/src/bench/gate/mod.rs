@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! settings ─▶ measure ─▶ records ─┬▶ counts ──┬▶ Figures ─▶ Comparison ─▶ rises, falls, gone, new
-//! which boots   QEMU              └▶ work ────┘     ▲
-//!                                 who ran how long  └─ figures.toml, or into it with --renew
+//! which boots   QEMU              ├▶ work ────┤     ▲
+//!                                 └▶ per_ap ──┘     └─ figures.toml, or into it with --renew
 //! ```
 //!
 //! In virtual time an instruction takes a nanosecond, on whichever CPU, and one CPU runs at a time. So a boot
@@ -23,6 +23,7 @@ pub mod compare;
 pub mod counts;
 pub mod figures;
 pub mod measure;
+pub mod per_ap;
 pub mod settings;
 pub mod work;
 
