@@ -48,6 +48,7 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
         | TestHook::NeedlessPoll
         | TestHook::WaitSerialised
         | TestHook::WaitConcurrent
+        | TestHook::Slower
         | TestHook::Leak
         | TestHook::LateRendezvous
         | TestHook::PanicRendezvous
