@@ -44,6 +44,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(), Box<dyn Error>> {
     match hook {
         TestHook::NoWake
+        | TestHook::RestFirst
+        | TestHook::NeedlessPoll
         | TestHook::WaitSerialised
         | TestHook::WaitConcurrent
         | TestHook::Slower

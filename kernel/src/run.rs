@@ -1,7 +1,7 @@
 //! A run of the kernel, from the loader's start info to the verdict.
 
 use alloc::{boxed::Box, format, string::ToString, vec::Vec};
-use core::{convert::Infallible, error::Error, future::pending};
+use core::{convert::Infallible, error::Error, future::pending, time::Duration};
 
 use reveille_executor::{Clock, Counters, Executor, Spawner, Timer};
 use reveille_smp::{
@@ -271,6 +271,9 @@ fn map_page(physical: u64) -> Result<usize, MapError> {
     Ok(physical as usize)
 }
 
+/// How long the BSP sleeps where a test lets it rest first: all CPUs halt meanwhile.
+const REST: Duration = Duration::from_millis(1);
+
 /// What a run has come to behind all that the command line asks for.
 struct Booted {
     operations: &'static Operations<'static>,
@@ -349,6 +352,9 @@ impl Run {
         }
         if self.options.tests.contains(&TestHook::BareMiss) {
             bench::miss_the_last();
+        }
+        if self.options.tests.contains(&TestHook::RestFirst) {
+            self.timer.sleep(REST).await;
         }
         let bench: &'static Bench<'static> = Box::leak(Box::new(Bench {
             cpus: &self.cpus,

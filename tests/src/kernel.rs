@@ -64,6 +64,22 @@ impl Kernel {
             .join("xtask")
     }
 
+    /// The version of the compiler that built it, such as 1.95.0, as the debug information has it.
+    pub fn compiler(&self) -> Result<String> {
+        const BEFORE: &[u8] = b"rustc version ";
+        let cache = ReadCache::new(File::open(&self.image)?);
+        let file = object::File::parse(&cache)?;
+        let strings = file.section_by_name(".debug_str");
+        let strings = strings.context("the kernel has no debug information")?;
+        let strings = strings.data()?;
+        let mut places = strings.windows(BEFORE.len());
+        let place = places.position(|it| it == BEFORE);
+        let place = place.context("no compiler is named in the kernel")?;
+        let version = strings[place + BEFORE.len()..].iter();
+        let version = version.take_while(|&&it| it == b'.' || it.is_ascii_digit());
+        Ok(version.map(|&it| char::from(it)).collect())
+    }
+
     /// The addresses of the kernel's code.
     pub fn text(&self) -> Result<std::ops::Range<u64>> {
         let cache = ReadCache::new(File::open(&self.image)?);

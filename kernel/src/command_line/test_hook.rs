@@ -28,6 +28,10 @@ pub enum TestHook {
     TripleFault,
     /// APs say that they are alive, and wake nobody.
     NoWake,
+    /// The BSP sleeps before it wakes anybody.
+    RestFirst,
+    /// Each AP's task wakes itself once, and is polled once more than it needs.
+    NeedlessPoll,
     /// A step more, in which each AP waits for a millisecond, one after the other.
     WaitSerialised,
     /// The same, all at once.

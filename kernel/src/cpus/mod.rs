@@ -10,6 +10,8 @@ pub mod idle;
 pub mod machine;
 pub mod mailbox;
 pub mod metrics;
+#[cfg(target_os = "none")]
+mod needless_poll;
 pub mod online;
 #[cfg(target_os = "none")]
 mod prepare;

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use reveille_smp::step::{Mode, Run, Site, Step};
 
+use super::needless_poll::NeedlessPoll;
 use crate::command_line::TestHook;
 
 /// How long each CPU waits on its way up.
@@ -34,12 +35,13 @@ impl Step for Wait {
     }
 }
 
-/// The step that a test asks for, if it asks for one.
+/// The step that a test adds, if it adds one.
 pub(super) fn asked_for(tests: &[TestHook]) -> Option<&'static dyn Step> {
     tests.iter().find_map(|test| -> Option<&'static dyn Step> {
         match test {
             TestHook::WaitSerialised => Some(&Wait(Mode::Serialised)),
             TestHook::WaitConcurrent => Some(&Wait(Mode::Concurrent)),
+            TestHook::NeedlessPoll => Some(&NeedlessPoll),
             _ => None,
         }
     })

@@ -18,6 +18,7 @@
 pub mod boots;
 pub mod cell;
 pub mod estimate;
+pub mod gate;
 pub mod host;
 pub mod measure;
 pub mod plan;

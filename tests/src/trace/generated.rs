@@ -40,7 +40,7 @@ impl Generated {
 const VECTORS: [u8; 2] = [65, 66];
 
 /// Names for its numbers.
-pub(super) fn names() -> TraceNames {
+pub(crate) fn names() -> TraceNames {
     TraceNames {
         steps: ["tables", "join", "idle"].map(str::to_owned).to_vec(),
         vectors: VECTORS
@@ -53,7 +53,7 @@ pub(super) fn names() -> TraceNames {
 }
 
 /// A CPU that noted `events`, each with its time.
-pub(super) fn cpu(number: u32, events: impl IntoIterator<Item = (u64, Event)>) -> Cpu {
+pub(crate) fn cpu(number: u32, events: impl IntoIterator<Item = (u64, Event)>) -> Cpu {
     let events = events.into_iter();
     Cpu {
         cpu: CpuIndex(number),

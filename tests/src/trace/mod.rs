@@ -16,7 +16,7 @@ pub mod causality;
 pub mod check;
 pub mod chrome;
 #[cfg(test)]
-mod generated;
+pub(crate) mod generated;
 mod ipis;
 mod merge;
 pub mod nest;

@@ -17,6 +17,7 @@ mod cycle;
 mod faults;
 mod features;
 mod firmware;
+mod gate;
 mod hostile_madt;
 mod hostile_tables;
 mod hotplug;
