@@ -16,6 +16,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
     ),
     ("bench", "then measure so many rounds of every strategy"),
     (
+        "model",
+        "take the times of a published machine on the way up: skylake-112",
+    ),
+    (
         "round-trips",
         "then so many round trips to a CPU that halts or polls, beside a bare ping-pong",
     ),

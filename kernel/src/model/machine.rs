@@ -1,0 +1,220 @@
+//! The machine that is modelled: what each of its CPUs takes, and when it answers.
+//!
+//! The BSP draws the answer of an AP as it sends the first SIPI behind an INIT, and writes the instant into a word of that
+//! AP's; the AP reads it in the model's first step. Draws come from a seed, the AP's id and how
+//! often it was kicked: so a run with the same kicks has the same answers, whoever answers first.
+
+#![forbid(unsafe_code)]
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    time::Duration,
+};
+
+use fastrand::Rng;
+use reveille_executor::Instant;
+use reveille_smp::{
+    bringup::Ap,
+    cpu::{ApicId, CpuIndex, Place},
+    step::Section,
+};
+
+use super::{
+    Model,
+    figures::{Figures, On, Step, Who},
+    pace::Pace,
+};
+
+/// A model, and the CPUs that are to behave like it.
+#[derive(Debug)]
+pub struct Modelled {
+    model: Model,
+    figures: &'static Figures,
+    seed: u32,
+    bsp: Place,
+    /// By APIC id.
+    cpus: Box<[ModelledCpu]>,
+    pace: Pace,
+}
+
+/// One AP.
+#[derive(Debug)]
+struct ModelledCpu {
+    apic_id: ApicId,
+    cpu: CpuIndex,
+    place: Place,
+    is_first_of_package: bool,
+    /// INIT was sent, and no SIPI behind it. Relaxed: the BSP alone touches it.
+    is_reset: AtomicBool,
+    /// Kicks so far. Relaxed: the BSP alone touches it.
+    kicks: AtomicU32,
+    /// When it answers, in nanoseconds.
+    ///
+    /// # Memory ordering
+    ///
+    /// Relaxed: the word is all that is handed over. The BSP writes it before it sends the SIPI that starts the AP, and
+    /// what a CPU has stored before is seen by whoever starts by its SIPI: sending fences (x2APIC), or is itself a store
+    /// behind it (xAPIC). An AP that comes by an earlier SIPI may read what was drawn before: then it has answered
+    /// in time.
+    answers_at: AtomicU64,
+}
+
+impl Modelled {
+    /// What answers are drawn from where nobody says otherwise: as in the simulator.
+    pub const SEED: u32 = 1;
+
+    /// The model for these APs, which come up beside a BSP at that place; `seed` is what answers are drawn from.
+    pub fn new(model: Model, seed: u32, bsp: Place, aps: &[Ap]) -> Self {
+        let mut cpus: Vec<_> = aps
+            .iter()
+            .map(|ap| ModelledCpu::new(ap, bsp, aps))
+            .collect();
+        cpus.sort_by_key(|cpu| cpu.apic_id);
+        Self {
+            model,
+            figures: model.figures(),
+            seed,
+            bsp,
+            cpus: cpus.into(),
+            pace: Pace::new(),
+        }
+    }
+
+    /// The model.
+    pub fn model(&self) -> Model {
+        self.model
+    }
+
+    pub(super) fn figures(&self) -> &'static Figures {
+        self.figures
+    }
+
+    /// The number of CPUs, threads of cores and packages, of the machine that this one is to behave like, and whether it
+    /// has just so many of each.
+    pub fn fits(&self) -> bool {
+        let Figures {
+            packages, threads, ..
+        } = *self.figures;
+        let places = || self.cpus.iter().map(|cpu| cpu.place).chain([self.bsp]);
+        let first_threads = places().filter(|place| place.thread == 0).count();
+        let mut found: Vec<u32> = places().map(|place| place.package).collect();
+        found.sort_unstable();
+        found.dedup();
+        let cpus = self.cpus();
+        (cpus, found.len()) == (self.figures.cpus(), packages as usize)
+            && first_threads as u32 * threads == cpus
+    }
+
+    /// The CPUs that are to behave like it, the BSP among them.
+    pub fn cpus(&self) -> u32 {
+        self.cpus.len() as u32 + 1
+    }
+
+    /// The BSP begins to prepare an AP: until when that takes, if it takes so long.
+    pub(super) fn prepares(&self, of: ApicId, now: Instant, span: Duration) -> Instant {
+        self.pace.begins(of, now, span)
+    }
+
+    /// The BSP is about to send INIT. That takes less than it needs by itself, so it is not to wait.
+    pub fn resets(&self, target: ApicId, now: Instant) {
+        if let Some(cpu) = self.find(target) {
+            let Figures { init, sipi, .. } = *self.figures;
+            self.pace.follows(target, now, init, init + sipi);
+            cpu.is_reset.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The BSP is about to send SIPI: until when that takes.
+    pub fn starts(&self, target: ApicId, now: Instant) -> Instant {
+        let sipi = self.figures.sipi;
+        let sent = self.pace.follows(target, now, sipi, sipi);
+        if let Some(cpu) = self.find(target)
+            && cpu.is_reset.swap(false, Ordering::Relaxed)
+        {
+            let kick = cpu.kicks.fetch_add(1, Ordering::Relaxed);
+            let answers_at = sent + self.answer(cpu, kick);
+            let nanos = answers_at.as_nanos();
+            cpu.answers_at.store(nanos, Ordering::Relaxed);
+        }
+        sent
+    }
+
+    /// When an AP that runs at `now` may be seen to, as the model has it: now, if it came later than it should.
+    pub(super) fn answers_at(&self, apic_id: ApicId, now: Instant) -> Instant {
+        let told = self
+            .find(apic_id)
+            .map_or(0, |cpu| cpu.answers_at.load(Ordering::Relaxed));
+        // Whatever its clock shows, it is not to wait longer than anybody's answer takes.
+        let longest = self.figures.first_threads_answer;
+        let latest = now + longest.max(self.figures.other_threads_answer.to());
+        Instant::from_nanos(told).max(now).min(latest)
+    }
+
+    /// How long a step takes of somebody's time for an AP.
+    pub(super) fn span(&self, step: &Step, of: ApicId, on: On) -> Duration {
+        let pieces = step.up.iter().filter(|piece| piece.on == on);
+        let Some(cpu) = self.find(of) else {
+            return Duration::ZERO;
+        };
+        pieces
+            .filter(|piece| cpu.is_one_of(piece.who))
+            .map(|piece| piece.time)
+            .sum()
+    }
+
+    /// Whether a CPU sits in the BSP's package.
+    pub(super) fn is_beside_bsp(&self, cpu: CpuIndex) -> bool {
+        let found = self.cpus.iter().find(|it| it.cpu == cpu);
+        found.is_some_and(|it| it.place.package == self.bsp.package)
+    }
+
+    /// The step in which an AP waits for its answer to be due: the first that runs on it.
+    pub(super) fn is_first_on_ap(&self, step: &Step) -> bool {
+        let mut on_ap = self.figures.steps.iter();
+        let first = on_ap.find(|step| step.section != Section::Prepare);
+        first.is_some_and(|first| first.name == step.name)
+    }
+
+    fn answer(&self, cpu: &ModelledCpu, kick: u32) -> Duration {
+        if cpu.is_one_of(Who::FirstThreads) {
+            return self.figures.first_threads_answer;
+        }
+        let of_cpu = u64::from(cpu.apic_id.0) << 32 | u64::from(self.seed);
+        // Another generator for each kick: they are not drawn in order.
+        let kicks = Rng::with_seed(of_cpu).u64(..).wrapping_add(kick.into());
+        let share = Rng::with_seed(kicks).u16(..);
+        self.figures.other_threads_answer.at(share)
+    }
+
+    fn find(&self, apic_id: ApicId) -> Option<&ModelledCpu> {
+        let at = self.cpus.binary_search_by_key(&apic_id, |cpu| cpu.apic_id);
+        Some(&self.cpus[at.ok()?])
+    }
+}
+
+impl ModelledCpu {
+    fn new(ap: &Ap, bsp: Place, aps: &[Ap]) -> Self {
+        let package = ap.place.package;
+        let mut of_package = aps.iter().filter(|other| other.place.package == package);
+        let is_lowest = of_package.all(|other| other.cpu >= ap.cpu);
+        Self {
+            apic_id: ap.apic_id,
+            cpu: ap.cpu,
+            place: ap.place,
+            is_first_of_package: is_lowest && package != bsp.package,
+            is_reset: AtomicBool::new(false),
+            kicks: AtomicU32::new(0),
+            answers_at: AtomicU64::new(0),
+        }
+    }
+
+    fn is_one_of(&self, who: Who) -> bool {
+        match who {
+            Who::Every => true,
+            Who::FirstThreads => self.place.thread == 0,
+            Who::OtherThreads => self.place.thread > 0,
+            Who::FirstOfPackage => self.is_first_of_package,
+        }
+    }
+}
