@@ -371,6 +371,9 @@ impl Run {
         let operations: &'static Operations<'static> =
             Box::leak(Box::new(Operations::new(bench, self.options.selection.smt)));
         operations.check(&self.options.ops)?;
+        if let Some(model) = self.cpus.machine.model() {
+            model.look_how_late(self.platform);
+        }
         let most = self.most_attempts;
         let attempts = attempts::bring_up(bench, self.options.bringup, most).await;
         let missing = attempts.last().record.failed;

@@ -24,7 +24,9 @@ use super::{
     Model,
     figures::{Figures, On, Step, Who},
     pace::Pace,
+    work,
 };
+use crate::platform::CpuPlatform;
 
 /// A model, and the CPUs that are to behave like it.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub struct Modelled {
     /// By APIC id.
     cpus: Box<[ModelledCpu]>,
     pace: Pace,
+    /// By how much a halt ends late here, in nanoseconds. Relaxed: the BSP writes it before it kicks anybody.
+    late: AtomicU64,
 }
 
 /// One AP.
@@ -78,7 +82,18 @@ impl Modelled {
             bsp,
             cpus: cpus.into(),
             pace: Pace::new(),
+            late: AtomicU64::new(0),
         }
+    }
+
+    /// Finds out, on the BSP and before the first kick, by how much a halt ends late on this machine.
+    pub fn look_how_late(&self, platform: &CpuPlatform) {
+        let late = work::lateness(platform).as_nanos() as u64;
+        self.late.store(late, Ordering::Relaxed);
+    }
+
+    pub(super) fn late(&self) -> Duration {
+        Duration::from_nanos(self.late.load(Ordering::Relaxed))
     }
 
     /// The model.

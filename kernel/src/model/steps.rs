@@ -93,12 +93,12 @@ impl Timed {
         let (alone, together) = (span(On::Ap), span(On::Pair));
         let until = begins + alone + together;
         if together == Duration::ZERO {
-            halt_until(&platform, until);
+            halt_until(&platform, until, self.model.late());
             return Run::Now(Ok(()));
         }
         Run::later(async move {
             let partner = self.occupy_partner(together);
-            halt_until(&platform, until);
+            halt_until(&platform, until, self.model.late());
             // One that went down meanwhile is not at it any more.
             if let Some(partner) = partner {
                 let _ = partner.await;
@@ -112,7 +112,8 @@ impl Timed {
     fn occupy_partner(&self, span: Duration) -> Option<RemoteHandle<()>> {
         let online = OnlineList::get().into_iter().flat_map(OnlineList::iter);
         let beside = online.filter(|&cpu| self.model.is_beside_bsp(cpu));
-        let occupy = |partner| spawn_on(partner, async move { occupy(span) }).ok();
+        let late = self.model.late();
+        let occupy = |partner| spawn_on(partner, async move { occupy(span, late) }).ok();
         beside.chain([CpuIndex::BSP]).find_map(occupy)
     }
 }

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use core::{hint::black_box, time::Duration};
+use core::{array, hint::black_box, time::Duration};
 
 use reveille_executor::{Clock, Instant};
 use reveille_smp::cpu::CpuIndex;
@@ -23,18 +23,39 @@ pub fn busy_until(clock: &impl Clock, until: Instant) {
 
 /// Halts this AP until then. Interrupts are handled meanwhile, whatever the step that calls it: calls, stops of the
 /// machine, doorbells. They end a halt, and not the time.
-pub(super) fn halt_until(platform: &CpuPlatform, until: Instant) {
-    platform.halt_until(until, || false);
+///
+/// A halt ends late, by what the host takes to ring the timer and to run the AP: by half of what the shorter pieces
+/// take, under TCG. So the timer rings by `late` too early, and the AP works for what is left.
+pub(super) fn halt_until(platform: &CpuPlatform, until: Instant, late: Duration) {
+    let nanos = until.as_nanos().saturating_sub(late.as_nanos() as u64);
+    platform.halt_until(Instant::from_nanos(nanos), || false);
+    busy_until(platform, until);
 }
 
 /// This CPU is at something for so long: the BSP works, another CPU halts.
-pub(super) fn occupy(span: Duration) {
+pub(super) fn occupy(span: Duration, late: Duration) {
     let Some(platform) = CpuPlatform::of_this_cpu() else {
         return;
     };
     let until = platform.now() + span;
     match PerCpu::current().index() {
         CpuIndex::BSP => busy_until(&platform, until),
-        _ => halt_until(&platform, until),
+        _ => halt_until(&platform, until, late),
     }
+}
+
+/// By how much halts end late on this machine: the median of some.
+pub(super) fn lateness(platform: &CpuPlatform) -> Duration {
+    /// About as long as the shorter pieces of a model.
+    const SPAN: Duration = Duration::from_micros(100);
+    /// More is another's doing, and an AP works no longer than this.
+    const MOST: Duration = Duration::from_micros(100);
+
+    let mut late: [Duration; 15] = array::from_fn(|_| {
+        let until = platform.now() + SPAN;
+        platform.halt_until(until, || false);
+        platform.now().saturating_duration_since(until)
+    });
+    late.sort_unstable();
+    late[late.len() / 2].min(MOST)
 }
