@@ -7,6 +7,7 @@ use x86_64::instructions::interrupts::{self, without_interrupts};
 use crate::{
     apic::{ApicError, LocalApic, timer::ApicTimer},
     interrupts::vectors::Vector,
+    model::Bell,
     percpu::PerCpu,
     time::TscClock,
 };
@@ -18,6 +19,8 @@ pub struct CpuPlatform {
     apic: LocalApic,
     timer: ApicTimer,
     owner: ApicId,
+    /// Where a model wants to know when its doorbell is rung.
+    bell: Option<&'static Bell>,
 }
 
 impl CpuPlatform {
@@ -38,7 +41,13 @@ impl CpuPlatform {
             apic,
             timer,
             owner,
+            bell: None,
         })
+    }
+
+    /// The same, whose doorbell is heard by a model too.
+    pub fn heard_by(self, bell: Option<&'static Bell>) -> Self {
+        Self { bell, ..self }
     }
 
     /// The platform of the CPU that calls; `None` before it has entered its area, or before the BSP has
@@ -51,6 +60,7 @@ impl CpuPlatform {
             apic: LocalApic::get()?,
             timer: ApicTimer::get()?.by(clock),
             owner: area.apic_id(),
+            bell: None,
         })
     }
 
@@ -89,6 +99,9 @@ impl Clock for CpuPlatform {
 
 impl Doorbell for CpuPlatform {
     fn ring(&self) {
+        if let Some(bell) = self.bell {
+            bell.rings(self.now());
+        }
         // An APIC that accepts no interrupt for 10 ms is beyond help from here: the alarm that the
         // sleeper has set is the second net.
         let _ = self.apic.send_fixed(self.owner, Vector::DOORBELL);

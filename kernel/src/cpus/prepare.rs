@@ -156,12 +156,14 @@ impl Cpus {
                 ap.slot.inject(always_failing(ladder, name));
             }
             let clock = area.clock().on_this_cpu(clock);
+            let bell = model.and_then(|model| model.bell(ap.apic_id));
+            let platform = CpuPlatform::new(ap.apic_id, clock, apic, timer.by(clock))?;
             contexts.push(ApContext {
                 area,
                 aps: shared,
                 index,
                 ladder,
-                platform: CpuPlatform::new(ap.apic_id, clock, apic, timer.by(clock))?,
+                platform: platform.heard_by(bell),
                 machine: machine.with_clock(clock),
                 fault,
             });

@@ -21,7 +21,7 @@ use reveille_smp::{
 };
 
 use super::{
-    Model,
+    Bell, Model,
     figures::{Figures, On, Step, Who},
     pace::Pace,
     work,
@@ -62,6 +62,7 @@ struct ModelledCpu {
     /// behind it (xAPIC). An AP that comes by an earlier SIPI may read what was drawn before: then it has answered
     /// in time.
     answers_at: AtomicU64,
+    bell: Bell,
 }
 
 impl Modelled {
@@ -166,6 +167,11 @@ impl Modelled {
         Instant::from_nanos(told).max(now).min(latest)
     }
 
+    /// Where it is noted when an AP is called; `None` for a CPU that is none of them.
+    pub fn bell(&self, of: ApicId) -> Option<&Bell> {
+        self.find(of).map(|cpu| &cpu.bell)
+    }
+
     /// How long a step takes of somebody's time for an AP.
     pub(super) fn span(&self, step: &Step, of: ApicId, on: On) -> Duration {
         let pieces = step.up.iter().filter(|piece| piece.on == on);
@@ -221,6 +227,7 @@ impl ModelledCpu {
             is_reset: AtomicBool::new(false),
             kicks: AtomicU32::new(0),
             answers_at: AtomicU64::new(0),
+            bell: Bell::default(),
         }
     }
 

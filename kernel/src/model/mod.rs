@@ -17,6 +17,7 @@
 //! each is known from; a test compares them. Polls, doorbells and wakes have figures there, and none here: this
 //! kernel has its own.
 
+mod bell;
 pub mod figures;
 pub mod log_uniform;
 mod machine;
@@ -28,8 +29,8 @@ mod work;
 
 use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 
+pub use self::{bell::Bell, machine::Modelled, told::Told, work::busy_until};
 use self::{figures::Figures, skylake_112::SKYLAKE_112};
-pub use self::{machine::Modelled, told::Told, work::busy_until};
 
 /// The models that there are. Its text is the name used on the command line and in records.
 #[derive(

@@ -85,13 +85,17 @@ impl Timed {
 
     fn on_ap(&self, of: ApicId, platform: CpuPlatform) -> Run<'_> {
         let now = platform.now();
+        let Some(bell) = self.model.bell(of) else {
+            return Run::Now(Err(StepError::WrongCpu));
+        };
         let begins = match self.model.is_first_on_ap(self.step) {
             true => self.model.answers_at(of, now),
-            false => now,
+            false => bell.answered(now),
         };
         let span = |on| self.model.span(self.step, of, on);
         let (alone, together) = (span(On::Ap), span(On::Pair));
         let until = begins + alone + together;
+        bell.is_at_it(until.max(now));
         if together == Duration::ZERO {
             halt_until(&platform, until, self.model.late());
             return Run::Now(Ok(()));
