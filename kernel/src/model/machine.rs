@@ -240,3 +240,150 @@ impl ModelledCpu {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ap(number: u32, [package, core, thread]: [u32; 3]) -> Ap {
+        let place = Place {
+            package,
+            core,
+            thread,
+        };
+        // Ids have holes, and do not stand in the order of the numbers.
+        Ap::new(CpuIndex(number), id(number), place)
+    }
+
+    fn id(number: u32) -> ApicId {
+        ApicId(100 - 3 * number)
+    }
+
+    /// Two packages of two cores with two threads, siblings together; CPU 0 is the BSP.
+    fn eight() -> Modelled {
+        let aps: Vec<_> = (1..8)
+            .map(|number| ap(number, [number / 4, number / 2 % 2, number % 2]))
+            .collect();
+        Modelled::new(Model::Skylake112, 1, Place::default(), &aps)
+    }
+
+    fn us(micros: u64) -> Duration {
+        Duration::from_micros(micros)
+    }
+
+    fn at(micros: u64) -> Instant {
+        Instant::from_nanos(micros * 1_000)
+    }
+
+    fn spans(model: &Modelled, name: &str, on: On) -> [Duration; 7] {
+        let mut steps = model.figures().steps.iter();
+        let step = steps.find(|step| step.name == name).expect(name);
+        [1, 2, 3, 4, 5, 6, 7].map(|number| model.span(step, id(number), on))
+    }
+
+    #[test]
+    fn a_step_takes_the_sum_of_the_pieces_that_are_for_the_cpu() {
+        let model = eight();
+        assert_eq!(
+            spans(&model, "prepare", On::Bsp),
+            [Duration::from_nanos(309_300); 7]
+        );
+        assert_eq!(spans(&model, "prepare", On::Ap), [Duration::ZERO; 7]);
+        let by_turns = |sibling, first| [sibling, first, sibling, first, sibling, first, sibling];
+        assert_eq!(
+            spans(&model, "microcode", On::Ap),
+            by_turns(Duration::ZERO, us(8_000))
+        );
+        assert_eq!(
+            spans(&model, "hotplug", On::Ap),
+            by_turns(Duration::from_nanos(146_100), us(68))
+        );
+    }
+
+    #[test]
+    fn one_cpu_of_each_other_package_has_its_clock_checked() {
+        let model = eight();
+        let mut checked = [Duration::ZERO; 7];
+        checked[3] = us(20_000);
+        assert_eq!(spans(&model, "tsc-check", On::Pair), checked);
+        let beside = (1..8).filter(|&number| model.is_beside_bsp(CpuIndex(number)));
+        assert!(beside.eq([1, 2, 3]));
+    }
+
+    #[test]
+    fn a_first_thread_answers_as_long_after_the_kick_as_the_model_has_it() {
+        let model = eight();
+        assert_eq!(model.prepares(id(2), at(0), us(300)), at(300));
+        model.resets(id(2), at(310));
+        assert_eq!(model.starts(id(2), at(320)), at(342));
+        assert_eq!(model.answers_at(id(2), at(400)), at(3_842));
+        // A second SIPI takes its time, and nobody answers later for it.
+        assert_eq!(model.starts(id(2), at(600)), at(641));
+        assert_eq!(model.answers_at(id(2), at(700)), at(3_842));
+        assert_eq!(model.answers_at(id(2), at(5_000)), at(5_000), "it is late");
+        assert_eq!(model.answers_at(id(1), at(9)), at(9), "nobody kicked it");
+    }
+
+    #[test]
+    fn a_cpu_whose_clock_is_behind_waits_no_longer_than_the_longest_answer_takes() {
+        let model = eight();
+        model.resets(id(2), at(1_000_000));
+        model.starts(id(2), at(1_000_001));
+        assert_eq!(model.answers_at(id(2), at(10)), at(3_510));
+    }
+
+    /// What a sibling draws in so many kicks.
+    fn drawn(model: &Modelled, number: u32) -> Vec<Duration> {
+        let kick = |kick: u64| {
+            let now = at(20_000 * kick);
+            model.resets(id(number), now);
+            let sent = model.starts(id(number), now);
+            let answers_at = model.answers_at(id(number), now);
+            answers_at.saturating_duration_since(sent)
+        };
+        (1..=200).map(kick).collect()
+    }
+
+    #[test]
+    fn siblings_draw_their_answers_from_the_seed_each_its_own_and_anew_for_each_kick() {
+        let (first, again) = (drawn(&eight(), 3), drawn(&eight(), 3));
+        assert_eq!(first, again);
+        assert_ne!(first, drawn(&eight(), 5));
+        let range = us(350)..=us(3_500);
+        assert!(first.iter().all(|drawn| range.contains(drawn)));
+        let mut sorted = first;
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert!(sorted.len() > 190, "{} differ", sorted.len());
+        // Half of them below the middle of the decade, 350 us * 10^(1/2).
+        let below = sorted.partition_point(|&drawn| drawn < us(1_107));
+        assert!((70..130).contains(&below), "{below}");
+    }
+
+    #[test]
+    fn only_a_machine_of_the_models_own_shape_fits() {
+        assert!(!eight().fits());
+        let with = |packages: u32| {
+            let of_package = 112 / packages;
+            let place = |number: u32| {
+                let (package, rest) = (number / of_package, number % of_package);
+                [package, rest / 2, rest % 2]
+            };
+            let aps: Vec<_> = (1..112)
+                .map(|it| {
+                    Ap::new(CpuIndex(it), ApicId(it), {
+                        let [package, core, thread] = place(it);
+                        Place {
+                            package,
+                            core,
+                            thread,
+                        }
+                    })
+                })
+                .collect();
+            Modelled::new(Model::Skylake112, 1, Place::default(), &aps).fits()
+        };
+        assert!(with(2));
+        assert!(!with(4));
+    }
+}
