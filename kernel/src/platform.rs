@@ -7,7 +7,7 @@ use x86_64::instructions::interrupts::{self, without_interrupts};
 use crate::{
     apic::{ApicError, LocalApic, timer::ApicTimer},
     interrupts::vectors::Vector,
-    model::Bell,
+    model::Listener,
     percpu::PerCpu,
     time::TscClock,
 };
@@ -19,8 +19,8 @@ pub struct CpuPlatform {
     apic: LocalApic,
     timer: ApicTimer,
     owner: ApicId,
-    /// Where a model wants to know when its doorbell is rung.
-    bell: Option<&'static Bell>,
+    /// A model that hears when its CPU is woken.
+    listener: Option<Listener>,
 }
 
 impl CpuPlatform {
@@ -41,13 +41,13 @@ impl CpuPlatform {
             apic,
             timer,
             owner,
-            bell: None,
+            listener: None,
         })
     }
 
     /// The same, whose doorbell is heard by a model too.
-    pub fn heard_by(self, bell: Option<&'static Bell>) -> Self {
-        Self { bell, ..self }
+    pub fn heard_by(self, listener: Option<Listener>) -> Self {
+        Self { listener, ..self }
     }
 
     /// The platform of the CPU that calls; `None` before it has entered its area, or before the BSP has
@@ -60,7 +60,7 @@ impl CpuPlatform {
             apic: LocalApic::get()?,
             timer: ApicTimer::get()?.by(clock),
             owner: area.apic_id(),
-            bell: None,
+            listener: None,
         })
     }
 
@@ -99,8 +99,8 @@ impl Clock for CpuPlatform {
 
 impl Doorbell for CpuPlatform {
     fn ring(&self) {
-        if let Some(bell) = self.bell {
-            bell.rings(self.now());
+        if let Some(listener) = &self.listener {
+            listener.rings(self.now());
         }
         // An APIC that accepts no interrupt for 10 ms is beyond help from here: the alarm that the
         // sleeper has set is the second net.
@@ -110,6 +110,9 @@ impl Doorbell for CpuPlatform {
 
 impl Idle for CpuPlatform {
     fn idle(&self, gate: &SleepGate<'_>, until: Option<Instant>) {
+        if let Some(listener) = &self.listener {
+            listener.sleeps();
+        }
         // With interrupts off, a doorbell that rings after the gate was entered stays pending. It
         // ends the `hlt` that follows the `sti` at once, because `sti` lets no interrupt in before
         // the next instruction is done (SDM volume 2, STI). An AP that rests below the step

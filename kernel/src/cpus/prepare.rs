@@ -124,7 +124,7 @@ impl Cpus {
         let shared: &'static Arc<[Ap]> = Box::leak(Box::new(Arc::clone(&aps)));
 
         let model = options.model.map(|model| {
-            let bsp = topology.place(bsp.apic_id());
+            let bsp = (bsp.apic_id(), topology.place(bsp.apic_id()));
             let seed = options.seed.unwrap_or(Modelled::SEED);
             &*Box::leak(Box::new(Modelled::new(model, seed, bsp, &aps)))
         });
@@ -156,14 +156,14 @@ impl Cpus {
                 ap.slot.inject(always_failing(ladder, name));
             }
             let clock = area.clock().on_this_cpu(clock);
-            let bell = model.and_then(|model| model.bell(ap.apic_id));
+            let listener = model.and_then(|model| model.listener(ap.apic_id));
             let platform = CpuPlatform::new(ap.apic_id, clock, apic, timer.by(clock))?;
             contexts.push(ApContext {
                 area,
                 aps: shared,
                 index,
                 ladder,
-                platform: platform.heard_by(bell),
+                platform: platform.heard_by(listener),
                 machine: machine.with_clock(clock),
                 fault,
             });

@@ -1,7 +1,16 @@
-//! When an AP was last called to something: a step that it was woken for begins as its doorbell is rung, and what the
-//! host takes to wake it is inside the step's time.
+//! Since when a CPU is at what it does: what it was woken for began as its doorbell was rung, and what the host takes
+//! to wake it is inside the step's time.
 //!
-//! A step that follows another without a wait, and one for which nobody had to be woken, begins when the AP comes to it.
+//! Whoever rings may have been woken for that itself. Then what it does is its own way of passing on a call, which
+//! has no time in a model; and the one that is called counts from where the first was called:
+//!
+//! ```text
+//! AP 1: a step ends ─▶ rings ······▶ BSP: wakes, polls, rings ······▶ AP 2: wakes, begins its step
+//!                        └──────────────────────────────────────────── from here on the step counts
+//! ```
+//!
+//! But where the BSP has modelled work meanwhile, it counts from the end of that: so the time in which an AP waits for
+//! the BSP is told in full. A CPU that nobody had to wake, or that woke by its timer, begins when it comes to it.
 
 #![forbid(unsafe_code)]
 
@@ -9,40 +18,72 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use reveille_executor::Instant;
 
-/// The doorbell of an AP, as the model sees it.
+use super::machine::Modelled;
+use crate::percpu::PerCpu;
+
+/// The doorbell of a CPU, as the model sees it.
 ///
 /// # Memory ordering
 ///
-/// Relaxed: each word is all that is handed over. Whoever rings writes the first before it sends the interrupt, which
-/// fences (x2APIC) or is itself a store behind it (xAPIC). An AP that is awake all the same may
-/// read what was there before, and then its step begins when it comes to it.
+/// Relaxed: each word is all that is handed over. The CPU wipes the first before it enters the gate that lets others
+/// ring, and whoever rings has read that gate. It writes the word before it sends the interrupt, which
+/// fences (x2APIC) or is itself a store behind it (xAPIC). What is not seen in spite of that lets a step begin when its
+/// CPU comes to it.
 #[derive(Debug, Default)]
-pub struct Bell {
-    /// When it was rung last, in nanoseconds.
+pub(super) struct Bell {
+    /// Since when whoever rang was at it, in nanoseconds; 0 while nobody has rung.
     rung: AtomicU64,
-    /// Until when the AP was at its last step. The AP alone touches it.
+    /// Until when the CPU is at modelled work. The CPU alone touches it.
     at_it_until: AtomicU64,
 }
 
 impl Bell {
-    /// It is about to be rung.
-    pub fn rings(&self, now: Instant) {
-        self.rung.store(now.as_nanos(), Ordering::Relaxed);
+    fn rings(&self, since: Instant) {
+        self.rung.store(since.as_nanos(), Ordering::Relaxed);
     }
 
-    /// The AP comes to a step: since when it may count that as begun.
-    pub(super) fn answered(&self, now: Instant) -> Instant {
+    fn sleeps(&self) {
+        self.rung.store(0, Ordering::Relaxed);
+    }
+
+    /// Since when the CPU, which calls this, is at what it does.
+    pub(super) fn began(&self, now: Instant) -> Instant {
         let rung = self.rung.load(Ordering::Relaxed);
         let before = self.at_it_until.load(Ordering::Relaxed);
-        match (before..now.as_nanos()).contains(&rung) {
+        match rung > 0 && (before..now.as_nanos()).contains(&rung) {
             true => Instant::from_nanos(rung),
             false => now,
         }
     }
 
-    /// The AP is at a step until then.
+    /// The CPU, which calls this, is at modelled work until then.
     pub(super) fn is_at_it(&self, until: Instant) {
         self.at_it_until.store(until.as_nanos(), Ordering::Relaxed);
+    }
+}
+
+/// A model that hears when a CPU is woken.
+#[derive(Clone, Copy, Debug)]
+pub struct Listener {
+    model: &'static Modelled,
+    bell: &'static Bell,
+}
+
+impl Listener {
+    pub(super) fn new(model: &'static Modelled, bell: &'static Bell) -> Self {
+        Self { model, bell }
+    }
+
+    /// The CPU that calls this is about to ring for the one that is heard.
+    pub fn rings(&self, now: Instant) {
+        let ringer = PerCpu::try_current().and_then(|area| self.model.bell(area.apic_id()));
+        self.bell
+            .rings(ringer.map_or(now, |ringer| ringer.began(now)));
+    }
+
+    /// The CPU that is heard, and calls this, is about to sleep.
+    pub fn sleeps(&self) {
+        self.bell.sleeps();
     }
 }
 
@@ -58,20 +99,19 @@ mod tests {
     fn a_step_begins_as_the_bell_is_rung_for_it_and_else_when_its_cpu_comes_to_it() {
         let bell = Bell::default();
         bell.is_at_it(at(100));
-        assert_eq!(bell.answered(at(150)), at(150), "nobody rang");
+        assert_eq!(bell.began(at(150)), at(150), "nobody rang");
+        bell.sleeps();
         bell.rings(at(160));
-        assert_eq!(bell.answered(at(200)), at(160));
+        assert_eq!(bell.began(at(200)), at(160));
         bell.is_at_it(at(300));
         assert_eq!(
-            bell.answered(at(310)),
+            bell.began(at(310)),
             at(310),
             "it was rung for the one before"
         );
+        bell.sleeps();
+        assert_eq!(bell.began(at(350)), at(350), "its timer rang");
         bell.rings(at(400));
-        assert_eq!(
-            bell.answered(at(390)),
-            at(390),
-            "by another clock, it is yet to be rung"
-        );
+        assert_eq!(bell.began(at(390)), at(390), "another clock is ahead");
     }
 }

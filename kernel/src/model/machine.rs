@@ -21,7 +21,8 @@ use reveille_smp::{
 };
 
 use super::{
-    Bell, Model,
+    Model,
+    bell::{Bell, Listener},
     figures::{Figures, On, Step, Who},
     pace::Pace,
     work,
@@ -34,12 +35,20 @@ pub struct Modelled {
     model: Model,
     figures: &'static Figures,
     seed: u32,
-    bsp: Place,
+    bsp: Bsp,
     /// By APIC id.
     cpus: Box<[ModelledCpu]>,
     pace: Pace,
     /// By how much a halt ends late here, in nanoseconds. Relaxed: the BSP writes it before it kicks anybody.
     late: AtomicU64,
+}
+
+/// The one that is there.
+#[derive(Debug)]
+struct Bsp {
+    apic_id: ApicId,
+    place: Place,
+    bell: Bell,
 }
 
 /// One AP.
@@ -69,8 +78,8 @@ impl Modelled {
     /// What answers are drawn from where nobody says otherwise: as in the simulator.
     pub const SEED: u32 = 1;
 
-    /// The model for these APs, which come up beside a BSP at that place; `seed` is what answers are drawn from.
-    pub fn new(model: Model, seed: u32, bsp: Place, aps: &[Ap]) -> Self {
+    /// The model for these APs, which come up beside a BSP with that id and place; `seed` is what answers are drawn from.
+    pub fn new(model: Model, seed: u32, (bsp_id, bsp): (ApicId, Place), aps: &[Ap]) -> Self {
         let mut cpus: Vec<_> = aps
             .iter()
             .map(|ap| ModelledCpu::new(ap, bsp, aps))
@@ -80,7 +89,11 @@ impl Modelled {
             model,
             figures: model.figures(),
             seed,
-            bsp,
+            bsp: Bsp {
+                apic_id: bsp_id,
+                place: bsp,
+                bell: Bell::default(),
+            },
             cpus: cpus.into(),
             pace: Pace::new(),
             late: AtomicU64::new(0),
@@ -112,7 +125,12 @@ impl Modelled {
         let Figures {
             packages, threads, ..
         } = *self.figures;
-        let places = || self.cpus.iter().map(|cpu| cpu.place).chain([self.bsp]);
+        let places = || {
+            self.cpus
+                .iter()
+                .map(|cpu| cpu.place)
+                .chain([self.bsp.place])
+        };
         let first_threads = places().filter(|place| place.thread == 0).count();
         let mut found: Vec<u32> = places().map(|place| place.package).collect();
         found.sort_unstable();
@@ -129,7 +147,9 @@ impl Modelled {
 
     /// The BSP begins to prepare an AP: until when that takes, if it takes so long.
     pub(super) fn prepares(&self, of: ApicId, now: Instant, span: Duration) -> Instant {
-        self.pace.begins(of, now, span)
+        let until = self.pace.begins(of, now, span);
+        self.bsp.bell.is_at_it(until);
+        until
     }
 
     /// The BSP is about to send INIT. That takes less than it needs by itself, so it is not to wait.
@@ -145,6 +165,7 @@ impl Modelled {
     pub fn starts(&self, target: ApicId, now: Instant) -> Instant {
         let sipi = self.figures.sipi;
         let sent = self.pace.follows(target, now, sipi, sipi);
+        self.bsp.bell.is_at_it(sent);
         if let Some(cpu) = self.find(target)
             && cpu.is_reset.swap(false, Ordering::Relaxed)
         {
@@ -167,9 +188,16 @@ impl Modelled {
         Instant::from_nanos(told).max(now).min(latest)
     }
 
-    /// Where it is noted when an AP is called; `None` for a CPU that is none of them.
-    pub fn bell(&self, of: ApicId) -> Option<&Bell> {
-        self.find(of).map(|cpu| &cpu.bell)
+    /// What hears when a CPU is woken; `None` for a CPU that is none of the model's.
+    pub fn listener(&'static self, of: ApicId) -> Option<Listener> {
+        Some(Listener::new(self, self.bell(of)?))
+    }
+
+    pub(super) fn bell(&self, of: ApicId) -> Option<&Bell> {
+        match of == self.bsp.apic_id {
+            true => Some(&self.bsp.bell),
+            false => self.find(of).map(|cpu| &cpu.bell),
+        }
     }
 
     /// How long a step takes of somebody's time for an AP.
@@ -187,7 +215,7 @@ impl Modelled {
     /// Whether a CPU sits in the BSP's package.
     pub(super) fn is_beside_bsp(&self, cpu: CpuIndex) -> bool {
         let found = self.cpus.iter().find(|it| it.cpu == cpu);
-        found.is_some_and(|it| it.place.package == self.bsp.package)
+        found.is_some_and(|it| it.place.package == self.bsp.place.package)
     }
 
     /// The step in which an AP waits for its answer to be due: the first that runs on it.
@@ -264,7 +292,7 @@ mod tests {
         let aps: Vec<_> = (1..8)
             .map(|number| ap(number, [number / 4, number / 2 % 2, number % 2]))
             .collect();
-        Modelled::new(Model::Skylake112, 1, Place::default(), &aps)
+        Modelled::new(Model::Skylake112, 1, (id(0), Place::default()), &aps)
     }
 
     fn us(micros: u64) -> Duration {
@@ -381,7 +409,7 @@ mod tests {
                     })
                 })
                 .collect();
-            Modelled::new(Model::Skylake112, 1, Place::default(), &aps).fits()
+            Modelled::new(Model::Skylake112, 1, (id(0), Place::default()), &aps).fits()
         };
         assert!(with(2));
         assert!(!with(4));

@@ -29,7 +29,7 @@ mod work;
 
 use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 
-pub use self::{bell::Bell, machine::Modelled, told::Told, work::busy_until};
+pub use self::{bell::Listener, machine::Modelled, told::Told, work::busy_until};
 use self::{figures::Figures, skylake_112::SKYLAKE_112};
 
 /// The models that there are. Its text is the name used on the command line and in records.

@@ -90,7 +90,7 @@ impl Timed {
         };
         let begins = match self.model.is_first_on_ap(self.step) {
             true => self.model.answers_at(of, now),
-            false => bell.answered(now),
+            false => bell.began(now),
         };
         let span = |on| self.model.span(self.step, of, on);
         let (alone, together) = (span(On::Ap), span(On::Pair));
@@ -116,8 +116,8 @@ impl Timed {
     fn occupy_partner(&self, span: Duration) -> Option<RemoteHandle<()>> {
         let online = OnlineList::get().into_iter().flat_map(OnlineList::iter);
         let beside = online.filter(|&cpu| self.model.is_beside_bsp(cpu));
-        let late = self.model.late();
-        let occupy = |partner| spawn_on(partner, async move { occupy(span, late) }).ok();
+        let model = self.model;
+        let occupy = |partner| spawn_on(partner, async move { occupy(model, span) }).ok();
         beside.chain([CpuIndex::BSP]).find_map(occupy)
     }
 }

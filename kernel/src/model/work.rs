@@ -7,6 +7,7 @@ use core::{array, hint::black_box, time::Duration};
 use reveille_executor::{Clock, Instant};
 use reveille_smp::cpu::CpuIndex;
 
+use super::machine::Modelled;
 use crate::{percpu::PerCpu, platform::CpuPlatform};
 
 /// Turns between two looks at the clock: about a microsecond under TCG, and less elsewhere.
@@ -33,14 +34,19 @@ pub(super) fn halt_until(platform: &CpuPlatform, until: Instant, late: Duration)
 }
 
 /// This CPU is at something for so long: the BSP works, another CPU halts.
-pub(super) fn occupy(span: Duration, late: Duration) {
+pub(super) fn occupy(model: &Modelled, span: Duration) {
     let Some(platform) = CpuPlatform::of_this_cpu() else {
         return;
     };
-    let until = platform.now() + span;
-    match PerCpu::current().index() {
+    let (now, area) = (platform.now(), PerCpu::current());
+    let bell = model.bell(area.apic_id());
+    let until = bell.map_or(now, |bell| bell.began(now)) + span;
+    if let Some(bell) = bell {
+        bell.is_at_it(until);
+    }
+    match area.index() {
         CpuIndex::BSP => busy_until(&platform, until),
-        _ => halt_until(&platform, until, late),
+        _ => halt_until(&platform, until, model.late()),
     }
 }
 
