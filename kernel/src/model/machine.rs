@@ -41,6 +41,10 @@ pub struct Modelled {
     pace: Pace,
     /// By how much a halt ends late here, in nanoseconds. Relaxed: the BSP writes it before it kicks anybody.
     late: AtomicU64,
+    /// Until when somebody is at a serialised step, in nanoseconds.
+    ///
+    /// Relaxed: only who has the turn touches it, and the turn is passed on by words that order.
+    serialised_until: AtomicU64,
 }
 
 /// The one that is there.
@@ -97,6 +101,7 @@ impl Modelled {
             cpus: cpus.into(),
             pace: Pace::new(),
             late: AtomicU64::new(0),
+            serialised_until: AtomicU64::new(0),
         }
     }
 
@@ -198,6 +203,19 @@ impl Modelled {
             true => Some(&self.bsp.bell),
             false => self.find(of).map(|cpu| &cpu.bell),
         }
+    }
+
+    /// Since when an AP counts as being at a serialised step, for which it has the turn, if it says since `began`: not
+    /// since before another one was done with its own.
+    pub(super) fn has_turn_since(&self, began: Instant) -> Instant {
+        let before = self.serialised_until.load(Ordering::Relaxed);
+        began.max(Instant::from_nanos(before))
+    }
+
+    /// The AP that has the turn is at it until then.
+    pub(super) fn keeps_turn_until(&self, until: Instant) {
+        let nanos = until.as_nanos();
+        self.serialised_until.store(nanos, Ordering::Relaxed);
     }
 
     /// How long a step takes of somebody's time for an AP.

@@ -92,10 +92,17 @@ impl Timed {
             true => self.model.answers_at(of, now),
             false => bell.began(now),
         };
+        let begins = match self.step.mode {
+            Mode::Serialised => self.model.has_turn_since(begins),
+            Mode::Concurrent => begins,
+        };
         let span = |on| self.model.span(self.step, of, on);
         let (alone, together) = (span(On::Ap), span(On::Pair));
         let until = begins + alone + together;
         bell.is_at_it(until.max(now));
+        if self.step.mode == Mode::Serialised {
+            self.model.keeps_turn_until(until.max(now));
+        }
         if together == Duration::ZERO {
             halt_until(&platform, until, self.model.late());
             return Run::Now(Ok(()));
