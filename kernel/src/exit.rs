@@ -2,7 +2,9 @@
 
 use x86_64::instructions::{hlt, interrupts, port::PortWriteOnly};
 
-use crate::console;
+use reveille_smp::record::exit_code;
+
+use crate::{console, vmm_probe::marks};
 
 /// Port of QEMU's `isa-debug-exit` device, as `iobase=0xf4` sets it.
 pub(crate) const DEBUG_EXIT_PORT: u16 = 0xf4;
@@ -12,6 +14,7 @@ pub(crate) const DEBUG_EXIT_PORT: u16 = 0xf4;
 /// On a machine without the device this CPU halts for good.
 pub fn exit(code: u8) -> ! {
     console::close();
+    marks::end(code == exit_code::OK);
     // SAFETY: the port belongs to the debug exit device or to nobody; a write touches no memory.
     unsafe { PortWriteOnly::new(DEBUG_EXIT_PORT).write(u32::from(code)) };
     interrupts::disable();

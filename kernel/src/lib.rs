@@ -56,3 +56,4 @@ mod sync;
 pub mod time;
 pub mod topology;
 pub mod trace;
+pub mod vmm_probe;

@@ -21,6 +21,7 @@ use crate::{
     hotplug::HotplugOption,
     operations::op::{self, Op},
     trace::asked::{self, Tracing},
+    vmm_probe::VmmProbe,
 };
 
 /// A key, what it takes, and how it changes the options.
@@ -49,6 +50,7 @@ pub(super) enum Takes {
     Report(fn(&mut Options, Report)),
     Tracing(fn(&mut Options, Tracing)),
     Pairs(fn(&mut Options, Pairs)),
+    VmmProbe(fn(&mut Options, VmmProbe)),
     Wake(fn(&mut Options, Wake)),
     Smt(fn(&mut Options, Smt)),
     Hotplug(fn(&mut Options, HotplugOption)),
@@ -76,6 +78,7 @@ pub(super) const KEYS: &[Key] = &[
         "bench",
         Takes::Count(|options, it| options.bench_rounds = it),
     ),
+    once("probe", Takes::VmmProbe(|options, it| options.probe = it)),
     once(
         "round-trips",
         Takes::Count(|options, it| options.round_trips = it),
@@ -181,6 +184,7 @@ impl Takes {
             Self::Report(set) => set(options, value.parse().ok()?),
             Self::Tracing(set) => set(options, value.parse().ok()?),
             Self::Pairs(set) => set(options, value.parse().ok()?),
+            Self::VmmProbe(set) => set(options, value.parse().ok()?),
             Self::Wake(set) => set(options, value.parse().ok()?),
             Self::Smt(set) => set(options, value.parse().ok()?),
             Self::Hotplug(set) => set(options, value.parse().ok()?),
@@ -221,6 +225,7 @@ impl fmt::Display for Takes {
                 let (syntax, most) = (asked::SYNTAX, Tracing::MOST);
                 write!(f, "{syntax} (N from 1 to {most})")
             }
+            Self::VmmProbe(_) => words(VmmProbe::VARIANTS),
             Self::Wake(_) => words(Wake::VARIANTS),
             Self::Smt(_) => words(Smt::VARIANTS),
             Self::Hotplug(_) => words(HotplugOption::VARIANTS),

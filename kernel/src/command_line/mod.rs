@@ -25,7 +25,7 @@ pub use self::{
 };
 use crate::{
     calling::pairs::Pairs, consistency::Consistency, cpus::waking::Wake, faults::Fault,
-    hotplug::HotplugOption, operations::op::Op, trace::asked::Tracing,
+    hotplug::HotplugOption, operations::op::Op, trace::asked::Tracing, vmm_probe::VmmProbe,
 };
 
 /// What a run is asked to do.
@@ -37,6 +37,8 @@ pub struct Options {
     pub order: Order,
     /// `bench=`: rounds of every strategy to measure after the boot's own.
     pub bench_rounds: u32,
+    /// `probe=`: whether the machine is probed for what it does to the start of an AP.
+    pub probe: VmmProbe,
     /// `round-trips=`: round trips of each kind to measure behind that.
     pub round_trips: u32,
     /// `ipi=`: calls between all pairs of CPUs to measure then.

@@ -52,6 +52,11 @@ impl Hardware {
         }
     }
 
+    /// The page on which a SIPI starts an AP.
+    pub fn start_page(&self) -> StartPage {
+        self.start_page
+    }
+
     /// How its APs are woken.
     pub fn way(&self) -> Way {
         match self.mailbox {

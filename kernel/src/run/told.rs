@@ -6,6 +6,9 @@ use alloc::{
     vec::Vec,
 };
 
+use core::time::Duration;
+
+use reveille_executor::Instant;
 use reveille_smp::{
     lines::Parts,
     machine::Way,
@@ -29,6 +32,7 @@ use crate::{
     interrupts::apic_errors::apic_errors,
     println, report,
     topology::Topology,
+    vmm_probe::OfRound0,
 };
 
 /// What is told of the bring-up.
@@ -41,6 +45,22 @@ pub(super) struct Told {
     results: bench::Results,
     /// What the APs noted behind them.
     figures: Figures,
+}
+
+impl Told {
+    /// What `probe=` tells of the boot's own bring-up. The last attempt is that in which the last AP was alive.
+    pub(super) fn of_round_0(&self, boot_timer: Option<Instant>) -> OfRound0<'_> {
+        let last = self.attempts.last();
+        OfRound0 {
+            cpus: self.cpus.first().map_or(&[], Vec::as_slice),
+            alive: last.and_then(|last| {
+                last.record.uncertainty_ns?;
+                let kick = last.round.first_kick()?;
+                Some(kick + Duration::from_nanos(last.record.alive_ns?))
+            }),
+            boot_timer,
+        }
+    }
 }
 
 impl Run {

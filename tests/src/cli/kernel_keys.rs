@@ -16,6 +16,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
     ),
     ("bench", "then measure so many rounds of every strategy"),
     (
+        "probe",
+        "marks for a hypervisor's log, and what it makes of IPIs: 0, 1, or firecracker",
+    ),
+    (
         "round-trips",
         "then so many round trips to a CPU that halts or polls, beside a bare ping-pong",
     ),
