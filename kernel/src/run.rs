@@ -40,7 +40,7 @@ use crate::{
         same_page::same_page,
         waking::{self, Waking},
     },
-    exit::exit,
+    exit::{self, exit},
     hooks,
     hotplug::{Hotplug, Unavailable, WhyPoll},
     interruption::Interruption,
@@ -126,7 +126,11 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     // SAFETY: the caller's promise, and all that the loader and the firmware told is copied.
     unsafe { memory::init(&boot) }?;
 
-    let boot_timer = BootTimer::find(options.probe, oem(&tables).as_deref(), map_page)?;
+    let oem = oem(&tables);
+    if let Some(oem) = &oem {
+        exit::on_machine_of(oem);
+    }
+    let boot_timer = BootTimer::find(options.probe, oem.as_deref(), map_page)?;
     let cpu_list = CpuList::parse(madt);
     let io_apics = IoApics::new(wiring(&options, &cpu_list, tables.as_ref().ok()));
     let tables = tables.ok();

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use reveille_smp::record::{
-    Bare, Boot, Bringup, Calls, ClockCheck, Cpu, CpuState, Cycle, Exit, Hotplug, Ipi, Op, Record,
-    RoundTrips, State, Stop, StuckCall, Torture,
+    Bare, Boot, Bringup, Calls, ClockCheck, Cpu, CpuState, Cycle, Exit, Hotplug, Ipi, Op, Probe,
+    Record, RoundTrips, State, Stop, StuckCall, Torture,
 };
 
 /// The lines of one boot.
@@ -113,6 +113,15 @@ impl Records {
             _ => None,
         });
         Ok(ipis.collect())
+    }
+
+    /// What the machine does to the start of an AP.
+    pub fn probe(&self) -> Result<Probe> {
+        self.find(|record| match record {
+            Record::Probe(probe) => Some(probe),
+            _ => None,
+        })?
+        .context("there is no record `probe`")
     }
 
     /// The stops of the machine.

@@ -28,6 +28,13 @@ fn an_empty_line_asks_for_the_defaults() {
 }
 
 #[test]
+fn a_word_that_a_hypervisor_adds_by_itself_is_passed_over() {
+    let with = Options::parse("probe=1 pci=off");
+    assert_eq!(with, Options::parse("probe=1"));
+    assert_eq!(problem("pci=on"), ("pci=on".into(), Problem::UnknownKey));
+}
+
+#[test]
 fn every_key_reaches_its_option() {
     let line = "bringup=serial order=strict bench=9 probe=1 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
                 maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
