@@ -13,7 +13,8 @@
 //! CPUs send each other), [`call`] (what they let each other run at once), [`changes`] (what none of them
 //! may miss), [`clock_line`] and [`clock_offset`] (how their clocks compare), [`hotplug`] (those that come
 //! and go while the system runs), [`rendezvous`] (all stop, some work), [`probe`]
-//! (what one does that does not answer), [`trace`] (what each CPU notes as it runs), [`record`],
+//! (what one does that does not answer), [`trace`] (what each CPU notes as it runs), [`contender`]
+//! (who is measured beside whom), [`record`],
 //! [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a person or a program gets to see).
 #![no_std]
 // But for calls that borrow from their caller (`call/lent.rs`).
@@ -29,6 +30,7 @@ pub mod call_summary;
 pub mod changes;
 pub mod clock_line;
 pub mod clock_offset;
+pub mod contender;
 pub mod cpu;
 pub mod cpu_states;
 pub mod deviations;

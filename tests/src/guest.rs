@@ -18,7 +18,7 @@ use crate::{
     outcome::Outcome,
     qemu::{
         machine::Machine,
-        process::{Event, Qemu},
+        process::{Event, Qemu, Usage},
         vcpu::{self, Group, Vcpu},
     },
     records::Records,
@@ -84,6 +84,8 @@ pub struct Ended {
     pub whereabouts: Vec<String>,
     /// From the start of QEMU to the end.
     pub elapsed: Duration,
+    /// What QEMU took of the host.
+    pub usage: Usage,
 }
 
 impl<'a> Guest<'a> {
@@ -378,12 +380,14 @@ impl<'a> Guest<'a> {
             // Of a crash, or of a CPU that was asked what it does.
             backtrace::named(&self.console(), self.kernel)
         };
+        let (console, elapsed) = (self.console(), self.started.elapsed());
         Ok(Ended {
             outcome,
-            console: self.console(),
+            console,
             records: self.records,
             whereabouts,
-            elapsed: self.started.elapsed(),
+            elapsed,
+            usage: self.qemu.end().context("QEMU's end")?,
         })
     }
 
@@ -497,6 +501,7 @@ mod tests {
                 records,
                 whereabouts: Vec::new(),
                 elapsed: Duration::ZERO,
+                usage: Usage::default(),
             }
         };
         let last = |record: String| {
@@ -517,6 +522,7 @@ mod tests {
             records: Records::default(),
             whereabouts: Vec::new(),
             elapsed: Duration::ZERO,
+            usage: Usage::default(),
         };
         let text = "interrupted by SIGINT\nlast line on the console: reveille>";
         assert_eq!(ended.explain(), text);

@@ -15,7 +15,9 @@ mod words;
 use alloc::{borrow::ToOwned, vec::Vec};
 use core::{num::NonZero, time::Duration};
 
-use reveille_smp::{order::Order, require::Require, selection::Selection, strategy::Strategy};
+use reveille_smp::{
+    contender::Contenders, order::Order, require::Require, selection::Selection, strategy::Strategy,
+};
 
 use self::keys::KEYS;
 pub use self::{
@@ -37,6 +39,8 @@ pub struct Options {
     pub order: Order,
     /// `bench=`: rounds of every strategy to measure after the boot's own.
     pub bench_rounds: u32,
+    /// `strategies=`: who takes part in them, if not all strategies and yardsticks.
+    pub contenders: Contenders,
     /// `probe=`: whether the machine is probed for what it does to the start of an AP.
     pub probe: VmmProbe,
     /// `round-trips=`: round trips of each kind to measure behind that.

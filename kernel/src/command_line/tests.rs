@@ -1,6 +1,6 @@
 use core::{num::NonZero, time::Duration};
 
-use reveille_smp::{cpu::CpuIndex, selection::Smt};
+use reveille_smp::{contender::Contender, cpu::CpuIndex, selection::Smt};
 use strum::VariantNames;
 
 use crate::{
@@ -36,7 +36,7 @@ fn a_word_that_a_hypervisor_adds_by_itself_is_passed_over() {
 
 #[test]
 fn every_key_reaches_its_option() {
-    let line = "bringup=serial order=strict bench=9 probe=1 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
+    let line = "bringup=serial order=strict bench=9 strategies=serial,floor probe=1 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
                 maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
                 attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt terminal=plain hotplug=off test=no-wake \
                 test=panic-ap";
@@ -46,6 +46,9 @@ fn every_key_reaches_its_option() {
             bringup: Strategy::Serial,
             order: Order::Strict,
             bench_rounds: 9,
+            contenders: [Contender::Strategy(Strategy::Serial), Contender::Floor]
+                .into_iter()
+                .collect(),
             probe: VmmProbe::On,
             round_trips: 40,
             ipi: Some(Pairs {
@@ -159,6 +162,9 @@ fn values_are_taken_whole_or_not_at_all() {
         "bench=+1",
         "bench=1x",
         "bench=4294967296",
+        "strategies=",
+        "strategies=parallel,",
+        "strategies=all",
         "probe=",
         "probe=2",
         "probe=on",
@@ -210,6 +216,10 @@ fn of_a_known_key_the_message_says_what_that_key_takes() {
         ("order=stict", "; it is order=lowest|strict"),
         ("probe=yes", "; it is probe=0|1|firecracker"),
         (
+            "strategies=paralel",
+            "; it is strategies=a list of parallel, broadcast, two-pass, serial, legacy, bare, floor",
+        ),
+        (
             "bringup",
             "`bringup` has no value; it is bringup=parallel|broadcast|two-pass|serial|legacy",
         ),
@@ -244,6 +254,7 @@ fn of_an_unknown_key_the_message_lists_what_every_key_takes() {
         " bringup=parallel|broadcast|two-pass|serial|legacy",
         " order=lowest|strict",
         " bench=N",
+        " strategies=a list of parallel, ",
         " probe=0|1|firecracker",
         " round-trips=N",
         " ipi=matrix|matrix:N (N from 1)",

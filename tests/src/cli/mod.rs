@@ -1,5 +1,6 @@
 //! `cargo xtask`: one command for everything that is done with Reveille on the host.
 
+mod bench;
 mod fuzz;
 mod kernel_keys;
 mod machine_options;
@@ -71,6 +72,13 @@ enum Command {
     Test(Test),
     /// Boot again and again, and count how often all CPUs came up
     Soak(Soak),
+    /// Measure the bring-up on many machines, and keep the figures
+    ///
+    /// Machines take turns: the first boot of each, then the second of each. In each boot all strategies
+    /// run round by round beside two yardsticks, and ratios are taken within it. What a boot gave is on
+    /// the disk before the next one begins.
+    #[command(after_long_help = bench::EXAMPLES)]
+    Bench(Box<bench::Bench>),
     /// Look for MADTs, start infos and command lines that break the parsers
     ///
     /// Inputs are mutated, guided by the code that they reach, from the corpus in tests/fuzz/. A
@@ -399,6 +407,7 @@ impl Cli {
             Command::Run(options) => options.execute(),
             Command::Test(options) => options.execute(),
             Command::Soak(options) => options.execute(),
+            Command::Bench(options) => options.execute(),
             Command::Fuzz(options) => options.execute(),
             Command::Sim(options) => options.execute(),
         }

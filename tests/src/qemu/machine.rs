@@ -23,7 +23,18 @@ const RECORDS_PORT: u16 = 0xe9;
 const EXIT_PORT: u16 = 0xf4;
 
 /// QEMU's machine types that we boot on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    clap::ValueEnum,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Chipset {
     /// PCI Express, ICH9
     #[default]
@@ -45,7 +56,8 @@ impl fmt::Display for Chipset {
 }
 
 /// What executes the guest's instructions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Accel {
     /// QEMU's translator, a host thread a CPU.
     #[default]

@@ -15,9 +15,13 @@ use std::{
     ffi::OsString,
     io::{self, BufRead, BufReader, Read, Write},
     marker::PhantomData,
+    mem::MaybeUninit,
     os::{
         fd::AsFd,
-        unix::{net::UnixStream, process::CommandExt},
+        unix::{
+            net::UnixStream,
+            process::{CommandExt, ExitStatusExt},
+        },
     },
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -53,6 +57,15 @@ pub enum Event {
     Ended(ExitStatus),
 }
 
+/// What a process took in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time of all its threads, user and system.
+    pub cpu: Duration,
+    /// The most memory that it had resident.
+    pub peak_rss_bytes: u64,
+}
+
 /// What the readers send.
 enum Arrival {
     Event(Event),
@@ -80,6 +93,8 @@ pub struct Qemu {
     early: VecDeque<Event>,
     open_channels: usize,
     requests: u64,
+    /// Set once it has been waited for: from then on its number may be another process's.
+    ended: Option<(ExitStatus, Usage)>,
     /// Keeps the guard on the thread that forked.
     not_send: PhantomData<*const ()>,
 }
@@ -123,6 +138,7 @@ impl Qemu {
             early: VecDeque::new(),
             open_channels: 4,
             requests: 0,
+            ended: None,
             not_send: PhantomData,
         };
         // The monitor takes no command before this one; its reply needs no waiting for.
@@ -197,6 +213,29 @@ impl Qemu {
         }
     }
 
+    /// Ends it, if it has not ended by itself, and tells what it took.
+    pub fn end(mut self) -> io::Result<Usage> {
+        self.kill();
+        self.wait().map(|(_, usage)| usage)
+    }
+
+    fn kill(&mut self) {
+        if self.ended.is_none() {
+            // Fails only for a process that has been waited for.
+            let _ended = self.child.kill();
+        }
+    }
+
+    /// Waits for its end. The child itself is never waited for but here.
+    fn wait(&mut self) -> io::Result<(ExitStatus, Usage)> {
+        let ended = match self.ended {
+            Some(ended) => ended,
+            None => wait_for(self.child.id())?,
+        };
+        self.ended = Some(ended);
+        Ok(ended)
+    }
+
     /// Sends a command without waiting. That QEMU is gone shows when its channels close.
     fn request(&mut self, command: &str, arguments: Value) -> u64 {
         self.requests += 1;
@@ -225,7 +264,8 @@ impl Qemu {
                 Ok(Arrival::Closed) => {
                     self.open_channels -= 1;
                     if self.open_channels == 0 {
-                        return Ok(Some(Ok(Event::Ended(self.child.wait()?))));
+                        let (status, _) = self.wait()?;
+                        return Ok(Some(Ok(Event::Ended(status))));
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => return Ok(None),
@@ -237,9 +277,9 @@ impl Qemu {
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended and been waited for.
-        let _ended = self.child.kill();
-        let _ended = self.child.wait();
+        self.kill();
+        // Fails only for a process that has been waited for.
+        let _ended = self.wait();
     }
 }
 
@@ -279,6 +319,40 @@ fn spawn(arguments: Vec<OsString>, ends: [UnixStream; 3]) -> io::Result<Child> {
     unsafe { command.pre_exec(prepare) };
     // Our copies of QEMU's ends go with `command`, so the channels close when QEMU ends.
     command.spawn()
+}
+
+/// Waits for the end of a child that nobody has waited for, and tells what it took: of a single child
+/// only this call tells how much memory it had.
+#[expect(
+    unsafe_code,
+    reason = "no safe crate that is kept up has wait4 with its usage"
+)]
+fn wait_for(child: u32) -> io::Result<(ExitStatus, Usage)> {
+    let child = child.cast_signed();
+    let mut status = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    loop {
+        // SAFETY: both pointers are valid for writes of what the call writes there.
+        if unsafe { libc::wait4(child, &mut status, 0, usage.as_mut_ptr()) } == child {
+            break;
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    // SAFETY: it consists of integers, which may be zero, as they were before the call.
+    let usage = unsafe { usage.assume_init() };
+    let time = |time: libc::timeval| {
+        let micros = Duration::from_micros(time.tv_usec.unsigned_abs());
+        Duration::from_secs(time.tv_sec.unsigned_abs()) + micros
+    };
+    let usage = Usage {
+        cpu: time(usage.ru_utime) + time(usage.ru_stime),
+        // Linux counts it in KiB (getrusage(2)).
+        peak_rss_bytes: usage.ru_maxrss.unsigned_abs() * 1024,
+    };
+    Ok((ExitStatus::from_raw(status), usage))
 }
 
 fn read_bytes(mut stream: impl Read + Send + 'static, sender: &Sender<Arrival>) {
@@ -359,6 +433,7 @@ mod tests {
             early: VecDeque::new(),
             open_channels: 1,
             requests: 0,
+            ended: None,
             not_send: PhantomData,
         }
     }

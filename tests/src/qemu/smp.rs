@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail};
 /// More CPUs than any machine of QEMU's takes (q35: 4,096), and few enough to reckon with.
 const MOST: u32 = 1 << 16;
 
-/// A value for `-smp`, passed on as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A value for `-smp`, passed on as it was written. In JSON its text.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Smp {
     text: String,
     cpus: u32,
@@ -85,6 +86,20 @@ impl FromStr for Smp {
             cpus: cpus.unwrap_or(maxcpus),
             highest_apic_id: highest_apic_id(maxcpus, levels.map(|(_, level)| level)),
         })
+    }
+}
+
+impl TryFrom<String> for Smp {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Smp> for String {
+    fn from(smp: Smp) -> Self {
+        smp.text
     }
 }
 

@@ -1,0 +1,108 @@
+//! The options that say what is measured: each machine type with each accelerator and each number of CPUs.
+
+use std::str::FromStr;
+
+use anyhow::{Context, Result, ensure};
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use reveille_smp::contender::Contender;
+
+use super::super::{kernel_keys::KERNEL_KEYS, machine_options::AccelOption};
+use crate::qemu::{machine::Chipset, smp::Smp};
+
+/// The published machines whose times the kernel can keep to.
+pub(super) const MODELS: &[&str] = &["skylake-112"];
+
+/// The words that a benchmark adds itself, and those that keep a boot from its end.
+const OURS: &[&str] = &["bench", "strategies", "model", "after", "bringup"];
+
+/// The machines.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Matrix {
+    /// Numbers of CPUs: a list; a part with `=` belongs to the number before it; several times
+    #[arg(long, value_name = "LIST", default_value = "2,8,64", value_parser = str::parse::<SmpList>)]
+    smp: Vec<SmpList>,
+
+    /// What is compared in each boot [default: all]
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(Contender::ALL.map(Contender::name))
+            .try_map(|name| name.parse::<Contender>().map_err(|_| "unknown"))
+    )]
+    strategies: Vec<Contender>,
+
+    /// What executes the guests
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "auto"
+    )]
+    accel: Vec<AccelOption>,
+
+    /// The machine types
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "q35"
+    )]
+    machine: Vec<Chipset>,
+
+    /// A published machine whose times the kernel keeps to
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(MODELS))]
+    model: Option<String>,
+
+    /// QEMU's CPU model, with flags [default: all that the accelerator has]
+    #[arg(long, value_name = "MODEL")]
+    cpu: Option<String>,
+
+    /// Size of the memory, such as 2G [default: 512M]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<String>,
+
+    /// Further words for the kernel; may be given several times
+    #[arg(long, value_name = "KEY=VALUE ...", value_parser = words)]
+    append: Vec<String>,
+}
+
+/// Values for `-smp` in one word, such as `2,8,64` or `112,sockets=2,cores=28,threads=2`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SmpList(Vec<Smp>);
+
+impl FromStr for SmpList {
+    type Err = anyhow::Error;
+
+    fn from_str(list: &str) -> Result<Self> {
+        let mut values: Vec<String> = Vec::new();
+        for part in list.split(',') {
+            match values.last_mut() {
+                Some(value) if part.contains('=') => *value += &format!(",{part}"),
+                _ => values.push(part.to_owned()),
+            }
+        }
+        let values: Result<_> = values.iter().map(|value| value.parse()).collect();
+        values.map(Self)
+    }
+}
+
+/// Words for the kernel that a benchmark can be with.
+fn words(text: &str) -> Result<String> {
+    for word in text.split_ascii_whitespace() {
+        let (key, _) = word
+            .split_once('=')
+            .with_context(|| format!("`{word}` is no KEY=VALUE"))?;
+        ensure!(
+            KERNEL_KEYS.iter().any(|(known, _)| *known == key),
+            "`{key}` is no key of the kernel's (cargo xtask run --help has them)"
+        );
+        ensure!(!OURS.contains(&key), "`{key}=` is for the benchmark to say");
+    }
+    Ok(text.to_owned())
+}

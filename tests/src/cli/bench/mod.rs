@@ -1,0 +1,115 @@
+//! `cargo xtask bench`: many boots, interleaved, and what they gave, for good.
+//!
+//! Its options are the matrix of what is measured; what is done with results, and benchmarks of another
+//! kind, are commands below it.
+
+mod matrix;
+mod merge;
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use self::matrix::Matrix;
+use crate::bench::shard::Shard;
+
+pub(super) const EXAMPLES: &str = "\
+Exit status:
+    0  all was measured
+    1  some was not, or could not be written; or with --compare, something got slower
+    2  the command line is wrong
+  130  Ctrl-C (128 and the signal's number)
+In any case what was measured is kept.
+
+Examples:
+  cargo xtask bench
+  cargo xtask bench --smp 2,8,64 --strategies parallel,serial,bare --runs 9
+  cargo xtask bench --smp 64 --out results --resume
+  cargo xtask bench --smp '112,sockets=2,cores=28,threads=2' --model skylake-112
+  cargo xtask bench --smp 2,8,64,255 --shard 1/4 --out part-1
+  cargo xtask bench merge whole part-1 part-2 part-3 part-4";
+
+/// What is measured, or what is done with results.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Bench {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+// One variant a file beside this one.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Join results of one plan that were measured in parts
+    Merge(merge::Merge),
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    #[command(flatten)]
+    matrix: Matrix,
+
+    /// Boots of each machine: the first of each, then the second of each
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+
+    /// Rounds in each boot, behind the boot's own, which is cold
+    #[arg(long, value_name = "N", default_value = "9", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+
+    /// Write the results into DIR [default: target/xtask/bench/ and the time]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Go on with the results in DIR, or else with the latest ones
+    ///
+    /// With the same options as before. Boots that are there are not measured again, but for those
+    /// that failed.
+    #[arg(long)]
+    resume: bool,
+
+    /// Say what got faster or slower since these results, and end in 1 if something got slower
+    #[arg(long, value_name = "OLD")]
+    compare: Option<PathBuf>,
+
+    /// Measure the I-th of N parts of the machines
+    ///
+    /// Each host chooses for itself, from the same options, and `bench merge` joins what they
+    /// measured. All boots of a machine are in one part.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+
+    /// Stop a guest that has not ended by then, and count it as failed
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = super::seconds)]
+    timeout: Duration,
+}
+
+impl Bench {
+    pub(super) fn execute(self) -> Result<ExitCode> {
+        match self.command {
+            Some(Command::Merge(merge)) => merge.execute(),
+            None => self.options.execute(),
+        }
+    }
+}
+
+impl Options {
+    fn execute(self) -> Result<ExitCode> {
+        let Self {
+            matrix,
+            runs,
+            rounds,
+            out,
+            resume,
+            compare,
+            shard,
+            timeout,
+        } = self;
+        let _ = (matrix, runs, rounds, out, resume, compare, shard, timeout);
+        anyhow::bail!("nothing is measured yet")
+    }
+}
