@@ -52,7 +52,7 @@ use crate::{
         shoot_down::{self, ShootDownError},
     },
     most_attempts,
-    operations::{Operations, one_way},
+    operations::{Operations, in_use::InUse, one_way},
     percpu::StackBounds,
     platform::CpuPlatform,
     println, protection, report,
@@ -187,6 +187,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         |id| topology.place(id),
         &selection,
     )?;
+    let in_use = InUse::now();
     let cpus = Cpus::prepare(plan, &options, bsp, apic, clock, timer, waking.mailbox)?;
     if !cpus.machine.wakes_again() {
         one_way::check(&options)?;
@@ -225,6 +226,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         io_apics,
         fixed_hardware,
         boot_timer,
+        in_use,
     };
     // The tasks that it spawns have it too.
     let run: &'static Run = Box::leak(Box::new(run));
@@ -320,6 +322,8 @@ struct Run {
     fixed_hardware: Result<FixedHardware, NoFixedHardware>,
     /// Firecracker's, where this is one.
     boot_timer: Option<BootTimer>,
+    /// Memory before anything was prepared for APs.
+    in_use: InUse,
 }
 
 impl Run {
@@ -406,6 +410,7 @@ impl Run {
             boot_timer.tell();
             self.cpus.machine.clock.now()
         });
+        let balance = self.in_use.balance();
         let settled = consistency::settle(&self.options, bench, self.srat.as_ref());
         let settled: &'static Settled = Box::leak(Box::new(settled));
         let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
@@ -447,7 +452,7 @@ impl Run {
             trace::end();
         }
         let probed_well = probed.verdict();
-        let told = self.told(attempts, results, figures);
+        let told = self.told(attempts, results, figures, balance);
         self.tell(&told);
         match hotplug {
             None => {}

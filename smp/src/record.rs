@@ -12,6 +12,7 @@
 mod calls;
 mod cpu_state;
 mod hotplug;
+mod memory;
 pub mod probe;
 mod stop;
 mod stuck_call;
@@ -31,6 +32,7 @@ use crate::{
 pub use calls::{CallTotals, Calls, Ipi, KindOfCall, RoundTrip, RoundTrips, Times};
 pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
 pub use hotplug::{Hotplug, HotplugEvent, HotplugOutcome, HotplugSource, Removal};
+pub use memory::Memory;
 pub use probe::Probe;
 pub use stop::{Stop, StopTimes};
 pub use stuck_call::{SeenCpu, StuckCall};
@@ -54,6 +56,8 @@ pub enum Record {
     Floor(Floor),
     /// One round of the bare bring-up.
     Bare(Bare),
+    /// What the APs take of the guest's memory.
+    Memory(Memory),
     /// A comparison of clocks.
     Clock(ClockCheck),
     /// All APs down and up again, so many times.

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use reveille_smp::record::{
-    Bare, Boot, Bringup, Calls, ClockCheck, Cpu, CpuState, Cycle, Exit, Hotplug, Ipi, Op, Probe,
-    Record, RoundTrips, State, Stop, StuckCall, Torture,
+    Bare, Boot, Bringup, Calls, ClockCheck, Cpu, CpuState, Cycle, Exit, Hotplug, Ipi, Memory, Op,
+    Probe, Record, RoundTrips, State, Stop, StuckCall, Torture,
 };
 
 /// The lines of one boot.
@@ -194,6 +194,15 @@ impl Records {
             _ => None,
         });
         Ok(checks.collect())
+    }
+
+    /// What the APs take of the guest's memory.
+    pub fn memory(&self) -> Result<Memory> {
+        self.find(|record| match record {
+            Record::Memory(memory) => Some(memory),
+            _ => None,
+        })?
+        .context("there is no record `memory`")
     }
 
     /// The rounds of the bare bring-up.

@@ -80,11 +80,11 @@ pub(super) const KEYS: &[Key] = &[
         "bench",
         Takes::Count(|options, it| options.bench_rounds = it),
     ),
-    once("probe", Takes::VmmProbe(|options, it| options.probe = it)),
     once(
         "strategies",
         Takes::Contenders(|options, it| options.contenders = it),
     ),
+    once("probe", Takes::VmmProbe(|options, it| options.probe = it)),
     once(
         "round-trips",
         Takes::Count(|options, it| options.round_trips = it),

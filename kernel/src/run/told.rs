@@ -14,7 +14,7 @@ use reveille_smp::{
     machine::Way,
     outcome::Outcome,
     plan::Role,
-    record::{self, Record},
+    record::{self, Balance, Memory, Record},
     step::StepError,
     table::{Headline, Table},
 };
@@ -45,6 +45,8 @@ pub(super) struct Told {
     results: bench::Results,
     /// What the APs noted behind them.
     figures: Figures,
+    /// Memory before anything was prepared for APs, and behind the bring-up.
+    balance: Balance,
 }
 
 impl Told {
@@ -70,6 +72,7 @@ impl Run {
         attempts: Attempts,
         results: bench::Results,
         figures: Figures,
+        balance: Balance,
     ) -> Told {
         let attempts = attempts.all;
         Told {
@@ -77,6 +80,7 @@ impl Run {
             attempts,
             results,
             figures,
+            balance,
         }
     }
 
@@ -89,6 +93,10 @@ impl Run {
                 .for_each(|cpu| report::write(&Record::Cpu(cpu.clone())));
             report::write(&Record::Bringup(attempt.record.clone()));
         }
+        report::write(&Record::Memory(Memory {
+            aps: self.cpus.aps.len() as u32,
+            balance: told.balance,
+        }));
         let rounds = told.results.records();
         rounds.for_each(|record| report::write(&record));
     }
@@ -100,6 +108,7 @@ impl Run {
             cpus,
             results,
             figures,
+            ..
         } = told;
         let boot = self.boot_record(told);
         println!("reveille: {}", env!("CARGO_PKG_VERSION"));

@@ -17,6 +17,7 @@
 
 pub mod boots;
 pub mod cell;
+pub mod growth;
 pub mod estimate;
 pub mod host;
 pub mod measure;

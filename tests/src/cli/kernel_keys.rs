@@ -18,6 +18,8 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
     (
         "strategies",
         "who takes part in that, as a list of strategies and bare, floor; all, as a rule",
+    ),
+    (
         "probe",
         "marks for a hypervisor's log, and what it makes of IPIs: 0, 1, or firecracker",
     ),
