@@ -22,5 +22,6 @@ pub mod estimate;
 pub mod host;
 pub mod measure;
 pub mod plan;
+pub mod provenance;
 pub mod results;
 pub mod shard;

@@ -24,6 +24,16 @@ pub struct Results {
 }
 
 impl Results {
+    /// None yet of what a header says.
+    pub fn new(header: Header) -> Self {
+        Self {
+            header,
+            runs: Vec::new(),
+            cut_bytes: 0,
+            whole_bytes: 0,
+        }
+    }
+
     /// Reads a file, or [`FILE`] in a folder.
     ///
     /// # Errors
@@ -57,10 +67,9 @@ impl Results {
             .filter(|(line, _)| !line.is_empty())
             .ok_or(Problem::Empty)?;
         let mut results = Self {
-            header: header(first)?,
-            runs: Vec::new(),
             cut_bytes: rest.len(),
             whole_bytes,
+            ..Self::new(header(first)?)
         };
         for (line, number) in lines.filter(|(line, _)| !line.is_empty()) {
             match serde_json::from_slice(line) {

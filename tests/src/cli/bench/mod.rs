@@ -4,7 +4,10 @@
 //! kind, are commands below it.
 
 mod matrix;
+mod measure;
 mod merge;
+mod progress;
+mod show;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -94,22 +97,5 @@ impl Bench {
             Some(Command::Merge(merge)) => merge.execute(),
             None => self.options.execute(),
         }
-    }
-}
-
-impl Options {
-    fn execute(self) -> Result<ExitCode> {
-        let Self {
-            matrix,
-            runs,
-            rounds,
-            out,
-            resume,
-            compare,
-            shard,
-            timeout,
-        } = self;
-        let _ = (matrix, runs, rounds, out, resume, compare, shard, timeout);
-        anyhow::bail!("nothing is measured yet")
     }
 }
