@@ -17,8 +17,8 @@
 
 pub mod boots;
 pub mod cell;
-pub mod growth;
 pub mod estimate;
+pub mod growth;
 pub mod host;
 pub mod measure;
 pub mod plan;

@@ -24,7 +24,7 @@ const FEWEST: usize = 5;
 const SPAN: f64 = 16.0;
 
 /// Exponents that are tried.
-const STEP: f64 = 0.005;
+const STEP: f64 = 0.01;
 const LOWEST: f64 = 0.05;
 const HIGHEST: f64 = 4.0;
 
@@ -207,8 +207,8 @@ fn exponent(points: &[Point]) -> (f64, (f64, f64)) {
         .min_by(|&a, &b| errors[a].1.total_cmp(&errors[b].1))
         .unwrap_or_default();
     let freedom = (points.len() - 3) as f64;
-    let chance = FisherSnedecor::new(1.0, freedom)
-        .map_or(f64::INFINITY, |it| it.inverse_cdf(CONFIDENCE));
+    let chance =
+        FisherSnedecor::new(1.0, freedom).map_or(f64::INFINITY, |it| it.inverse_cdf(CONFIDENCE));
     let most = errors[least].1 * (1.0 + chance / freedom);
     // As far as it goes on from the best one: a single stretch, whatever lies beyond.
     let reaches = |mut at: usize, next: fn(usize) -> Option<usize>| {
@@ -242,7 +242,8 @@ fn best(errors: [f64; 3], points: usize) -> Law {
     const EXACT: f64 = 1e-18;
     let criterion = |law: Law, error: f64| {
         let (count, parameters) = (points as f64, law.parameters() as f64 + 1.0);
-        let correction = 2.0 * parameters * (parameters + 1.0) / (count - parameters - 1.0).max(0.1);
+        let correction =
+            2.0 * parameters * (parameters + 1.0) / (count - parameters - 1.0).max(0.1);
         count * (error / count).max(EXACT).ln() + 2.0 * parameters + correction
     };
     let laws = Law::ALL.into_iter().zip(errors);
@@ -277,10 +278,10 @@ mod tests {
         SIZES.into_iter().map(point).collect()
     }
 
-    /// How many of 200 such series get each verdict: slower, linear, faster, open.
+    /// How many of 100 such series get each verdict: slower, linear, faster, open.
     fn verdicts(law: impl Fn(f64) -> f64 + Copy, deviation: f64) -> [u32; 4] {
         let mut counts = [0; 4];
-        for seed in 0..200 {
+        for seed in 0..100 {
             let growth = grows(&noisy(law, deviation, seed)).expect("there are enough");
             counts[growth.verdict as usize] += 1;
         }
@@ -303,18 +304,18 @@ mod tests {
     fn lines_with_noise_are_linear_and_hardly_ever_anything_else() {
         for deviation in [0.03, 0.1] {
             let [slower, linear, faster, open] = verdicts(|n| 300.0 + 52.0 * n, deviation);
-            assert!(slower + faster <= 10, "{slower} slower, {faster} faster");
-            assert!(linear >= 180, "{linear} linear, {open} open");
+            assert!(slower + faster <= 6, "{slower} slower, {faster} faster");
+            assert!(linear >= 88, "{linear} linear, {open} open");
         }
     }
 
     #[test]
     fn squares_are_faster_though_they_are_but_a_part_of_it() {
         let pure = verdicts(|n| 10.0 + n * n, 0.1);
-        assert_eq!(pure[Verdict::Faster as usize], 200, "{pure:?}");
+        assert_eq!(pure[Verdict::Faster as usize], 100, "{pure:?}");
         // At 511 APs the square has made up for the half of it.
         let part = verdicts(|n| 300.0 + 52.0 * n + 0.1 * n * n, 0.03);
-        assert!(part[Verdict::Faster as usize] >= 190, "{part:?}");
+        assert!(part[Verdict::Faster as usize] >= 95, "{part:?}");
         let growth = grows(&noisy(|n| 10.0 + n * n, 0.03, 1)).expect("enough");
         assert!((growth.exponent - 2.0).abs() < 0.1, "{growth:?}");
         assert_eq!(growth.best, Law::Quadratic);
@@ -324,7 +325,7 @@ mod tests {
     fn n_log_n_is_faster_than_linear_and_told_from_it() {
         let law = |n: f64| 30.0 + 20.0 * n * (n + 1.0).log2();
         let counts = verdicts(law, 0.03);
-        assert!(counts[Verdict::Faster as usize] >= 190, "{counts:?}");
+        assert!(counts[Verdict::Faster as usize] >= 95, "{counts:?}");
         let growth = grows(&noisy(law, 0.01, 1)).expect("enough");
         assert_eq!(growth.best, Law::NLogN, "{growth:?}");
     }
@@ -332,30 +333,30 @@ mod tests {
     #[test]
     fn roots_are_slower() {
         let counts = verdicts(|n: f64| 5.0 + 40.0 * n.sqrt(), 0.05);
-        assert!(counts[Verdict::Slower as usize] >= 190, "{counts:?}");
+        assert!(counts[Verdict::Slower as usize] >= 95, "{counts:?}");
     }
 
     #[test]
     fn what_is_all_noise_is_left_open_or_has_no_slope_to_speak_of() {
         // Nothing grows: the constant explains it, whatever the exponent.
         let [_, linear, faster, _] = verdicts(|_| 100.0, 0.1);
-        assert!(faster <= 20, "{faster} faster");
-        assert!(linear <= 100, "{linear} linear");
+        assert!(faster <= 10, "{faster} faster");
+        assert!(linear <= 50, "{linear} linear");
         // So much noise that a line could be anything.
         let counts = verdicts(|n| 300.0 + 52.0 * n, 1.0);
-        assert!(counts[Verdict::Open as usize] >= 60, "{counts:?}");
-        assert!(counts[Verdict::Faster as usize] <= 10, "{counts:?}");
+        assert!(counts[Verdict::Open as usize] >= 30, "{counts:?}");
+        assert!(counts[Verdict::Faster as usize] <= 6, "{counts:?}");
     }
 
     #[test]
     fn the_interval_has_the_true_exponent_19_times_in_20() {
         let mut there = 0;
-        for seed in 0..400 {
+        for seed in 0..200 {
             let points = noisy(|n: f64| 200.0 + 30.0 * n.powf(1.3), 0.05, seed);
             let (low, high) = grows(&points).expect("enough").interval;
             there += u32::from((low..=high).contains(&1.3));
         }
-        assert!((360..=400).contains(&there), "{there} of 400");
+        assert!((178..=200).contains(&there), "{there} of 200");
     }
 
     #[test]

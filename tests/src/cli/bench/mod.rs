@@ -3,6 +3,7 @@
 //! Its options are the matrix of what is measured; what is done with results, and benchmarks of another
 //! kind, are commands below it.
 
+mod growth;
 mod matrix;
 mod measure;
 mod merge;
@@ -31,7 +32,8 @@ Examples:
   cargo xtask bench --smp 64 --out results --resume
   cargo xtask bench --smp '112,sockets=2,cores=28,threads=2' --model skylake-112
   cargo xtask bench --smp 2,8,64,255 --shard 1/4 --out part-1
-  cargo xtask bench merge whole part-1 part-2 part-3 part-4";
+  cargo xtask bench merge whole part-1 part-2 part-3 part-4
+  cargo xtask bench growth --smp 1,2,4,8,16,32,64 --runs 3";
 
 /// What is measured, or what is done with results.
 #[derive(Debug, Args)]
@@ -49,6 +51,7 @@ pub(super) struct Bench {
 enum Command {
     /// Join results of one plan that were measured in parts
     Merge(merge::Merge),
+    Growth(growth::Growth),
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +98,7 @@ impl Bench {
     pub(super) fn execute(self) -> Result<ExitCode> {
         match self.command {
             Some(Command::Merge(merge)) => merge.execute(),
+            Some(Command::Growth(growth)) => growth.execute(),
             None => self.options.execute(),
         }
     }
