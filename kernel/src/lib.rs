@@ -57,3 +57,4 @@ mod sync;
 pub mod time;
 pub mod topology;
 pub mod trace;
+pub mod vmm_probe;

@@ -16,13 +16,13 @@ use core::{fmt, time::Duration};
 
 use reveille_executor::Clock;
 use reveille_smp::{
-    cpu::CpuIndex,
+    cpu::{ApicId, CpuIndex},
     probe::{MOST_RETURNS, Probe, Question, Seen},
 };
 use x86_64::instructions::interrupts::without_interrupts;
 
 use crate::{
-    apic::{ApicError, LocalApic},
+    apic::{ApicError, Ipi, LocalApic, SendTime},
     backtrace::{returns_from, write_lines},
     interrupts::vectors::Vector,
     patience::Patience,
@@ -73,7 +73,11 @@ pub fn probe_all(cpus: impl IntoIterator<Item = CpuIndex>) -> Vec<Result<Seen, P
     // With interrupts off, so that nothing comes between an announcement and its NMI.
     without_interrupts(|| {
         let platform = CpuPlatform::of_this_cpu();
-        let ask = |cpu| ask(cpu, platform.as_ref().ok_or(ProbeError::NotRunning)?);
+        let send = |apic: LocalApic, to| apic.send_nmi(to);
+        let ask = |cpu| {
+            let platform = platform.as_ref().ok_or(ProbeError::NotRunning)?;
+            ask(cpu, platform, send).map(|(question, ())| question)
+        };
         let asked: Vec<_> = cpus.into_iter().map(ask).collect();
         if let Some(platform) = &platform {
             let deadline = platform.now().saturating_add(DEADLINE);
@@ -89,8 +93,27 @@ pub fn probe_all(cpus: impl IntoIterator<Item = CpuIndex>) -> Vec<Result<Seen, P
     })
 }
 
-/// Sends a CPU the NMI in which it tells. Interrupts are off.
-fn ask(cpu: CpuIndex, platform: &CpuPlatform) -> Result<Question<'static>, ProbeError> {
+/// Asks a CPU what it does, for the sake of the NMI alone, and tells how long that took to send. From task
+/// context, or any other that may halt.
+pub(crate) fn time_nmi(cpu: CpuIndex) -> Result<SendTime, ProbeError> {
+    without_interrupts(|| {
+        let platform = CpuPlatform::of_this_cpu().ok_or(ProbeError::NotRunning)?;
+        let send = |apic: LocalApic, to| apic.time_send(to, Ipi::Nmi);
+        let (question, time) = ask(cpu, &platform, send)?;
+        let deadline = platform.now().saturating_add(DEADLINE);
+        match platform.halt_until(deadline, || question.is_answered()) {
+            true => Ok(time),
+            false => Err(ProbeError::Silent),
+        }
+    })
+}
+
+/// Sends a CPU the NMI in which it tells, by `send`. Interrupts are off.
+fn ask<T>(
+    cpu: CpuIndex,
+    platform: &CpuPlatform,
+    send: impl FnOnce(LocalApic, ApicId) -> Result<T, ApicError>,
+) -> Result<(Question<'static>, T), ProbeError> {
     let own = PerCpu::current().index();
     if cpu == own {
         return Err(ProbeError::Itself);
@@ -101,11 +124,13 @@ fn ask(cpu: CpuIndex, platform: &CpuPlatform) -> Result<Question<'static>, Probe
         question.is_not_sent();
         return Err(ProbeError::NotRunning);
     }
-    if let Err(error) = platform.apic().send_nmi(area.apic_id()) {
-        question.is_not_sent();
-        return Err(ProbeError::NotSent(error));
+    match send(platform.apic(), area.apic_id()) {
+        Ok(sent) => Ok((question, sent)),
+        Err(error) => {
+            question.is_not_sent();
+            Err(ProbeError::NotSent(error))
+        }
     }
-    Ok(question)
 }
 
 /// What an NMI interrupted.

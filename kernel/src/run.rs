@@ -1,6 +1,11 @@
 //! A run of the kernel, from the loader's start info to the verdict.
 
-use alloc::{boxed::Box, format, string::ToString, vec::Vec};
+use alloc::{
+    boxed::Box,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::{convert::Infallible, error::Error, future::pending, time::Duration};
 
 use reveille_executor::{Clock, Counters, Executor, Spawner, Timer};
@@ -35,7 +40,7 @@ use crate::{
         same_page::same_page,
         waking::{self, Waking},
     },
-    exit::exit,
+    exit::{self, exit},
     hooks,
     hotplug::{Hotplug, Unavailable, WhyPoll},
     interruption::Interruption,
@@ -47,7 +52,7 @@ use crate::{
         shoot_down::{self, ShootDownError},
     },
     most_attempts,
-    operations::{Operations, one_way},
+    operations::{Operations, in_use::InUse, one_way},
     percpu::StackBounds,
     platform::CpuPlatform,
     println, protection, report,
@@ -58,6 +63,7 @@ use crate::{
     time::{self, Calibration, Devices, Hpet, PmTimer, TscClock},
     topology::Topology,
     trace::{self, asked::Tracing},
+    vmm_probe::{self, VmmProbe, boot_timer::BootTimer, marks},
 };
 
 mod told;
@@ -111,12 +117,20 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     let physical = unsafe { BootMapping::assume() };
     let boot = pvh::parse(&physical, start_info)?;
     let options = Options::parse(&boot.command_line)?;
+    if options.probe != VmmProbe::Off {
+        marks::begin();
+    }
     let mut tables = acpi::read(&physical, boot.rsdp);
     let srat = tables.as_mut().ok().and_then(|tables| tables.srat.take());
     let madt = madt(&options, &tables, &boot, &physical)?;
     // SAFETY: the caller's promise, and all that the loader and the firmware told is copied.
     unsafe { memory::init(&boot) }?;
 
+    let oem = oem(&tables);
+    if let Some(oem) = &oem {
+        exit::on_machine_of(oem);
+    }
+    let boot_timer = BootTimer::find(options.probe, oem.as_deref(), map_page)?;
     let cpu_list = CpuList::parse(madt);
     let io_apics = IoApics::new(wiring(&options, &cpu_list, tables.as_ref().ok()));
     let tables = tables.ok();
@@ -173,6 +187,7 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         |id| topology.place(id),
         &selection,
     )?;
+    let in_use = InUse::now();
     let cpus = Cpus::prepare(plan, &options, bsp, apic, clock, timer, waking.mailbox)?;
     if !cpus.machine.wakes_again() {
         one_way::check(&options)?;
@@ -212,6 +227,8 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
         reset,
         io_apics,
         fixed_hardware,
+        boot_timer,
+        in_use,
     };
     // The tasks that it spawns have it too.
     let run: &'static Run = Box::leak(Box::new(run));
@@ -248,6 +265,12 @@ fn wiring(options: &Options, cpu_list: &CpuList, tables: Option<&AcpiInfo>) -> W
             table.map(|table| table.wiring).unwrap_or_default()
         }
     }
+}
+
+/// The OEM's names in the firmware's own list of CPUs.
+fn oem(tables: &Result<AcpiInfo, AcpiError>) -> Option<String> {
+    let bytes = tables.as_ref().ok()?.madt.as_ref().ok()?;
+    Some(Madt::parse(bytes).ok()?.oem)
 }
 
 /// Maps the registers of the HPET, and gives their address. One that cannot be mapped is none: there are
@@ -302,6 +325,10 @@ struct Run {
     reset: Option<ResetRegister>,
     io_apics: IoApics,
     fixed_hardware: Result<FixedHardware, NoFixedHardware>,
+    /// Firecracker's, where this is one.
+    boot_timer: Option<BootTimer>,
+    /// Memory before anything was prepared for APs.
+    in_use: InUse,
 }
 
 impl Run {
@@ -316,7 +343,10 @@ impl Run {
         let code = conclude(verdict);
         match self.options.after {
             After::Exit | After::Shell => exit(code),
-            After::Halt => pending().await,
+            After::Halt => {
+                marks::end(code == exit_code::OK);
+                pending().await
+            }
         }
     }
 
@@ -383,8 +413,15 @@ impl Run {
             model.look_how_late(self.platform);
         }
         let most = self.most_attempts;
+        marks::kick(self.cpus.areas().count() as u32);
         let attempts = attempts::bring_up(bench, self.options.bringup, most).await;
         let missing = attempts.last().record.failed;
+        marks::brought_up(missing == 0);
+        let boot_timer = self.boot_timer.filter(|_| missing == 0).map(|boot_timer| {
+            boot_timer.tell();
+            self.cpus.machine.clock.now()
+        });
+        let balance = self.in_use.balance();
         let settled = consistency::settle(&self.options, bench, self.srat.as_ref());
         let settled: &'static Settled = Box::leak(Box::new(settled));
         let called = roll_call(self.cpus.machine.apic, self.cpus.online_aps(), &self.timer).await;
@@ -407,6 +444,7 @@ impl Run {
         // As the bring-up and its rounds left the CPUs.
         let figures = self.cpus.figures();
         drop(turn);
+        let probed = vmm_probe::run(operations, self.options.probe).await;
         // Whatever the clock shows: the seed is told, and repeats what is drawn from it.
         let seed = self.cpus.machine.clock.now().as_nanos() as u32;
         let called_each_other = calling::run(operations, &self.options, seed, never).await;
@@ -424,7 +462,8 @@ impl Run {
             self.timer.sleep(trace::REST).await;
             trace::end();
         }
-        let told = self.told(attempts, results, figures);
+        let probed_well = probed.verdict();
+        let told = self.told(attempts, results, figures, balance);
         self.tell(&told);
         match hotplug {
             None => {}
@@ -433,6 +472,7 @@ impl Run {
         }
         settled.write(self.options.report);
         bench.clocks.write();
+        probed.write(&told.of_round_0(boot_timer), self.cpus.machine.clock);
         called_each_other.write();
         stopped.write();
         operated.write();
@@ -462,6 +502,7 @@ impl Run {
             called?;
             hidden?;
             benched?;
+            probed_well?;
             called_each_other.verdict()?;
             stopped.verdict()?;
             operated.verdict()?;

@@ -73,6 +73,7 @@ pub mod plan;
 #[cfg(all(feature = "preemption", not(loom)))]
 pub mod preemption;
 pub mod probe;
+pub mod probe_table;
 pub mod progress;
 pub mod ranges;
 pub mod record;

@@ -12,6 +12,8 @@
 mod calls;
 mod cpu_state;
 mod hotplug;
+mod memory;
+pub mod probe;
 mod stop;
 mod stuck_call;
 pub mod trace;
@@ -30,6 +32,8 @@ use crate::{
 pub use calls::{CallTotals, Calls, Ipi, KindOfCall, RoundTrip, RoundTrips, Times};
 pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
 pub use hotplug::{Hotplug, HotplugEvent, HotplugOutcome, HotplugSource, Removal};
+pub use memory::Memory;
+pub use probe::Probe;
 pub use stop::{Stop, StopTimes};
 pub use stuck_call::{SeenCpu, StuckCall};
 pub use trace::{Trace, TraceHead, TraceNames};
@@ -52,6 +56,8 @@ pub enum Record {
     Floor(Floor),
     /// One round of the bare bring-up.
     Bare(Bare),
+    /// What the APs take of the guest's memory.
+    Memory(Memory),
     /// A comparison of clocks.
     Clock(ClockCheck),
     /// All APs down and up again, so many times.
@@ -65,6 +71,8 @@ pub enum Record {
     Ipi(Ipi),
     /// Random operations on CPUs, and calls between them, for so long.
     Torture(Torture),
+    /// What the machine does to the start of an AP.
+    Probe(Probe),
     /// The machine stopped, so many times.
     Stop(Stop),
     /// A call that was not answered for long, written when that was found.

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use reveille_smp::record::{
-    Bare, Boot, Bringup, Calls, ClockCheck, Cpu, CpuState, Cycle, Exit, Hotplug, Ipi, Op, Record,
-    RoundTrips, State, Stop, StuckCall, Torture,
+    Bare, Boot, Bringup, Calls, ClockCheck, Cpu, CpuState, Cycle, Exit, Hotplug, Ipi, Memory, Op,
+    Probe, Record, RoundTrips, State, Stop, StuckCall, Torture,
 };
 
 /// The lines of one boot.
@@ -115,6 +115,15 @@ impl Records {
         Ok(ipis.collect())
     }
 
+    /// What the machine does to the start of an AP.
+    pub fn probe(&self) -> Result<Probe> {
+        self.find(|record| match record {
+            Record::Probe(probe) => Some(probe),
+            _ => None,
+        })?
+        .context("there is no record `probe`")
+    }
+
     /// The stops of the machine.
     pub fn stop(&self) -> Result<Stop> {
         self.find(|record| match record {
@@ -185,6 +194,15 @@ impl Records {
             _ => None,
         });
         Ok(checks.collect())
+    }
+
+    /// What the APs take of the guest's memory.
+    pub fn memory(&self) -> Result<Memory> {
+        self.find(|record| match record {
+            Record::Memory(memory) => Some(memory),
+            _ => None,
+        })?
+        .context("there is no record `memory`")
     }
 
     /// The rounds of the bare bring-up.

@@ -9,7 +9,10 @@ use reveille_tests::{
 fn every_table_is_made_from_the_committed_results() {
     for name in PAGES {
         let [text, fresh] = page(workspace(), name).unwrap_or_else(|error| panic!("{error:#}"));
-        assert!(text == fresh, "{name} is not as the results have it: cargo xtask bench figures");
+        assert!(
+            text == fresh,
+            "{name} is not as the results have it: cargo xtask bench figures"
+        );
     }
 }
 
@@ -22,13 +25,17 @@ fn figures(line: &str) -> Vec<String> {
         .collect();
     let is_number = |word: &str| word.parse::<f64>().is_ok();
     let is_unit = |word: &str| matches!(word, "ns" | "us" | "ms" | "s" | "times" | "%");
-    let pairs = words.windows(2).filter(|pair| is_number(pair[0]) && is_unit(pair[1]));
+    let pairs = words
+        .windows(2)
+        .filter(|pair| is_number(pair[0]) && is_unit(pair[1]));
     let factors = words.iter().filter(|word| {
         let number = word.strip_suffix('x').or_else(|| word.strip_prefix('x'));
         number.is_some_and(is_number)
     });
     let pairs = pairs.map(|pair| pair.join(" "));
-    pairs.chain(factors.map(|word| (*word).to_owned())).collect()
+    pairs
+        .chain(factors.map(|word| (*word).to_owned()))
+        .collect()
 }
 
 /// What is no measurement: delays that the strategies have by definition, and bounds that were asked for.
@@ -42,12 +49,18 @@ fn the_benchmarks_name_no_figure_beside_their_tables() {
             continue;
         }
         let figures = figures(&line);
-        assert!(figures.is_empty(), "BENCHMARKS.md, line {number}: {figures:?} come from no result");
+        assert!(
+            figures.is_empty(),
+            "BENCHMARKS.md, line {number}: {figures:?} come from no result"
+        );
     }
 }
 
 #[test]
 fn a_figure_in_a_sentence_is_found() {
-    assert_eq!(figures("it takes 1.5 ms (x1.3), or 40 %."), ["1.5 ms", "40 %", "x1.3"]);
+    assert_eq!(
+        figures("it takes 1.5 ms (x1.3), or 40 %."),
+        ["1.5 ms", "40 %", "x1.3"]
+    );
     assert!(figures("64 CPUs, and 3 boots").is_empty());
 }

@@ -9,6 +9,7 @@
 //! the sender's trace, noted before the APIC is told: so nobody answers it earlier.
 
 mod register;
+mod timed;
 pub mod timer;
 mod x2apic;
 mod xapic;
@@ -25,6 +26,7 @@ use reveille_smp::{
 use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
 
 use self::register::Register;
+pub use self::timed::{Ipi, SendTime};
 use crate::{
     cpuid::{Features, ThisCpu},
     cpus::rendezvous,

@@ -50,19 +50,28 @@ impl Registers {
     }
 
     pub(super) fn send(self, destination: ApicId, command: u32) -> Result<(), ApicError> {
-        without_interrupts(|| self.send_between_others(destination, command))
+        without_interrupts(|| self.send_between_others(destination, command, || ()))?;
+        Ok(())
     }
 
     /// With interrupts off; an NMI may come at any point, and may itself have come between the two
-    /// writes of another send.
-    fn send_between_others(self, destination: ApicId, command: u32) -> Result<(), ApicError> {
+    /// writes of another send. `now` is asked before the two, behind them, and once the interrupt is sent.
+    pub(super) fn send_between_others<T>(
+        self,
+        destination: ApicId,
+        command: u32,
+        mut now: impl FnMut() -> T,
+    ) -> Result<[T; 3], ApicError> {
         self.wait_until_sent()?;
         let interrupted = self.read_at(COMMAND_HIGH);
+        let begun = now();
         self.write_at(COMMAND_HIGH, destination.0 << ID_SHIFT);
         self.write_at(COMMAND_LOW, command);
+        let written = now();
         let sent = self.wait_until_sent();
+        let accepted = now();
         self.write_at(COMMAND_HIGH, interrupted);
-        sent
+        sent.map(|()| [begun, written, accepted])
     }
 
     fn wait_until_sent(self) -> Result<(), ApicError> {
@@ -109,7 +118,9 @@ mod tests {
         let mut page = Page([0; 1024]);
         let registers = page.registers();
         registers.write_at(COMMAND_HIGH, 7 << ID_SHIFT);
-        registers.send_between_others(ApicId(3), 0x4041).unwrap();
+        registers
+            .send_between_others(ApicId(3), 0x4041, || ())
+            .unwrap();
         assert_eq!(registers.read_at(COMMAND_LOW), 0x4041);
         assert_eq!(registers.read_at(COMMAND_HIGH), 7 << ID_SHIFT);
     }
@@ -119,10 +130,10 @@ mod tests {
         let mut page = Page([0; 1024]);
         let registers = page.registers();
         let stuck = 0x4500 | DELIVERY_PENDING;
-        let sent = registers.send_between_others(ApicId(3), stuck);
+        let sent = registers.send_between_others(ApicId(3), stuck, || ());
         assert_eq!(sent, Err(ApicError::DeliveryPending));
         // And while it hangs, no other one overwrites it.
-        let next = registers.send_between_others(ApicId(4), 0x4041);
+        let next = registers.send_between_others(ApicId(4), 0x4041, || ());
         assert_eq!(next, Err(ApicError::DeliveryPending));
         assert_eq!(registers.read_at(COMMAND_LOW), stuck);
     }

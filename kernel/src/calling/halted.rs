@@ -21,19 +21,19 @@ const LOOKS: u32 = 10_000;
 /// Its executor says since when it sleeps, and halts a moment later. In the handler of the last call it
 /// still seems to sleep; so each time it must have fallen asleep anew. A call that comes within that
 /// moment finds it awake, and then it halts without having fallen asleep anew: it is woken for that.
-pub(super) struct Rests {
+pub(crate) struct Rests {
     cpu: &'static PerCpu,
     /// Since when it slept the last time.
     last: Option<Instant>,
 }
 
 impl Rests {
-    pub(super) fn of(cpu: &'static PerCpu) -> Self {
+    pub(crate) fn of(cpu: &'static PerCpu) -> Self {
         Self { cpu, last: None }
     }
 
     /// Waits in a task until it halts again; `false` if it does not.
-    pub(super) async fn wait(&mut self, timer: &Timer) -> bool {
+    pub(crate) async fn wait(&mut self, timer: &Timer) -> bool {
         for look in 0..LOOKS {
             if self.halts_again(look) {
                 return true;

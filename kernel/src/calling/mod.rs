@@ -7,7 +7,7 @@ pub(crate) mod books;
 pub mod caller;
 pub mod draw;
 #[cfg(target_os = "none")]
-mod halted;
+pub(crate) mod halted;
 pub mod kind;
 #[cfg(target_os = "none")]
 mod load;

@@ -12,6 +12,7 @@ use reveille_executor::Clock;
 
 use crate::{
     apic::LocalApic, interrupts::vectors::Vector, percpu, percpu::PerCpu, platform::CpuPlatform,
+    time::read_tsc,
 };
 
 /// Answers that have come.
@@ -19,8 +20,15 @@ use crate::{
 /// Relaxed: the BSP's handler counts and the BSP looks, and nothing comes with an answer.
 static ANSWERS: AtomicU64 = AtomicU64::new(0);
 
+/// What the TSC of the last CPU that was pinged showed in its handler.
+///
+/// Relaxed: it is sent before the answer, and no APIC lets an interrupt overtake what was written before it
+/// was sent (`apic/x2apic.rs`).
+static ENTERED: AtomicU64 = AtomicU64::new(0);
+
 /// In the handler of a CPU that is pinged: answers. Neither locks nor allocates.
 pub(crate) fn answer(apic: LocalApic) {
+    ENTERED.store(read_tsc(), Ordering::Relaxed);
     if let Some(bsp) = percpu::all().first() {
         // An answer that is not sent is one that does not come in time.
         let _ = apic.send_fixed(bsp.apic_id(), Vector::PONG);
@@ -32,8 +40,14 @@ pub(crate) fn answered() {
     ANSWERS.fetch_add(1, Ordering::Relaxed);
 }
 
+/// What the TSC of the CPU that answered last showed in its handler.
+#[cfg(target_os = "none")]
+pub(crate) fn entered() -> u64 {
+    ENTERED.load(Ordering::Relaxed)
+}
+
 /// How many answers have come in all.
-pub(super) fn answers() -> u64 {
+pub(crate) fn answers() -> u64 {
     ANSWERS.load(Ordering::Relaxed)
 }
 

@@ -23,6 +23,7 @@ use crate::{
     model::Model,
     operations::op::{self, Op},
     trace::asked::{self, Tracing},
+    vmm_probe::VmmProbe,
 };
 
 /// A key, what it takes, and how it changes the options.
@@ -53,6 +54,7 @@ pub(super) enum Takes {
     Tracing(fn(&mut Options, Tracing)),
     Pairs(fn(&mut Options, Pairs)),
     Model(fn(&mut Options, Model)),
+    VmmProbe(fn(&mut Options, VmmProbe)),
     Wake(fn(&mut Options, Wake)),
     Smt(fn(&mut Options, Smt)),
     Hotplug(fn(&mut Options, HotplugOption)),
@@ -88,6 +90,7 @@ pub(super) const KEYS: &[Key] = &[
         "model",
         Takes::Model(|options, it| options.model = Some(it)),
     ),
+    once("probe", Takes::VmmProbe(|options, it| options.probe = it)),
     once(
         "round-trips",
         Takes::Count(|options, it| options.round_trips = it),
@@ -195,6 +198,7 @@ impl Takes {
             Self::Tracing(set) => set(options, value.parse().ok()?),
             Self::Pairs(set) => set(options, value.parse().ok()?),
             Self::Model(set) => set(options, value.parse().ok()?),
+            Self::VmmProbe(set) => set(options, value.parse().ok()?),
             Self::Wake(set) => set(options, value.parse().ok()?),
             Self::Smt(set) => set(options, value.parse().ok()?),
             Self::Hotplug(set) => set(options, value.parse().ok()?),
@@ -237,6 +241,7 @@ impl fmt::Display for Takes {
                 write!(f, "{syntax} (N from 1 to {most})")
             }
             Self::Model(_) => words(Model::VARIANTS),
+            Self::VmmProbe(_) => words(VmmProbe::VARIANTS),
             Self::Wake(_) => words(Wake::VARIANTS),
             Self::Smt(_) => words(Smt::VARIANTS),
             Self::Hotplug(_) => words(HotplugOption::VARIANTS),

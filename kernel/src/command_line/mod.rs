@@ -28,6 +28,7 @@ pub use self::{
 use crate::{
     calling::pairs::Pairs, consistency::Consistency, cpus::waking::Wake, faults::Fault,
     hotplug::HotplugOption, model::Model, operations::op::Op, trace::asked::Tracing,
+    vmm_probe::VmmProbe,
 };
 
 /// What a run is asked to do.
@@ -43,6 +44,8 @@ pub struct Options {
     pub contenders: Contenders,
     /// `model=`: the machine whose times the way up is to take, if it is not to be this one's alone.
     pub model: Option<Model>,
+    /// `probe=`: whether the machine is probed for what it does to the start of an AP.
+    pub probe: VmmProbe,
     /// `round-trips=`: round trips of each kind to measure behind that.
     pub round_trips: u32,
     /// `ipi=`: calls between all pairs of CPUs to measure then.
@@ -96,12 +99,17 @@ pub struct Options {
     pub tests: Vec<TestHook>,
 }
 
+/// Words that whoever plays the machine adds by himself, whatever he is asked for: `pci=off` is Firecracker's
+/// (`src/vmm/src/builder.rs`). They mean nothing here.
+const OF_VMMS: &[&str] = &["pci=off"];
+
 impl Options {
     /// Reads a command line.
     pub fn parse(command_line: &str) -> Result<Self, OptionError> {
         let mut options = Self::default();
         let mut seen = Vec::new();
-        for word in command_line.split_ascii_whitespace() {
+        let words = command_line.split_ascii_whitespace();
+        for word in words.filter(|word| !OF_VMMS.contains(word)) {
             let wrong = |problem| OptionError {
                 word: word.to_owned(),
                 problem,

@@ -8,6 +8,7 @@ use crate::{
     faults::{Fault, FaultKind},
     model::Model,
     operations::op::{Op, Which},
+    vmm_probe::VmmProbe,
 };
 
 use super::{
@@ -28,8 +29,15 @@ fn an_empty_line_asks_for_the_defaults() {
 }
 
 #[test]
+fn a_word_that_a_hypervisor_adds_by_itself_is_passed_over() {
+    let with = Options::parse("probe=1 pci=off");
+    assert_eq!(with, Options::parse("probe=1"));
+    assert_eq!(problem("pci=on"), ("pci=on".into(), Problem::UnknownKey));
+}
+
+#[test]
 fn every_key_reaches_its_option() {
-    let line = "bringup=serial order=strict bench=9 strategies=serial,floor model=skylake-112 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
+    let line = "bringup=serial order=strict bench=9 strategies=serial,floor model=skylake-112 probe=1 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
                 maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
                 attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt terminal=plain hotplug=off test=no-wake \
                 test=panic-ap";
@@ -43,6 +51,7 @@ fn every_key_reaches_its_option() {
                 .into_iter()
                 .collect(),
             model: Some(Model::Skylake112),
+            probe: VmmProbe::On,
             round_trips: 40,
             ipi: Some(Pairs {
                 samples: NonZero::new(50),
@@ -158,6 +167,10 @@ fn values_are_taken_whole_or_not_at_all() {
         "strategies=",
         "strategies=parallel,",
         "strategies=all",
+        "probe=",
+        "probe=2",
+        "probe=on",
+        "probe=Firecracker",
         "alive-timeout=1.5",
         "alive-timeout=5ms",
         "attempts=0",
@@ -206,6 +219,7 @@ fn of_a_known_key_the_message_says_what_that_key_takes() {
             "`bench=many` has a value that its key does not take; it is bench=N",
         ),
         ("order=stict", "; it is order=lowest|strict"),
+        ("probe=yes", "; it is probe=0|1|firecracker"),
         (
             "strategies=paralel",
             "; it is strategies=a list of parallel, broadcast, two-pass, serial, legacy, bare, floor",
@@ -246,6 +260,7 @@ fn of_an_unknown_key_the_message_lists_what_every_key_takes() {
         " order=lowest|strict",
         " bench=N",
         " strategies=a list of parallel, ",
+        " probe=0|1|firecracker",
         " round-trips=N",
         " ipi=matrix|matrix:N (N from 1)",
         " calls=N",

@@ -94,6 +94,11 @@ pub fn print(text: fmt::Arguments<'_>) {
     });
 }
 
+/// A port whose device can be read as often as one likes, and nothing happens; `None` where there is none.
+pub fn idle_port() -> Option<u16> {
+    with_console(|_| Uart::is_there().then_some(Uart::IDLE_PORT))
+}
+
 /// Prints without the lock, whoever holds it: for a panic, whose text may then follow on half a
 /// line of somebody else's. At most one CPU may be doing so at a time.
 ///

@@ -106,6 +106,9 @@ impl Uart {
         })
     }
 
+    /// A port of the device that can be read as often as one likes, and nothing happens.
+    pub(super) const IDLE_PORT: u16 = BASE + SCRATCH;
+
     fn send(&mut self, byte: u8) {
         if self.room == 0 {
             if !self.is_drained_in_time(line_status::TRANSMIT_EMPTY) {

@@ -66,6 +66,11 @@ impl Hardware {
         self.model
     }
 
+    /// The page on which a SIPI starts an AP.
+    pub fn start_page(&self) -> StartPage {
+        self.start_page
+    }
+
     /// How its APs are woken.
     pub fn way(&self) -> Way {
         match self.mailbox {

@@ -6,12 +6,15 @@ use alloc::{
     vec::Vec,
 };
 
+use core::time::Duration;
+
+use reveille_executor::Instant;
 use reveille_smp::{
     lines::Parts,
     machine::Way,
     outcome::Outcome,
     plan::Role,
-    record::{self, Record},
+    record::{self, Balance, Memory, Record},
     step::StepError,
     table::{Headline, Table},
 };
@@ -29,6 +32,7 @@ use crate::{
     interrupts::apic_errors::apic_errors,
     model, println, report,
     topology::Topology,
+    vmm_probe::OfRound0,
 };
 
 /// What is told of the bring-up.
@@ -41,6 +45,24 @@ pub(super) struct Told {
     results: bench::Results,
     /// What the APs noted behind them.
     figures: Figures,
+    /// Memory before anything was prepared for APs, and behind the bring-up.
+    balance: Balance,
+}
+
+impl Told {
+    /// What `probe=` tells of the boot's own bring-up. The last attempt is that in which the last AP was alive.
+    pub(super) fn of_round_0(&self, boot_timer: Option<Instant>) -> OfRound0<'_> {
+        let last = self.attempts.last();
+        OfRound0 {
+            cpus: self.cpus.first().map_or(&[], Vec::as_slice),
+            alive: last.and_then(|last| {
+                last.record.uncertainty_ns?;
+                let kick = last.round.first_kick()?;
+                Some(kick + Duration::from_nanos(last.record.alive_ns?))
+            }),
+            boot_timer,
+        }
+    }
 }
 
 impl Run {
@@ -50,6 +72,7 @@ impl Run {
         attempts: Attempts,
         results: bench::Results,
         figures: Figures,
+        balance: Balance,
     ) -> Told {
         let attempts = attempts.all;
         Told {
@@ -57,6 +80,7 @@ impl Run {
             attempts,
             results,
             figures,
+            balance,
         }
     }
 
@@ -69,6 +93,10 @@ impl Run {
                 .for_each(|cpu| report::write(&Record::Cpu(cpu.clone())));
             report::write(&Record::Bringup(attempt.record.clone()));
         }
+        report::write(&Record::Memory(Memory {
+            aps: self.cpus.aps.len() as u32,
+            balance: told.balance,
+        }));
         let rounds = told.results.records();
         rounds.for_each(|record| report::write(&record));
     }
@@ -80,6 +108,7 @@ impl Run {
             cpus,
             results,
             figures,
+            ..
         } = told;
         let boot = self.boot_record(told);
         println!("reveille: {}", env!("CARGO_PKG_VERSION"));

@@ -19,6 +19,7 @@ pub mod boots;
 pub mod cell;
 pub mod estimate;
 pub mod gate;
+pub mod growth;
 pub mod host;
 pub mod measure;
 pub mod plan;

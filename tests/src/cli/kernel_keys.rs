@@ -24,6 +24,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "take the times of a published machine on the way up: skylake-112",
     ),
     (
+        "probe",
+        "marks for a hypervisor's log, and what it makes of IPIs: 0, 1, or firecracker",
+    ),
+    (
         "round-trips",
         "then so many round trips to a CPU that halts or polls, beside a bare ping-pong",
     ),

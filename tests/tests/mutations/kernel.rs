@@ -22,7 +22,18 @@ const NOT_HELD_BACK: &str =
 const GONE: &str =
     "lib::console::receiver::tests::a_uart_that_is_gone_or_stuck_is_not_read_for_ever";
 
+const LAST_ALIVE: &str =
+    "lib::vmm_probe::alive_count_model::of_aps_that_are_alive_at_once_one_is_the_last";
+
 const MUTATIONS: &[Mutation] = &[
+    // vmm_probe/alive_count.rs
+    Mutation {
+        guard: "of all APs that are alive at once one alone is the last",
+        file: "vmm_probe/alive_count.rs",
+        from: "self.0.fetch_sub(1, Ordering::Relaxed) == 1",
+        to: "{ let left = self.0.load(Ordering::Relaxed); self.0.store(left.wrapping_sub(1), Ordering::Relaxed); left == 1 }",
+        noticed_by: LAST_ALIVE,
+    },
     // console/ring.rs
     Mutation {
         guard: "a byte is announced behind its being written",

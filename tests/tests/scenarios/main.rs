@@ -51,6 +51,7 @@ mod torture;
 mod trace;
 mod verdicts;
 mod virtual_time;
+mod vmm_probe;
 // It reads the threads' times in /proc.
 #[cfg(target_os = "linux")]
 mod waiting;

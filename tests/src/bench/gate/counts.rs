@@ -347,7 +347,11 @@ mod tests {
             (r#""clock_offset_ns":0"#, r#""clock_offset_ns":1"#, "apart"),
             (r#""overwritten":0"#, r#""overwritten":9"#, "overwritten"),
             (r#""init","to":1"#, r#""alive""#, "no INIT"),
-            (r#""event":"online""#, r#""event":"alive""#, "CPU 1 came online"),
+            (
+                r#""event":"online""#,
+                r#""event":"alive""#,
+                "CPU 1 came online",
+            ),
         ] {
             let lines = traced();
             let changed = lines.iter().map(|line| line.replace(from, to));

@@ -180,6 +180,9 @@ pub struct Samples {
     /// Until every outcome was known; of the floor, until all had counted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub total_ns: Vec<u64>,
+    /// Bytes that it takes of the guest's memory.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bytes: Vec<u64>,
     /// Polls of the APs' tasks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub polls: Vec<u64>,

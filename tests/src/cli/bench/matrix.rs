@@ -99,7 +99,7 @@ impl Matrix {
         let mut machines = Vec::new();
         for &chipset in &self.machine {
             for &accel in &self.accel {
-                let accel = self.accel(accel, chipset, kernel)?;
+                let accel = resolve(accel, chipset, self.cpu.as_deref(), kernel)?;
                 for smp in self.smp.iter().flat_map(|SmpList(list)| list) {
                     let machine = Machine {
                         chipset,
@@ -118,28 +118,37 @@ impl Matrix {
         }
         Ok(machines)
     }
+}
 
-    fn accel(&self, asked: AccelOption, chipset: Chipset, kernel: &Kernel) -> Result<Accel> {
-        Ok(match asked {
-            AccelOption::Auto => {
-                let cpu = self.cpu.as_deref();
-                let choice = accel::choose(kernel, chipset, cpu, &kernel.scratch())?;
-                eprintln!("xtask: {chipset}, {} ({})", choice.accel, choice.reason);
-                choice.accel
-            }
-            AccelOption::Tcg => Accel::Tcg,
-            AccelOption::Icount => Accel::Icount,
-            AccelOption::Kvm => {
-                accel::device_opens().context("--accel kvm: /dev/kvm does not open")?;
-                Accel::Kvm
-            }
-        })
-    }
+/// What executes the guests. Says on the standard error which accelerator `auto` came to be, and why.
+///
+/// # Errors
+///
+/// An accelerator that was asked for is not there.
+pub(super) fn resolve(
+    asked: AccelOption,
+    chipset: Chipset,
+    cpu: Option<&str>,
+    kernel: &Kernel,
+) -> Result<Accel> {
+    Ok(match asked {
+        AccelOption::Auto => {
+            let choice = accel::choose(kernel, chipset, cpu, &kernel.scratch())?;
+            eprintln!("xtask: {chipset}, {} ({})", choice.accel, choice.reason);
+            choice.accel
+        }
+        AccelOption::Tcg => Accel::Tcg,
+        AccelOption::Icount => Accel::Icount,
+        AccelOption::Kvm => {
+            accel::device_opens().context("--accel kvm: /dev/kvm does not open")?;
+            Accel::Kvm
+        }
+    })
 }
 
 /// Values for `-smp` in one word, such as `2,8,64` or `112,sockets=2,cores=28,threads=2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct SmpList(Vec<Smp>);
+pub(super) struct SmpList(pub(super) Vec<Smp>);
 
 impl FromStr for SmpList {
     type Err = anyhow::Error;

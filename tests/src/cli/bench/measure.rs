@@ -94,33 +94,16 @@ impl Options {
         drop(progress);
 
         let is_whole = show(&folder, &results)?;
-        let resume = format!("--resume --out {} goes on", folder.display());
-        match end {
-            End::Done => {
-                let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
-                if failed > 0 {
-                    eprintln!("xtask: {failed} boots failed; --resume tries them again");
-                }
-                let judged = old
-                    .map(|old| self.judging.judge(&old, &results))
-                    .transpose()?;
-                Ok(match failed == 0 && is_whole {
-                    true => judged.unwrap_or(ExitCode::SUCCESS),
-                    false => ExitCode::FAILURE,
-                })
-            }
-            End::Interrupted(signal) => {
-                eprintln!("xtask: interrupted; {resume}");
-                Ok(ExitCode::from(Outcome::Interrupted(signal).exit_code()))
-            }
-            End::Unwritten(unwritten) => {
-                eprintln!("xtask: {unwritten}");
-                eprintln!("xtask: what stood there is whole, and this belongs behind it:");
-                eprintln!("{}", unwritten.line);
-                eprintln!("xtask: {resume}");
-                Ok(ExitCode::FAILURE)
-            }
-        }
+        let is_done = matches!(end, End::Done) && results.runs.iter().all(Run::is_ok);
+        let ended = ended(end, &results, &folder)?;
+        let judged = match old.filter(|_| is_done) {
+            Some(old) => self.judging.judge(&old, &results)?,
+            None => ended,
+        };
+        Ok(match is_whole || !is_done {
+            true => judged,
+            false => ExitCode::FAILURE,
+        })
     }
 
     /// Where the results go, if they are not there yet; `all` is the folder of those that have no other.
@@ -149,13 +132,39 @@ pub(super) fn show(folder: &Path, results: &Results) -> Result<bool> {
     Ok(written.is_ok())
 }
 
+/// The exit status of a benchmark that ended so, of which a person is told how to go on with it.
+pub(super) fn ended(end: End, results: &Results, folder: &Path) -> Result<ExitCode> {
+    let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
+    match end {
+        End::Done if failed == 0 => Ok(ExitCode::SUCCESS),
+        End::Done => {
+            eprintln!("xtask: {failed} boots failed; --resume tries them again");
+            Ok(ExitCode::FAILURE)
+        }
+        End::Interrupted(signal) => {
+            eprintln!(
+                "xtask: interrupted; --resume --out {} goes on",
+                folder.display()
+            );
+            Ok(ExitCode::from(Outcome::Interrupted(signal).exit_code()))
+        }
+        End::Unwritten(unwritten) => {
+            eprintln!("xtask: {unwritten}");
+            eprintln!("xtask: what stood there is whole, and this belongs behind it:");
+            eprintln!("{}", unwritten.line);
+            eprintln!("xtask: --resume --out {} goes on", folder.display());
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
 fn is_done(results: &Results, key: Key<'_>) -> bool {
     results.find(key).is_some_and(Run::is_ok)
 }
 
 /// Whether files can be made in a folder, which is made if it is not there: what is measured for hours
 /// is to have a place.
-fn check_folder(folder: &Path) -> Result<()> {
+pub(super) fn check_folder(folder: &Path) -> Result<()> {
     let made = fs::create_dir_all(folder).and_then(|()| {
         let mut file = tempfile::tempfile_in(folder)?;
         file.write_all(b"room for a line")
@@ -172,7 +181,7 @@ fn latest(all: &Path) -> Result<PathBuf> {
     latest.with_context(|| format!("there are no results in {} to go on with", all.display()))
 }
 
-fn begin(folder: &Path, header: &Header) -> Result<(Results, Writer)> {
+pub(super) fn begin(folder: &Path, header: &Header) -> Result<(Results, Writer)> {
     if folder.join(FILE).exists() {
         bail!(
             "{} has results already: --resume goes on with them, and another --out keeps them",
@@ -184,7 +193,7 @@ fn begin(folder: &Path, header: &Header) -> Result<(Results, Writer)> {
 }
 
 /// What is there, and a writer for the rest.
-fn go_on(folder: &Path, now: &Header) -> Result<(Results, Writer)> {
+pub(super) fn go_on(folder: &Path, now: &Header) -> Result<(Results, Writer)> {
     let results = match Results::read(folder) {
         Ok(results) => results,
         Err(error) => match error.problem {
@@ -235,7 +244,7 @@ fn boot_one(
     Ok(run)
 }
 
-fn keep(folder: &Path, key: Key<'_>, ended: &Ended) -> Result<()> {
+pub(super) fn keep(folder: &Path, key: Key<'_>, ended: &Ended) -> Result<()> {
     debug_assert_eq!(key.system, REVEILLE);
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || ".-=".contains(letter);
     let name: String = key

@@ -5,6 +5,7 @@
 
 mod compare;
 mod gate;
+mod growth;
 mod matrix;
 mod measure;
 mod merge;
@@ -33,7 +34,8 @@ Examples:
   cargo xtask bench --smp '112,sockets=2,cores=28,threads=2' --model skylake-112
   cargo xtask bench --smp 64 --compare results
   cargo xtask bench --smp 2,8,64,255 --shard 1/4 --out part-1
-  cargo xtask bench merge whole part-1 part-2 part-3 part-4";
+  cargo xtask bench merge whole part-1 part-2 part-3 part-4
+  cargo xtask bench growth --smp 1,2,4,8,16,32,64 --runs 3";
 
 /// What is measured, or what is done with results.
 #[derive(Debug, Args)]
@@ -59,6 +61,7 @@ enum Command {
     Merge(merge::Merge),
     /// Say what became faster or slower, and end in 1 if something got slower
     Compare(compare::Compare),
+    Growth(growth::Growth),
 }
 
 #[derive(Debug, Args)]
@@ -110,6 +113,7 @@ impl Bench {
             Some(Command::Gate(gate)) => gate.execute(),
             Some(Command::Merge(merge)) => merge.execute(),
             Some(Command::Compare(compare)) => compare.execute(),
+            Some(Command::Growth(growth)) => growth.execute(),
             None => self.options.execute(),
         }
     }

@@ -1,0 +1,261 @@
+//! From boots to a point a size. The unit is the boot: each gives a value, and the size has their median.
+
+use reveille_smp::table::median;
+
+use super::{fit::Point, plan::Kind};
+use crate::bench::results::{Results, Run};
+
+/// The name under which a run has what APs take of the guest's memory.
+pub const MEMORY: &str = "memory";
+
+/// What a number of CPUs costs. `None` is what no boot told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// CPUs, the boot processor among them.
+    pub cpus: u32,
+    /// Boots of the kind that has the fewest.
+    pub boots: u32,
+    /// Those of them, of all kinds, during which others used the host.
+    pub busy: u32,
+    /// The boot's own bring-up, which is cold.
+    pub cold_ns: Option<u64>,
+    /// Rounds behind it, which are warm: the median of boots, each of which is the median of its rounds.
+    pub warm_ns: Option<u64>,
+    /// Guest memory that is in use for APs.
+    pub guest_bytes: Option<u64>,
+    /// The most that QEMU had resident.
+    pub rss_bytes: Option<u64>,
+    /// CPU time of QEMU, a boot.
+    pub cpu_ns: Option<u64>,
+    /// What of that is beyond a boot of the same machine that wakes nobody.
+    pub ap_cpu_ns: Option<i64>,
+    /// By how much that differs from boot to boot: half of the spread of the middle half.
+    pub cpu_noise_ns: Option<u64>,
+}
+
+/// A quantity that may grow with the APs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// [`Size::warm_ns`].
+    Warm,
+    /// [`Size::cold_ns`].
+    Cold,
+    /// [`Size::guest_bytes`].
+    Guest,
+    /// [`Size::rss_bytes`].
+    Host,
+    /// [`Size::ap_cpu_ns`].
+    Cpu,
+}
+
+impl Quantity {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 5] = [Self::Warm, Self::Cold, Self::Guest, Self::Host, Self::Cpu];
+
+    /// Its value for a size, if it is one.
+    ///
+    /// CPU time that does not stand out of the noise of what it is a difference of is none.
+    fn of(self, size: &Size) -> Option<f64> {
+        let value = match self {
+            Self::Warm => size.warm_ns? as f64,
+            Self::Cold => size.cold_ns? as f64,
+            Self::Guest => size.guest_bytes? as f64,
+            Self::Host => size.rss_bytes? as f64,
+            Self::Cpu => {
+                const STANDS_OUT: i64 = 4;
+                let (value, noise) = (size.ap_cpu_ns?, size.cpu_noise_ns?);
+                let noise = i64::try_from(noise).unwrap_or(i64::MAX);
+                (value > noise.saturating_mul(STANDS_OUT)).then_some(value as f64)?
+            }
+        };
+        (value > 0.0).then_some(value)
+    }
+
+    /// The points of these sizes.
+    pub fn points(self, sizes: &[Size]) -> Vec<Point> {
+        let with_aps = sizes.iter().filter(|size| size.cpus > 1);
+        let point = |size: &Size| {
+            Some(Point {
+                aps: f64::from(size.cpus - 1),
+                value: self.of(size)?,
+            })
+        };
+        with_aps.filter_map(point).collect()
+    }
+}
+
+/// The sizes of these results, smallest first.
+pub fn sizes(results: &Results) -> Vec<Size> {
+    let mut all: Vec<u32> = results.header.plan.iter().map(|it| it.smp.cpus()).collect();
+    all.sort_unstable();
+    all.dedup();
+    let of_size = |&cpus: &u32| size(cpus, results);
+    all.iter().map(of_size).collect()
+}
+
+fn size(cpus: u32, results: &Results) -> Size {
+    let rounds = results.header.rounds;
+    let of = |kind: Kind| -> Vec<&Run> {
+        let is_it = |run: &&Run| {
+            run.machine.smp.cpus() == cpus && Kind::of_machine(&run.machine, rounds) == Some(kind)
+        };
+        results.ok_runs().filter(is_it).collect()
+    };
+    let (boot, alone, with_rounds) = (of(Kind::Boot), of(Kind::Alone), of(Kind::Rounds(rounds)));
+    let kinds: Vec<&[&Run]> = match cpus {
+        1 => vec![&boot],
+        _ => vec![&boot, &alone, &with_rounds],
+    };
+    // Boots of one number ran one behind the other.
+    let beyond = |run: &&&Run| {
+        let other = alone.iter().find(|other| other.run == run.run)?;
+        let cpu = |run: &Run| i64::try_from(run.load.own_cpu_ns).unwrap_or(i64::MAX);
+        Some(cpu(run) - cpu(other))
+    };
+    let mut beyond: Vec<i64> = boot.iter().filter_map(|run| beyond(&run)).collect();
+    beyond.sort_unstable();
+    let warm = with_rounds.iter().filter_map(|run| {
+        let mut samples = run.samples.values().flat_map(|it| it.online_ns.clone());
+        median(&mut samples.by_ref().collect::<Vec<_>>())
+    });
+    let guest = boot.iter().filter_map(|run| {
+        let memory = run.samples.get(MEMORY)?;
+        memory.bytes.first().copied()
+    });
+    Size {
+        cpus,
+        boots: kinds
+            .iter()
+            .map(|runs| runs.len() as u32)
+            .min()
+            .unwrap_or_default(),
+        busy: kinds
+            .iter()
+            .flat_map(|runs| runs.iter())
+            .filter(|run| run.load.busy)
+            .count() as u32,
+        cold_ns: of_all(boot.iter().filter_map(|run| run.boot_online_ns)),
+        warm_ns: of_all(warm),
+        guest_bytes: of_all(guest),
+        rss_bytes: of_all(boot.iter().map(|run| run.load.peak_rss_bytes)),
+        cpu_ns: of_all(boot.iter().map(|run| run.load.own_cpu_ns)),
+        ap_cpu_ns: beyond.get(beyond.len().saturating_sub(1) / 2).copied(),
+        cpu_noise_ns: half_of_the_middle(&beyond),
+    }
+}
+
+fn of_all(values: impl Iterator<Item = u64>) -> Option<u64> {
+    median(&mut values.collect::<Vec<_>>())
+}
+
+/// Half of what lies between the quarters of these, which are sorted. Of one alone nothing is known.
+fn half_of_the_middle(sorted: &[i64]) -> Option<u64> {
+    let last = sorted.len().checked_sub(1).filter(|&last| last > 0)?;
+    Some(sorted[last - last / 4].abs_diff(sorted[last / 4]) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bench::{
+            growth::plan::plan,
+            results::{Outcome, Samples, tests::header},
+        },
+        qemu::{machine::Accel, smp::Smp},
+    };
+
+    /// What boots of these sizes would give, by a law of each kind.
+    fn results(sizes: &[u32]) -> Results {
+        let sizes: Vec<_> = sizes.iter().map(|&cpus| Smp::from(cpus)).collect();
+        let plan = plan(&sizes, Accel::Tcg, 3, 2);
+        let mut header = header();
+        header.plan.clone_from(&plan.machines);
+        (header.runs, header.rounds) = (plan.runs, plan.rounds);
+        let mut results = Results::new(header);
+        for (number, machine) in
+            (1..=3).flat_map(|run| plan.machines.iter().map(move |it| (run, it)))
+        {
+            let kind = Kind::of_machine(machine, 2).expect("it is of the plan");
+            let aps = u64::from(machine.smp.cpus() - 1);
+            let mut run = crate::bench::results::tests::run(1, number);
+            run.machine = machine.clone();
+            run.outcome = Outcome::Ok;
+            run.boot_online_ns = (aps > 0).then_some(1_000 + 90 * aps);
+            run.load.own_cpu_ns = 400_000
+                + match kind {
+                    Kind::Alone => 0,
+                    _ => 700 * aps + 20 * u64::from(number),
+                };
+            run.load.peak_rss_bytes = 100 + 5 * aps;
+            run.load.busy = number == 3;
+            run.samples.clear();
+            if let Kind::Rounds(_) = kind {
+                let online_ns = vec![50 * aps, 60 * aps + u64::from(number)];
+                let samples = Samples {
+                    online_ns,
+                    ..Samples::default()
+                };
+                run.samples.insert("parallel".to_owned(), samples);
+            } else {
+                let bytes = vec![120 * aps];
+                let samples = Samples {
+                    bytes,
+                    ..Samples::default()
+                };
+                run.samples.insert(MEMORY.to_owned(), samples);
+            }
+            results.add(run);
+        }
+        results
+    }
+
+    #[test]
+    fn each_size_has_the_medians_of_its_boots() {
+        let sizes = sizes(&results(&[8, 1]));
+        assert_eq!(sizes.len(), 2);
+        let [alone, eight] = [&sizes[0], &sizes[1]];
+        assert_eq!((alone.cpus, alone.boots, alone.busy), (1, 3, 1));
+        assert_eq!(
+            (alone.cold_ns, alone.warm_ns, alone.ap_cpu_ns),
+            (None, None, None)
+        );
+        assert_eq!((eight.cpus, eight.boots, eight.busy), (8, 3, 3));
+        assert_eq!(eight.cold_ns, Some(1_630));
+        // Of two rounds the lower one.
+        assert_eq!(eight.warm_ns, Some(350));
+        assert_eq!(eight.guest_bytes, Some(840));
+        assert_eq!(eight.rss_bytes, Some(135));
+        assert_eq!(
+            (eight.ap_cpu_ns, eight.cpu_noise_ns),
+            (Some(4_940), Some(20))
+        );
+    }
+
+    #[test]
+    fn a_size_of_which_boots_failed_has_those_that_did_not() {
+        let mut results = results(&[4]);
+        for run in results.runs.iter_mut().filter(|run| run.run > 1) {
+            run.outcome = Outcome::Failed("gone".to_owned());
+        }
+        let sizes = sizes(&results);
+        assert_eq!(sizes[0].boots, 1);
+        assert!(sizes[0].warm_ns.is_some());
+    }
+
+    #[test]
+    fn what_is_fitted_are_the_sizes_with_aps_and_what_stands_out_of_the_noise() {
+        let sizes = sizes(&results(&[1, 2, 4, 8]));
+        let points = Quantity::Guest.points(&sizes);
+        let expected = [1.0, 3.0, 7.0].map(|aps| Point {
+            aps,
+            value: 120.0 * aps,
+        });
+        assert_eq!(points, expected);
+        assert_eq!(Quantity::Cpu.points(&sizes).len(), 3);
+        let mut noisy = sizes.clone();
+        noisy[1].cpu_noise_ns = Some(1_000);
+        noisy[2].ap_cpu_ns = Some(-5);
+        assert_eq!(Quantity::Cpu.points(&noisy).len(), 1);
+    }
+}

@@ -1,0 +1,276 @@
+//! What is said of growth: a table of the sizes, a line for each quantity with its verdict, and the same as CSV.
+//! All of it fits 80 columns but the CSV.
+
+use std::fmt;
+
+use super::{
+    fit::{Growth, Law, TooFew, Verdict, grows},
+    points::{Quantity, Size},
+};
+
+/// The table of the sizes and the verdicts below it, with the end of the last line left out.
+pub struct Report<'a>(pub &'a [Size]);
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:>5}{:>6}  {:>26}  {:>17}  {:>20}",
+            "", "", "bring-up", "memory", "host CPU"
+        )?;
+        writeln!(
+            f,
+            "{:>5}{:>6}  {:>8}{:>9}{:>9}  {:>8}{:>9}  {:>10}{:>10}",
+            "CPUs",
+            "boots",
+            "cold ms",
+            "warm ms",
+            "us/AP",
+            "guest K",
+            "host M",
+            "boot ms",
+            "APs' ms"
+        )?;
+        for size in self.0 {
+            row(f, size)?;
+        }
+        let boots: u32 = self.0.iter().map(|size| size.boots).sum();
+        let busy: u32 = self.0.iter().map(|size| size.busy).sum();
+        if boots > 0 && busy > 0 {
+            writeln!(
+                f,
+                "{busy} boots ran while others used the host: trust no time from them"
+            )?;
+        }
+        for (index, quantity) in Quantity::ALL.into_iter().enumerate() {
+            let end = if index + 1 < Quantity::ALL.len() {
+                "\n"
+            } else {
+                ""
+            };
+            write!(f, "{}{end}", Said::of(quantity, self.0))?;
+        }
+        Ok(())
+    }
+}
+
+fn row(f: &mut fmt::Formatter<'_>, size: &Size) -> fmt::Result {
+    let aps = u64::from(size.cpus.saturating_sub(1)).max(1);
+    let each = size.warm_ns.map(|nanos| nanos / aps);
+    let shown =
+        |value: Option<f64>, scale: f64| value.map_or("-".to_owned(), |it| short(it / scale));
+    let of = |value: Option<u64>, scale: f64| shown(value.map(|it| it as f64), scale);
+    writeln!(
+        f,
+        "{:>5}{:>6}  {:>8}{:>9}{:>9}  {:>8}{:>9}  {:>10}{:>10}",
+        size.cpus,
+        size.boots,
+        of(size.cold_ns, MILLI),
+        of(size.warm_ns, MILLI),
+        of(each, MICRO),
+        of(size.guest_bytes, KIB),
+        of(size.rss_bytes, MIB),
+        of(size.cpu_ns, MILLI),
+        shown(size.ap_cpu_ns.map(|it| it as f64), MILLI),
+    )
+}
+
+const MICRO: f64 = 1e3;
+const MILLI: f64 = 1e6;
+const KIB: f64 = 1024.0;
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// Three significant digits, and no more than two decimals.
+fn short(value: f64) -> String {
+    let decimals = match value.abs() {
+        0.0..9.995 => 2,
+        9.995..99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$}")
+}
+
+/// What is said of a quantity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Said {
+    quantity: Quantity,
+    growth: Result<Growth, TooFew>,
+}
+
+impl Said {
+    /// Of these sizes.
+    pub fn of(quantity: Quantity, sizes: &[Size]) -> Self {
+        Self {
+            quantity,
+            growth: grows(&quantity.points(sizes)),
+        }
+    }
+
+    /// How it grows, if that can be asked.
+    pub fn growth(&self) -> Result<Growth, TooFew> {
+        self.growth
+    }
+
+    fn name(&self) -> &'static str {
+        match self.quantity {
+            Quantity::Warm => "time, warm",
+            Quantity::Cold => "time, cold",
+            Quantity::Guest => "guest memory",
+            Quantity::Host => "host memory",
+            Quantity::Cpu => "host CPU time",
+        }
+    }
+
+    fn each(&self, value: f64) -> String {
+        match self.quantity {
+            Quantity::Warm | Quantity::Cold | Quantity::Cpu => {
+                format!("{} us an AP", short(value / MICRO))
+            }
+            Quantity::Guest | Quantity::Host => format!("{} KiB an AP", short(value / KIB)),
+        }
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<14} ", self.name())?;
+        let growth = match self.growth {
+            Ok(growth) => growth,
+            Err(too_few) => return write!(f, "{too_few}"),
+        };
+        let (low, high) = growth.interval;
+        let exponent = format!("exponent {:.2} ({low:.2}-{high:.2})", growth.exponent);
+        let slope = self.each(growth.line.slope);
+        match growth.verdict {
+            Verdict::Linear => write!(f, "grows linearly: {slope}, {exponent}")?,
+            Verdict::Faster => write!(f, "grows FASTER than linearly: {exponent}")?,
+            Verdict::Slower => write!(f, "grows slower than linearly: {exponent}")?,
+            Verdict::Open => write!(f, "cannot be told: {exponent}")?,
+        }
+        write!(f, "\n{:15}errs by", "")?;
+        for (law, error) in Law::ALL.into_iter().zip(growth.errors) {
+            let best = if law == growth.best { "*" } else { "" };
+            let comma = if law == Law::Linear { "" } else { "," };
+            write!(f, "{comma} {:.1} % as {}{best}", 100.0 * error, law.name())?;
+        }
+        Ok(())
+    }
+}
+
+/// The sizes as CSV, with a header. What is not known is empty.
+pub struct Csv<'a>(pub &'a [Size]);
+
+impl fmt::Display for Csv<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "cpus,boots,busy,cold_ns,warm_ns,guest_bytes,rss_bytes,cpu_ns,ap_cpu_ns"
+        )?;
+        for size in self.0 {
+            let cell = |value: Option<u64>| value.map_or(String::new(), |it| it.to_string());
+            let ap_cpu = size.ap_cpu_ns.map_or(String::new(), |it| it.to_string());
+            writeln!(
+                f,
+                "{},{},{},{},{},{},{},{},{ap_cpu}",
+                size.cpus,
+                size.boots,
+                size.busy,
+                cell(size.cold_ns),
+                cell(size.warm_ns),
+                cell(size.guest_bytes),
+                cell(size.rss_bytes),
+                cell(size.cpu_ns),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(time: impl Fn(u64) -> u64) -> Vec<Size> {
+        let size = |power: u32| {
+            let cpus = 1 << power;
+            let aps = u64::from(cpus - 1);
+            let has_aps = aps > 0;
+            Size {
+                cpus,
+                boots: 5,
+                busy: 0,
+                cold_ns: has_aps.then(|| 3_000_000 + 2 * time(aps)),
+                warm_ns: has_aps.then(|| time(aps)),
+                guest_bytes: Some(7_000 + 124_000 * aps),
+                rss_bytes: Some(90_000_000 + 2_000_000 * aps),
+                cpu_ns: Some(400_000_000 + 9_000_000 * aps),
+                ap_cpu_ns: has_aps.then(|| (900_000 * aps) as i64),
+                cpu_noise_ns: has_aps.then_some(100),
+            }
+        };
+        (0..10).map(size).collect()
+    }
+
+    #[test]
+    fn a_line_is_said_to_be_one_in_words_that_fit() {
+        let text = Report(&sizes(|aps| 300_000 + 52_000 * aps)).to_string();
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        let line = "time, warm     grows linearly: 52.0 us an AP, exponent 1.00 (1.00-1.00)";
+        assert!(text.contains(line), "{text}");
+        let line = "guest memory   grows linearly: 121 KiB an AP, exponent 1.00 (";
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains("% as linear*, "), "{text}");
+        assert_eq!(text.lines().count(), 2 + 10 + 2 * Quantity::ALL.len());
+        assert!(!text.contains("FASTER"));
+    }
+
+    #[test]
+    fn what_grows_faster_is_said_to() {
+        let text = Report(&sizes(|aps| 300_000 + 900 * aps * aps)).to_string();
+        let line = "time, warm     grows FASTER than linearly: exponent 2.00 (";
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains("% as quadratic*"), "{text}");
+    }
+
+    #[test]
+    fn without_enough_sizes_there_is_a_table_and_no_verdict() {
+        let few = &sizes(|aps| aps)[..3];
+        let text = Report(few).to_string();
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        assert_eq!(
+            text.matches("too few to tell: 2 numbers").count(),
+            5,
+            "{text}"
+        );
+        assert!(text.contains("    1     5         -"), "{text}");
+    }
+
+    #[test]
+    fn large_figures_fit_too() {
+        let mut sizes = sizes(|aps| 10_000_000_000 * aps);
+        for size in &mut sizes {
+            size.cpu_ns = Some(9_999_999_000_000);
+            size.ap_cpu_ns = Some(-9_999_999_000_000);
+            size.busy = 15;
+        }
+        let text = Report(&sizes).to_string();
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        assert!(
+            text.contains("150 boots ran while others used the host"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn csv_has_a_cell_for_each_figure_and_none_for_what_is_not_known() {
+        let text = Csv(&sizes(|aps| 50 * aps)[..2]).to_string();
+        let mut lines = text.lines();
+        let header = lines.next().expect("there is one");
+        let columns = header.split(',').count();
+        assert!(
+            lines.clone().all(|line| line.split(',').count() == columns),
+            "{text}"
+        );
+        assert_eq!(lines.next(), Some("1,5,0,,,7000,90000000,400000000,"));
+    }
+}

@@ -1,0 +1,194 @@
+//! `cargo xtask bench growth`: what more CPUs cost, and whether that grows linearly.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::{
+    super::{machine_options::AccelOption, to_stdout},
+    matrix::{SmpList, resolve},
+    measure::{begin, check_folder, ended, go_on, keep},
+    progress::Progress,
+};
+use crate::{
+    bench::{
+        boots::{boot, run_of},
+        growth::{
+            plan::{Kind, plan, sizes as all_sizes},
+            points::{MEMORY, sizes},
+            words::{Csv, Report},
+        },
+        measure::{Task, measure},
+        plan::Plan,
+        provenance::{self, Provenance},
+        results::{Key, Results, Run, Samples},
+    },
+    interrupt::Interrupts,
+    kernel::Kernel,
+    qemu::{machine::Chipset, smp::Smp},
+    setup,
+};
+
+/// The table's name in the folder of the results.
+const CSV: &str = "growth.csv";
+
+/// Measure what more CPUs cost: time, memory and host CPU time, and whether that grows linearly
+///
+/// Each number of CPUs is booted in three ways: with all of them, with none woken but the first, and
+/// with rounds behind the boot's own. All boots are interleaved.
+#[derive(Debug, Args)]
+pub(super) struct Growth {
+    /// Numbers of CPUs [default: 1,2,4,8,16,32,64,128,256,512]
+    #[arg(long, value_name = "LIST", value_parser = str::parse::<SmpList>)]
+    smp: Vec<SmpList>,
+
+    /// What executes the guests
+    #[arg(long, value_enum, default_value = "tcg")]
+    accel: AccelOption,
+
+    /// Boots of each number of CPUs in each of the three ways
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+
+    /// Rounds in a boot that has some
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+
+    /// Write the results into DIR [default: target/xtask/growth/ and the time]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Go on with the results in DIR
+    #[arg(long, requires = "out")]
+    resume: bool,
+
+    /// Boot nothing, and show what DIR has
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["smp", "accel", "runs", "rounds", "out", "resume"])]
+    show: Option<PathBuf>,
+
+    /// Stop a guest that has not ended by then, and count it as failed
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = super::super::seconds)]
+    timeout: Duration,
+}
+
+impl Growth {
+    pub(super) fn execute(self) -> Result<ExitCode> {
+        if let Some(folder) = &self.show {
+            let results = Results::read(folder)?;
+            if let Some(warning) = results.warning() {
+                eprintln!("xtask: {}: {warning}", folder.display());
+            }
+            return to_stdout(|out| show(out, &results));
+        }
+        if let Some(out) = &self.out {
+            check_folder(out)?;
+        }
+        setup::ensure(false)?;
+        let kernel = Kernel::ready()?;
+        let accel = resolve(self.accel, Chipset::Q35, None, &kernel)?;
+        let plan = plan(&self.sizes(), accel, self.runs, self.rounds);
+        let folder = match &self.out {
+            Some(out) => out.clone(),
+            // A name for every system, so without colons.
+            None => {
+                let name = provenance::now().replace(':', "-");
+                kernel.scratch().join("growth").join(name)
+            }
+        };
+        let header = Provenance::here(&kernel)?.header(&plan, None);
+        let (mut results, mut writer) = match self.resume {
+            true => go_on(&folder, &header)?,
+            false => begin(&folder, &header)?,
+        };
+        eprintln!("xtask: the results go to {}", folder.display());
+        let chosen: Vec<usize> = (0..plan.machines.len()).collect();
+        let costs = plan.costs();
+        let tasks: Vec<Task<'_>> = plan.tasks(&chosen, &costs).collect();
+        let is_left = |task: &&Task<'_>| !results.find(task.key).is_some_and(Run::is_ok);
+        let mut progress = Progress::new(tasks.iter().filter(is_left).count());
+        let interrupts = Interrupts::listen()?;
+        let boot = |key: Key<'_>| self.boot_one(&kernel, &plan, key, &interrupts, &folder);
+        let end = measure(
+            tasks,
+            &mut results,
+            &mut writer,
+            &interrupts,
+            &mut progress,
+            boot,
+        );
+        drop(progress);
+        to_stdout(|out| show(out, &results))?;
+        let csv = write_csv(&folder, &results);
+        let code = ended(end, &results, &folder)?;
+        csv.map(|()| code)
+    }
+
+    fn sizes(&self) -> Vec<Smp> {
+        let mut sizes: Vec<Smp> = Vec::new();
+        let asked = self
+            .smp
+            .iter()
+            .flat_map(|SmpList(list)| list.iter().cloned());
+        for smp in asked {
+            // What is told of a size is told of its number.
+            if sizes.iter().all(|other| other.cpus() != smp.cpus()) {
+                sizes.push(smp);
+            }
+        }
+        match sizes.is_empty() {
+            true => all_sizes(),
+            false => sizes,
+        }
+    }
+
+    /// A boot, with what its APs take of the guest's memory.
+    fn boot_one(
+        &self,
+        kernel: &Kernel,
+        plan: &Plan,
+        key: Key<'_>,
+        interrupts: &Interrupts,
+        folder: &Path,
+    ) -> Result<Run> {
+        let kind = Kind::of_machine(key.machine, plan.rounds).context("it is not of the plan")?;
+        let booted = boot(kernel, &key.machine.qemu(), self.timeout, interrupts)?;
+        let mut run = run_of(
+            key.machine,
+            key.run,
+            kind.contenders(),
+            plan.rounds,
+            &booted,
+        );
+        if let Ok(memory) = booted.0.records.memory() {
+            let bytes = vec![u64::try_from(memory.bytes()).unwrap_or_default()];
+            let samples = Samples {
+                bytes,
+                ..Samples::default()
+            };
+            run.samples.insert(MEMORY.to_owned(), samples);
+        }
+        if !run.is_ok() && interrupts.received().is_none() {
+            // The reason is in the results; that there is no more to see is told by its absence.
+            let _unkept = keep(folder, key, &booted.0);
+        }
+        Ok(run)
+    }
+}
+
+fn show(out: &mut dyn Write, results: &Results) -> Result<ExitCode> {
+    writeln!(out, "{}", Report(&sizes(results)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_csv(folder: &Path, results: &Results) -> Result<()> {
+    let path = folder.join(CSV);
+    let text = Csv(&sizes(results)).to_string();
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+}
