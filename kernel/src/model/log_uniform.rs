@@ -58,7 +58,7 @@ impl LogUniform {
     pub fn at(&self, share: u16) -> Duration {
         let digits = (0..DIGITS).filter(|digit| share << digit & 0x8000 != 0);
         let nanos = digits.fold(self.from.as_nanos(), |nanos, digit| {
-            nanos * u128::from(self.roots[digit]) >> BITS
+            (nanos * u128::from(self.roots[digit])) >> BITS
         });
         Duration::from_nanos_u128(nanos)
     }
