@@ -18,6 +18,7 @@
 pub mod boots;
 pub mod cell;
 pub mod host;
+pub mod linux;
 pub mod plan;
 pub mod results;
 pub mod shard;

@@ -74,7 +74,7 @@ pub(super) struct Matrix {
 
 /// Values for `-smp` in one word, such as `2,8,64` or `112,sockets=2,cores=28,threads=2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct SmpList(Vec<Smp>);
+pub(super) struct SmpList(pub(super) Vec<Smp>);
 
 impl FromStr for SmpList {
     type Err = anyhow::Error;

@@ -3,6 +3,7 @@
 //! Its options are the matrix of what is measured; what is done with results, and benchmarks of another
 //! kind, are commands below it.
 
+mod linux;
 mod matrix;
 mod merge;
 
@@ -44,6 +45,15 @@ pub(super) struct Bench {
 // One variant a file beside this one.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure Debian's Linux kernels in the same QEMU, interleaved with ours
+    ///
+    /// The kernels are fetched by apt and unpacked into target/xtask/linux/, and never installed. Of each the
+    /// time between its lines "Bringing up secondary CPUs" and "Brought up" is taken on the host, at
+    /// the serial line; of ours the boot's own bring-up, cold as Linux's is, and warm rounds. In boots of
+    /// their own, QEMU's trace of the APICs times all of them in the same way, and Linux's own trace says
+    /// where its time goes. Under TCG only: a KVM that interprets the guest's code does not boot Linux.
+    #[command(after_long_help = linux::EXAMPLES)]
+    Linux(linux::Linux),
     /// Join results of one plan that were measured in parts
     Merge(merge::Merge),
 }
@@ -91,6 +101,7 @@ struct Options {
 impl Bench {
     pub(super) fn execute(self) -> Result<ExitCode> {
         match self.command {
+            Some(Command::Linux(linux)) => linux.execute(),
             Some(Command::Merge(merge)) => merge.execute(),
             None => self.options.execute(),
         }
