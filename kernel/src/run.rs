@@ -380,16 +380,16 @@ impl Run {
         let hidden = self.hide_devices().await;
         let hotplug = self.start_hotplug(operations, settled).await;
         let mut results = bench::Results::default();
-        let rounds = self.options.bench_rounds;
+        let (contenders, rounds) = (self.options.contenders, self.options.bench_rounds);
         let never = &Interruption::never();
         let turn = operations.turn().await;
         let benched = match missing {
-            0 => bench.run(rounds, &mut results, never).await,
+            0 => bench.run(contenders, rounds, &mut results, never).await,
             _ if !self.is_to_miss_any() => Ok(()),
             _ => {
-                let strategies = &bench::ORDER;
+                let strategies: Vec<_> = contenders.strategies(&bench::ORDER).collect();
                 bench
-                    .run_strategies(strategies, rounds, &mut results, never)
+                    .run_strategies(&strategies, rounds, &mut results, never)
                     .await
             }
         };

@@ -266,7 +266,13 @@ impl fmt::Display for Comparison {
         let word = if self.rounds == 1 { "round" } else { "rounds" };
         let head = alloc::format!("{:10}{} {word}: ", "", self.rounds);
         let Some(((name, ours), others)) = self.strategies.split_first() else {
-            return write!(f, "{head}nothing came online");
+            if self.yardsticks.is_empty() {
+                return write!(f, "{head}nothing came online");
+            }
+            let yardsticks = self.yardsticks.iter();
+            let parts = yardsticks
+                .map(|(name, nanos)| alloc::format!("{name} {} ms", Millis { nanos: *nanos }));
+            return Parts::with_bars(&head, parts).fmt(f);
         };
         let strategies = others.iter().map(|(name, nanos)| {
             let (part, whole) = (*nanos, *ours);
@@ -474,6 +480,23 @@ mod tests {
         assert_eq!(
             comparison.to_string(),
             "          1 round: parallel 1.31 ms"
+        );
+    }
+
+    #[test]
+    fn yardsticks_without_a_strategy_stand_by_themselves() {
+        let mut comparison = Comparison::new(2);
+        assert!(
+            comparison
+                .to_string()
+                .ends_with("2 rounds: nothing came online")
+        );
+        comparison.yardstick("bare", &mut [1_150_000]);
+        comparison.yardstick("floor", &mut [840_000, 850_000]);
+        let text = comparison.to_string();
+        assert!(
+            text.ends_with("2 rounds: bare 1.15 ms | floor 0.84 ms"),
+            "{text}"
         );
     }
 

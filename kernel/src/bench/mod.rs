@@ -10,6 +10,7 @@ use core::{cell::OnceCell, error::Error, fmt};
 use reveille_executor::{Counters, Spawner, Timer};
 use reveille_smp::{
     bringup::{BringUp, Moved, NotDown, Round, Timing},
+    contender::{Contender, Contenders},
     cpu::CpuIndex,
     ladder::{Ladder, Rung},
     machine::Way,
@@ -56,6 +57,13 @@ pub struct Bench<'a> {
 /// What a yardstick has prepared and never frees.
 #[derive(Default)]
 pub struct Yardstick(OnceCell<Bare>);
+
+/// Those that take part, ready for rounds.
+#[derive(Default)]
+struct Yardsticks<'a> {
+    floor: Option<Floor>,
+    bare: Option<&'a Bare>,
+}
 
 /// What the rounds gave, in the order in which they ran.
 #[derive(Default)]
@@ -104,7 +112,7 @@ impl Bench<'_> {
         registers::Settling::settle(self);
     }
 
-    /// Runs so many rounds, from all APs online to all APs online, and adds what they give to
+    /// Runs so many rounds of these, from all APs online to all APs online, and adds what they give to
     /// `results`. It ends between two strategies when an interruption is asked for.
     ///
     /// # Errors
@@ -114,6 +122,7 @@ impl Bench<'_> {
     /// rounds before it stand.
     pub async fn run(
         &self,
+        contenders: Contenders,
         rounds: u32,
         results: &mut Results,
         interruption: &Interruption,
@@ -121,18 +130,21 @@ impl Bench<'_> {
         if rounds == 0 {
             return Ok(());
         }
-        check_room(rounds, ORDER.len(), A_YARDSTICKS_ROUND)?;
-        let mut yardsticks = self.yardsticks().await?;
+        let strategies: Vec<_> = contenders.strategies(&ORDER).collect();
+        check_room(rounds, strategies.len(), A_YARDSTICKS_ROUND)?;
+        let mut yardsticks = self.yardsticks(contenders).await?;
         for round in 1..=rounds {
             if interruption.is_asked() {
                 return Ok(());
             }
             self.take_down().await?;
-            if let Some((floor, bare)) = &mut yardsticks {
+            if let Some(floor) = &mut yardsticks.floor {
                 results.floors.push(floor.run(round, &self.timer).await?);
+            }
+            if let Some(bare) = yardsticks.bare {
                 results.bares.push(bare.run(round, self.cpus)?);
             }
-            for strategy in ORDER {
+            for &strategy in &strategies {
                 if interruption.is_asked() {
                     return Ok(());
                 }
@@ -148,26 +160,36 @@ impl Bench<'_> {
                 results.bringups.push(record);
             }
         }
+        if strategies.is_empty() {
+            // Nobody has brought back whom the yardsticks need down.
+            self.bring_up(Strategy::default()).await;
+            self.set_registers_right();
+        }
         Ok(())
     }
 
-    /// The yardsticks, behind which all APs are down. They send INIT and SIPI themselves, so there are
-    /// none where APs are woken by mailbox.
-    async fn yardsticks(&self) -> Result<Option<(Floor, &Bare)>, Box<dyn Error>> {
+    /// The yardsticks among these. They send INIT and SIPI themselves, so there are none where APs are
+    /// woken by mailbox.
+    async fn yardsticks(&self, asked: Contenders) -> Result<Yardsticks<'_>, Box<dyn Error>> {
+        let mut yardsticks = Yardsticks::default();
         if self.cpus.machine.way() == Way::Mailbox {
-            return Ok(None);
+            return Ok(yardsticks);
         }
-        let Yardstick(bare) = &self.yardstick;
-        let bare = match bare.get() {
-            Some(bare) => bare,
-            None => {
-                let prepared = Bare::prepare(self.cpus, self.platform)?;
-                bare.get_or_init(|| prepared)
-            }
-        };
-        self.take_down().await?;
-        let floor = Floor::prepare(self.cpus, &self.timer).await?;
-        Ok(Some((floor, bare)))
+        if asked.contains(Contender::Bare) {
+            let Yardstick(bare) = &self.yardstick;
+            yardsticks.bare = Some(match bare.get() {
+                Some(bare) => bare,
+                None => {
+                    let prepared = Bare::prepare(self.cpus, self.platform)?;
+                    bare.get_or_init(|| prepared)
+                }
+            });
+        }
+        if asked.contains(Contender::Floor) {
+            self.take_down().await?;
+            yardsticks.floor = Some(Floor::prepare(self.cpus, &self.timer).await?);
+        }
+        Ok(yardsticks)
     }
 
     /// Runs so many rounds of these strategies although APs may be missing, as faults on demand make

@@ -5,6 +5,7 @@
 use core::{fmt, num::NonZero, time::Duration};
 
 use reveille_smp::{
+    contender::{Contender, Contenders},
     order::Order,
     require::Require,
     selection::{CpuSet, Smt},
@@ -33,6 +34,7 @@ pub(super) struct Key {
 /// What a key takes, and where it goes.
 pub(super) enum Takes {
     Strategy(fn(&mut Options, Strategy)),
+    Contenders(fn(&mut Options, Contenders)),
     Order(fn(&mut Options, Order)),
     After(fn(&mut Options, After)),
     Terminal(fn(&mut Options, Terminal)),
@@ -75,6 +77,10 @@ pub(super) const KEYS: &[Key] = &[
     once(
         "bench",
         Takes::Count(|options, it| options.bench_rounds = it),
+    ),
+    once(
+        "strategies",
+        Takes::Contenders(|options, it| options.contenders = it),
     ),
     once(
         "round-trips",
@@ -165,6 +171,7 @@ impl Takes {
     pub(super) fn apply(&self, options: &mut Options, value: &str) -> Option<()> {
         match self {
             Self::Strategy(set) => set(options, value.parse().ok()?),
+            Self::Contenders(set) => set(options, value.parse().ok()?),
             Self::Order(set) => set(options, value.parse().ok()?),
             Self::After(set) => set(options, value.parse().ok()?),
             Self::Terminal(set) => set(options, value.parse().ok()?),
@@ -210,6 +217,7 @@ impl fmt::Display for Takes {
         let mut words = |words: &[&str]| f.write_str(&words.join("|"));
         match self {
             Self::Strategy(_) => words(Strategy::VARIANTS),
+            Self::Contenders(_) => f.write_str(Contender::SYNTAX),
             Self::Order(_) => words(Order::VARIANTS),
             Self::After(_) => words(After::VARIANTS),
             Self::Terminal(_) => words(Terminal::VARIANTS),

@@ -15,7 +15,9 @@ mod words;
 use alloc::{borrow::ToOwned, vec::Vec};
 use core::{num::NonZero, time::Duration};
 
-use reveille_smp::{order::Order, require::Require, selection::Selection, strategy::Strategy};
+use reveille_smp::{
+    contender::Contenders, order::Order, require::Require, selection::Selection, strategy::Strategy,
+};
 
 use self::keys::KEYS;
 pub use self::{
@@ -37,6 +39,8 @@ pub struct Options {
     pub order: Order,
     /// `bench=`: rounds of every strategy to measure after the boot's own.
     pub bench_rounds: u32,
+    /// `strategies=`: who takes part in them, if not all strategies and yardsticks.
+    pub contenders: Contenders,
     /// `round-trips=`: round trips of each kind to measure behind that.
     pub round_trips: u32,
     /// `ipi=`: calls between all pairs of CPUs to measure then.

@@ -1,6 +1,6 @@
 use core::{num::NonZero, time::Duration};
 
-use reveille_smp::{cpu::CpuIndex, selection::Smt};
+use reveille_smp::{contender::Contender, cpu::CpuIndex, selection::Smt};
 use strum::VariantNames;
 
 use crate::{
@@ -28,7 +28,7 @@ fn an_empty_line_asks_for_the_defaults() {
 
 #[test]
 fn every_key_reaches_its_option() {
-    let line = "bringup=serial order=strict bench=9 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
+    let line = "bringup=serial order=strict bench=9 strategies=serial,floor round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
                 maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
                 attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt terminal=plain hotplug=off test=no-wake \
                 test=panic-ap";
@@ -38,6 +38,9 @@ fn every_key_reaches_its_option() {
             bringup: Strategy::Serial,
             order: Order::Strict,
             bench_rounds: 9,
+            contenders: [Contender::Strategy(Strategy::Serial), Contender::Floor]
+                .into_iter()
+                .collect(),
             round_trips: 40,
             ipi: Some(Pairs {
                 samples: NonZero::new(50),
@@ -150,6 +153,9 @@ fn values_are_taken_whole_or_not_at_all() {
         "bench=+1",
         "bench=1x",
         "bench=4294967296",
+        "strategies=",
+        "strategies=parallel,",
+        "strategies=all",
         "alive-timeout=1.5",
         "alive-timeout=5ms",
         "attempts=0",
@@ -196,6 +202,10 @@ fn of_a_known_key_the_message_says_what_that_key_takes() {
         ),
         ("order=stict", "; it is order=lowest|strict"),
         (
+            "strategies=paralel",
+            "; it is strategies=a list of parallel, broadcast, two-pass, serial, legacy, bare, floor",
+        ),
+        (
             "bringup",
             "`bringup` has no value; it is bringup=parallel|broadcast|two-pass|serial|legacy",
         ),
@@ -230,6 +240,7 @@ fn of_an_unknown_key_the_message_lists_what_every_key_takes() {
         " bringup=parallel|broadcast|two-pass|serial|legacy",
         " order=lowest|strict",
         " bench=N",
+        " strategies=a list of parallel, ",
         " round-trips=N",
         " ipi=matrix|matrix:N (N from 1)",
         " calls=N",

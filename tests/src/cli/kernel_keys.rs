@@ -16,6 +16,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
     ),
     ("bench", "then measure so many rounds of every strategy"),
     (
+        "strategies",
+        "who takes part in that, as a list of strategies and bare, floor; all, as a rule",
+    ),
+    (
         "round-trips",
         "then so many round trips to a CPU that halts or polls, beside a bare ping-pong",
     ),

@@ -1,7 +1,7 @@
 //! Every strategy brings all CPUs up, whatever their number.
 
 use reveille_smp::strategy::Strategy;
-use reveille_tests::qemu::machine::Machine;
+use reveille_tests::{bench::boots, qemu::machine::Machine};
 
 use crate::boot::comes_up_whole;
 
@@ -56,4 +56,19 @@ fn a_benchmark_has_rounds_of_every_strategy_with_everybody_online() {
         assert_eq!(of_strategy, [(1, 2), (2, 2)], "{strategy}");
         assert!(ended.console.contains(&name), "{strategy}");
     }
+}
+
+#[test]
+fn a_benchmark_measures_those_that_a_list_names_and_leaves_everybody_online() {
+    let words = |list| format!("bench=2 strategies={list} cycle=1");
+    let ended = comes_up_whole(&Machine::new(3).append(&words("bare,serial")));
+    let samples = boots::samples(&ended.records).expect("all records are whole");
+    assert!(samples.keys().eq(["bare", "serial"]), "{samples:?}");
+    assert_eq!(samples["serial"].online_ns.len(), 2);
+    // Nobody but a strategy brings back whom they took down.
+    let ended = comes_up_whole(&Machine::new(3).append(&words("floor,bare")));
+    let samples = boots::samples(&ended.records).expect("all records are whole");
+    assert!(samples.keys().eq(["bare", "floor"]), "{samples:?}");
+    let cycle = ended.records.cycle().expect("there is one");
+    assert_eq!((cycle.aps, cycle.done, cycle.failed), (2, 1, 0));
 }

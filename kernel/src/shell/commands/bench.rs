@@ -6,7 +6,10 @@
 use alloc::{format, string::ToString, vec::Vec};
 use core::slice;
 
-use reveille_smp::{cpu::CpuIndex, ladder::Rung, machine::Way, ranges::Ranges, strategy::Strategy};
+use reveille_smp::{
+    contender::Contenders, cpu::CpuIndex, ladder::Rung, machine::Way, ranges::Ranges,
+    strategy::Strategy,
+};
 
 use super::measure::takes_back;
 use crate::{
@@ -71,7 +74,10 @@ async fn measure(
                 .run_strategies(&ORDER, rounds, results, interruption)
                 .await
         }
-        None => bench.run(rounds, results, interruption).await,
+        None => {
+            let all = Contenders::default();
+            bench.run(all, rounds, results, interruption).await
+        }
     };
     measured.map_err(|error| error.to_string())
 }

@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     cell::{Machine, REVEILLE},
@@ -19,7 +20,7 @@ mod read;
 mod write;
 
 pub use self::{
-    merge::{Differs, Merged, merge},
+    merge::{Differs, MAY_DIFFER, Merged, merge},
     read::{ReadError, Results},
     write::{Unwritten, Writer},
 };
@@ -77,6 +78,49 @@ pub struct Header {
 
 fn ours() -> Vec<String> {
     vec![REVEILLE.to_owned()]
+}
+
+impl Header {
+    /// The boots of the plan, in the order in which one host would measure them.
+    pub fn keys(&self) -> impl Iterator<Item = Key<'_>> {
+        (1..=self.runs).flat_map(move |run| {
+            self.plan.iter().flat_map(move |machine| {
+                let systems = self.systems.iter();
+                systems.map(move |system| Key {
+                    system,
+                    machine,
+                    run,
+                })
+            })
+        })
+    }
+
+    /// The first field in which another header differs from this one, but for those named.
+    pub fn difference(&self, other: &Self, but_for: &[&str]) -> Option<Difference> {
+        let fields = |header: &Self| match serde_json::to_value(header) {
+            Ok(Value::Object(fields)) => fields,
+            _ => unreachable!("a header is an object, and its maps have strings as keys"),
+        };
+        let (ours, theirs) = (fields(self), fields(other));
+        let mut all = ours
+            .into_iter()
+            .filter(|(field, _)| !but_for.contains(&field.as_str()));
+        all.find_map(|(field, here)| {
+            let there = theirs.get(&field).cloned().unwrap_or_default();
+            (here != there).then_some(Difference { field, here, there })
+        })
+    }
+}
+
+/// Two headers do not agree: what they stand for is not to be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The field.
+    pub field: String,
+    /// Its value in one.
+    pub here: Value,
+    /// And in the other.
+    pub there: Value,
 }
 
 /// A boot, and what it gave.
@@ -189,5 +233,101 @@ impl Samples {
             true => &self.total_ns,
             false => &self.online_ns,
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Two boots each of two machines.
+    pub(crate) fn header() -> Header {
+        Header {
+            schema: SCHEMA,
+            started: "2026-11-22T10:00:00Z".to_owned(),
+            command: "cargo xtask bench --smp 2,8 --runs 2".to_owned(),
+            reveille: "0.1.0 0123abc".to_owned(),
+            kernel: "crc32 0123abcd".to_owned(),
+            qemu: "10.0.2".to_owned(),
+            rustc: "1.95.0".to_owned(),
+            host: Host {
+                cpu: "a CPU".to_owned(),
+                cpus: 2,
+                memory_bytes: 1 << 34,
+                system: "Debian 12, Linux 6.12".to_owned(),
+            },
+            systems: ours(),
+            plan: vec![Machine::new(2), Machine::new(8)],
+            strategies: vec!["parallel".to_owned(), "bare".to_owned()],
+            runs: 2,
+            rounds: 3,
+            shard: None,
+        }
+    }
+
+    /// One of them, which is ok.
+    pub(crate) fn run(cpus: u32, run: u32) -> Run {
+        let times = |times: [u64; 3]| Samples {
+            online_ns: times.to_vec(),
+            ..Samples::default()
+        };
+        Run {
+            system: us(),
+            machine: Machine::new(cpus),
+            run,
+            outcome: Outcome::Ok,
+            elapsed_ns: 1_000_000_000,
+            boot_online_ns: Some(5_000_000),
+            load: Load::default(),
+            host: None,
+            samples: BTreeMap::from([
+                ("parallel".to_owned(), times([5, 6, 7])),
+                ("bare".to_owned(), times([4, 5, 6])),
+            ]),
+        }
+    }
+
+    #[test]
+    fn a_line_reads_as_the_documentation_has_it() {
+        let line = serde_json::to_string(&Line::Run(run(64, 1))).expect("it can be written");
+        let start = r#"{"record":"run","system":"reveille","machine":{"chipset":"q35","accel":"tcg","smp":"64","words":"","model":null},"run":1,"outcome":"ok","elapsed_ns":"#;
+        assert!(line.starts_with(start), "{line}");
+        let end = r#""samples":{"bare":{"online_ns":[4,5,6]},"parallel":{"online_ns":[5,6,7]}}}"#;
+        assert!(line.ends_with(end), "{line}");
+        let failed = serde_json::to_string(&Outcome::Failed("no".to_owned()));
+        assert_eq!(failed.expect("it can be written"), r#"{"failed":"no"}"#);
+        let line = serde_json::to_string(&Line::Bench(header())).expect("it can be written");
+        assert!(
+            line.starts_with(r#"{"record":"bench","schema":1,"#),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn headers_differ_in_what_was_measured_or_in_when_and_where() {
+        let one = header();
+        let mut two = header();
+        two.started.clear();
+        assert_eq!(one.difference(&two, &["started"]), None);
+        let differs = one.difference(&two, &[]).expect("the times do");
+        assert_eq!(differs.field, "started");
+        two.rounds = 4;
+        let differs = one.difference(&two, &["started"]).expect("the rounds do");
+        assert_eq!((differs.here, differs.there), (3.into(), 4.into()));
+    }
+
+    #[test]
+    fn the_boots_of_a_plan_take_turns() {
+        let header = header();
+        let keys: Vec<String> = header.keys().map(|key| key.to_string()).collect();
+        assert_eq!(
+            keys,
+            [
+                "q35 tcg 2, run 1",
+                "q35 tcg 8, run 1",
+                "q35 tcg 2, run 2",
+                "q35 tcg 8, run 2"
+            ]
+        );
     }
 }
