@@ -12,7 +12,8 @@ use super::{
     console::{Seen, Up, Watch},
     initramfs::{TRACE_BEGINS, TRACE_ENDS},
     inside::Inside,
-    outside::{self, Outside},
+    outside::Outside,
+    trace::{self, APIC, SERIAL, arguments},
 };
 use crate::{
     bench::host::{Load, Meter},
@@ -82,31 +83,19 @@ pub struct How<'a> {
 }
 
 impl How<'_> {
-    /// Linux's bring-up, by its console.
+    /// Linux's bring-up by its console, as QEMU stamps that into `log`.
     ///
     /// # Errors
     ///
     /// QEMU cannot be started, or the host does not tell its load.
-    pub fn console(self, image: &Path, machine: &Machine) -> Result<Booted<Up>> {
-        let mut watch = Watch::default();
-        let mut booted = self.follow(image, machine, |bytes, at| {
-            let seen = watch.feed(bytes, at)?;
-            Some(match seen {
-                Seen::Up(up) => Came::This(*up),
-                Seen::Broken(why) => Came::Failed(why.clone()),
-            })
-        })?;
-        if let Came::Nothing { begun: it, .. } = &mut booted.came {
-            *it = watch.has_begun();
-        }
-        let cpus = machine.smp.cpus();
-        Ok(booted.and_then(|up| {
-            anyhow::ensure!(up.cpus == cpus, "{} of {cpus} CPUs online", up.cpus);
-            Ok(up)
-        }))
+    pub fn console(self, image: &Path, machine: &Machine, log: &Path) -> Result<Booted<Up>> {
+        let mut machine = machine.clone();
+        machine.further.extend(arguments(&[SERIAL], log));
+        let booted = self.to_the_last_line(image, &machine)?;
+        Ok(booted.and_then(|()| trace::console(&read(log)?)))
     }
 
-    /// The same by QEMU's trace, which is written to a file in `folder`.
+    /// The same, with what the APICs did.
     ///
     /// # Errors
     ///
@@ -115,13 +104,33 @@ impl How<'_> {
         self,
         image: &Path,
         machine: &Machine,
-        folder: &Path,
-    ) -> Result<Booted<Outside>> {
-        let log = folder.join("apic.log");
+        log: &Path,
+    ) -> Result<Booted<(Up, Outside)>> {
         let mut machine = machine.clone();
-        machine.further.extend(outside::arguments(&log));
-        let booted = self.console(image, &machine)?;
-        Ok(booted.and_then(|_| read(&log, machine.smp.cpus())))
+        machine.further.extend(arguments(&[SERIAL, APIC], log));
+        let booted = self.to_the_last_line(image, &machine)?;
+        let cpus = machine.smp.cpus();
+        Ok(booted.and_then(|()| {
+            let trace = read(log)?;
+            Ok((trace::console(&trace)?, Outside::parse(&trace, cpus)?))
+        }))
+    }
+
+    /// Follows a Linux until it says that its CPUs are up, all of them.
+    fn to_the_last_line(self, image: &Path, machine: &Machine) -> Result<Booted<()>> {
+        let cpus = machine.smp.cpus();
+        let mut watch = Watch::default();
+        let mut booted = self.follow(image, machine, |bytes, at| {
+            Some(match watch.feed(bytes, at)? {
+                Seen::Up(up) if up.cpus == cpus => Came::This(()),
+                Seen::Up(up) => Came::Failed(format!("{} of {cpus} CPUs online", up.cpus)),
+                Seen::Broken(why) => Came::Failed(why.clone()),
+            })
+        })?;
+        if let Came::Nothing { begun, .. } = &mut booted.came {
+            *begun = watch.has_begun();
+        }
+        Ok(booted)
     }
 
     /// The same by Linux's own trace, which `machine`'s words must ask for, with an initial RAM file system
@@ -191,14 +200,14 @@ impl How<'_> {
     }
 }
 
-/// What QEMU wrote of a machine with so many CPUs.
+/// What QEMU wrote.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or shows no whole bring-up.
-pub fn read(log: &Path, cpus: u32) -> Result<Outside> {
+/// The file cannot be read.
+pub fn read(log: &Path) -> Result<String> {
     let trace = fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
-    Outside::parse(&String::from_utf8_lossy(&trace), cpus)
+    Ok(String::from_utf8_lossy(&trace).into_owned())
 }
 
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {

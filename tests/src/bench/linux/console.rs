@@ -1,5 +1,5 @@
 //! Linux's bring-up as its serial line shows it: from the line that says that it begins to the one that
-//! says that it is over, each with the time at which the host read it.
+//! says that it is over, by times that come with the bytes ([`trace`](super::trace)).
 //!
 //! Linux writes a line before it goes on, so the bring-up begins when the last byte of the first line is
 //! there, and is over before the first byte of the other. What it writes between them (a number for each
@@ -61,6 +61,11 @@ impl Watch {
                 self.line.push(byte);
             }
         }
+        self.seen()
+    }
+
+    /// What came of the bring-up, if that is known.
+    pub fn seen(&self) -> Option<&Seen> {
         self.seen.as_ref()
     }
 

@@ -1,7 +1,7 @@
 //! Linux beside us: Debian's kernels in the same QEMU, with the same options, interleaved with ours.
 //!
 //! ```text
-//!   image     the kernels, by apt          ┌─▶ console    Linux's own two lines, timed on the host
+//!   image     the kernels, by apt          ┌─▶ console    Linux's own two lines, by the host's clock
 //!   system    their words      ─▶ boots ───┼─▶ outside    QEMU's trace of the APICs: ours and Linux's
 //!   initramfs their first program          └─▶ inside     Linux's trace of its own steps
 //!                                   │
@@ -27,6 +27,7 @@ pub mod report;
 pub mod samples;
 pub mod session;
 pub mod system;
+pub mod trace;
 
 /// A boot whose times are QEMU's: the end of such a system's name in results.
 pub const BY_QEMU: &str = ", traced by QEMU";

@@ -1,23 +1,18 @@
 //! A bring-up as QEMU sees it: each interrupt command and each APIC that is enabled, with QEMU's own
 //! time. It needs nothing of the kernel, so it measures any two in the same way.
 //!
-//! QEMU writes a line for each write to an APIC (`-trace apic_register_write -msg timestamp=on`), with the
-//! thread that made it, which is the vCPU's; and for each write to the serial port, so that what a console
-//! shows can be timed without the way to us. The firmware starts all APs too, by one command to all but
-//! itself; a kernel's first INIT is its first one to a single CPU.
+//! QEMU writes a line for each write to an APIC ([`trace`](super::trace)), with the thread that made it,
+//! which is the vCPU's. The firmware starts all APs too, by one command to all but itself; a kernel's first
+//! INIT is its first one to a single CPU.
 //!
-//! A line costs the vCPU some microseconds, so these boots are apart from those that are timed by
+//! The lines add up where hundreds of CPUs write them, so these boots are apart from those that are timed by
 //! themselves.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 
-use super::console::{Seen, Up, Watch};
+use super::trace::{Event, Write};
 
 /// APIC registers as QEMU numbers them: the offset in the page by 16, or the MSR less 0x800 (SDM
 /// volume 3, "Local APIC Register Address Map").
@@ -30,22 +25,6 @@ mod register {
 /// The spurious-interrupt vector register's bit that enables the APIC.
 const ENABLED: u64 = 1 << 8;
 
-/// What QEMU needs to write the trace to `log`.
-pub fn arguments(log: &Path) -> Vec<String> {
-    let log = log.display().to_string();
-    let words = [
-        "-trace",
-        "apic_register_write",
-        "-trace",
-        "serial_write",
-        "-msg",
-        "timestamp=on",
-        "-D",
-        &log,
-    ];
-    words.map(str::to_owned).to_vec()
-}
-
 /// A bring-up, in times from the kernel's first INIT on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outside {
@@ -55,8 +34,6 @@ pub struct Outside {
     pub enabled: Duration,
     /// From an AP's INIT to that, for each of them in order of their APIC ids.
     pub each: Vec<Duration>,
-    /// The bring-up as Linux's console shows it, by QEMU's times of the bytes.
-    pub console: Option<Up>,
 }
 
 impl Outside {
@@ -67,59 +44,12 @@ impl Outside {
     /// Not all APs were sent INIT and SIPI, or enabled their APIC.
     pub fn parse(trace: &str, cpus: u32) -> Result<Self> {
         let mut watch = Watched::default();
-        let mut console = Console::default();
         for event in trace.lines().filter_map(Event::parse) {
-            match event.write {
-                Write::Apic { register, value } => watch.apic(&event, register, value),
-                Write::Serial(byte) => console.byte(byte, event.at),
+            if let Write::Apic { register, value } = event.write {
+                watch.apic(&event, register, value);
             }
         }
-        watch.bringup(cpus, console.up)
-    }
-}
-
-/// A line of the trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Event {
-    /// The vCPU's thread.
-    thread: u32,
-    /// By the host's clock.
-    at: Duration,
-    write: Write,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Write {
-    Apic { register: u32, value: u64 },
-    Serial(u8),
-}
-
-impl Event {
-    /// Such as `7569@1795918252.127962:apic_register_write register 0x30 = 0x100004500`.
-    fn parse(line: &str) -> Option<Self> {
-        let (thread, rest) = line.split_once('@')?;
-        let (at, rest) = rest.split_once(':')?;
-        let (seconds, micros) = at.split_once('.')?;
-        let at = Duration::from_secs(seconds.parse().ok()?)
-            + Duration::from_micros(micros.parse().ok()?);
-        let hexadecimal = |text: &str| u64::from_str_radix(text.strip_prefix("0x")?, 16).ok();
-        let words: Vec<&str> = rest.split_ascii_whitespace().collect();
-        let write = match words[..] {
-            ["apic_register_write", "register", register, "=", value] => Write::Apic {
-                register: hexadecimal(register)?.try_into().ok()?,
-                value: hexadecimal(value)?,
-            },
-            // The register at 0 sends the byte, but for the few writes that set the rate.
-            ["serial_write", "write", "addr", "0x00", "val", value] => {
-                Write::Serial(hexadecimal(value)?.try_into().ok()?)
-            }
-            _ => return None,
-        };
-        Some(Self {
-            thread: thread.parse().ok()?,
-            at,
-            write,
-        })
+        watch.bringup(cpus)
     }
 }
 
@@ -186,7 +116,7 @@ impl Watched {
         }
     }
 
-    fn bringup(self, cpus: u32, console: Option<Up>) -> Result<Outside> {
+    fn bringup(self, cpus: u32) -> Result<Outside> {
         let aps = cpus.saturating_sub(1);
         for (what, count) in [
             ("were sent INIT", self.inits.len()),
@@ -213,27 +143,7 @@ impl Watched {
             each: pairs
                 .map(|(init, enabled)| enabled.saturating_sub(*init))
                 .collect(),
-            console,
         })
-    }
-}
-
-/// The serial line, by QEMU's times.
-#[derive(Debug, Default)]
-struct Console {
-    /// When the first byte came, on both clocks: [`Watch`] wants one that does not jump.
-    start: Option<(Duration, Instant)>,
-    watch: Watch,
-    up: Option<Up>,
-}
-
-impl Console {
-    fn byte(&mut self, byte: u8, at: Duration) {
-        let (first, instant) = *self.start.get_or_insert_with(|| (at, Instant::now()));
-        let at = instant + at.saturating_sub(first);
-        if let Some(Seen::Up(up)) = self.watch.feed(&[byte], at) {
-            self.up = Some(*up);
-        }
     }
 }
 
@@ -293,7 +203,6 @@ mod tests {
         assert_eq!(ours.kicked, Duration::from_micros(143_538 - 127_962));
         assert_eq!(ours.enabled, Duration::from_micros(167_670 - 127_962));
         assert_eq!(ours.each, micros(&[25_037, 32_124, 26_990]));
-        assert_eq!(ours.console, None);
     }
 
     #[test]
@@ -315,25 +224,5 @@ mod tests {
         let two = "2 of 3 APs enabled their APIC, by QEMU's trace";
         assert_eq!(error(&X2APIC[..cut], 4), two);
         assert!(error("", 1).contains("no AP"));
-    }
-
-    #[test]
-    fn the_console_is_timed_by_the_bytes_as_they_are_written() {
-        let text = "smp: Bringing up secondary CPUs ...\r\nsmp: Brought up 1 node, 4 CPUs\r\n";
-        let mut trace = X2APIC.to_owned();
-        for (micros, byte) in (0..).zip(text.bytes()) {
-            let at = 1_795_918_252_000_000_u64 + 100 * micros;
-            let (seconds, micros) = (at / 1_000_000, at % 1_000_000);
-            trace += &format!(
-                "7569@{seconds}.{micros:06}:serial_write write addr 0x00 val {byte:#04x}\n\
-                 7569@{seconds}.{micros:06}:serial_write write addr 0x01 val 0x0a\n"
-            );
-        }
-        let outside = Outside::parse(&trace, 4).expect("all came");
-        let up = Up {
-            took: Duration::from_micros(100),
-            cpus: 4,
-        };
-        assert_eq!(outside.console, Some(up));
     }
 }

@@ -59,7 +59,7 @@ pub fn of_console(up: &Up) -> Named {
 
 /// Of QEMU's trace.
 pub fn of_outside(outside: &Outside) -> Named {
-    let mut named = outside.console.as_ref().map_or(Named::new(), of_console);
+    let mut named = Named::new();
     let all = Samples {
         kick_ns: vec![nanoseconds(outside.kicked)],
         alive_ns: vec![nanoseconds(outside.enabled)],

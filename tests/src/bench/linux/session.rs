@@ -9,10 +9,12 @@ use super::{
     BY_ITSELF, BY_QEMU,
     boots::{Came, How, read},
     image::{self, Image},
-    initramfs, inside, outside,
+    initramfs, inside,
+    outside::Outside,
     plan::Plan,
     samples::{self, Named, nanoseconds},
     system::System,
+    trace::{APIC, arguments},
 };
 use crate::{
     bench::{
@@ -23,6 +25,9 @@ use crate::{
     interrupt::Interrupts,
     kernel::Kernel,
 };
+
+/// Where QEMU writes its trace.
+const LOG: &str = "trace.log";
 
 /// A session that is ready to boot.
 pub struct Session<'a> {
@@ -136,12 +141,12 @@ impl<'a> Session<'a> {
     /// A boot of ours; `None` if we were interrupted.
     fn ours(&mut self, machine: &Machine, run: u32, view: View) -> Result<Option<Run>> {
         let plan = self.plan;
-        let log = self.folder.path().join("apic.log");
+        let log = self.folder.path().join(LOG);
         let from_outside = view == View::Outside;
         // What is looked at from outside is the boot's own bring-up: no rounds behind it.
         let (qemu, contenders, rounds) = if from_outside {
             let mut qemu = machine.qemu();
-            qemu.further.extend(outside::arguments(&log));
+            qemu.further.extend(arguments(&[APIC], &log));
             (qemu, iter::empty().collect(), 0)
         } else {
             let qemu = machine.qemu_for(plan.rounds, plan.contenders);
@@ -161,7 +166,8 @@ impl<'a> Session<'a> {
                 .extend(samples::of_ours(&boot, &ended.records));
         }
         if from_outside && measured.is_ok() {
-            match read(&log, machine.smp.cpus()) {
+            let outside = read(&log).and_then(|it| Outside::parse(&it, machine.smp.cpus()));
+            match outside {
                 Ok(outside) => measured.samples.extend(samples::of_outside(&outside)),
                 Err(error) => measured.outcome = Outcome::Failed(format!("{error:#}")),
             }
@@ -190,15 +196,19 @@ impl<'a> Session<'a> {
         // The machine's words are for our kernel.
         let mut qemu = machine.qemu();
         qemu.command_line = system.command_line(tsc_hz);
-        let how = self.how();
+        let (how, log) = (self.how(), self.folder.path().join(LOG));
         let booted = match view {
             View::Plain => {
-                let booted = how.console(image, &qemu)?;
+                let booted = how.console(image, &qemu, &log)?;
                 booted.and_then(|up| Ok(samples::of_console(&up)))
             }
             View::Outside => {
-                let booted = how.outside(image, &qemu, self.folder.path())?;
-                booted.and_then(|outside| Ok(samples::of_outside(&outside)))
+                let booted = how.outside(image, &qemu, &log)?;
+                booted.and_then(|(up, outside)| {
+                    let mut named = samples::of_outside(&outside);
+                    named.extend(samples::of_console(&up));
+                    Ok(named)
+                })
             }
             View::Inside => {
                 let qemu = qemu
