@@ -54,8 +54,14 @@ pub fn run_of(
 ) -> Run {
     let (samples, whole) = match samples(&ended.records) {
         Ok(samples) => {
-            let whole = are_whole(&samples, contenders, rounds);
-            (samples, whole)
+            match machine.smp.cpus() {
+                // There are no APs, and nothing to compare.
+                1 => (BTreeMap::new(), Ok(())),
+                _ => {
+                    let whole = are_whole(&samples, contenders, rounds);
+                    (samples, whole)
+                }
+            }
         }
         Err(error) => (BTreeMap::new(), Err(error)),
     };

@@ -17,8 +17,13 @@
 
 pub mod boots;
 pub mod cell;
+pub mod estimate;
 pub mod host;
 pub mod linux;
+pub mod measure;
 pub mod plan;
+pub mod provenance;
+pub mod report;
 pub mod results;
 pub mod shard;
+pub mod stats;

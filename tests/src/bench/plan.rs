@@ -8,7 +8,11 @@ use reveille_smp::{
     strategy::Strategy,
 };
 
-use super::cell::Machine;
+use super::{
+    cell::{Machine, REVEILLE},
+    measure::Task,
+    results::Key,
+};
 
 /// Machines, and what is asked of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +28,21 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The boots of the machines with these numbers, in their order: which boot of the machine it is,
-    /// from 1, and the machine.
-    pub fn boots<'a>(&'a self, chosen: &'a [usize]) -> impl Iterator<Item = (u32, &'a Machine)> {
+    /// The boots of the machines with these numbers, in their order, with their [costs](Self::costs).
+    pub fn tasks<'a>(
+        &'a self,
+        chosen: &'a [usize],
+        costs: &'a [Duration],
+    ) -> impl Iterator<Item = Task<'a>> {
         (1..=self.runs).flat_map(move |run| {
-            let machines = chosen.iter().map(|&number| &self.machines[number]);
-            machines.map(move |machine| (run, machine))
+            chosen.iter().map(move |&number| Task {
+                key: Key {
+                    system: REVEILLE,
+                    machine: &self.machines[number],
+                    run,
+                },
+                cost: costs[number],
+            })
         })
     }
 
@@ -79,12 +92,10 @@ mod tests {
     #[test]
     fn the_first_boot_of_every_machine_comes_before_the_second_of_any() {
         let plan = plan(&[2, 8, 64]);
-        let boots: Vec<_> = plan.boots(&[0, 2]).collect();
-        let boots: Vec<_> = boots
-            .iter()
-            .map(|(run, it)| (*run, it.smp.cpus()))
-            .collect();
-        assert_eq!(boots, [(1, 2), (1, 64), (2, 2), (2, 64)]);
+        let costs = plan.costs();
+        let tasks = plan.tasks(&[0, 2], &costs);
+        let boots = tasks.map(|task| (task.key.run, task.key.machine.smp.cpus()));
+        assert!(boots.eq([(1, 2), (1, 64), (2, 2), (2, 64)]));
     }
 
     #[test]

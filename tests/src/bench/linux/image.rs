@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::system::Series;
-use crate::setup::apt::unpacked::{self, Offered};
+use crate::{
+    kernel::Kernel,
+    setup::apt::unpacked::{self, Offered},
+};
 
 /// The package that depends on the newest kernel of each suite.
 const META: &str = "linux-image-amd64";
@@ -51,6 +54,11 @@ impl Image {
             file,
         })
     }
+}
+
+/// Where they are kept.
+pub fn folder(kernel: &Kernel) -> PathBuf {
+    kernel.scratch().join("linux")
 }
 
 /// A BusyBox that needs no libraries, kept in `folder`.

@@ -28,9 +28,3 @@ pub mod samples;
 pub mod session;
 pub mod system;
 pub mod trace;
-
-/// A boot whose times are QEMU's: the end of such a system's name in results.
-pub const BY_QEMU: &str = ", traced by QEMU";
-
-/// A boot in which Linux traces itself: the end of such a system's name in results.
-pub const BY_ITSELF: &str = ", traced by itself";

@@ -8,7 +8,10 @@ use std::fmt;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{BY_ITSELF, BY_QEMU, plan::Plan, samples};
+use super::{
+    plan::{Plan, Subject, View},
+    samples,
+};
 use crate::bench::{
     cell::REVEILLE,
     host::BUSY_SHARE,
@@ -121,18 +124,18 @@ pub struct Report<'a> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for machine in &self.plan.machines {
+        for machine in &self.plan.ours.machines {
             let beside = Beside {
                 runs: self
                     .runs
                     .iter()
                     .filter(|it| it.machine == *machine)
                     .collect(),
-                linux: self
+                subjects: self
                     .plan
-                    .systems()
+                    .subjects
                     .iter()
-                    .map(ToString::to_string)
+                    .filter(|it| it.view == View::Plain)
                     .collect(),
             };
             writeln!(f, "{machine}\n\n{beside}")?;
@@ -150,13 +153,20 @@ impl fmt::Display for Report<'_> {
 /// The systems on one machine.
 struct Beside<'a> {
     runs: Vec<&'a Run>,
-    linux: Vec<String>,
+    /// Each system once, us first.
+    subjects: Vec<&'a Subject>,
 }
 
 /// The strategy of ours that stands beside Linux.
 const OURS: &str = "parallel";
 
 impl Beside<'_> {
+    /// Those beside us.
+    fn linux(&self) -> impl Iterator<Item = &Subject> {
+        let subjects = self.subjects.iter().copied();
+        subjects.filter(|it| it.linux.is_some())
+    }
+
     fn figures(&self, system: &str, time: impl Fn(&Run) -> Option<u64>) -> Option<Figures> {
         let runs = self.runs.iter().copied();
         Figures::of(runs.filter(|run| run.system == system), time)
@@ -198,17 +208,18 @@ impl Beside<'_> {
                 None => table.add_row([name, &self.failure(REVEILLE).unwrap_or_default()]),
             };
         }
-        let mut better: Option<(&str, Figures)> = None;
-        for system in &self.linux {
-            let Some(figures) = self.figures(system, online(samples::BRING_UP)) else {
-                if let Some(why) = self.failure(system) {
-                    table.add_row([system, &why]);
+        let mut better: Option<(String, Figures)> = None;
+        for subject in self.linux() {
+            let system = subject.to_string();
+            let Some(figures) = self.figures(&system, online(samples::BRING_UP)) else {
+                if let Some(why) = self.failure(&system) {
+                    table.add_row([system, why]);
                 }
                 continue;
             };
             let ratios = [times(&figures, &cold), times(&figures, &warm)];
-            table.add_row(row(system, &figures, ratios));
-            let is_better = |(_, best): &(&str, Figures)| figures.median < best.median;
+            table.add_row(row(&system, &figures, ratios));
+            let is_better = |(_, best): &(String, Figures)| figures.median < best.median;
             if better.as_ref().is_none_or(is_better) {
                 better = Some((system, figures));
             }
@@ -243,9 +254,9 @@ impl Beside<'_> {
             "an AP's INIT to APIC on",
             "all online, by its bytes",
         ]);
-        let systems = [REVEILLE.to_owned()].into_iter().chain(self.linux.clone());
-        for system in systems {
-            let traced = system.clone() + BY_QEMU;
+        for subject in &self.subjects {
+            let system = subject.to_string();
+            let traced = subject.seen(View::Outside).to_string();
             let median =
                 |figures: Option<Figures>| figures.map_or(String::new(), |it| ms(it.median));
             if let Some(apics) = self.figures(&traced, alive(samples::ALL_APICS)) {
@@ -272,18 +283,19 @@ impl Beside<'_> {
         let mut head = vec!["by Linux's own trace, sums over all APs", "boots"];
         head.extend(samples::PARTS);
         let mut table = table(&head);
-        for system in &self.linux {
-            let traced = format!("{system}{BY_ITSELF}");
+        for subject in self.linux() {
+            let system = subject.to_string();
+            let traced = subject.seen(View::Inside).to_string();
             let parts: Vec<_> = samples::PARTS
                 .iter()
                 .filter_map(|part| self.figures(&traced, total(part)))
                 .collect();
             if let Some(first) = parts.first() {
-                let mut row = vec![system.clone(), first.boots()];
+                let mut row = vec![system, first.boots()];
                 row.extend(parts.iter().map(|it| ms(it.median)));
                 table.add_row(row);
             } else if let Some(why) = self.failure(&traced) {
-                table.add_row([system.clone(), why]);
+                table.add_row([system, why]);
             }
         }
         if table.is_empty() {

@@ -1,17 +1,15 @@
-//! The boots, interleaved: of each machine ours, then each Linux, and then again from the start. What
-//! drifts on the host touches all of them alike.
+//! A boot of whoever it is, as a line of results.
 
-use std::{iter, path::PathBuf};
+use std::{cell::RefCell, iter, path::PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::{
-    BY_ITSELF, BY_QEMU,
     boots::{Came, How, read},
     image::{self, Image},
     initramfs, inside,
     outside::Outside,
-    plan::Plan,
+    plan::{Plan, View, for_linux},
     samples::{self, Named, nanoseconds},
     system::System,
     trace::{APIC, arguments},
@@ -19,56 +17,57 @@ use super::{
 use crate::{
     bench::{
         boots,
-        cell::{Machine, REVEILLE},
-        results::{Outcome, Run},
+        cell::Machine,
+        results::{Key, Outcome, Run},
     },
     interrupt::Interrupts,
     kernel::Kernel,
+    qemu,
 };
 
 /// Where QEMU writes its trace.
 const LOG: &str = "trace.log";
 
-/// A session that is ready to boot.
+/// How the reason begins where a Linux was not up in time. That is a result: how long it took at least.
+const LATE: &str = "late: ";
+
+/// All that the boots need.
 pub struct Session<'a> {
     plan: &'a Plan,
     kernel: &'a Kernel,
     interrupts: &'a Interrupts,
-    images: Vec<Image>,
+    images: &'a [Image],
     initramfs: PathBuf,
     /// Where QEMU writes its trace, and the file system lies.
     folder: tempfile::TempDir,
-    /// The TSC's frequency, as our kernel has measured it in this QEMU.
-    tsc_hz: Option<u64>,
-    /// Who did not come up in time on which machine: it is not tried again, as it costs the whole limit.
-    too_slow: Vec<(System, Machine)>,
-}
-
-/// How a system is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum View {
-    Plain,
-    Outside,
-    Inside,
+    /// The TSC's frequency, as our kernel measures it in this QEMU.
+    tsc_hz: u64,
+    /// Why a Linux was not up in time on a machine: that costs the whole limit, and is not tried again.
+    late: RefCell<Vec<(System, Machine, String)>>,
 }
 
 impl<'a> Session<'a> {
-    /// Fetches what is to boot beside us.
+    /// Prepares the boots, of which one is ours.
     ///
     /// # Errors
     ///
-    /// apt does not have it.
-    pub fn new(plan: &'a Plan, kernel: &'a Kernel, interrupts: &'a Interrupts) -> Result<Self> {
-        let kept = kernel.scratch().join("linux");
-        let series = plan.series.iter();
-        let images: Result<Vec<_>> = series.map(|&it| Image::ready(it, &kept)).collect();
-        let images = images?;
+    /// apt does not have what is to boot, or our kernel does not.
+    pub fn new(
+        plan: &'a Plan,
+        kernel: &'a Kernel,
+        images: &'a [Image],
+        interrupts: &'a Interrupts,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let initramfs = folder.path().join("initramfs.cpio");
-        if plan.traced > 0 {
-            let busybox = image::busybox(&kept)?;
+        if plan.subjects.iter().any(|it| it.view == View::Inside) {
+            let busybox = image::busybox(&image::folder(kernel))?;
             std::fs::write(&initramfs, initramfs::with(&busybox)?)?;
         }
+        let machine = qemu::machine::Machine::new(2);
+        let (ended, _) = boots::boot(kernel, &machine, plan.limit, interrupts)?;
+        let boot = ended.records.boot();
+        let boot = boot.context("our kernel has not told the frequency of the TSC, for Linux")?;
         Ok(Self {
             plan,
             kernel,
@@ -76,134 +75,86 @@ impl<'a> Session<'a> {
             images,
             initramfs,
             folder,
-            tsc_hz: None,
-            too_slow: Vec::new(),
+            tsc_hz: boot.tsc_hz,
+            late: RefCell::default(),
         })
     }
 
-    /// The kernels beside ours.
-    pub fn images(&self) -> &[Image] {
-        &self.images
-    }
-
-    /// Boots all, and gives each boot to `keep` when it has ended. Ends early when that says so, and when an
-    /// interrupt comes: then the boot under way is dropped.
+    /// Boots what the key of a task means. What an interrupt has ended is a failed run.
     ///
     /// # Errors
     ///
-    /// QEMU cannot be started, or `keep` fails.
-    pub fn run(
-        &mut self,
-        mut say: impl FnMut(&str),
-        mut keep: impl FnMut(Run) -> Result<()>,
-    ) -> Result<()> {
-        let plan = self.plan;
-        let systems = plan.systems();
-        for run in 1..=plan.runs.max(plan.traced) {
-            for machine in &plan.machines {
-                for view in [View::Plain, View::Outside, View::Inside] {
-                    let runs = match view {
-                        View::Plain => plan.runs,
-                        View::Outside | View::Inside => plan.traced,
-                    };
-                    if run > runs {
-                        continue;
-                    }
-                    let ours = (view != View::Inside).then_some(None);
-                    let linux = systems.iter().map(|it| Some(*it));
-                    for system in ours.into_iter().chain(linux) {
-                        if self.interrupts.received().is_some() {
-                            return Ok(());
-                        }
-                        let name = name(system, view);
-                        say(&format!("run {run} of {runs}, {machine}: {name}"));
-                        let measured = match system {
-                            None => self.ours(machine, run, view)?,
-                            Some(system) => self.linux(system, machine, run, view)?,
-                        };
-                        if let Some(measured) = measured {
-                            keep(measured)?;
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn how(&self) -> How<'a> {
-        How {
-            limit: self.plan.limit,
-            interrupts: self.interrupts,
+    /// QEMU cannot be started, or the host does not tell its load.
+    pub fn boot(&self, key: Key<'_>) -> Result<Run> {
+        let subject = self.plan.subject(key).context("no such system")?;
+        match &subject.linux {
+            Some(system) => self.linux(system, subject.view, key),
+            None => self.ours(subject.view, key),
         }
     }
 
-    /// A boot of ours; `None` if we were interrupted.
-    fn ours(&mut self, machine: &Machine, run: u32, view: View) -> Result<Option<Run>> {
-        let plan = self.plan;
+    fn ours(&self, view: View, key: Key<'_>) -> Result<Run> {
         let log = self.folder.path().join(LOG);
+        let ours = &self.plan.ours;
         let from_outside = view == View::Outside;
         // What is looked at from outside is the boot's own bring-up: no rounds behind it.
-        let (qemu, contenders, rounds) = if from_outside {
-            let mut qemu = machine.qemu();
-            qemu.further.extend(arguments(&[APIC], &log));
-            (qemu, iter::empty().collect(), 0)
+        let (machine, contenders, rounds) = if from_outside {
+            let mut machine = key.machine.qemu();
+            machine.further.extend(arguments(&[APIC], &log));
+            (machine, iter::empty().collect(), 0)
         } else {
-            let qemu = machine.qemu_for(plan.rounds, plan.contenders);
-            (qemu, plan.contenders, plan.rounds)
+            let machine = key.machine.qemu_for(ours.rounds, ours.contenders);
+            (machine, ours.contenders, ours.rounds)
         };
-        let booted = boots::boot(self.kernel, &qemu, plan.limit, self.interrupts)?;
-        if self.interrupts.received().is_some() {
-            return Ok(None);
-        }
-        let mut measured = boots::run_of(machine, run, contenders, rounds, &booted);
-        measured.system = name(None, view);
+        let booted = boots::boot(self.kernel, &machine, self.plan.limit, self.interrupts)?;
+        let mut run = boots::run_of(key.machine, key.run, contenders, rounds, &booted);
+        key.system.clone_into(&mut run.system);
         let (ended, _) = &booted;
         if let Ok(boot) = ended.records.boot() {
-            self.tsc_hz = Some(boot.tsc_hz);
-            measured
-                .samples
-                .extend(samples::of_ours(&boot, &ended.records));
+            run.samples.extend(samples::of_ours(&boot, &ended.records));
         }
-        if from_outside && measured.is_ok() {
-            let outside = read(&log).and_then(|it| Outside::parse(&it, machine.smp.cpus()));
-            match outside {
-                Ok(outside) => measured.samples.extend(samples::of_outside(&outside)),
-                Err(error) => measured.outcome = Outcome::Failed(format!("{error:#}")),
+        if from_outside && run.is_ok() {
+            let cpus = key.machine.smp.cpus();
+            match read(&log).and_then(|it| Outside::parse(&it, cpus)) {
+                Ok(outside) => run.samples.extend(samples::of_outside(&outside)),
+                Err(error) => run.outcome = Outcome::Failed(format!("{error:#}")),
             }
         }
-        Ok(Some(measured))
+        Ok(run)
     }
 
-    /// A boot of Linux; `None` if we were interrupted, or it is known not to come up in time.
-    fn linux(
-        &mut self,
-        system: System,
-        machine: &Machine,
-        run: u32,
-        view: View,
-    ) -> Result<Option<Run>> {
-        let this = (system, machine.clone());
-        if self.too_slow.contains(&this) {
-            return Ok(None);
+    fn linux(&self, system: &System, view: View, key: Key<'_>) -> Result<Run> {
+        let mut run = Run {
+            system: key.system.to_owned(),
+            machine: key.machine.clone(),
+            run: key.run,
+            outcome: Outcome::Ok,
+            elapsed_ns: 0,
+            boot_online_ns: None,
+            load: Default::default(),
+            host: None,
+            samples: Named::new(),
+        };
+        if let Some(why) = self.known_late(system, key.machine) {
+            run.outcome = Outcome::Failed(why);
+            return Ok(run);
         }
-        let tsc_hz = self.tsc_hz.context(
-            "our kernel has not told the TSC's frequency, and Linux would measure it on each CPU",
-        )?;
         let mut images = self.images.iter();
-        let image = images.find(|it| it.series == system.series);
-        let image = &image.context("each series has its image")?.file;
-        // The machine's words are for our kernel.
-        let mut qemu = machine.qemu();
-        qemu.command_line = system.command_line(tsc_hz);
-        let (how, log) = (self.how(), self.folder.path().join(LOG));
+        let image = images.find(|it| it.version == system.version);
+        let image = &image.context("each system has its image")?.file;
+        let machine = for_linux(key.machine, &system.command_line(self.tsc_hz));
+        let how = How {
+            limit: self.plan.limit,
+            interrupts: self.interrupts,
+        };
+        let log = self.folder.path().join(LOG);
         let booted = match view {
             View::Plain => {
-                let booted = how.console(image, &qemu, &log)?;
+                let booted = how.console(image, &machine, &log)?;
                 booted.and_then(|up| Ok(samples::of_console(&up)))
             }
             View::Outside => {
-                let booted = how.outside(image, &qemu, &log)?;
+                let booted = how.outside(image, &machine, &log)?;
                 booted.and_then(|(up, outside)| {
                     let mut named = samples::of_outside(&outside);
                     named.extend(samples::of_console(&up));
@@ -211,49 +162,41 @@ impl<'a> Session<'a> {
                 })
             }
             View::Inside => {
-                let qemu = qemu
-                    .append(&inside::words(machine.smp.cpus()))
+                let machine = machine
+                    .append(&inside::words(key.machine.smp.cpus()))
                     .module(&self.initramfs);
-                let booted = how.inside(image, &qemu, tsc_hz)?;
+                let booted = how.inside(image, &machine, self.tsc_hz)?;
                 booted.and_then(|inside| Ok(samples::of_inside(&inside)))
             }
         };
-        let (samples, outcome) = match booted.came {
-            Came::This(samples) => (samples, Outcome::Ok),
-            Came::Failed(why) => (Named::new(), Outcome::Failed(why)),
-            Came::Interrupted => return Ok(None),
+        run.elapsed_ns = nanoseconds(booted.elapsed);
+        run.load = booted.load;
+        match booted.came {
+            Came::This(samples) => run.samples = samples,
+            Came::Failed(why) => run.outcome = Outcome::Failed(why),
+            Came::Interrupted => run.outcome = Outcome::Failed("interrupted".to_owned()),
             Came::Nothing { within, begun } => {
-                if view == View::Plain {
-                    self.too_slow.push(this);
-                }
                 let begun = if begun { "had begun, and was " } else { "" };
-                let why = format!(
-                    "{begun}not up {} s after QEMU's start",
-                    within.as_secs_f64()
-                );
-                (Named::new(), Outcome::Failed(why))
+                let why = format!("{LATE}{begun}not up in {} s", within.as_secs_f64());
+                if view == View::Plain {
+                    let this = (system.clone(), key.machine.clone(), why.clone());
+                    self.late.borrow_mut().push(this);
+                }
+                run.outcome = Outcome::Failed(why);
             }
-        };
-        Ok(Some(Run {
-            system: name(Some(system), view),
-            machine: machine.clone(),
-            run,
-            outcome,
-            elapsed_ns: nanoseconds(booted.elapsed),
-            boot_online_ns: None,
-            load: booted.load,
-            host: None,
-            samples,
-        }))
+        }
+        Ok(run)
+    }
+
+    fn known_late(&self, system: &System, machine: &Machine) -> Option<String> {
+        let late = self.late.borrow();
+        let mut late = late.iter();
+        let (.., why) = late.find(|it| it.0 == *system && it.1 == *machine)?;
+        Some(why.clone())
     }
 }
 
-/// The system's name in results; `None` is ours.
-fn name(system: Option<System>, view: View) -> String {
-    let name = system.map_or(REVEILLE.to_owned(), |it| it.to_string());
-    match view {
-        View::Plain => name,
-        View::Outside => name + BY_QEMU,
-        View::Inside => name + BY_ITSELF,
-    }
+/// Whether a run failed in another way than that a Linux took too long, which is a result.
+pub fn is_broken(run: &Run) -> bool {
+    matches!(&run.outcome, Outcome::Failed(why) if !why.starts_with(LATE))
 }

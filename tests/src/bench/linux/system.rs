@@ -68,22 +68,26 @@ pub enum Mode {
 }
 
 /// A Linux that is measured beside us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct System {
-    /// Which one.
+    /// Of which series.
     pub series: Series,
+    /// Debian's version of it.
+    pub version: String,
     /// How it brings up its CPUs.
     pub mode: Mode,
 }
 
-/// As in results, such as `linux-6.12 parallel`.
+/// As in results, such as `linux-6.12.95 parallel`.
 impl fmt::Display for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mode = match self.mode {
             Mode::Parallel => "parallel",
             Mode::Serial => "serial",
         };
-        write!(f, "linux-{} {mode}", self.series)
+        // What follows is Debian's own part (deb-version(7)).
+        let version = self.version.split('-').next().unwrap_or_default();
+        write!(f, "linux-{version} {mode}")
     }
 }
 
@@ -94,7 +98,7 @@ impl System {
     /// nineties, waits 10 ms behind each INIT, and measures its delay loop for 90 ms on each CPU. That
     /// would be no fair comparison, and so it is told both; and the TSC's frequency, which all CPUs
     /// have from one clock of the host.
-    pub fn command_line(self, tsc_hz: u64) -> String {
+    pub fn command_line(&self, tsc_hz: u64) -> String {
         let khz = tsc_hz / 1000;
         let loops_per_jiffy = khz * 1000 / DEBIAN_HZ;
         // No word: parallel is what it does by itself, where it can.
@@ -130,38 +134,32 @@ mod tests {
         }
     }
 
+    fn system(version: &str, mode: Mode) -> System {
+        let series = version.rsplit_once('.').expect("it has three parts").0;
+        System {
+            series: self::series(series),
+            version: format!("{version}-1~bpo12+1"),
+            mode,
+        }
+    }
+
     #[test]
     fn parallel_is_what_newer_ones_do_and_can_be_told_not_to() {
-        let systems = |text| {
-            let series = series(text);
-            let modes = series.modes().iter();
-            modes
-                .map(|&mode| System { series, mode }.to_string())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(systems("6.1"), ["linux-6.1 serial"]);
-        assert_eq!(
-            systems("6.12"),
-            ["linux-6.12 parallel", "linux-6.12 serial"]
-        );
-        assert_eq!(systems("6.5").len(), 2);
-        let line = |text, mode| {
-            let series = series(text);
-            System { series, mode }.command_line(2_300_000_000)
-        };
-        assert!(line("6.12", Mode::Serial).ends_with(" cpuhp.parallel=0"));
+        assert_eq!(series("6.1").modes(), [Mode::Serial]);
+        assert_eq!(series("6.12").modes(), [Mode::Parallel, Mode::Serial]);
+        assert_eq!(series("6.5").modes().len(), 2);
+        let newer = system("6.12.95", Mode::Parallel).to_string();
+        assert_eq!(newer, "linux-6.12.95 parallel");
+        let line = |version, mode| system(version, mode).command_line(2_300_000_000);
+        assert!(line("6.12.95", Mode::Serial).ends_with(" cpuhp.parallel=0"));
         // It does not know the word.
-        assert!(!line("6.1", Mode::Serial).contains("cpuhp"));
-        assert!(!line("6.12", Mode::Parallel).contains("cpuhp"));
+        assert!(!line("6.1.176", Mode::Serial).contains("cpuhp"));
+        assert!(!line("6.12.95", Mode::Parallel).contains("cpuhp"));
     }
 
     #[test]
     fn the_clock_and_the_delay_loop_are_told_for_the_hosts_frequency() {
-        let system = System {
-            series: series("6.12"),
-            mode: Mode::Parallel,
-        };
-        let line = system.command_line(2_300_000_123);
+        let line = system("6.12.95", Mode::Parallel).command_line(2_300_000_123);
         assert!(
             line.contains(" tsc_early_khz=2300000 lpj=9200000 "),
             "{line}"

@@ -118,10 +118,8 @@ mod tests {
         let mut header = header();
         header.shard = Some(shard.parse().expect("it is one"));
         Results {
-            header,
             runs,
-            cut_bytes: 0,
-            whole_bytes: 0,
+            ..Results::new(header)
         }
     }
 

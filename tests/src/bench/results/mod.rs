@@ -21,7 +21,7 @@ mod write;
 
 pub use self::{
     merge::{Differs, MAY_DIFFER, Merged, merge},
-    read::{ReadError, Results},
+    read::{Problem, ReadError, Results},
     write::{Unwritten, Writer},
 };
 

@@ -24,6 +24,16 @@ pub struct Results {
 }
 
 impl Results {
+    /// None yet of what a header says.
+    pub fn new(header: Header) -> Self {
+        Self {
+            header,
+            runs: Vec::new(),
+            cut_bytes: 0,
+            whole_bytes: 0,
+        }
+    }
+
     /// Reads a file, or [`FILE`] in a folder.
     ///
     /// # Errors
@@ -57,10 +67,9 @@ impl Results {
             .filter(|(line, _)| !line.is_empty())
             .ok_or(Problem::Empty)?;
         let mut results = Self {
-            header: header(first)?,
-            runs: Vec::new(),
             cut_bytes: rest.len(),
             whole_bytes,
+            ..Self::new(header(first)?)
         };
         for (line, number) in lines.filter(|(line, _)| !line.is_empty()) {
             match serde_json::from_slice(line) {
@@ -187,5 +196,134 @@ impl fmt::Display for Problem {
             }
             Self::Broken { line, error } => write!(f, "line {line} is broken: {error}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Outcome, tests::header, tests::run},
+        *,
+    };
+
+    fn text(lines: &[Line]) -> String {
+        let lines = lines
+            .iter()
+            .map(|line| serde_json::to_string(line).expect("it can be"));
+        lines.map(|line| line + "\n").collect()
+    }
+
+    fn three() -> String {
+        text(&[
+            Line::Bench(header()),
+            Line::Run(run(2, 1)),
+            Line::Run(run(8, 1)),
+        ])
+    }
+
+    fn problem(text: &str) -> String {
+        Results::parse(text.as_bytes()).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let results = Results::parse(three().as_bytes()).expect("it is whole");
+        assert_eq!(results.header, header());
+        assert_eq!(results.runs, [run(2, 1), run(8, 1)]);
+        assert_eq!(results.warning(), None);
+        assert_eq!(results.find(run(8, 1).key()), Some(&run(8, 1)));
+        assert_eq!(results.find(run(8, 2).key()), None);
+    }
+
+    #[test]
+    fn wherever_a_file_is_cut_off_the_lines_before_are_there() {
+        let whole = three();
+        let ends: Vec<_> = whole.match_indices('\n').map(|(at, _)| at + 1).collect();
+        for length in ends[0]..whole.len() {
+            let results = Results::parse(&whole.as_bytes()[..length]).expect("it has a header");
+            let lines = ends.iter().filter(|end| **end <= length).count();
+            assert_eq!(results.runs.len(), lines - 1, "{length}");
+            assert_eq!(results.whole_bytes, ends[lines - 1]);
+            let is_cut = results.cut_bytes > 0;
+            assert_eq!(
+                (is_cut, results.warning().is_some()),
+                (length > ends[lines - 1], is_cut)
+            );
+        }
+        for length in 0..ends[0] {
+            let cut = Results::parse(&whole.as_bytes()[..length]);
+            assert!(matches!(cut, Err(Problem::Empty)), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_boot_that_was_tried_again_counts_once() {
+        let mut failed = run(2, 1);
+        failed.outcome = Outcome::Failed("no".to_owned());
+        let again = [
+            Line::Bench(header()),
+            Line::Run(failed),
+            Line::Run(run(2, 1)),
+        ];
+        let results = Results::parse(text(&again).as_bytes()).expect("it is whole");
+        assert_eq!(results.runs, [run(2, 1)]);
+        assert_eq!(results.ok_runs().count(), 1);
+    }
+
+    #[test]
+    fn a_broken_line_is_named_by_its_number() {
+        let whole = three();
+        let broken = whole.replacen(r#""run":1"#, r#""run":one"#, 1);
+        assert!(
+            problem(&broken).starts_with("line 2 is broken: "),
+            "{}",
+            problem(&broken)
+        );
+        let strange = whole.replacen(r#""record":"run""#, r#""record":"walk""#, 1);
+        let text = problem(&strange);
+        assert!(
+            text.starts_with("line 2 is broken: ") && text.contains("walk"),
+            "{text}"
+        );
+        let twice = whole.clone() + &whole;
+        assert!(problem(&twice).starts_with("line 4 is a second `bench`"));
+    }
+
+    #[test]
+    fn another_schema_and_another_file_are_refused_as_what_they_are() {
+        let whole = three();
+        let other = whole.replacen(r#""schema":1"#, r#""schema":2"#, 1);
+        let text = problem(&other);
+        assert_eq!(text, "it is of schema 2, and this program reads schema 1");
+        // Whatever else its header has, or lacks.
+        let bare = "{\"record\":\"bench\",\"schema\":7}\n";
+        assert!(problem(bare).contains("schema 7"));
+        let boot = "{\"record\":\"boot\",\"schema\":1}\n";
+        for wrong in [
+            boot,
+            "{}\n",
+            "nonsense\n",
+            &whole[whole.find('\n').expect("a line") + 1..],
+        ] {
+            assert!(problem(wrong).contains("another file"), "{wrong}");
+        }
+        let lacks = whole.replacen("\"qemu\"", "\"bochs\"", 1);
+        assert!(problem(&lacks).starts_with("line 1 is broken: missing field `qemu`"));
+    }
+
+    #[test]
+    fn a_file_is_named_by_itself_or_by_its_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = Results::read(folder.path())
+            .expect_err("it is not there")
+            .to_string();
+        assert!(
+            error.contains(FILE) && error.contains("cannot be read"),
+            "{error}"
+        );
+        fs::write(folder.path().join(FILE), three()).expect("it can be written");
+        let by_folder = Results::read(folder.path()).expect("it is there");
+        let by_file = Results::read(&folder.path().join(FILE)).expect("it is there");
+        assert_eq!(by_folder, by_file);
     }
 }

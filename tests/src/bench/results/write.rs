@@ -142,3 +142,58 @@ impl fmt::Display for Unwritten {
 }
 
 impl std::error::Error for Unwritten {}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{tests::header, tests::run},
+        *,
+    };
+
+    fn read(folder: &Path) -> Results {
+        Results::read(folder).expect("it is whole")
+    }
+
+    #[test]
+    fn a_file_grows_line_by_line_and_is_gone_on_with_behind_a_cut() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().join("deep").join("down");
+        let mut writer = Writer::create(&folder, &header()).expect("it can be written");
+        writer.add(&run(2, 1)).expect("there is room");
+        assert_eq!(read(&folder).runs, [run(2, 1)]);
+        drop(writer);
+        let path = folder.join(FILE);
+        let mut bytes = fs::read(&path).expect("it is there");
+        bytes.extend(b"{\"record\":\"run\",\"sys");
+        fs::write(&path, bytes).expect("it can be written");
+        let cut = read(&folder);
+        assert_eq!(cut.cut_bytes, 20);
+        let mut writer = Writer::go_on(&folder, &cut).expect("it can be written");
+        writer.add(&run(8, 1)).expect("there is room");
+        let whole = read(&folder);
+        assert_eq!(
+            (whole.runs, whole.cut_bytes),
+            (vec![run(2, 1), run(8, 1)], 0)
+        );
+    }
+
+    #[test]
+    fn what_is_there_is_not_written_over_and_has_one_writer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let writer = Writer::create(folder.path(), &header()).expect("it can be written");
+        assert!(Writer::create(folder.path(), &header()).is_err());
+        let results = read(folder.path());
+        let error = Writer::go_on(folder.path(), &results).expect_err("somebody writes it");
+        assert!(error.to_string().contains("another benchmark"), "{error}");
+        drop(writer);
+        assert!(Writer::go_on(folder.path(), &results).is_ok());
+    }
+
+    #[test]
+    fn where_nothing_can_be_made_the_error_names_it() {
+        for folder in ["/proc/none", "/dev/null/none"] {
+            let error = Writer::create(Path::new(folder), &header()).expect_err(folder);
+            assert!(error.to_string().contains(folder), "{error}");
+        }
+    }
+}

@@ -8,13 +8,27 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
     value_parser,
 };
-use reveille_smp::contender::{Contender, Contenders};
+use reveille_smp::{contender::Contender, strategy::Strategy};
 
-use super::matrix::SmpList;
+use super::{
+    super::to_stdout,
+    matrix::SmpList,
+    measure::{begin, check_folder, go_on, is_done},
+    progress::Progress,
+};
 use crate::{
     bench::{
         cell::Machine,
-        linux::{plan::Plan, report::Report, session::Session, system::Series},
+        linux::{
+            image::{self, Image},
+            plan::{Plan, Subject},
+            report::Report,
+            session::{Session, is_broken},
+            system::Series,
+        },
+        measure::{End, measure},
+        plan,
+        provenance::{self, Provenance},
     },
     interrupt::Interrupts,
     kernel::Kernel,
@@ -33,7 +47,7 @@ In any case what was measured is kept and shown.
 Examples:
   cargo xtask bench linux --smp 2 --runs 1
   cargo xtask bench linux --smp '2,8,64,112,sockets=2,cores=28,threads=2'
-  cargo xtask bench linux --smp 64 --kernels 6.1 --traced 0";
+  cargo xtask bench linux --smp 64 --kernels 6.1 --untraced";
 
 #[derive(Debug, Args)]
 pub(super) struct Linux {
@@ -58,24 +72,28 @@ pub(super) struct Linux {
     #[arg(long, value_name = "N", default_value = "9", value_parser = value_parser!(u32).range(1..))]
     rounds: u32,
 
-    /// Who of ours takes part in them; parallel is what stands beside Linux
+    /// Who of ours takes part in them beside parallel, which stands beside Linux
     #[arg(
         long,
         value_name = "LIST",
-        default_value = "parallel,bare,floor",
+        default_value = "bare,floor",
         value_delimiter = ',',
         value_parser = PossibleValuesParser::new(Contender::ALL.map(Contender::name))
             .try_map(|name| name.parse::<Contender>().map_err(|_| "unknown"))
     )]
     strategies: Vec<Contender>,
 
-    /// So many boots more of each with QEMU's trace of the APICs, and of each Linux with its own trace
-    #[arg(long, value_name = "N", default_value = "1")]
-    traced: u32,
+    /// Leave out the boots with traces, which show where the time goes and are two of three
+    #[arg(long)]
+    untraced: bool,
 
     /// Write the results into DIR [default: target/xtask/bench/linux- and the time]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    /// Go on with the results in DIR, with the same options as before
+    #[arg(long, requires = "out")]
+    resume: bool,
 
     /// Stop a guest that is not up by then; a Linux that was not is not tried again on that machine
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = super::super::seconds)]
@@ -84,48 +102,72 @@ pub(super) struct Linux {
 
 impl Linux {
     pub(super) fn execute(self) -> Result<ExitCode> {
-        let sizes = self.smp.into_iter().flat_map(|list| list.0);
-        let contenders: Contenders = self.strategies.into_iter().collect();
-        let plan = Plan {
-            machines: sizes.map(Machine::new).collect(),
-            series: self.kernels,
-            runs: self.runs,
-            rounds: self.rounds,
-            contenders,
-            traced: self.traced,
-            limit: self.timeout,
-        };
+        if let Some(out) = &self.out {
+            check_folder(out)?;
+        }
         setup::ensure(false)?;
         let kernel = Kernel::ready()?;
+        let kept = image::folder(&kernel);
+        let series = self.kernels.iter();
+        let images: Result<Vec<_>> = series.map(|&it| Image::ready(it, &kept)).collect();
+        let images = images?;
+        let ours = [Contender::Strategy(Strategy::Parallel)];
+        let sizes = self.smp.into_iter().flat_map(|list| list.0);
+        let plan = Plan {
+            ours: plan::Plan {
+                machines: sizes.map(Machine::new).collect(),
+                contenders: ours.into_iter().chain(self.strategies).collect(),
+                runs: self.runs,
+                rounds: self.rounds,
+            },
+            subjects: Subject::all(&images, !self.untraced),
+            limit: self.timeout,
+        };
+        let folder = self.out.unwrap_or_else(|| {
+            // A name for every system, so without colons.
+            let now = provenance::now().replace(':', "-");
+            kernel.scratch().join("bench").join(format!("linux-{now}"))
+        });
+        let header = plan.header(Provenance::here(&kernel)?);
+        let (mut results, mut writer) = match self.resume {
+            true => go_on(&folder, &header)?,
+            false => begin(&folder, &header)?,
+        };
+        eprintln!("xtask: the results go to {}", folder.display());
         let interrupts = Interrupts::listen()?;
-        let mut session = Session::new(&plan, &kernel, &interrupts)?;
-        for image in session.images() {
-            eprintln!("xtask: Linux {}: Debian's {}", image.series, image.version);
-        }
-        let boots = plan.boots();
-        let mut begun = 0;
-        let mut runs = Vec::new();
-        let done = session.run(
-            |what| {
-                begun += 1;
-                eprintln!("xtask: boot {begun} of {boots}: {what}");
-            },
-            |run| {
-                runs.push(run);
-                Ok(())
-            },
+        let session = Session::new(&plan, &kernel, &images, &interrupts)?;
+        let tasks = plan.tasks(&header);
+        let left = tasks.iter().filter(|task| !is_done(&results, task.key));
+        let mut progress = Progress::new(left.count());
+        let end = measure(
+            tasks,
+            &mut results,
+            &mut writer,
+            &interrupts,
+            &mut progress,
+            |key| session.boot(key),
         );
-        print!(
-            "{}",
-            Report {
-                plan: &plan,
-                runs: &runs
+        drop(progress);
+        let report = Report {
+            plan: &plan,
+            runs: &results.runs,
+        };
+        to_stdout(|out| {
+            write!(out, "{report}")?;
+            Ok(ExitCode::SUCCESS)
+        })?;
+        Ok(match end {
+            End::Done if results.runs.iter().any(is_broken) => ExitCode::FAILURE,
+            End::Done => ExitCode::SUCCESS,
+            End::Interrupted(signal) => {
+                eprintln!("xtask: --resume --out {} goes on", folder.display());
+                ExitCode::from(Outcome::Interrupted(signal).exit_code())
             }
-        );
-        done?;
-        Ok(match interrupts.received() {
-            Some(signal) => ExitCode::from(Outcome::Interrupted(signal).exit_code()),
-            None => ExitCode::SUCCESS,
+            End::Unwritten(unwritten) => {
+                eprintln!("xtask: {unwritten}; this belongs behind what stands there:");
+                eprintln!("{}", unwritten.line);
+                ExitCode::FAILURE
+            }
         })
     }
 }

@@ -7,16 +7,24 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use reveille_smp::contender::Contender;
+use reveille_smp::contender::{Contender, Contenders};
 
 use super::super::{kernel_keys::KERNEL_KEYS, machine_options::AccelOption};
-use crate::qemu::{machine::Chipset, smp::Smp};
+use crate::{
+    bench::cell::Machine,
+    kernel::Kernel,
+    qemu::{
+        accel,
+        machine::{Accel, Chipset},
+        smp::Smp,
+    },
+};
 
 /// The published machines whose times the kernel can keep to.
 pub(super) const MODELS: &[&str] = &["skylake-112"];
 
 /// The words that a benchmark adds itself, and those that keep a boot from its end.
-const OURS: &[&str] = &["bench", "strategies", "model", "after", "bringup"];
+const OURS: &[&str] = &["bench", "strategies", "model", "after"];
 
 /// The machines.
 #[derive(Clone, Debug, Args)]
@@ -72,6 +80,63 @@ pub(super) struct Matrix {
     append: Vec<String>,
 }
 
+impl Matrix {
+    /// Who is measured in each boot.
+    pub(super) fn contenders(&self) -> Contenders {
+        match self.strategies.is_empty() {
+            true => Contenders::default(),
+            false => self.strategies.iter().copied().collect(),
+        }
+    }
+
+    /// The machines, each once: of each machine type and accelerator all numbers of CPUs. Says on the
+    /// standard error which accelerator `auto` came to be, and why.
+    ///
+    /// # Errors
+    ///
+    /// An accelerator that was asked for is not there.
+    pub(super) fn machines(&self, kernel: &Kernel) -> Result<Vec<Machine>> {
+        let mut machines = Vec::new();
+        for &chipset in &self.machine {
+            for &accel in &self.accel {
+                let accel = self.accel(accel, chipset, kernel)?;
+                for smp in self.smp.iter().flat_map(|SmpList(list)| list) {
+                    let machine = Machine {
+                        chipset,
+                        accel,
+                        smp: smp.clone(),
+                        cpu: self.cpu.clone(),
+                        memory: self.memory.clone(),
+                        words: self.append.join(" "),
+                        model: self.model.clone(),
+                    };
+                    if !machines.contains(&machine) {
+                        machines.push(machine);
+                    }
+                }
+            }
+        }
+        Ok(machines)
+    }
+
+    fn accel(&self, asked: AccelOption, chipset: Chipset, kernel: &Kernel) -> Result<Accel> {
+        Ok(match asked {
+            AccelOption::Auto => {
+                let cpu = self.cpu.as_deref();
+                let choice = accel::choose(kernel, chipset, cpu, &kernel.scratch())?;
+                eprintln!("xtask: {chipset}, {} ({})", choice.accel, choice.reason);
+                choice.accel
+            }
+            AccelOption::Tcg => Accel::Tcg,
+            AccelOption::Icount => Accel::Icount,
+            AccelOption::Kvm => {
+                accel::device_opens().context("--accel kvm: /dev/kvm does not open")?;
+                Accel::Kvm
+            }
+        })
+    }
+}
+
 /// Values for `-smp` in one word, such as `2,8,64` or `112,sockets=2,cores=28,threads=2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SmpList(pub(super) Vec<Smp>);
@@ -105,4 +170,40 @@ fn words(text: &str) -> Result<String> {
         ensure!(!OURS.contains(&key), "`{key}=` is for the benchmark to say");
     }
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_with_an_equals_sign_belongs_to_the_number_before_it() {
+        let texts = |list: &str| {
+            let SmpList(list) = list.parse().expect("they are numbers of CPUs");
+            list.iter().map(Smp::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(texts("2,8,64"), ["2", "8", "64"]);
+        assert_eq!(
+            texts("2,112,sockets=2,cores=28,threads=2,8,maxcpus=16"),
+            ["2", "112,sockets=2,cores=28,threads=2", "8,maxcpus=16"]
+        );
+        assert_eq!(texts("sockets=2,cores=3"), ["sockets=2,cores=3"]);
+        for wrong in ["", "2,", "2,,8", "0", "two", "2,books=3"] {
+            assert!(wrong.parse::<SmpList>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn words_are_the_kernels_and_not_the_benchmarks_own() {
+        assert!(words("init-delay=10000 report=cpu").is_ok());
+        for (wrong, hint) in [
+            ("quiet", "KEY=VALUE"),
+            ("brinup=serial", "no key"),
+            ("report=cpu bench=3", "`bench=`"),
+            ("after=halt", "`after=`"),
+        ] {
+            let error = words(wrong).expect_err(wrong).to_string();
+            assert!(error.contains(hint), "{wrong}: {error}");
+        }
+    }
 }

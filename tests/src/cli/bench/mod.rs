@@ -3,9 +3,12 @@
 //! Its options are the matrix of what is measured; what is done with results, and benchmarks of another
 //! kind, are commands below it.
 
+mod compare;
 mod linux;
 mod matrix;
+mod measure;
 mod merge;
+mod progress;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -28,6 +31,7 @@ Examples:
   cargo xtask bench --smp 2,8,64 --strategies parallel,serial,bare --runs 9
   cargo xtask bench --smp 64 --out results --resume
   cargo xtask bench --smp '112,sockets=2,cores=28,threads=2' --model skylake-112
+  cargo xtask bench --smp 64 --compare results
   cargo xtask bench --smp 2,8,64,255 --shard 1/4 --out part-1
   cargo xtask bench merge whole part-1 part-2 part-3 part-4";
 
@@ -56,6 +60,8 @@ enum Command {
     Linux(linux::Linux),
     /// Join results of one plan that were measured in parts
     Merge(merge::Merge),
+    /// Say what became faster or slower, and end in 1 if something got slower
+    Compare(compare::Compare),
 }
 
 #[derive(Debug, Args)]
@@ -86,6 +92,9 @@ struct Options {
     #[arg(long, value_name = "OLD")]
     compare: Option<PathBuf>,
 
+    #[command(flatten)]
+    judging: compare::Judging,
+
     /// Measure the I-th of N parts of the machines
     ///
     /// Each host chooses for itself, from the same options, and `bench merge` joins what they
@@ -103,24 +112,8 @@ impl Bench {
         match self.command {
             Some(Command::Linux(linux)) => linux.execute(),
             Some(Command::Merge(merge)) => merge.execute(),
+            Some(Command::Compare(compare)) => compare.execute(),
             None => self.options.execute(),
         }
-    }
-}
-
-impl Options {
-    fn execute(self) -> Result<ExitCode> {
-        let Self {
-            matrix,
-            runs,
-            rounds,
-            out,
-            resume,
-            compare,
-            shard,
-            timeout,
-        } = self;
-        let _ = (matrix, runs, rounds, out, resume, compare, shard, timeout);
-        anyhow::bail!("nothing is measured yet")
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::bench::{cell::Machine, host::Load};
+use crate::bench::{cell::Machine, host::Load, linux::image::Image, plan};
 
 const MS: u64 = 1_000_000;
 
@@ -38,14 +38,20 @@ fn ours(cold_ms: u64, warm_ms: &[u64]) -> Run {
 }
 
 fn report(runs: &[Run]) -> String {
-    let series = ["6.12", "6.1"].map(|it| it.parse().expect("a series"));
+    let image = |series: &str, version: &str| Image {
+        series: series.parse().expect("a series"),
+        version: version.to_owned(),
+        file: "vmlinuz".into(),
+    };
+    let images = [image("6.12", "6.12.95-1"), image("6.1", "6.1.176-1")];
     let plan = Plan {
-        machines: vec![Machine::new(64)],
-        series: series.to_vec(),
-        runs: 3,
-        rounds: 3,
-        contenders: "parallel".parse().expect("it is one"),
-        traced: 0,
+        ours: plan::Plan {
+            machines: vec![Machine::new(64)],
+            contenders: "parallel".parse().expect("it is one"),
+            runs: 3,
+            rounds: 3,
+        },
+        subjects: Subject::all(&images, true),
         limit: Duration::from_secs(60),
     };
     let report = Report { plan: &plan, runs }.to_string();
@@ -76,14 +82,14 @@ fn boots_on_a_busy_host_are_left_out_while_there_are_others() {
 fn ours_stands_beside_linuxs_better_mode_cold_with_cold() {
     let runs = [
         ours(30, &[5, 6, 9]),
-        linux("linux-6.12 parallel", false, 9_600),
-        linux("linux-6.12 serial", false, 372),
-        linux("linux-6.1 serial", false, 282),
-        linux("linux-6.1 serial", true, 100),
+        linux("linux-6.12.95 parallel", false, 9_600),
+        linux("linux-6.12.95 serial", false, 372),
+        linux("linux-6.1.176 serial", false, 282),
+        linux("linux-6.1.176 serial", true, 100),
     ];
     let report = report(&runs);
     assert!(report.starts_with("q35 tcg 64\n"));
-    let better = "Linux's better mode is linux-6.1 serial, 282 ms. Ours takes 30.0 ms cold, as Linux is, \
+    let better = "Linux's better mode is linux-6.1.176 serial, 282 ms. Ours takes 30.0 ms cold, as Linux is, \
                   which is 9.4 times as fast, and 6.00 ms warm, 47.0 times.";
     assert!(report.contains(better));
     let row = |name: &str| {
@@ -92,7 +98,7 @@ fn ours_stands_beside_linuxs_better_mode_cold_with_cold() {
         let words = line.expect("it has a row").split_ascii_whitespace();
         words.map(str::to_owned).collect::<Vec<_>>()
     };
-    let parallel = row("linux-6.12 parallel");
+    let parallel = row("linux-6.12.95 parallel");
     assert_eq!(
         parallel[2..],
         ["1", "9600", "9600", "9600", "320.0", "1600.0"]
@@ -103,12 +109,16 @@ fn ours_stands_beside_linuxs_better_mode_cold_with_cold() {
 
 #[test]
 fn one_that_does_not_come_up_in_time_is_told_as_a_result() {
-    let why = "had begun, and was not up 60 s after QEMU's start";
+    let why = "late: had begun, and was not up in 60 s";
     let late = Run {
         outcome: Outcome::Failed(why.to_owned()),
-        ..linux("linux-6.12 parallel", false, 1)
+        ..linux("linux-6.12.95 parallel", false, 1)
     };
-    let report = report(&[ours(30, &[6]), late, linux("linux-6.1 serial", false, 282)]);
+    let report = report(&[
+        ours(30, &[6]),
+        late,
+        linux("linux-6.1.176 serial", false, 282),
+    ]);
     assert!(report.contains(why));
-    assert!(report.contains("Linux's better mode is linux-6.1 serial"));
+    assert!(report.contains("Linux's better mode is linux-6.1.176 serial"));
 }

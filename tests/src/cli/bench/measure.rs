@@ -1,0 +1,249 @@
+//! `cargo xtask bench` itself: the matrix is measured, and what came of it is shown.
+//!
+//! What is wrong with the options, or with where the results are to go, is found before the first boot.
+
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::{
+    super::{mistake, to_stdout},
+    Options,
+    compare::Judging,
+    progress::Progress,
+};
+use crate::{
+    bench::{
+        boots::{boot, run_of},
+        cell::REVEILLE,
+        measure::{End, Task, measure},
+        plan::Plan,
+        provenance::{self, Provenance},
+        report::{Tables, write_files},
+        results::{FILE, Header, Key, Problem, Results, Run, Writer},
+        stats::summary::Summary,
+    },
+    guest::Ended,
+    interrupt::Interrupts,
+    kernel::Kernel,
+    outcome::Outcome,
+    setup,
+};
+
+/// What may differ between a benchmark and the one that goes on with it.
+const MAY_DIFFER: &[&str] = &["started", "command"];
+
+impl Options {
+    pub(super) fn execute(self) -> Result<ExitCode> {
+        let old = self.compare.as_deref().map(Results::read).transpose()?;
+        if old.is_none() && self.judging != Judging::default() {
+            return Ok(mistake(&anyhow!("--by and --strict are for --compare")));
+        }
+        if let Some(out) = &self.out {
+            check_folder(out)?;
+        }
+        setup::ensure(false)?;
+        let kernel = Kernel::ready()?;
+        let plan = Plan {
+            machines: self.matrix.machines(&kernel)?,
+            contenders: self.matrix.contenders(),
+            runs: self.runs,
+            rounds: self.rounds,
+        };
+        let folder = self.folder(&kernel.scratch().join("bench"))?;
+        let header = Provenance::here(&kernel)?.header(&plan, self.shard);
+        let (mut results, mut writer) = match self.resume {
+            true => go_on(&folder, &header)?,
+            false => begin(&folder, &header)?,
+        };
+        eprintln!("xtask: the results go to {}", folder.display());
+
+        let costs = plan.costs();
+        let chosen = match self.shard {
+            Some(shard) => shard.choose(&costs),
+            None => (0..plan.machines.len()).collect(),
+        };
+        if chosen.is_empty() {
+            eprintln!("xtask: there are more parts than machines, and this one has none");
+        }
+        let tasks: Vec<Task<'_>> = plan.tasks(&chosen, &costs).collect();
+        let done = tasks
+            .iter()
+            .filter(|task| is_done(&results, task.key))
+            .count();
+        if done > 0 {
+            eprintln!("xtask: {done} of {} boots are there already", tasks.len());
+        }
+        let interrupts = Interrupts::listen()?;
+        let mut progress = Progress::new(tasks.len() - done);
+        let boot = |key: Key<'_>| boot_one(&kernel, &plan, key, self.timeout, &interrupts, &folder);
+        let end = measure(
+            tasks,
+            &mut results,
+            &mut writer,
+            &interrupts,
+            &mut progress,
+            boot,
+        );
+        drop(progress);
+
+        let is_whole = show(&folder, &results)?;
+        let resume = format!("--resume --out {} goes on", folder.display());
+        match end {
+            End::Done => {
+                let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
+                if failed > 0 {
+                    eprintln!("xtask: {failed} boots failed; --resume tries them again");
+                }
+                let judged = old
+                    .map(|old| self.judging.judge(&old, &results))
+                    .transpose()?;
+                Ok(match failed == 0 && is_whole {
+                    true => judged.unwrap_or(ExitCode::SUCCESS),
+                    false => ExitCode::FAILURE,
+                })
+            }
+            End::Interrupted(signal) => {
+                eprintln!("xtask: interrupted; {resume}");
+                Ok(ExitCode::from(Outcome::Interrupted(signal).exit_code()))
+            }
+            End::Unwritten(unwritten) => {
+                eprintln!("xtask: {unwritten}");
+                eprintln!("xtask: what stood there is whole, and this belongs behind it:");
+                eprintln!("{}", unwritten.line);
+                eprintln!("xtask: {resume}");
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    }
+
+    /// Where the results go, if they are not there yet; `all` is the folder of those that have no other.
+    fn folder(&self, all: &Path) -> Result<PathBuf> {
+        match (&self.out, self.resume) {
+            (Some(out), _) => Ok(out.clone()),
+            (None, true) => latest(all),
+            // A name for every system, so without colons.
+            (None, false) => Ok(all.join(provenance::now().replace(':', "-"))),
+        }
+    }
+}
+
+/// Shows the figures, and writes them beside the results. Says what cannot be written, and whether nothing
+/// had to be said.
+pub(super) fn show(folder: &Path, results: &Results) -> Result<bool> {
+    let summary = Summary::of(results);
+    to_stdout(|out| {
+        write!(out, "{}", Tables(&summary))?;
+        Ok(ExitCode::SUCCESS)
+    })?;
+    let written = write_files(folder, &summary);
+    if let Err(error) = &written {
+        eprintln!("xtask: {error:#}");
+    }
+    Ok(written.is_ok())
+}
+
+pub(super) fn is_done(results: &Results, key: Key<'_>) -> bool {
+    results.find(key).is_some_and(Run::is_ok)
+}
+
+/// Whether files can be made in a folder, which is made if it is not there: what is measured for hours
+/// is to have a place.
+pub(super) fn check_folder(folder: &Path) -> Result<()> {
+    let made = fs::create_dir_all(folder).and_then(|()| {
+        let mut file = tempfile::tempfile_in(folder)?;
+        file.write_all(b"room for a line")
+    });
+    made.with_context(|| format!("cannot write into {}", folder.display()))
+}
+
+/// The folder with the latest results of those that were not given a place.
+fn latest(all: &Path) -> Result<PathBuf> {
+    let folders = fs::read_dir(all).into_iter().flatten().flatten();
+    let folders = folders.map(|entry| entry.path());
+    // Their names are times.
+    let latest = folders.filter(|folder| folder.join(FILE).exists()).max();
+    latest.with_context(|| format!("there are no results in {} to go on with", all.display()))
+}
+
+pub(super) fn begin(folder: &Path, header: &Header) -> Result<(Results, Writer)> {
+    if folder.join(FILE).exists() {
+        bail!(
+            "{} has results already: --resume goes on with them, and another --out keeps them",
+            folder.display()
+        );
+    }
+    let writer = Writer::create(folder, header)?;
+    Ok((Results::new(header.clone()), writer))
+}
+
+/// What is there, and a writer for the rest.
+pub(super) fn go_on(folder: &Path, now: &Header) -> Result<(Results, Writer)> {
+    let results = match Results::read(folder) {
+        Ok(results) => results,
+        Err(error) => match error.problem {
+            // It was ended in its first line, or before.
+            Problem::Empty => {
+                fs::remove_file(&error.path)
+                    .with_context(|| format!("cannot write {}", error.path.display()))?;
+                return begin(folder, now);
+            }
+            Problem::Unreadable(ref why) if why.kind() == ErrorKind::NotFound => {
+                return begin(folder, now);
+            }
+            _ => return Err(error.into()),
+        },
+    };
+    if let Some(difference) = results.header.difference(now, MAY_DIFFER) {
+        bail!(
+            "{} cannot be gone on with: `{}` was {} and is {}; another --out begins anew",
+            folder.display(),
+            difference.field,
+            difference.here,
+            difference.there
+        );
+    }
+    if let Some(warning) = results.warning() {
+        eprintln!("xtask: {}: {warning}", folder.join(FILE).display());
+    }
+    let writer = Writer::go_on(folder, &results)?;
+    Ok((results, writer))
+}
+
+/// A boot of ours. What one that fails showed is kept in the folder, for a look afterwards.
+fn boot_one(
+    kernel: &Kernel,
+    plan: &Plan,
+    key: Key<'_>,
+    limit: Duration,
+    interrupts: &Interrupts,
+    folder: &Path,
+) -> Result<Run> {
+    let machine = key.machine.qemu_for(plan.rounds, plan.contenders);
+    let booted = boot(kernel, &machine, limit, interrupts)?;
+    let run = run_of(key.machine, key.run, plan.contenders, plan.rounds, &booted);
+    if !run.is_ok() && interrupts.received().is_none() {
+        // The reason is in the results; that there is no more to see is told by its absence.
+        let _unkept = keep(folder, key, &booted.0);
+    }
+    Ok(run)
+}
+
+fn keep(folder: &Path, key: Key<'_>, ended: &Ended) -> Result<()> {
+    debug_assert_eq!(key.system, REVEILLE);
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || ".-=".contains(letter);
+    let name: String = key
+        .to_string()
+        .chars()
+        .map(|it| if is_plain(it) { it } else { '-' })
+        .collect();
+    let records = ended.records.lines().join("\n");
+    let text = format!("{}\n\n{}\n\n{records}\n", ended.explain(), ended.console);
+    Ok(fs::write(folder.join(format!("failed-{name}.log")), text)?)
+}
