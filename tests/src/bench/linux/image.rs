@@ -29,18 +29,13 @@ pub struct Image {
 }
 
 impl Image {
-    /// The newest kernel of a series that apt has, kept in `folder`.
+    /// The newest kernel of a series that apt has, kept in `folder`. Changes nothing else on the machine.
     ///
     /// # Errors
     ///
-    /// apt does not have one, or cannot fetch it.
+    /// apt does not know one, or cannot fetch it.
     pub fn ready(series: Series, folder: &Path) -> Result<Self> {
-        let found = match find(&unpacked::offered(META), series) {
-            Some(found) => Some(found),
-            None if unpacked::add_backports()? => find(&unpacked::offered(META), series),
-            None => None,
-        };
-        let package = found.with_context(|| {
+        let package = offered(series).with_context(|| {
             format!(
                 "apt has no kernel {series} here; Debian 12 and its backports have 6.1 and 6.12"
             )
@@ -54,6 +49,26 @@ impl Image {
             file,
         })
     }
+
+    /// The same, once more when apt has learnt what its mirrors and the release's backports have.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ready`](Self::ready), or apt cannot learn.
+    pub fn ready_when_learnt(series: Series, folder: &Path) -> Result<Self> {
+        let first = match Self::ready(series, folder) {
+            Err(error) => error,
+            ready => return ready,
+        };
+        eprintln!("xtask: {first:#}");
+        unpacked::learn(|| offered(series).is_some())?;
+        Self::ready(series, folder)
+    }
+}
+
+/// The package that apt would take.
+fn offered(series: Series) -> Option<Offered> {
+    find(&unpacked::offered(META), series)
 }
 
 /// Where they are kept.

@@ -4,13 +4,14 @@
 //! Boots on a busy host are left out of the figures wherever there are others; where there are none, they
 //! stand and are said to be busy.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::{
     plan::{Plan, Subject, View},
     samples,
+    system::Series,
 };
 use crate::bench::{
     cell::REVEILLE,
@@ -161,10 +162,10 @@ struct Beside<'a> {
 const OURS: &str = "parallel";
 
 impl Beside<'_> {
-    /// Those beside us.
-    fn linux(&self) -> impl Iterator<Item = &Subject> {
-        let subjects = self.subjects.iter().copied();
-        subjects.filter(|it| it.linux.is_some())
+    /// Those beside us, by their names, with their series.
+    fn linux(&self) -> impl Iterator<Item = (String, Series)> {
+        let subjects = self.subjects.iter();
+        subjects.filter_map(|it| Some((it.to_string(), it.linux.as_ref()?.series)))
     }
 
     fn figures(&self, system: &str, time: impl Fn(&Run) -> Option<u64>) -> Option<Figures> {
@@ -208,9 +209,9 @@ impl Beside<'_> {
                 None => table.add_row([name, &self.failure(REVEILLE).unwrap_or_default()]),
             };
         }
-        let mut better: Option<(String, Figures)> = None;
-        for subject in self.linux() {
-            let system = subject.to_string();
+        // Of each series the mode that takes less.
+        let mut better: BTreeMap<Series, (String, Figures)> = BTreeMap::new();
+        for (system, series) in self.linux() {
             let Some(figures) = self.figures(&system, online(samples::BRING_UP)) else {
                 if let Some(why) = self.failure(&system) {
                     table.add_row([system, why]);
@@ -219,26 +220,33 @@ impl Beside<'_> {
             };
             let ratios = [times(&figures, &cold), times(&figures, &warm)];
             table.add_row(row(&system, &figures, ratios));
-            let is_better = |(_, best): &(String, Figures)| figures.median < best.median;
-            if better.as_ref().is_none_or(is_better) {
-                better = Some((system, figures));
+            let known = better.get(&series);
+            if known.is_none_or(|(_, best)| figures.median < best.median) {
+                better.insert(series, (system, figures));
             }
         }
         writeln!(f, "{}\n", aligned(table))?;
-        if let (Some((name, linux)), Some(cold), Some(warm)) = (better, cold, warm) {
-            let before = self.figures(REVEILLE, total(samples::BEFORE));
-            let before = before.map_or("an unknown time".to_owned(), |it| ms(it.median) + " ms");
+        let (Some(cold), Some(warm)) = (cold, warm) else {
+            return Ok(());
+        };
+        for (series, (system, linux)) in better {
             writeln!(
                 f,
-                "Linux's better mode is {name}, {} ms. Ours takes {} ms cold, as Linux is, which is {:.1} \
-                 times as fast, and {} ms warm, {:.1} times. From our kernel's first instruction to its \
-                 first INIT it is {before}, all that it prepares included; Linux's preparation of its CPUs \
-                 is in its time, that of its boot CPU is not.\n",
+                "Linux {series} is better as {system}: {} ms. Ours takes {} ms cold, as Linux's is, which is \
+                 {:.1} times as fast; warm {} ms, {:.1} times.",
                 ms(linux.median),
                 ms(cold.median),
                 ratio(linux.median, cold.median),
                 ms(warm.median),
                 ratio(linux.median, warm.median),
+            )?;
+        }
+        if let Some(before) = self.figures(REVEILLE, total(samples::BEFORE)) {
+            writeln!(
+                f,
+                "Not in our time: from our kernel's first instruction to its first INIT {} ms, with all that it \
+                 prepares, for its boot CPU and the others. Linux's time has what it prepares for the others.\n",
+                ms(before.median)
             )?;
         }
         Ok(())
@@ -283,7 +291,7 @@ impl Beside<'_> {
         let mut head = vec!["by Linux's own trace, sums over all APs", "boots"];
         head.extend(samples::PARTS);
         let mut table = table(&head);
-        for subject in self.linux() {
+        for subject in self.subjects.iter().filter(|it| it.linux.is_some()) {
             let system = subject.to_string();
             let traced = subject.seen(View::Inside).to_string();
             let parts: Vec<_> = samples::PARTS

@@ -109,7 +109,9 @@ impl Linux {
         let kernel = Kernel::ready()?;
         let kept = image::folder(&kernel);
         let series = self.kernels.iter();
-        let images: Result<Vec<_>> = series.map(|&it| Image::ready(it, &kept)).collect();
+        let images: Result<Vec<_>> = series
+            .map(|&it| Image::ready_when_learnt(it, &kept))
+            .collect();
         let images = images?;
         let ours = [Contender::Strategy(Strategy::Parallel)];
         let sizes = self.smp.into_iter().flat_map(|list| list.0);

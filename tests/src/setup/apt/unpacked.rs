@@ -51,20 +51,23 @@ fn parse(text: &str) -> Vec<Offered> {
     offered.collect()
 }
 
-/// Makes apt know what the release's backports have, where it does not; each command that changes the
-/// machine is shown first. Says whether it could.
+/// Makes apt learn of more: what its mirrors have now, and if that does not offer what is `wanted`, what the
+/// release's backports have. Each command that changes the machine is shown first.
 ///
 /// # Errors
 ///
-/// A command failed.
-pub fn add_backports() -> Result<bool> {
+/// A command failed, or this system has no apt.
+pub fn learn(wanted: impl Fn() -> bool) -> Result<()> {
     let System::Debian { codename } = System::detect() else {
-        return Ok(false);
+        bail!("this system has no apt");
     };
     let steps = Steps::new(false);
-    add_newer_source(&steps, &codename)?;
-    update(&steps, "reading the new source's list")?;
-    Ok(true)
+    update(&steps, "asking the mirror what it has")?;
+    if !wanted() {
+        add_newer_source(&steps, &codename)?;
+        update(&steps, "reading the new source's list")?;
+    }
+    Ok(())
 }
 
 /// The file at one of `paths` inside `package`, from `folder` if an earlier call has put it there.
@@ -104,22 +107,16 @@ pub fn file(package: &Offered, paths: &[&str], folder: &Path) -> Result<PathBuf>
     Ok(kept)
 }
 
-/// Fetches by apt, once more behind an update where the mirror has gone on meanwhile.
+/// Fetches by apt, which checks what it has fetched.
 fn fetch(wanted: &str, folder: &Path) -> Result<()> {
-    let fetch = || {
-        let mut command = Command::new("apt-get");
-        command.current_dir(folder);
-        if rustix::process::geteuid().is_root() {
-            // apt's own user cannot write into our folder, and would warn of it.
-            command.args(["-o", "APT::Sandbox::User=root"]);
-        }
-        command.args(["--quiet", "download", wanted]);
-        run(command)
-    };
-    let Err(first) = fetch() else { return Ok(()) };
-    eprintln!("xtask: {first:#}");
-    update(&Steps::new(false), "asking the mirror what it has")?;
-    fetch()
+    let mut command = Command::new("apt-get");
+    command.current_dir(folder);
+    if rustix::process::geteuid().is_root() {
+        // apt's own user cannot write into our folder, and would warn of it.
+        command.args(["-o", "APT::Sandbox::User=root"]);
+    }
+    command.args(["--quiet", "download", wanted]);
+    run(command)
 }
 
 fn run(mut command: Command) -> Result<()> {
