@@ -309,7 +309,7 @@ impl<'a> Guest<'a> {
     /// Keeps what an event tells; returns the outcome if it is the last one.
     fn take(&mut self, event: Event) -> Result<Option<Outcome>> {
         match event {
-            Event::Console(bytes) => {
+            Event::Console { bytes, .. } => {
                 (self.watch)(Sight::Console(&bytes));
                 self.console.extend(self.line_ends.plain(&bytes));
                 if self.kept != Kept::All {

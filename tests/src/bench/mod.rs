@@ -21,6 +21,7 @@ pub mod estimate;
 pub mod gate;
 pub mod growth;
 pub mod host;
+pub mod linux;
 pub mod measure;
 pub mod plan;
 pub mod provenance;

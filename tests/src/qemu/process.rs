@@ -43,8 +43,13 @@ const MONITOR_LIMIT: Duration = Duration::from_secs(10);
 /// Something that happened to a running QEMU.
 #[derive(Debug)]
 pub enum Event {
-    /// The guest wrote to its console. As it came: a line ends in CR LF there.
-    Console(Vec<u8>),
+    /// The guest wrote to its console.
+    Console {
+        /// What, as it came: a line ends in CR LF there.
+        bytes: Vec<u8>,
+        /// When it was read, at the serial line's end on the host.
+        at: Instant,
+    },
     /// The guest wrote a record: one line, without its end.
     Record(String),
     /// The monitor reports an event (QEMU's QMP reference has the names).
@@ -361,8 +366,10 @@ fn read_bytes(mut stream: impl Read + Send + 'static, sender: &Sender<Arrival>) 
         let mut buffer = [0; 4096];
         // A stream that fails is as good as closed: QEMU is gone.
         while let Ok(length @ 1..) = stream.read(&mut buffer) {
+            let at = Instant::now();
             let bytes = buffer[..length].to_vec();
-            if sender.send(Arrival::Event(Event::Console(bytes))).is_err() {
+            let event = Event::Console { bytes, at };
+            if sender.send(Arrival::Event(event)).is_err() {
                 return;
             }
         }
@@ -440,10 +447,13 @@ mod tests {
 
     #[test]
     fn a_guest_that_never_stops_talking_still_reaches_its_limit() {
-        let talk = || Arrival::Event(Event::Console(b"and another thing\n".to_vec()));
+        let talk = || {
+            let (bytes, at) = (b"and another thing\n".to_vec(), Instant::now());
+            Arrival::Event(Event::Console { bytes, at })
+        };
         let mut qemu = qemu(vec![talk(), talk()]);
         let later = Instant::now() + MONITOR_LIMIT;
-        assert!(matches!(qemu.next(later), Ok(Some(Event::Console(_)))));
+        assert!(matches!(qemu.next(later), Ok(Some(Event::Console { .. }))));
         assert!(matches!(qemu.next(Instant::now()), Ok(None)));
     }
 

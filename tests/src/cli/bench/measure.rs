@@ -158,7 +158,7 @@ pub(super) fn ended(end: End, results: &Results, folder: &Path) -> Result<ExitCo
     }
 }
 
-fn is_done(results: &Results, key: Key<'_>) -> bool {
+pub(super) fn is_done(results: &Results, key: Key<'_>) -> bool {
     results.find(key).is_some_and(Run::is_ok)
 }
 

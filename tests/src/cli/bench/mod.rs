@@ -6,6 +6,7 @@
 mod compare;
 mod gate;
 mod growth;
+mod linux;
 mod matrix;
 mod measure;
 mod merge;
@@ -57,6 +58,15 @@ enum Command {
     /// does. CI ends with 1 where one of them rises by more than 2 %; where that is meant, or one has fallen,
     /// the committed ones are renewed in the same change.
     Gate(gate::Gate),
+    /// Measure Debian's Linux kernels in the same QEMU, interleaved with ours
+    ///
+    /// The kernels are fetched by apt and unpacked into target/xtask/linux/, and never installed. Of each the
+    /// time between its lines "Bringing up secondary CPUs" and "Brought up" is taken on the host, at
+    /// the serial line; of ours the boot's own bring-up, cold as Linux's is, and warm rounds. In boots of
+    /// their own, QEMU's trace of the APICs times all of them in the same way, and Linux's own trace says
+    /// where its time goes. Under TCG only: a KVM that interprets the guest's code does not boot Linux.
+    #[command(after_long_help = linux::EXAMPLES)]
+    Linux(linux::Linux),
     /// Join results of one plan that were measured in parts
     Merge(merge::Merge),
     /// Say what became faster or slower, and end in 1 if something got slower
@@ -111,6 +121,7 @@ impl Bench {
     pub(super) fn execute(self) -> Result<ExitCode> {
         match self.command {
             Some(Command::Gate(gate)) => gate.execute(),
+            Some(Command::Linux(linux)) => linux.execute(),
             Some(Command::Merge(merge)) => merge.execute(),
             Some(Command::Compare(compare)) => compare.execute(),
             Some(Command::Growth(growth)) => growth.execute(),

@@ -6,6 +6,7 @@
 
 mod policy;
 mod sources;
+pub mod unpacked;
 
 use std::{fs, process::Command};
 

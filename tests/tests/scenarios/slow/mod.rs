@@ -1,6 +1,7 @@
 //! The same on machines, or so often, that it takes a while.
 
 pub(crate) mod kvm;
+mod linux;
 mod many_listed;
 mod torture;
 

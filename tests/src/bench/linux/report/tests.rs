@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use super::*;
+use crate::bench::{cell::Machine, host::Load, linux::image::Image, plan};
+
+const MS: u64 = 1_000_000;
+
+fn run(system: &str, busy: bool, sample: &str, online_ms: &[u64]) -> Run {
+    let samples = Samples {
+        online_ns: online_ms.iter().map(|it| it * MS).collect(),
+        ..Samples::default()
+    };
+    Run {
+        system: system.to_owned(),
+        machine: Machine::new(64),
+        run: 1,
+        outcome: Outcome::Ok,
+        elapsed_ns: 0,
+        boot_online_ns: None,
+        load: Load {
+            busy,
+            ..Load::default()
+        },
+        host: None,
+        samples: samples::Named::from([(sample.to_owned(), samples)]),
+    }
+}
+
+fn linux(system: &str, busy: bool, online_ms: u64) -> Run {
+    run(system, busy, samples::BRING_UP, &[online_ms])
+}
+
+fn ours(cold_ms: u64, warm_ms: &[u64]) -> Run {
+    let mut ours = run(REVEILLE, false, samples::COLD, &[cold_ms]);
+    let warm = run(REVEILLE, false, OURS, warm_ms);
+    ours.samples.extend(warm.samples);
+    ours
+}
+
+fn report(runs: &[Run]) -> String {
+    let image = |series: &str, version: &str| Image {
+        series: series.parse().expect("a series"),
+        version: version.to_owned(),
+        file: "vmlinuz".into(),
+    };
+    let images = [image("6.12", "6.12.95-1"), image("6.1", "6.1.176-1")];
+    let plan = Plan {
+        ours: plan::Plan {
+            machines: vec![Machine::new(64)],
+            contenders: "parallel".parse().expect("it is one"),
+            runs: 3,
+            rounds: 3,
+        },
+        subjects: Subject::all(&images, true),
+        limit: Duration::from_secs(60),
+    };
+    let report = Report { plan: &plan, runs }.to_string();
+    println!("{report}");
+    report
+}
+
+#[test]
+fn boots_on_a_busy_host_are_left_out_while_there_are_others() {
+    let quiet = linux("x", false, 300);
+    let busy = [linux("x", true, 900), linux("x", true, 700)];
+    let online = || online(samples::BRING_UP);
+    let mixed = Figures::of([&quiet, &busy[0], &busy[1]], online()).expect("one");
+    assert_eq!((mixed.median, mixed.max), (300 * MS, 300 * MS));
+    assert_eq!(mixed.boots(), "1 (+2 busy)");
+    let all_busy = Figures::of(&busy, online()).expect("two");
+    assert_eq!((all_busy.min, all_busy.median), (700 * MS, 700 * MS));
+    assert_eq!(all_busy.boots(), "2, busy");
+    assert_eq!(Figures::of(&[], online()), None);
+    let failed = Run {
+        outcome: Outcome::Failed("it did not".to_owned()),
+        ..linux("x", false, 1)
+    };
+    assert_eq!(Figures::of([&failed], online()), None);
+}
+
+#[test]
+fn ours_stands_beside_linuxs_better_mode_cold_with_cold() {
+    let runs = [
+        ours(30, &[5, 6, 9]),
+        linux("linux-6.12.95 parallel", false, 9_600),
+        linux("linux-6.12.95 serial", false, 372),
+        linux("linux-6.1.176 serial", false, 282),
+        linux("linux-6.1.176 serial", true, 100),
+    ];
+    let report = report(&runs);
+    assert!(report.starts_with("q35 tcg 64\n"));
+    let older = "Linux 6.1 is better as linux-6.1.176 serial: 282 ms. Ours takes 30.0 ms cold, as Linux's is, \
+                 which is 9.4 times as fast; warm 6.00 ms, 47.0 times.";
+    assert!(report.contains(older));
+    assert!(report.contains("Linux 6.12 is better as linux-6.12.95 serial: 372 ms."));
+    let row = |name: &str| {
+        let mut lines = report.lines();
+        let line = lines.find(|line| line.trim_start().starts_with(name));
+        let words = line.expect("it has a row").split_ascii_whitespace();
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let parallel = row("linux-6.12.95 parallel");
+    assert_eq!(
+        parallel[2..],
+        ["1", "9600", "9600", "9600", "320.0", "1600.0"]
+    );
+    assert!(report.contains("In that time Linux makes for each CPU its kernel threads"));
+    assert!(report.contains("more than 5 % of the host"));
+}
+
+#[test]
+fn one_that_does_not_come_up_in_time_is_told_as_a_result() {
+    let why = "late: had begun, and was not up in 60 s";
+    let late = Run {
+        outcome: Outcome::Failed(why.to_owned()),
+        ..linux("linux-6.12.95 parallel", false, 1)
+    };
+    let report = report(&[
+        ours(30, &[6]),
+        late,
+        linux("linux-6.1.176 serial", false, 282),
+    ]);
+    assert!(report.contains(why));
+    assert!(report.contains("Linux 6.1 is better as linux-6.1.176 serial"));
+    assert!(!report.contains("Linux 6.12 is better"));
+}

@@ -1,0 +1,175 @@
+//! `cargo xtask bench linux`: Debian's kernels in the same QEMU, interleaved with ours.
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+    value_parser,
+};
+use reveille_smp::{contender::Contender, strategy::Strategy};
+
+use super::{
+    super::to_stdout,
+    matrix::SmpList,
+    measure::{begin, check_folder, go_on, is_done},
+    progress::Progress,
+};
+use crate::{
+    bench::{
+        cell::Machine,
+        linux::{
+            image::{self, Image},
+            plan::{Plan, Subject},
+            report::Report,
+            session::{Session, is_broken},
+            system::Series,
+        },
+        measure::{End, measure},
+        plan,
+        provenance::{self, Provenance},
+    },
+    interrupt::Interrupts,
+    kernel::Kernel,
+    outcome::Outcome,
+    setup,
+};
+
+pub(super) const EXAMPLES: &str = "\
+Exit status:
+    0  all was measured, time-outs included
+    1  some was not, or could not be written; or there are no kernels to be had here
+    2  the command line is wrong
+  130  Ctrl-C (128 and the signal's number)
+In any case what was measured is kept and shown.
+
+Examples:
+  cargo xtask bench linux --smp 2 --runs 1
+  cargo xtask bench linux --smp '2,8,64,112,sockets=2,cores=28,threads=2'
+  cargo xtask bench linux --smp 64 --kernels 6.1 --untraced";
+
+#[derive(Debug, Args)]
+pub(super) struct Linux {
+    /// Numbers of CPUs: a list; a part with `=` belongs to the number before it; several times
+    #[arg(long, value_name = "LIST", default_value = "2,8,64", value_parser = str::parse::<SmpList>)]
+    smp: Vec<SmpList>,
+
+    /// Series of Linux: the newest kernel of each that apt has
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "6.12,6.1",
+        value_delimiter = ','
+    )]
+    kernels: Vec<Series>,
+
+    /// Boots of each system on each machine: one of each, then the second of each
+    #[arg(long, value_name = "N", default_value = "5", value_parser = value_parser!(u32).range(1..))]
+    runs: u32,
+
+    /// Warm rounds in each of our boots, behind the boot's own, which is cold
+    #[arg(long, value_name = "N", default_value = "9", value_parser = value_parser!(u32).range(1..))]
+    rounds: u32,
+
+    /// Who of ours takes part in them beside parallel, which stands beside Linux
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "bare,floor",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(Contender::ALL.map(Contender::name))
+            .try_map(|name| name.parse::<Contender>().map_err(|_| "unknown"))
+    )]
+    strategies: Vec<Contender>,
+
+    /// Leave out the boots with traces, which show where the time goes and are two of three
+    #[arg(long)]
+    untraced: bool,
+
+    /// Write the results into DIR [default: target/xtask/bench/linux- and the time]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Go on with the results in DIR, with the same options as before
+    #[arg(long, requires = "out")]
+    resume: bool,
+
+    /// Stop a guest that is not up by then; a Linux that was not is not tried again on that machine
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = super::super::seconds)]
+    timeout: Duration,
+}
+
+impl Linux {
+    pub(super) fn execute(self) -> Result<ExitCode> {
+        if let Some(out) = &self.out {
+            check_folder(out)?;
+        }
+        setup::ensure(false)?;
+        let kernel = Kernel::ready()?;
+        let kept = image::folder(&kernel);
+        let series = self.kernels.iter();
+        let images: Result<Vec<_>> = series
+            .map(|&it| Image::ready_when_learnt(it, &kept))
+            .collect();
+        let images = images?;
+        let ours = [Contender::Strategy(Strategy::Parallel)];
+        let sizes = self.smp.into_iter().flat_map(|list| list.0);
+        let plan = Plan {
+            ours: plan::Plan {
+                machines: sizes.map(Machine::new).collect(),
+                contenders: ours.into_iter().chain(self.strategies).collect(),
+                runs: self.runs,
+                rounds: self.rounds,
+            },
+            subjects: Subject::all(&images, !self.untraced),
+            limit: self.timeout,
+        };
+        let folder = self.out.unwrap_or_else(|| {
+            // A name for every system, so without colons.
+            let now = provenance::now().replace(':', "-");
+            kernel.scratch().join("bench").join(format!("linux-{now}"))
+        });
+        let header = plan.header(Provenance::here(&kernel)?);
+        let (mut results, mut writer) = match self.resume {
+            true => go_on(&folder, &header)?,
+            false => begin(&folder, &header)?,
+        };
+        eprintln!("xtask: the results go to {}", folder.display());
+        let interrupts = Interrupts::listen()?;
+        let session = Session::new(&plan, &kernel, &images, &interrupts)?;
+        let tasks = plan.tasks(&header);
+        let left = tasks.iter().filter(|task| !is_done(&results, task.key));
+        let mut progress = Progress::new(left.count());
+        let end = measure(
+            tasks,
+            &mut results,
+            &mut writer,
+            &interrupts,
+            &mut progress,
+            |key| session.boot(key),
+        );
+        drop(progress);
+        let report = Report {
+            plan: &plan,
+            runs: &results.runs,
+        };
+        to_stdout(|out| {
+            write!(out, "{report}")?;
+            Ok(ExitCode::SUCCESS)
+        })?;
+        Ok(match end {
+            End::Done if results.runs.iter().any(is_broken) => ExitCode::FAILURE,
+            End::Done => ExitCode::SUCCESS,
+            End::Interrupted(signal) => {
+                eprintln!("xtask: --resume --out {} goes on", folder.display());
+                ExitCode::from(Outcome::Interrupted(signal).exit_code())
+            }
+            End::Unwritten(unwritten) => {
+                eprintln!("xtask: {unwritten}; this belongs behind what stands there:");
+                eprintln!("{}", unwritten.line);
+                ExitCode::FAILURE
+            }
+        })
+    }
+}
