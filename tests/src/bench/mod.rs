@@ -18,6 +18,7 @@
 pub mod boots;
 pub mod cell;
 pub mod estimate;
+pub mod figures;
 pub mod gate;
 pub mod growth;
 pub mod host;

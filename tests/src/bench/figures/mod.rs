@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, bail};
 
 pub use self::page::{Wanted, outside, refreshed};
-use super::{report::Markdown, results::Results, stats::summary::Summary};
+use super::{growth, linux, report::Markdown, results::Results, stats::summary::Summary};
 
 /// The pages that name figures, seen from the root of the workspace.
 pub const PAGES: &[&str] = &["README.md", "BENCHMARKS.md", "docs/vmm.md"];
@@ -38,7 +38,30 @@ fn made(root: &Path, wanted: Wanted<'_>) -> Result<String> {
             let summary = Summary::of(&results);
             format!("{}\n\n{}", origin(&results), Markdown(&summary))
         }
-        other => bail!("there is no kind `{other}`; there are console and strategies"),
+        "linux" => {
+            let results = Results::read(&path)?;
+            let report = linux::report::Report {
+                header: &results.header,
+                runs: &results.runs,
+            };
+            format!(
+                "{}\n\n```text\n{}\n```",
+                origin(&results),
+                report.to_string().trim_end()
+            )
+        }
+        "growth" => {
+            let results = Results::read(&path)?;
+            let report = growth::words::Report(&growth::points::sizes(&results)).to_string();
+            format!(
+                "{}\n\n```text\n{}\n```",
+                origin(&results),
+                report.trim_end()
+            )
+        }
+        other => {
+            bail!("there is no kind `{other}`; there are console, strategies, linux and growth")
+        }
     })
 }
 

@@ -132,9 +132,18 @@ text of b.txt
     fn a_mark_that_is_wrong_is_told_with_its_line() {
         let cases = [
             ("a\n<!-- figures: x y -->\nb\n", "line 2: the block has no"),
-            ("<!-- figures: x y -->\n<!-- figures: x y -->\n<!-- /figures -->\n", "line 1"),
-            ("\n<!-- /figures -->\n", "line 2: `<!-- /figures -->` ends nothing"),
-            ("<!-- figures: x -->\n<!-- /figures -->\n", "line 1: a block begins with"),
+            (
+                "<!-- figures: x y -->\n<!-- figures: x y -->\n<!-- /figures -->\n",
+                "line 1",
+            ),
+            (
+                "\n<!-- /figures -->\n",
+                "line 2: `<!-- /figures -->` ends nothing",
+            ),
+            (
+                "<!-- figures: x -->\n<!-- /figures -->\n",
+                "line 1: a block begins with",
+            ),
         ];
         for (page, start) in cases {
             let problem = problem(page);

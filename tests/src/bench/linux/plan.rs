@@ -50,15 +50,35 @@ impl fmt::Display for Subject {
             Some(system) => write!(f, "{system}")?,
             None => f.write_str(REVEILLE)?,
         }
-        f.write_str(match self.view {
-            View::Plain => "",
-            View::Outside => ", traced by QEMU",
-            View::Inside => ", traced by itself",
-        })
+        f.write_str(self.view.behind())
+    }
+}
+
+impl View {
+    /// What it adds to a name.
+    fn behind(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Outside => ", traced by QEMU",
+            Self::Inside => ", traced by itself",
+        }
     }
 }
 
 impl Subject {
+    /// Who has this name in results.
+    pub fn named(name: &str) -> Option<Self> {
+        let views = [View::Outside, View::Inside, View::Plain].into_iter();
+        let (system, view) = views
+            .map(|view| (name.strip_suffix(view.behind()), view))
+            .find_map(|(it, view)| Some((it?, view)))?;
+        let linux = match system {
+            REVEILLE => None,
+            linux => Some(System::named(linux)?),
+        };
+        Some(Self { linux, view })
+    }
+
     /// The same system from another side.
     pub fn seen(&self, view: View) -> Self {
         Self {

@@ -9,14 +9,14 @@ use std::{collections::BTreeMap, fmt};
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::{
-    plan::{Plan, Subject, View},
+    plan::{Subject, View},
     samples,
     system::Series,
 };
 use crate::bench::{
     cell::REVEILLE,
     host::BUSY_SHARE,
-    results::{Outcome, Run, Samples},
+    results::{Header, Outcome, Run, Samples},
 };
 
 /// What is in Linux's time and not in ours.
@@ -117,24 +117,24 @@ fn total(name: &'static str) -> impl Fn(&Run) -> Option<u64> {
 /// What was measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
-    /// What was to be.
-    pub plan: &'a Plan,
+    /// What was measured, in the order in which it is shown.
+    pub header: &'a Header,
     /// The boots, in any order.
     pub runs: &'a [Run],
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for machine in &self.plan.ours.machines {
+        let names = self.header.systems.iter();
+        let subjects: Vec<Subject> = names.filter_map(|name| Subject::named(name)).collect();
+        for machine in &self.header.plan {
             let beside = Beside {
                 runs: self
                     .runs
                     .iter()
                     .filter(|it| it.machine == *machine)
                     .collect(),
-                subjects: self
-                    .plan
-                    .subjects
+                subjects: subjects
                     .iter()
                     .filter(|it| it.view == View::Plain)
                     .collect(),

@@ -92,6 +92,22 @@ impl fmt::Display for System {
 }
 
 impl System {
+    /// Which has this name in results.
+    pub fn named(name: &str) -> Option<Self> {
+        let (version, mode) = name.strip_prefix("linux-")?.rsplit_once(' ')?;
+        let mode = match mode {
+            "parallel" => Mode::Parallel,
+            "serial" => Mode::Serial,
+            _ => return None,
+        };
+        let series: Vec<&str> = version.splitn(3, '.').take(2).collect();
+        Some(Self {
+            series: series.join(".").parse().ok()?,
+            version: version.to_owned(),
+            mode,
+        })
+    }
+
     /// The words for a boot whose clock runs at `tsc_hz`.
     ///
     /// QEMU's `-cpu max` calls itself an AMD processor of family 6. Linux takes that for one of the

@@ -30,7 +30,8 @@ impl Figures {
             if self.check {
                 println!("{name} is not as the results have it");
             } else {
-                fs::write(root.join(name), fresh).with_context(|| format!("cannot write {name}"))?;
+                fs::write(root.join(name), fresh)
+                    .with_context(|| format!("cannot write {name}"))?;
                 println!("{name} is written anew");
             }
         }

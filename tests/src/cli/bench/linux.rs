@@ -151,7 +151,7 @@ impl Linux {
         );
         drop(progress);
         let report = Report {
-            plan: &plan,
+            header: &results.header,
             runs: &results.runs,
         };
         to_stdout(|out| {

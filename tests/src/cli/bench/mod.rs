@@ -4,6 +4,7 @@
 //! kind, are commands below it.
 
 mod compare;
+mod figures;
 mod gate;
 mod growth;
 mod linux;
@@ -72,6 +73,8 @@ enum Command {
     /// Say what became faster or slower, and end in 1 if something got slower
     Compare(compare::Compare),
     Growth(growth::Growth),
+    /// Write the documentation's tables from the committed results
+    Figures(figures::Figures),
 }
 
 #[derive(Debug, Args)]
@@ -125,6 +128,7 @@ impl Bench {
             Some(Command::Merge(merge)) => merge.execute(),
             Some(Command::Compare(compare)) => compare.execute(),
             Some(Command::Growth(growth)) => growth.execute(),
+            Some(Command::Figures(figures)) => figures.execute(),
             None => self.options.execute(),
         }
     }

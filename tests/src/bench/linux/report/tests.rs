@@ -1,7 +1,5 @@
-use std::time::Duration;
-
 use super::*;
-use crate::bench::{cell::Machine, host::Load, linux::image::Image, plan};
+use crate::bench::{cell::Machine, host::Load, linux::image::Image, results::tests::header};
 
 const MS: u64 = 1_000_000;
 
@@ -44,17 +42,17 @@ fn report(runs: &[Run]) -> String {
         file: "vmlinuz".into(),
     };
     let images = [image("6.12", "6.12.95-1"), image("6.1", "6.1.176-1")];
-    let plan = Plan {
-        ours: plan::Plan {
-            machines: vec![Machine::new(64)],
-            contenders: "parallel".parse().expect("it is one"),
-            runs: 3,
-            rounds: 3,
-        },
-        subjects: Subject::all(&images, true),
-        limit: Duration::from_secs(60),
+    let subjects = Subject::all(&images, true);
+    let header = Header {
+        plan: vec![Machine::new(64)],
+        systems: subjects.iter().map(ToString::to_string).collect(),
+        ..header()
     };
-    let report = Report { plan: &plan, runs }.to_string();
+    let report = Report {
+        header: &header,
+        runs,
+    }
+    .to_string();
     println!("{report}");
     report
 }
@@ -123,4 +121,27 @@ fn one_that_does_not_come_up_in_time_is_told_as_a_result() {
     assert!(report.contains(why));
     assert!(report.contains("Linux 6.1 is better as linux-6.1.176 serial"));
     assert!(!report.contains("Linux 6.12 is better"));
+}
+
+#[test]
+fn a_name_in_results_says_who_it_is() {
+    let names = [
+        "reveille",
+        "reveille, traced by QEMU",
+        "linux-6.12.95 parallel",
+        "linux-6.1.176 serial, traced by itself",
+    ];
+    for name in names {
+        let subject = Subject::named(name).expect("somebody has it");
+        assert_eq!(subject.to_string(), name);
+    }
+    let serial = Subject::named(names[3]).expect("somebody has it");
+    let series = serial.linux.map(|it| it.series.to_string());
+    assert_eq!(
+        (series.as_deref(), serial.view),
+        (Some("6.1"), View::Inside)
+    );
+    for nobody in ["", "linux-6.12.95", "linux-6.12.95 slow", "windows"] {
+        assert_eq!(Subject::named(nobody), None);
+    }
 }
