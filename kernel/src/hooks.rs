@@ -46,6 +46,7 @@ pub async fn bring_about(hook: TestHook, cpus: &Cpus, timer: &Timer) -> Result<(
         TestHook::NoWake
         | TestHook::WaitSerialised
         | TestHook::WaitConcurrent
+        | TestHook::Slower
         | TestHook::Leak
         | TestHook::LateRendezvous
         | TestHook::PanicRendezvous

@@ -32,6 +32,8 @@ pub enum TestHook {
     WaitSerialised,
     /// The same, all at once.
     WaitConcurrent,
+    /// A bring-up takes a tenth longer, for the work of whoever comes last.
+    Slower,
     /// A task goes over all CPUs, each of which sends it to the next one.
     Relay,
     /// A little memory is lost in every cycle, and in every random operation.

@@ -19,6 +19,8 @@ pub mod rendezvous;
 pub mod roll_call;
 #[cfg(target_os = "none")]
 pub mod same_page;
+#[cfg(target_os = "none")]
+mod slower;
 mod spawn_on;
 pub mod stack;
 pub mod stop_machine;

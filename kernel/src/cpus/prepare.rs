@@ -50,7 +50,7 @@ use super::{
     machine::Hardware,
     mailbox::MappedMailbox,
     online::OnlineList,
-    wait,
+    slower, wait,
 };
 
 /// Heap that is kept for what does not depend on the number of CPUs.
@@ -122,7 +122,9 @@ impl Cpus {
         let shared: &'static Arc<[Ap]> = Box::leak(Box::new(Arc::clone(&aps)));
 
         let online = OnlineList::set_up(aps.len());
-        let added = wait::asked_for(&options.tests);
+        let added = wait::asked_for(&options.tests)
+            .into_iter()
+            .chain(slower::asked_for(&options.tests).iter().copied());
         let ladder = ladder::of_all_steps(options.consistency, added)?;
         let ladder: &'static Ladder = Box::leak(Box::new(ladder));
 

@@ -23,5 +23,7 @@ pub mod host;
 pub mod measure;
 pub mod plan;
 pub mod provenance;
+pub mod report;
 pub mod results;
 pub mod shard;
+pub mod stats;

@@ -6,6 +6,7 @@
 
 mod alarm;
 mod bare_cpu;
+mod bench;
 mod boot;
 mod boots;
 mod calls;

@@ -10,9 +10,14 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
-use super::{super::to_stdout, Options, progress::Progress, show};
+use super::{
+    super::{mistake, to_stdout},
+    Options,
+    compare::Judging,
+    progress::Progress,
+};
 use crate::{
     bench::{
         boots::{boot, run_of},
@@ -20,7 +25,9 @@ use crate::{
         measure::{End, Task, measure},
         plan::Plan,
         provenance::{self, Provenance},
+        report::{Tables, write_files},
         results::{FILE, Header, Key, Problem, Results, Run, Writer},
+        stats::summary::Summary,
     },
     guest::Ended,
     interrupt::Interrupts,
@@ -34,6 +41,10 @@ const MAY_DIFFER: &[&str] = &["started", "command"];
 
 impl Options {
     pub(super) fn execute(self) -> Result<ExitCode> {
+        let old = self.compare.as_deref().map(Results::read).transpose()?;
+        if old.is_none() && self.judging != Judging::default() {
+            return Ok(mistake(&anyhow!("--by and --strict are for --compare")));
+        }
         if let Some(out) = &self.out {
             check_folder(out)?;
         }
@@ -82,8 +93,19 @@ impl Options {
         );
         drop(progress);
 
-        to_stdout(|out| show::table(out, &results))?;
-        ended(end, &results, &folder)
+        let is_whole = show(&folder, &results)?;
+        let is_done = matches!(end, End::Done);
+        let code = ended(end, &results, &folder);
+        if !is_done {
+            return Ok(code);
+        }
+        let judged = old
+            .map(|old| self.judging.judge(&old, &results))
+            .transpose()?;
+        Ok(match code == ExitCode::SUCCESS && is_whole {
+            true => judged.unwrap_or(ExitCode::SUCCESS),
+            false => ExitCode::FAILURE,
+        })
     }
 
     /// Where the results go, if they are not there yet; `all` is the folder of those that have no other.
@@ -98,29 +120,43 @@ impl Options {
 }
 
 /// The exit status of a benchmark that ended so, of which a person is told how to go on with it.
-pub(super) fn ended(end: End, results: &Results, folder: &Path) -> Result<ExitCode> {
-    let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
+pub(super) fn ended(end: End, results: &Results, folder: &Path) -> ExitCode {
+    let resume = format!("--resume --out {} goes on", folder.display());
     match end {
-        End::Done if failed == 0 => Ok(ExitCode::SUCCESS),
-        End::Done => {
-            eprintln!("xtask: {failed} boots failed; --resume tries them again");
-            Ok(ExitCode::FAILURE)
-        }
+        End::Done => match results.runs.iter().filter(|run| !run.is_ok()).count() {
+            0 => ExitCode::SUCCESS,
+            failed => {
+                eprintln!("xtask: {failed} boots failed; --resume tries them again");
+                ExitCode::FAILURE
+            }
+        },
         End::Interrupted(signal) => {
-            eprintln!(
-                "xtask: interrupted; --resume --out {} goes on",
-                folder.display()
-            );
-            Ok(ExitCode::from(Outcome::Interrupted(signal).exit_code()))
+            eprintln!("xtask: interrupted; {resume}");
+            ExitCode::from(Outcome::Interrupted(signal).exit_code())
         }
         End::Unwritten(unwritten) => {
             eprintln!("xtask: {unwritten}");
             eprintln!("xtask: what stood there is whole, and this belongs behind it:");
             eprintln!("{}", unwritten.line);
-            eprintln!("xtask: --resume --out {} goes on", folder.display());
-            Ok(ExitCode::FAILURE)
+            eprintln!("xtask: {resume}");
+            ExitCode::FAILURE
         }
     }
+}
+
+/// Shows the figures, and writes them beside the results. Says what cannot be written, and whether nothing
+/// had to be said.
+pub(super) fn show(folder: &Path, results: &Results) -> Result<bool> {
+    let summary = Summary::of(results);
+    to_stdout(|out| {
+        write!(out, "{}", Tables(&summary))?;
+        Ok(ExitCode::SUCCESS)
+    })?;
+    let written = write_files(folder, &summary);
+    if let Err(error) = &written {
+        eprintln!("xtask: {error:#}");
+    }
+    Ok(written.is_ok())
 }
 
 fn is_done(results: &Results, key: Key<'_>) -> bool {

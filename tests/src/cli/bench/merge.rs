@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, anyhow};
 use clap::Args;
 
-use super::{super::to_stdout, show};
+use super::measure::show;
 use crate::bench::results::{Results, Writer, merge};
 
 /// Where they come from, and where to.
@@ -50,8 +50,8 @@ impl Merge {
             results.add(run);
         }
         eprintln!("xtask: the results are in {}", writer.path().display());
-        to_stdout(|out| show::table(out, &results))?;
-        Ok(match merged.missing.is_empty() {
+        let is_whole = show(&self.out, &results)? && merged.missing.is_empty();
+        Ok(match is_whole {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         })

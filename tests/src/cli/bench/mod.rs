@@ -3,12 +3,12 @@
 //! Its options are the matrix of what is measured; what is done with results, and benchmarks of another
 //! kind, are commands below it.
 
+mod compare;
 mod growth;
 mod matrix;
 mod measure;
 mod merge;
 mod progress;
-mod show;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -31,6 +31,7 @@ Examples:
   cargo xtask bench --smp 2,8,64 --strategies parallel,serial,bare --runs 9
   cargo xtask bench --smp 64 --out results --resume
   cargo xtask bench --smp '112,sockets=2,cores=28,threads=2' --model skylake-112
+  cargo xtask bench --smp 64 --compare results
   cargo xtask bench --smp 2,8,64,255 --shard 1/4 --out part-1
   cargo xtask bench merge whole part-1 part-2 part-3 part-4
   cargo xtask bench growth --smp 1,2,4,8,16,32,64 --runs 3";
@@ -51,6 +52,8 @@ pub(super) struct Bench {
 enum Command {
     /// Join results of one plan that were measured in parts
     Merge(merge::Merge),
+    /// Say what became faster or slower, and end in 1 if something got slower
+    Compare(compare::Compare),
     Growth(growth::Growth),
 }
 
@@ -82,6 +85,9 @@ struct Options {
     #[arg(long, value_name = "OLD")]
     compare: Option<PathBuf>,
 
+    #[command(flatten)]
+    judging: compare::Judging,
+
     /// Measure the I-th of N parts of the machines
     ///
     /// Each host chooses for itself, from the same options, and `bench merge` joins what they
@@ -98,6 +104,7 @@ impl Bench {
     pub(super) fn execute(self) -> Result<ExitCode> {
         match self.command {
             Some(Command::Merge(merge)) => merge.execute(),
+            Some(Command::Compare(compare)) => compare.execute(),
             Some(Command::Growth(growth)) => growth.execute(),
             None => self.options.execute(),
         }

@@ -1,0 +1,242 @@
+//! Two sets of results, cell by cell.
+//!
+//! A cell is compared with the one of the same name: system, machine and contender. Where a machine is in both
+//! sets but for the kernel's words, those two are compared, which is how words are tried. **Only like is
+//! compared with like**: boots that had the host for themselves with such boots, wherever there are enough.
+
+use super::{
+    judge::{self, Judgement, Verdict},
+    matched::{Matched, alike, in_order, matched},
+    measure::{By, Measure},
+    median::Median,
+};
+use crate::bench::{
+    cell::Machine,
+    results::{Results, Run},
+};
+
+/// What became of all cells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    /// The machines of both sets, in the order of the new one.
+    pub pairs: Vec<Pair>,
+    /// What a person should know beside that.
+    pub notes: Vec<String>,
+}
+
+/// One machine in the old set and in the new.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// Whom the boots measured.
+    pub system: String,
+    /// The machine as it was.
+    pub old: Machine,
+    /// The machine as it is.
+    pub new: Machine,
+    /// Its boots as they were.
+    pub old_boots: Boots,
+    /// Its boots as they are.
+    pub new_boots: Boots,
+    /// Those whom the two have in common, a measure each.
+    pub cells: Vec<Cell>,
+}
+
+/// How many boots there are of a machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Boots {
+    /// That did all that was asked for.
+    pub ok: usize,
+    /// That did not.
+    pub failed: usize,
+    /// Of those that did, on a host that was busy otherwise.
+    pub busy: usize,
+    /// That are compared.
+    pub compared: usize,
+}
+
+/// One who is compared, by one measure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// Who: a strategy or a yardstick, or what another system has.
+    pub contender: String,
+    /// By what.
+    pub measure: Measure,
+    /// The middle of the old boots.
+    pub old: Option<f64>,
+    /// The middle of the new ones.
+    pub new: Option<f64>,
+    /// What is said of it, or why nothing is.
+    pub judgement: Result<Judgement, Unjudged>,
+}
+
+/// Why nothing is said of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unjudged {
+    /// No old boot has it.
+    NotInOld,
+    /// Old boots have it, and no new one: what was measured fails now.
+    Lost,
+    /// Time counts instructions, and yet two boots differ.
+    DoesNotRepeat,
+    /// The host was busy for one set and not for the other.
+    Unlike,
+}
+
+impl Comparison {
+    /// Compares two sets. `by` says by what; without it, by [`By::Bare`], and by times too where QEMU is another.
+    pub fn between(old: &Results, new: &Results, by: Option<By>) -> Self {
+        let other_qemu = old.header.qemu != new.header.qemu;
+        let by = by.unwrap_or(if other_qemu { By::Both } else { By::Bare });
+        let mut comparison = Self::default();
+        let pairs = matched(old, new, &mut comparison.notes);
+        let planned: Vec<_> = pairs.iter().map(|pair| planned(pair, by)).collect();
+        let is_tested = |(_, measure): &&(String, Measure)| *measure != Measure::VirtualTime;
+        let tested = planned.iter().flatten().filter(is_tested).count();
+        for (pair, planned) in pairs.into_iter().zip(planned) {
+            comparison.pairs.push(pair.compare(planned, tested));
+        }
+        comparison.notes.extend(about_the_hosts(old, new, by));
+        comparison
+    }
+
+    /// All cells.
+    pub fn cells(&self) -> impl Iterator<Item = &Cell> {
+        self.pairs.iter().flat_map(|pair| &pair.cells)
+    }
+
+    /// Whether something got slower, or cannot be measured any more.
+    pub fn is_worse(&self) -> bool {
+        self.cells().any(|cell| match &cell.judgement {
+            Ok(judgement) => matches!(judgement.verdict, Verdict::Slower(_)),
+            Err(why) => *why == Unjudged::Lost,
+        })
+    }
+
+    /// Whether each cell has a verdict.
+    pub fn is_decided(&self) -> bool {
+        !self.pairs.is_empty()
+            && self.cells().all(|cell| match &cell.judgement {
+                Ok(judgement) => !matches!(judgement.verdict, Verdict::CannotTell { .. }),
+                Err(_) => false,
+            })
+    }
+}
+
+/// Who is compared on a machine, and by what.
+fn planned(pair: &Matched<'_>, by: By) -> Vec<(String, Measure)> {
+    let has = |runs: &[&Run], name: &str| {
+        runs.iter()
+            .any(|run| run.is_ok() && run.samples.contains_key(name))
+    };
+    let mut names: Vec<&String> = Vec::new();
+    for run in pair
+        .old
+        .1
+        .iter()
+        .chain(&pair.new.1)
+        .filter(|run| run.is_ok())
+    {
+        names.extend(
+            run.samples
+                .keys()
+                .filter(|name| !names.contains(name))
+                .collect::<Vec<_>>(),
+        );
+    }
+    in_order(&mut names);
+    let has_bare = has(&pair.old.1, "bare") && has(&pair.new.1, "bare");
+    let measures = |name: &&String| Measure::of(by, pair.system, pair.new.0, name, has_bare);
+    let measured = names.into_iter().flat_map(|name| {
+        measures(&name)
+            .into_iter()
+            .map(move |it| (name.clone(), it))
+    });
+    measured.collect()
+}
+
+impl Matched<'_> {
+    fn compare(self, planned: Vec<(String, Measure)>, tested: usize) -> Pair {
+        let fewest = judge::fewest_boots(tested);
+        let (old, new) = alike(&self.old.1, &self.new.1, fewest);
+        let boots = |all: &[&Run], compared: &[&Run]| Boots {
+            ok: all.iter().filter(|run| run.is_ok()).count(),
+            failed: all.iter().filter(|run| !run.is_ok()).count(),
+            busy: all
+                .iter()
+                .filter(|run| run.is_ok() && run.load.busy)
+                .count(),
+            compared: compared.len(),
+        };
+        let cells = planned.into_iter().map(|(contender, measure)| {
+            // Time that counts instructions does not care who else does something.
+            let (olds, news) = match measure {
+                Measure::VirtualTime => (&self.old.1, &self.new.1),
+                Measure::OfBare | Measure::Time => (&old, &new),
+            };
+            let values = |runs: &[&Run]| -> Vec<f64> {
+                let ok = runs.iter().filter(|run| run.is_ok());
+                ok.filter_map(|run| measure.value(run, &contender))
+                    .collect()
+            };
+            let are_there = [&self.old.1, &self.new.1].map(|runs| !values(runs).is_empty());
+            let judgement = match (are_there, measure, &values(olds), &values(news)) {
+                ([false, _], ..) => Err(Unjudged::NotInOld),
+                ([true, false], ..) => Err(Unjudged::Lost),
+                (_, Measure::VirtualTime, old, new) => {
+                    judge::judge_exact(old, new).ok_or(Unjudged::DoesNotRepeat)
+                }
+                (_, _, old, new) => judge::judge(old, new, tested).ok_or(Unjudged::Unlike),
+            };
+            let middle = |runs: &[&Run]| Median::of(&values(runs)).map(|it| it.median);
+            Cell {
+                old: middle(olds),
+                new: middle(news),
+                contender,
+                measure,
+                judgement,
+            }
+        });
+        Pair {
+            system: self.system.to_owned(),
+            cells: cells.collect(),
+            old_boots: boots(&self.old.1, &old),
+            new_boots: boots(&self.new.1, &new),
+            old: self.old.0.clone(),
+            new: self.new.0.clone(),
+        }
+    }
+}
+
+/// What differs between the two sets beside what is measured.
+fn about_the_hosts(old: &Results, new: &Results, by: By) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut differ = |what: &str, old: &str, new: &str| {
+        if old != new {
+            notes.push(format!("{what} was {old} and is {new}"));
+        }
+    };
+    differ("QEMU", &old.header.qemu, &new.header.qemu);
+    differ(
+        "the host's processor",
+        &old.header.host.cpu,
+        &new.header.host.cpu,
+    );
+    let cpus = |results: &Results| format!("{} CPUs", results.header.host.cpus);
+    differ("the host", &cpus(old), &cpus(new));
+    differ(
+        "the host's system",
+        &old.header.host.system,
+        &new.header.host.system,
+    );
+    differ("rustc", &old.header.rustc, &new.header.rustc);
+    let rounds = |results: &Results| format!("{} rounds", results.header.rounds);
+    differ("a boot", &rounds(old), &rounds(new));
+    if by == By::Bare {
+        let note = "`--by time` tells what happened below the kernel: ratios do not, as it slows `bare` too";
+        notes.push(note.to_owned());
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! Sets by hand, compared.
+
+use super::*;
+use crate::{
+    bench::{
+        report::by_hand,
+        results::{Outcome, Results},
+    },
+    qemu::machine::Accel,
+};
+
+/// Boots of which `parallel` takes so many hundredths of `bare`, and the host is busy in the first ones.
+fn set(machine: &Machine, boots: u32, hundredths: u64, busy: u32) -> Results {
+    let boot = |number: u32| {
+        // A busy host slows `bare` more.
+        let is_busy = number <= busy;
+        let bare = 500_000 + u64::from(number) * 1_000 + if is_busy { 300_000 } else { 0 };
+        let parallel = (500_000 + u64::from(number) * 1_003) * hundredths / 100;
+        let mut run = by_hand::run(
+            machine,
+            number,
+            &[("bare", &[bare]), ("parallel", &[parallel])],
+        );
+        run.load.busy = is_busy;
+        run
+    };
+    by_hand::results((1..=boots).map(boot).collect())
+}
+
+fn only(comparison: &Comparison) -> &Cell {
+    let cells: Vec<_> = comparison.cells().collect();
+    assert_eq!(cells.len(), 1, "{comparison:?}");
+    cells[0]
+}
+
+#[test]
+fn on_a_host_that_was_busy_now_and_then_the_quiet_boots_are_compared() {
+    let machine = Machine::new(8);
+    let (old, new) = (set(&machine, 16, 150, 8), set(&machine, 10, 150, 1));
+    let comparison = Comparison::between(&old, &new, None);
+    assert!(matches!(
+        only(&comparison).judgement,
+        Ok(Judgement {
+            verdict: Verdict::NoDifference(_),
+            ..
+        })
+    ));
+    let pair = &comparison.pairs[0];
+    assert_eq!((pair.old_boots.compared, pair.new_boots.compared), (8, 9));
+    assert!(comparison.is_decided() && !comparison.is_worse());
+}
+
+#[test]
+fn boots_on_a_busy_host_and_boots_on_a_quiet_one_are_never_called_different() {
+    let machine = Machine::new(8);
+    let (old, new) = (set(&machine, 10, 150, 0), set(&machine, 10, 150, 10));
+    for (old, new) in [(&old, &new), (&new, &old)] {
+        let comparison = Comparison::between(old, new, None);
+        assert_eq!(
+            only(&comparison).judgement,
+            Err(Unjudged::Unlike),
+            "{comparison:?}"
+        );
+        assert!(!comparison.is_decided() && !comparison.is_worse());
+    }
+}
+
+#[test]
+fn what_fails_now_is_worse_and_what_is_new_is_not() {
+    let machine = Machine::new(8);
+    let (old, mut new) = (set(&machine, 8, 150, 0), set(&machine, 8, 150, 0));
+    for run in &mut new.runs {
+        run.outcome = Outcome::Failed("it hung".to_owned());
+    }
+    let comparison = Comparison::between(&old, &new, None);
+    assert_eq!(only(&comparison).judgement, Err(Unjudged::Lost));
+    assert!(comparison.is_worse());
+    let comparison = Comparison::between(&new, &old, None);
+    assert_eq!(only(&comparison).judgement, Err(Unjudged::NotInOld));
+    assert!(!comparison.is_worse());
+}
+
+#[test]
+fn a_machine_with_other_words_is_compared_where_it_is_the_only_one() {
+    let mut with = Machine::new(8);
+    with.words = "consistency=off".to_owned();
+    let (old, new) = (set(&Machine::new(8), 8, 150, 0), set(&with, 8, 150, 0));
+    assert_eq!(Comparison::between(&old, &new, None).pairs.len(), 1);
+    // With the same one there, that is meant.
+    let mut both = new.runs.clone();
+    both.extend(old.runs.clone());
+    let comparison = Comparison::between(&old, &by_hand::results(both), None);
+    assert_eq!(comparison.pairs.len(), 1);
+    assert_eq!(comparison.pairs[0].new.words, "");
+    assert!(
+        comparison
+            .notes
+            .iter()
+            .any(|note| note.contains("consistency=off"))
+    );
+}
+
+#[test]
+fn virtual_time_is_compared_exactly_and_must_repeat() {
+    let mut machine = Machine::new(8);
+    machine.accel = Accel::Icount;
+    let of = |parallel: &[u64]| {
+        let boot =
+            |(number, time): (u32, &u64)| by_hand::run(&machine, number, &[("parallel", &[*time])]);
+        by_hand::results((1..).zip(parallel).map(boot).collect())
+    };
+    let judged = |old: &[u64], new: &[u64]| {
+        let comparison = Comparison::between(&of(old), &of(new), None);
+        only(&comparison).judgement.map(|it| it.verdict)
+    };
+    use crate::bench::stats::judge::Confidence::Exact;
+    assert_eq!(
+        judged(&[500, 500], &[500]),
+        Ok(Verdict::NoDifference(Exact))
+    );
+    assert_eq!(judged(&[500], &[501]), Ok(Verdict::Slower(Exact)));
+    assert_eq!(judged(&[500, 501], &[500]), Err(Unjudged::DoesNotRepeat));
+}
+
+#[test]
+fn another_qemu_is_judged_by_times_too_and_yardsticks_by_nothing_else() {
+    let machine = Machine::new(8);
+    let (old, mut new) = (set(&machine, 8, 150, 0), set(&machine, 8, 150, 0));
+    new.header.qemu = "11.0.0".to_owned();
+    for run in &mut new.runs {
+        for samples in run.samples.values_mut() {
+            samples.online_ns.iter_mut().for_each(|it| *it *= 2);
+        }
+    }
+    let comparison = Comparison::between(&old, &new, None);
+    let cells: Vec<_> = comparison
+        .cells()
+        .map(|it| (it.contender.as_str(), it.measure))
+        .collect();
+    let expected = [
+        ("parallel", Measure::OfBare),
+        ("parallel", Measure::Time),
+        ("bare", Measure::Time),
+    ];
+    assert_eq!(cells, expected);
+    assert!(
+        comparison.is_worse(),
+        "all takes twice as long: {comparison:?}"
+    );
+    let by_bare = Comparison::between(&old, &new, Some(By::Bare));
+    assert!(!by_bare.is_worse(), "{by_bare:?}");
+}

@@ -1,0 +1,79 @@
+//! `cargo xtask bench compare`, and the end of `cargo xtask bench --compare`: what became faster or slower.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::Args;
+
+use super::super::to_stdout;
+use crate::bench::{
+    report::Verdicts,
+    results::Results,
+    stats::{compare::Comparison, measure::By},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    /// The folder with the results as they were, or the file
+    old: PathBuf,
+
+    /// The folder with the results as they are, or the file
+    new: PathBuf,
+
+    #[command(flatten)]
+    judging: Judging,
+}
+
+/// How two sets are judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+pub(super) struct Judging {
+    /// By what boots are compared [default: bare, and both where QEMU is another]
+    ///
+    /// Ratios to `bare` within a boot are steady from boot to boot and from day to day, and show what
+    /// the kernel adds. Times show everything, the host's day as well: to trust them, measure the two
+    /// sets in turns on a host that does nothing else.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    by: Option<By>,
+
+    /// End in 1 also where nobody can tell
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Compare {
+    pub(super) fn execute(self) -> Result<ExitCode> {
+        let Self { old, new, judging } = self;
+        let [old, new] = [Results::read(&old)?, Results::read(&new)?];
+        judging.judge(&old, &new)
+    }
+}
+
+impl Judging {
+    /// Shows what became faster or slower, and gives the exit status for that: 1 where something got slower, or
+    /// is not measured any more.
+    ///
+    /// # Errors
+    ///
+    /// The standard output takes no more.
+    pub(super) fn judge(self, old: &Results, new: &Results) -> Result<ExitCode> {
+        for (name, results) in [("old", old), ("new", new)] {
+            if let Some(warning) = results.warning() {
+                eprintln!("xtask: the {name} results: {warning}");
+            }
+        }
+        let comparison = Comparison::between(old, new, self.by);
+        let is_decided = comparison.is_decided();
+        if !is_decided {
+            eprintln!(
+                "xtask: not every cell has a verdict: that something got slower is not ruled out"
+            );
+        }
+        let is_bad = comparison.is_worse() || self.strict && !is_decided;
+        // Who reads no further has the verdict all the same.
+        to_stdout(|out| {
+            write!(out, "{}", Verdicts(&comparison))?;
+            Ok(ExitCode::SUCCESS)
+        })?;
+        Ok(ExitCode::from(u8::from(is_bad)))
+    }
+}
