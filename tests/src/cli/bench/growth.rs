@@ -126,7 +126,7 @@ impl Growth {
         drop(progress);
         to_stdout(|out| show(out, &results))?;
         let csv = write_csv(&folder, &results);
-        let code = ended(end, &results, &folder)?;
+        let code = ended(end, &results, &folder);
         csv.map(|()| code)
     }
 

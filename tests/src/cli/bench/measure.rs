@@ -94,14 +94,16 @@ impl Options {
         drop(progress);
 
         let is_whole = show(&folder, &results)?;
-        let is_done = matches!(end, End::Done) && results.runs.iter().all(Run::is_ok);
-        let ended = ended(end, &results, &folder)?;
-        let judged = match old.filter(|_| is_done) {
-            Some(old) => self.judging.judge(&old, &results)?,
-            None => ended,
-        };
-        Ok(match is_whole || !is_done {
-            true => judged,
+        let is_done = matches!(end, End::Done);
+        let code = ended(end, &results, &folder);
+        if !is_done {
+            return Ok(code);
+        }
+        let judged = old
+            .map(|old| self.judging.judge(&old, &results))
+            .transpose()?;
+        Ok(match code == ExitCode::SUCCESS && is_whole {
+            true => judged.unwrap_or(ExitCode::SUCCESS),
             false => ExitCode::FAILURE,
         })
     }
@@ -113,6 +115,31 @@ impl Options {
             (None, true) => latest(all),
             // A name for every system, so without colons.
             (None, false) => Ok(all.join(provenance::now().replace(':', "-"))),
+        }
+    }
+}
+
+/// The exit status of a benchmark that ended so, of which a person is told how to go on with it.
+pub(super) fn ended(end: End, results: &Results, folder: &Path) -> ExitCode {
+    let resume = format!("--resume --out {} goes on", folder.display());
+    match end {
+        End::Done => match results.runs.iter().filter(|run| !run.is_ok()).count() {
+            0 => ExitCode::SUCCESS,
+            failed => {
+                eprintln!("xtask: {failed} boots failed; --resume tries them again");
+                ExitCode::FAILURE
+            }
+        },
+        End::Interrupted(signal) => {
+            eprintln!("xtask: interrupted; {resume}");
+            ExitCode::from(Outcome::Interrupted(signal).exit_code())
+        }
+        End::Unwritten(unwritten) => {
+            eprintln!("xtask: {unwritten}");
+            eprintln!("xtask: what stood there is whole, and this belongs behind it:");
+            eprintln!("{}", unwritten.line);
+            eprintln!("xtask: {resume}");
+            ExitCode::FAILURE
         }
     }
 }
@@ -130,32 +157,6 @@ pub(super) fn show(folder: &Path, results: &Results) -> Result<bool> {
         eprintln!("xtask: {error:#}");
     }
     Ok(written.is_ok())
-}
-
-/// The exit status of a benchmark that ended so, of which a person is told how to go on with it.
-pub(super) fn ended(end: End, results: &Results, folder: &Path) -> Result<ExitCode> {
-    let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
-    match end {
-        End::Done if failed == 0 => Ok(ExitCode::SUCCESS),
-        End::Done => {
-            eprintln!("xtask: {failed} boots failed; --resume tries them again");
-            Ok(ExitCode::FAILURE)
-        }
-        End::Interrupted(signal) => {
-            eprintln!(
-                "xtask: interrupted; --resume --out {} goes on",
-                folder.display()
-            );
-            Ok(ExitCode::from(Outcome::Interrupted(signal).exit_code()))
-        }
-        End::Unwritten(unwritten) => {
-            eprintln!("xtask: {unwritten}");
-            eprintln!("xtask: what stood there is whole, and this belongs behind it:");
-            eprintln!("{}", unwritten.line);
-            eprintln!("xtask: --resume --out {} goes on", folder.display());
-            Ok(ExitCode::FAILURE)
-        }
-    }
 }
 
 pub(super) fn is_done(results: &Results, key: Key<'_>) -> bool {

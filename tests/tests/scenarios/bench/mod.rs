@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: machines take turns, each boot is a line, and nothing that was measured is lost.
 
 mod ends;
+mod growth;
 mod wrong;
 
 use std::{
