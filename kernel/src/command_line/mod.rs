@@ -27,7 +27,7 @@ pub use self::{
 };
 use crate::{
     calling::pairs::Pairs, consistency::Consistency, cpus::waking::Wake, faults::Fault,
-    hotplug::HotplugOption, operations::op::Op, trace::asked::Tracing,
+    hotplug::HotplugOption, model::Model, operations::op::Op, trace::asked::Tracing,
 };
 
 /// What a run is asked to do.
@@ -41,6 +41,8 @@ pub struct Options {
     pub bench_rounds: u32,
     /// `strategies=`: who takes part in them, if not all strategies and yardsticks.
     pub contenders: Contenders,
+    /// `model=`: the machine whose times the way up is to take, if it is not to be this one's alone.
+    pub model: Option<Model>,
     /// `round-trips=`: round trips of each kind to measure behind that.
     pub round_trips: u32,
     /// `ipi=`: calls between all pairs of CPUs to measure then.

@@ -20,6 +20,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "who takes part in that, as a list of strategies and bare, floor; all, as a rule",
     ),
     (
+        "model",
+        "take the times of a published machine on the way up: skylake-112",
+    ),
+    (
         "round-trips",
         "then so many round trips to a CPU that halts or polls, beside a bare ping-pong",
     ),
