@@ -3,7 +3,7 @@
 //!
 //! The scenarios boot the kernel; those in a module `slow` are left out by `--quick`, and those
 //! marked `#[ignore]` are added by `--full`, as is the target with very many schedules for the
-//! simulator, which alone is built optimised.
+//! simulator, which alone is built optimised, and the one that compares real benchmarks.
 
 use std::{
     env, fs,
@@ -28,6 +28,9 @@ const SCENARIOS: &str = "scenarios";
 
 /// The one that would take half an hour if it were not optimised.
 const MILLION: &str = "million";
+
+/// The one that measures, so that nothing may run beside it.
+const COMPARISONS: &str = "comparisons";
 
 impl Test {
     pub(super) fn execute(self) -> Result<ExitCode> {
@@ -63,6 +66,10 @@ impl Test {
             |runner: Runner, options: &Self| runner.scenarios(options, &kernel, &firmware);
         if self.has_match(scenarios)? {
             parts.push(("scenarios in QEMU", scenarios(runner, &self)));
+        }
+        let comparisons = |runner: Runner, options: &Self| runner.comparisons(options, &kernel);
+        if self.full && self.has_match(comparisons)? {
+            parts.push(("real benchmarks, compared", comparisons(runner, &self)));
         }
         if parts.is_empty() {
             bail!("no test has {} in its name", self.wanted());
@@ -218,6 +225,13 @@ impl Runner {
         self.finish(command, options)
     }
 
+    fn comparisons(self, options: &Test, kernel: &Kernel) -> Command {
+        let mut command = self.start(options.list);
+        command.args(["--package", "reveille-tests", "--test", COMPARISONS]);
+        command.env(IMAGE_VARIABLE, kernel.image());
+        self.finish(command, options)
+    }
+
     fn start(self, list: bool) -> Command {
         match (self, list) {
             (Self::Nextest, false) => {
@@ -329,7 +343,7 @@ impl Targets {
 
 /// Whether a test target is not run on the host like all others.
 fn is_apart(target: &str) -> bool {
-    [SCENARIOS, MILLION].contains(&target) || target.starts_with("loom")
+    [SCENARIOS, MILLION, COMPARISONS].contains(&target) || target.starts_with("loom")
 }
 
 /// The functions in the files of a folder that are named after loom.

@@ -165,7 +165,7 @@ fn legend(f: &mut fmt::Formatter<'_>, comparison: &Comparison) -> fmt::Result {
     if has(Measure::OfBare) {
         wrapped(
             f,
-            "x: as many times longer than `bare` takes in the same boot, by the faster half of the rounds",
+            "x: as many times longer than `bare` takes in the same boot, by the fastest rounds",
             "   ",
         )?;
     }

@@ -90,12 +90,15 @@ impl<'a> Line<'a> {
     }
 
     fn with(mut self, row: &'a Row) -> Self {
-        let ends = |median: Option<Median>| {
+        let ends = |median: Option<Median>, decimals: i32| {
+            // More digits than anybody measured would be noise.
+            let scale = 10_f64.powi(decimals);
+            let rounded = |value: f64| (value * scale).round() / scale;
             let interval = median.and_then(|it| it.interval);
             (
-                median.map(|it| it.median),
-                interval.map(|it| it.low),
-                interval.map(|it| it.high),
+                median.map(|it| rounded(it.median)),
+                interval.map(|it| rounded(it.low)),
+                interval.map(|it| rounded(it.high)),
             )
         };
         self.contender = &row.contender;
@@ -103,14 +106,14 @@ impl<'a> Line<'a> {
             .online_ns
             .interval
             .map(|it| (it.level * 1e4).round() / 1e4);
-        (self.online_ns, self.online_low_ns, self.online_high_ns) = ends(Some(row.online_ns));
-        (self.alive_ns, self.alive_low_ns, self.alive_high_ns) = ends(row.alive_ns);
-        (self.of_bare, self.of_bare_low, self.of_bare_high) = ends(row.of_bare);
+        (self.online_ns, self.online_low_ns, self.online_high_ns) = ends(Some(row.online_ns), 0);
+        (self.alive_ns, self.alive_low_ns, self.alive_high_ns) = ends(row.alive_ns, 0);
+        (self.of_bare, self.of_bare_low, self.of_bare_high) = ends(row.of_bare, 4);
         (
             self.of_parallel,
             self.of_parallel_low,
             self.of_parallel_high,
-        ) = ends(row.of_parallel);
+        ) = ends(row.of_parallel, 4);
         self
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{
     judge::{self, Judgement, Verdict},
-    matched::{Matched, alike, in_order, matched},
+    matched::{Matched, alike, contenders, matched},
     measure::{By, Measure},
     median::Median,
 };
@@ -128,24 +128,11 @@ fn planned(pair: &Matched<'_>, by: By) -> Vec<(String, Measure)> {
         runs.iter()
             .any(|run| run.is_ok() && run.samples.contains_key(name))
     };
-    let mut names: Vec<&String> = Vec::new();
-    for run in pair
-        .old
-        .1
-        .iter()
-        .chain(&pair.new.1)
-        .filter(|run| run.is_ok())
-    {
-        names.extend(
-            run.samples
-                .keys()
-                .filter(|name| !names.contains(name))
-                .collect::<Vec<_>>(),
-        );
-    }
-    in_order(&mut names);
-    let has_bare = has(&pair.old.1, "bare") && has(&pair.new.1, "bare");
-    let measures = |name: &&String| Measure::of(by, pair.system, pair.new.0, name, has_bare);
+    let all = pair.old.runs.iter().chain(&pair.new.runs);
+    let names = contenders(&all.copied().collect::<Vec<_>>());
+    let has_bare = has(&pair.old.runs, "bare") && has(&pair.new.runs, "bare");
+    let measures =
+        |name: &&String| Measure::of(by, pair.new.system, pair.new.machine, name, has_bare);
     let measured = names.into_iter().flat_map(|name| {
         measures(&name)
             .into_iter()
@@ -157,7 +144,7 @@ fn planned(pair: &Matched<'_>, by: By) -> Vec<(String, Measure)> {
 impl Matched<'_> {
     fn compare(self, planned: Vec<(String, Measure)>, tested: usize) -> Pair {
         let fewest = judge::fewest_boots(tested);
-        let (old, new) = alike(&self.old.1, &self.new.1, fewest);
+        let (old, new) = alike(&self.old.runs, &self.new.runs, fewest);
         let boots = |all: &[&Run], compared: &[&Run]| Boots {
             ok: all.iter().filter(|run| run.is_ok()).count(),
             failed: all.iter().filter(|run| !run.is_ok()).count(),
@@ -170,7 +157,7 @@ impl Matched<'_> {
         let cells = planned.into_iter().map(|(contender, measure)| {
             // Time that counts instructions does not care who else does something.
             let (olds, news) = match measure {
-                Measure::VirtualTime => (&self.old.1, &self.new.1),
+                Measure::VirtualTime => (&self.old.runs, &self.new.runs),
                 Measure::OfBare | Measure::Time => (&old, &new),
             };
             let values = |runs: &[&Run]| -> Vec<f64> {
@@ -178,7 +165,7 @@ impl Matched<'_> {
                 ok.filter_map(|run| measure.value(run, &contender))
                     .collect()
             };
-            let are_there = [&self.old.1, &self.new.1].map(|runs| !values(runs).is_empty());
+            let are_there = [&self.old.runs, &self.new.runs].map(|runs| !values(runs).is_empty());
             let judgement = match (are_there, measure, &values(olds), &values(news)) {
                 ([false, _], ..) => Err(Unjudged::NotInOld),
                 ([true, false], ..) => Err(Unjudged::Lost),
@@ -197,12 +184,12 @@ impl Matched<'_> {
             }
         });
         Pair {
-            system: self.system.to_owned(),
+            system: self.new.system.to_owned(),
             cells: cells.collect(),
-            old_boots: boots(&self.old.1, &old),
-            new_boots: boots(&self.new.1, &new),
-            old: self.old.0.clone(),
-            new: self.new.0.clone(),
+            old_boots: boots(&self.old.runs, &old),
+            new_boots: boots(&self.new.runs, &new),
+            old: self.old.machine.clone(),
+            new: self.new.machine.clone(),
         }
     }
 }

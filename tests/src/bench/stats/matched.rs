@@ -1,5 +1,7 @@
 //! What belongs together in two sets of results: machines, and boots that had it alike.
 
+use std::collections::BTreeSet;
+
 use reveille_smp::contender::Contender;
 
 use crate::bench::{
@@ -7,76 +9,84 @@ use crate::bench::{
     results::{Results, Run},
 };
 
-/// The boots of one machine in either set.
-pub(super) struct Matched<'a> {
+/// A machine of a set, with its boots.
+pub(super) struct Measured<'a> {
     pub(super) system: &'a str,
-    pub(super) old: (&'a Machine, Vec<&'a Run>),
-    pub(super) new: (&'a Machine, Vec<&'a Run>),
+    pub(super) machine: &'a Machine,
+    pub(super) runs: Vec<&'a Run>,
 }
 
-/// The machines of a set with their boots, in the order in which they come first.
-pub(super) fn machines(results: &Results) -> Vec<(&str, &Machine, Vec<&Run>)> {
-    let mut machines: Vec<(&str, &Machine, Vec<&Run>)> = Vec::new();
+/// A machine that is in both sets.
+pub(super) struct Matched<'a> {
+    pub(super) old: Measured<'a>,
+    pub(super) new: Measured<'a>,
+}
+
+/// The machines of a set, in the order in which they come first.
+pub(super) fn machines(results: &Results) -> Vec<Measured<'_>> {
+    let mut machines: Vec<Measured<'_>> = Vec::new();
     for run in &results.runs {
-        let same =
-            |it: &&mut (&str, &Machine, _)| (it.0, it.1) == (run.system.as_str(), &run.machine);
-        match machines.iter_mut().find(same) {
-            Some((_, _, runs)) => runs.push(run),
-            None => machines.push((&run.system, &run.machine, vec![run])),
+        let is_same =
+            |it: &&mut Measured<'_>| it.system == run.system && *it.machine == run.machine;
+        match machines.iter_mut().find(is_same) {
+            Some(measured) => measured.runs.push(run),
+            None => machines.push(Measured {
+                system: &run.system,
+                machine: &run.machine,
+                runs: vec![run],
+            }),
         }
     }
     machines
 }
 
-/// Pairs off the machines of two sets: the same ones first, then those that differ in words alone.
+impl Measured<'_> {
+    fn is(&self, other: &Self) -> bool {
+        self.system == other.system && self.machine == other.machine
+    }
+
+    /// Whether they differ in the kernel's words at the most.
+    fn is_like(&self, other: &Self) -> bool {
+        let wordless = |machine: &Machine| Machine {
+            words: String::new(),
+            ..machine.clone()
+        };
+        self.system == other.system && wordless(self.machine) == wordless(other.machine)
+    }
+}
+
+/// Pairs off the machines of two sets: the same ones first, then those that differ in words alone. Of several
+/// that do nobody knows which is meant.
 pub(super) fn matched<'a>(
     old: &'a Results,
     new: &'a Results,
     notes: &mut Vec<String>,
 ) -> Vec<Matched<'a>> {
     let mut olds = machines(old);
-    let mut news: Vec<_> = machines(new).into_iter().map(Some).collect();
+    let mut news: Vec<_> = (0..).zip(machines(new)).collect();
     let mut pairs: Vec<(usize, Matched<'a>)> = Vec::new();
-    let wordless = |machine: &Machine| Machine {
-        words: String::new(),
-        ..machine.clone()
-    };
-    let same: [&dyn Fn(&Machine, &Machine) -> bool; 2] = [&|old, new| old == new, &|old, new| {
-        wordless(old) == wordless(new)
-    }];
-    for is_same in same {
-        for (place, slot) in news.iter_mut().enumerate() {
-            let Some((system, machine, _)) = slot else {
-                continue;
-            };
-            let mut found = olds
-                .iter()
-                .enumerate()
-                .filter(|(_, it)| it.0 == *system && is_same(it.1, machine));
-            // Of several machines that differ in words nobody knows which is meant.
-            let (Some((index, _)), None) = (found.next(), found.next()) else {
-                continue;
-            };
-            let (system, was, runs) = olds.remove(index);
-            let (_, is, new_runs) = slot.take().expect("it was there");
-            pairs.push((
-                place,
-                Matched {
-                    system,
-                    old: (was, runs),
-                    new: (is, new_runs),
-                },
-            ));
+    for is_same in [Measured::is, Measured::is_like] {
+        let mut left = Vec::new();
+        while let Some((place, new)) = news.pop() {
+            let rivals = news.iter().chain(&left).map(|(_, other)| other);
+            let rivals = rivals.filter(|other| is_same(other, &new)).count();
+            let mut fitting = (0..olds.len()).filter(|&index| is_same(&olds[index], &new));
+            match (fitting.next(), fitting.next(), rivals) {
+                (Some(index), None, 0) => {
+                    let old = olds.remove(index);
+                    pairs.push((place, Matched { old, new }));
+                }
+                _ => left.push((place, new)),
+            }
         }
+        news = left;
     }
     pairs.sort_by_key(|(place, _)| *place);
-    let left = olds
-        .iter()
-        .map(|it| ("old", it))
-        .chain(news.iter().flatten().map(|it| ("new", it)));
-    notes.extend(left.map(|(set, (system, machine, _))| match *system {
-        REVEILLE => format!("only in the {set} results: {machine}"),
-        other => format!("only in the {set} results: {other}, {machine}"),
+    let olds = olds.iter().map(|it| ("old", it));
+    let left = olds.chain(news.iter().map(|(_, it)| ("new", it)));
+    notes.extend(left.map(|(set, it)| match it.system {
+        REVEILLE => format!("only in the {set} results: {}", it.machine),
+        other => format!("only in the {set} results: {other}, {}", it.machine),
     }));
     pairs.into_iter().map(|(_, pair)| pair).collect()
 }
@@ -120,8 +130,12 @@ pub(super) fn alike<'a>(
     }
 }
 
-/// Ours in the order of the kernel's lists, then whatever else there is.
-pub(super) fn in_order(names: &mut [&String]) {
+/// Who was measured in boots that are ok: ours in the order of the kernel's lists, then whoever else.
+pub(super) fn contenders<'a>(runs: &[&'a Run]) -> Vec<&'a String> {
+    let ok = runs.iter().filter(|run| run.is_ok());
+    let names: BTreeSet<_> = ok.flat_map(|run| run.samples.keys()).collect();
     let place = |name: &str| Contender::ALL.iter().position(|it| it.name() == name);
+    let mut names: Vec<_> = names.into_iter().collect();
     names.sort_by_key(|name| place(name).unwrap_or(Contender::ALL.len()));
+    names
 }

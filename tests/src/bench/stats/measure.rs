@@ -66,8 +66,8 @@ impl Measure {
         let times = |name| run.samples.get(name).map(|samples| samples.headline_ns());
         let ours = times(contender)?;
         match self {
-            Self::OfBare => ratio::of_faster_halves(ours, times(Contender::Bare.name())?),
-            Self::Time => ratio::of_faster_half_ns(ours),
+            Self::OfBare => ratio::of_fastest(ours, times(Contender::Bare.name())?),
+            Self::Time => ratio::of_fastest_ns(ours),
             // All of it: where something repeats, nothing is to be left out.
             Self::VirtualTime => (!ours.is_empty())
                 .then(|| ours.iter().map(|&it| it as f64).sum::<f64>() / ours.len() as f64),

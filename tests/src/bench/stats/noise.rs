@@ -4,7 +4,7 @@
 //! the rounds of a boot lie close above their fastest, with a standard deviation of 0.15 in the logarithm; every
 //! fourth is disturbed, twice as likely behind another one, and then takes up to thirty times as long. From
 //! boot to boot all contenders of a boot are slower or faster together, by 0.15 to 0.3, and each by itself by
-//! 0.015. The ratio of the faster halves then scatters as it was measured: by 0.02 to 0.03 from boot to boot
+//! 0.015. The ratio of the fastest rounds then scatters as it was measured: by 0.02 to 0.03 from boot to boot
 //! with 100 rounds, by 0.05 to 0.1 with 25.
 
 use rand_chacha::{
@@ -154,7 +154,7 @@ fn the_noise_is_as_large_as_it_was_measured() {
             .map(|number| {
                 let run = noise.boot(&machine, number, rounds, 1.0);
                 let of = |name: &str| &run.samples[name].online_ns;
-                let ratio = ratio::of_faster_halves(of("parallel"), of("bare"));
+                let ratio = ratio::of_fastest(of("parallel"), of("bare"));
                 ratio.expect("there are rounds").ln()
             })
             .collect();

@@ -1,7 +1,7 @@
 //! What one set of results says: each machine, and on it each contender, with medians over boots.
 
 use super::{
-    matched::{in_order, machines},
+    matched::{contenders, machines},
     median::Median,
     ratio,
 };
@@ -55,7 +55,7 @@ impl Summary {
     /// Of all that was measured. Who has no boot that is ok has no row.
     pub fn of(results: &Results) -> Self {
         let machines = machines(results).into_iter();
-        let groups = machines.map(|(system, machine, runs)| Group::of(system, machine, &runs));
+        let groups = machines.map(|it| Group::of(it.system, it.machine, &it.runs));
         Self {
             groups: groups.collect(),
         }
@@ -69,12 +69,6 @@ impl Group {
             Outcome::Failed(reason) => Some((run.run, reason.clone())),
             Outcome::Ok => None,
         });
-        let mut names: Vec<&String> = Vec::new();
-        for run in &ok {
-            let new = run.samples.keys().filter(|name| !names.contains(name));
-            names.extend(new.collect::<Vec<_>>());
-        }
-        in_order(&mut names);
         let samples = ok.iter().flat_map(|run| run.samples.values());
         let mut rounds: Vec<_> = samples.map(|it| it.headline_ns().len()).collect();
         rounds.sort_unstable();
@@ -86,7 +80,7 @@ impl Group {
             busy: ok.iter().filter(|run| run.load.busy).count(),
             rounds: <[usize; 1]>::try_from(rounds).ok().map(|[rounds]| rounds),
             failed: failed.collect(),
-            rows: names
+            rows: contenders(&ok)
                 .into_iter()
                 .filter_map(|name| Row::of(name, &ok))
                 .collect(),

@@ -89,7 +89,8 @@ fn a_machine_with_other_words_is_compared_where_it_is_the_only_one() {
     // With the same one there, that is meant.
     let mut both = new.runs.clone();
     both.extend(old.runs.clone());
-    let comparison = Comparison::between(&old, &by_hand::results(both), By::Bare);
+    let both = by_hand::results(both);
+    let comparison = Comparison::between(&old, &both, By::Bare);
     assert_eq!(comparison.pairs.len(), 1);
     assert_eq!(comparison.pairs[0].new.words, "");
     assert!(
@@ -98,6 +99,12 @@ fn a_machine_with_other_words_is_compared_where_it_is_the_only_one() {
             .iter()
             .any(|note| note.contains("consistency=off"))
     );
+    // Which of two is meant is not known.
+    let mut other = Machine::new(8);
+    other.words = "trace=on".to_owned();
+    let other = set(&other, 8, 150, 0);
+    assert_eq!(Comparison::between(&other, &both, By::Bare).pairs.len(), 0);
+    assert_eq!(Comparison::between(&both, &other, By::Bare).pairs.len(), 0);
 }
 
 #[test]

@@ -1,0 +1,175 @@
+//! What `cargo xtask bench --compare` says of real boots, many times: of one kernel twice, and of one of which every
+//! bring-up takes a tenth longer. `cargo xtask test --full` runs it, behind all else, as it measures.
+//!
+//! The sets are measured one behind the other, as a person or a CI job would: one of the kernel as it is, then one
+//! that is slower, and again. So each of those of one kind lies minutes behind the one that it is compared with. All
+//! of them are then shuffled and dealt out anew, which tries the same without what the host did in between.
+//!
+//! `COMPARISONS=5` tries five times in place of twenty; nothing is asserted of fewer than twenty but what is wrong in
+//! any of them.
+
+use std::{env, time::Duration};
+
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
+use reveille_smp::contender::Contenders;
+use reveille_tests::{
+    bench::{
+        boots::{boot, run_of},
+        cell::Machine,
+        plan::Plan,
+        provenance::Provenance,
+        report::Verdicts,
+        results::{Header, Results, Run},
+        stats::{compare::Comparison, judge::Verdict, measure::By},
+    },
+    interrupt::Interrupts,
+    kernel::Kernel,
+};
+
+/// Boots of a set, and rounds of each of them.
+const BOOTS: u32 = 10;
+const ROUNDS: u32 = 200;
+
+/// Without `legacy`, whose delays take most of the time, and tell nothing.
+const CONTENDERS: &str = "parallel,two-pass,serial,bare";
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+#[test]
+#[ignore = "it takes some ten minutes and a host that does nothing else: `cargo xtask test --full` runs it"]
+fn one_kernel_twice_shows_no_difference_and_a_tenth_more_is_slower_in_19_of_20() {
+    let tries = env::var("COMPARISONS").map_or(20, |tries| tries.parse().expect("it is a number"));
+    let lab = Lab::new();
+    let same = Machine::new(8);
+    let slower = Machine {
+        words: "test=slower".to_owned(),
+        ..same.clone()
+    };
+    let mut sames = vec![lab.set(&same)];
+    let mut slowers = Vec::new();
+    for _ in 0..tries {
+        slowers.push(lab.set(&slower));
+        sames.push(lab.set(&same));
+    }
+    let apart = Count::of(&sames, &slowers);
+    println!("sets apart: {apart:?} of {tries}");
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let dealt = Count::of(
+        &dealt_anew(&sames, &mut rng),
+        &dealt_anew(&slowers, &mut rng),
+    );
+    println!("dealt anew: {dealt:?} of {tries}");
+    for count in [apart, dealt] {
+        assert_eq!(count.soothed, 0, "{count:?}");
+        let most_wrong = (tries / 20).max(1);
+        if tries >= 20 {
+            assert!(count.no_difference + most_wrong >= tries, "{count:?}");
+            assert!(count.slower + most_wrong >= tries, "{count:?}");
+        }
+    }
+}
+
+/// What is there to measure with.
+struct Lab {
+    kernel: Kernel,
+    interrupts: Interrupts,
+    contenders: Contenders,
+    header: Header,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let kernel = Kernel::ready().expect("the kernel builds");
+        let contenders = CONTENDERS.parse().expect("they are known");
+        let plan = Plan {
+            machines: vec![Machine::new(8)],
+            contenders,
+            runs: BOOTS,
+            rounds: ROUNDS,
+        };
+        let provenance = Provenance::here(&kernel).expect("the host tells of itself");
+        Self {
+            header: provenance.header(&plan, None),
+            interrupts: Interrupts::listen().expect("signals can be heard"),
+            kernel,
+            contenders,
+        }
+    }
+
+    fn set(&self, machine: &Machine) -> Results {
+        let mut results = Results::new(self.header.clone());
+        let qemu = machine.qemu_for(ROUNDS, self.contenders);
+        for number in 1..=BOOTS {
+            let booted = boot(&self.kernel, &qemu, LIMIT, &self.interrupts).expect("QEMU starts");
+            let run = run_of(machine, number, self.contenders, ROUNDS, &booted);
+            assert!(run.is_ok(), "{:?}", run.outcome);
+            results.add(run);
+        }
+        results
+    }
+}
+
+/// Sets of the same sizes, of the same boots in another order.
+fn dealt_anew(sets: &[Results], rng: &mut ChaCha8Rng) -> Vec<Results> {
+    let mut runs: Vec<Run> = sets.iter().flat_map(|set| set.runs.clone()).collect();
+    for last in (1..runs.len()).rev() {
+        runs.swap(last, rng.next_u64() as usize % (last + 1));
+    }
+    let dealt = runs.chunks(BOOTS as usize).map(|runs| {
+        let mut set = Results::new(sets[0].header.clone());
+        for (number, run) in (1..).zip(runs) {
+            set.add(Run {
+                run: number,
+                ..run.clone()
+            });
+        }
+        set
+    });
+    dealt.collect()
+}
+
+/// What was said.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    /// Of one kernel twice: no difference, in every cell.
+    no_difference: u32,
+    /// Of a tenth more: slower, in every cell.
+    slower: u32,
+    /// Of a tenth more: no difference, or faster, in any cell. That must never be.
+    soothed: u32,
+}
+
+impl Count {
+    fn of(sames: &[Results], slowers: &[Results]) -> Self {
+        let mut count = Self::default();
+        for (pair, slower) in sames.windows(2).zip(slowers) {
+            let same = Comparison::between(&pair[0], &pair[1], By::Bare);
+            let is_right = all(&same, |it| matches!(it, Verdict::NoDifference(_)));
+            count.no_difference += u32::from(is_right);
+            show_if(!is_right, &same);
+            let more = Comparison::between(&pair[0], slower, By::Bare);
+            let is_right = all(&more, |it| matches!(it, Verdict::Slower(_)));
+            count.slower += u32::from(is_right);
+            show_if(!is_right, &more);
+            let is_open = |it| matches!(it, Verdict::Slower(_) | Verdict::CannotTell { .. });
+            count.soothed += u32::from(!all(&more, is_open));
+        }
+        count
+    }
+}
+
+fn all(comparison: &Comparison, is_right: impl Fn(Verdict) -> bool) -> bool {
+    let mut verdicts = comparison
+        .cells()
+        .map(|cell| cell.judgement.map(|it| it.verdict));
+    verdicts.all(|verdict| verdict.is_ok_and(&is_right))
+}
+
+fn show_if(is_to_be_shown: bool, comparison: &Comparison) {
+    if is_to_be_shown {
+        println!("{}", Verdicts(comparison));
+    }
+}
