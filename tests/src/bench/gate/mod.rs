@@ -25,6 +25,7 @@ pub mod figures;
 pub mod measure;
 pub mod per_ap;
 pub mod settings;
+mod told;
 pub mod work;
 
 pub use compare::Comparison;

@@ -10,9 +10,9 @@
 //!   clock, and there the kernel lets it count once.
 //!
 //! Then the nearest timer is that of the second SIPI, 50 ms away. Each of n CPUs that is reset is charged an
-//! nth of what is left of that, so a third is left for the slices in which the APs come online: 1.1 ms at 16
-//! CPUs, where the BSP runs for 0.1 at once; 0.3 ms at 64, where it would run for 0.3. So at 64 CPUs who runs
-//! when turns on single instructions, and only what does not depend on it is a figure there: see
+//! nth of what is left of that, so more than a third is left for the slices in which the APs come online: 1.1 ms at
+//! 16 CPUs, where the BSP runs for 0.1 at once; 0.3 ms at 64, where it runs for 0.3. So at 64 CPUs who runs when may
+//! turn on single instructions, and only what does not depend on it is a figure there: see
 //! [`Setting::slices_last`].
 
 use reveille_smp::strategy::Strategy;

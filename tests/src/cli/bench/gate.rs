@@ -1,13 +1,10 @@
 //! `cargo xtask bench gate`: the deterministic gate.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use indicatif::ProgressBar;
 
 use crate::{
     bench::gate::{Comparison, Figures, measure::measure, settings},
@@ -49,11 +46,13 @@ impl Gate {
         setup::ensure(false)?;
         let kernel = Kernel::ready()?;
         let interrupts = Interrupts::listen()?;
+        let bar = ProgressBar::new(0);
         let measured = measure(&kernel, &settings::all(), |over, of| {
-            show_progress(&format!("{over} of {of} boots"));
+            bar.set_length(of as u64);
+            bar.set_position(over as u64);
             interrupts.received().is_none()
         });
-        show_progress("");
+        bar.finish_and_clear();
         let Some(measured) = measured? else {
             let signal = interrupts.received().context("somebody ended it")?;
             return Ok(ExitCode::from(Outcome::Interrupted(signal).exit_code()));
@@ -76,14 +75,5 @@ impl Gate {
                 false => ExitCode::FAILURE,
             })
         })
-    }
-}
-
-/// Writes over the line that the cursor is in; a pipe gets nothing.
-fn show_progress(text: &str) {
-    let mut stderr = io::stderr().lock();
-    if stderr.is_terminal() {
-        // CR and "erase to the end of the line" (ECMA-48, EL).
-        let _unseen = write!(stderr, "\r\x1b[K{text}");
     }
 }
