@@ -107,10 +107,10 @@ impl Watched {
                     None => {}
                 }
             }
-            register::SPURIOUS_VECTOR if value & ENABLED != 0 => {
-                if self.bsp.is_some_and(|bsp| bsp != event.thread) {
-                    self.enabled.entry(event.thread).or_insert(event.at);
-                }
+            register::SPURIOUS_VECTOR
+                if value & ENABLED != 0 && self.bsp.is_some_and(|bsp| bsp != event.thread) =>
+            {
+                self.enabled.entry(event.thread).or_insert(event.at);
             }
             _ => {}
         }

@@ -25,7 +25,14 @@ In that time Linux makes for each CPU its kernel threads (idle, hotplug, migrati
 workers of its work queues, RCU's and the timers' state, page lists, perf events and a watchdog, one CPU after
 the other on the boot CPU, and then puts it into the scheduler's domains and interrupt affinities. Our APs get
 a stack, a per-CPU area, an executor, tables, APIC, timer and their inboxes, and report online. So the two are
-not the same work: the times from the first INIT to the APICs, above, leave most of Linux's out.";
+not the same work; the times from the first INIT to the APICs, in the boots that QEMU traces, leave most of
+Linux's out.";
+
+/// The columns of Linux's own trace.
+const WHAT_THE_PARTS_ARE: &str = "\
+ prepare: threads, work queues, RCU and timers, on the boot CPU; kick: INIT and SIPI (before 6.5 within answer);
+ answer: from there until the AP takes its first step; online: the AP's own steps; seen: until the boot CPU goes
+ on; whole: from the first to the last, less what the trace itself took, which is in no part";
 
 /// Times of one kind over several boots, in nanoseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -309,7 +316,7 @@ impl Beside<'_> {
         if table.is_empty() {
             return Ok(());
         }
-        writeln!(f, "{}", aligned(table))?;
+        writeln!(f, "{}\n{WHAT_THE_PARTS_ARE}", aligned(table))?;
         for (name, sample) in [("cold", samples::COLD), ("warm", OURS)] {
             let figures = (
                 self.figures(REVEILLE, kick(sample)),
