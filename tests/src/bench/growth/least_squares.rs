@@ -85,8 +85,9 @@ fn eliminate<const N: usize>(mut left: [[f64; N]; N], mut right: [f64; N]) -> Op
         right.swap(step, pivot);
         for row in step + 1..N {
             let factor = left[row][step] / left[step][step];
-            for column in step..N {
-                left[row][column] -= factor * left[step][column];
+            let (above, below) = left.split_at_mut(row);
+            for (cell, pivots) in below[0].iter_mut().zip(above[step]).skip(step) {
+                *cell -= factor * pivots;
             }
             right[row] -= factor * right[step];
         }
