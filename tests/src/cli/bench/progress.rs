@@ -4,6 +4,7 @@
 
 use std::{
     fmt::Write as _,
+    io::{self, Write as _},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -52,7 +53,8 @@ impl Progress {
     /// Says something above the bar.
     pub(super) fn say(&self, text: &str) {
         match self.bar.is_hidden() {
-            true => eprintln!("xtask: {text}"),
+            // Whoever listens no more is no reason to measure no more.
+            true => drop(writeln!(io::stderr(), "xtask: {text}")),
             false => self.bar.println(format!("xtask: {text}")),
         }
     }
@@ -88,7 +90,7 @@ impl Watch for Progress {
             let busy = if run.load.busy { ", host busy" } else { "" };
             let (number, all) = (self.behind + 1, self.all);
             let left = time_left(self.end());
-            eprintln!("xtask: {number}/{all} {key}: {took:.1} s{busy}; {left}");
+            self.say(&format!("{number}/{all} {key}: {took:.1} s{busy}; {left}"));
         }
     }
 }
