@@ -31,3 +31,18 @@ fn a_step_of_a_millisecond_costs_63_aps_as_many_where_it_is_serialised_and_two_w
     assert!(concurrent <= Duration::from_millis(2), "{concurrent:?}");
     println!("serialised {serialised:?}, concurrent {concurrent:?}");
 }
+
+#[test]
+fn a_bring_up_that_is_slower_on_purpose_takes_a_tenth_longer() {
+    let online_ns = |words: &str| {
+        let machine = Machine::new(8).accel(Accel::Icount).append(words);
+        let bringup = boot(&machine).records.bringup().expect("round 0");
+        bringup.online_ns.expect("they came online") as f64
+    };
+    for strategy in ["parallel", "legacy"] {
+        let strategy = format!("bringup={strategy}");
+        let more = online_ns(&format!("{strategy} test=slower")) / online_ns(&strategy) - 1.0;
+        // The steps themselves are a little, too.
+        assert!((0.095..0.12).contains(&more), "{strategy}: {more}");
+    }
+}
