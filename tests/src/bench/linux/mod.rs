@@ -18,6 +18,7 @@
 
 pub mod boots;
 pub mod console;
+pub mod figures;
 pub mod image;
 pub mod initramfs;
 pub mod inside;

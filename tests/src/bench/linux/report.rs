@@ -1,14 +1,14 @@
 //! The boots side by side, for people: what each took, how many times ours that is, and what is in Linux's
 //! time that is not in ours.
 //!
-//! Boots on a busy host are left out of the figures wherever there are others; where there are none, they
-//! stand and are said to be busy.
+//! Whoever did not come up is told with the reason, and ours stands cold beside Linux's, which is.
 
 use std::{collections::BTreeMap, fmt};
 
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::{
+    figures::{Figures, alive, kick, online, total},
     plan::{Subject, View},
     samples,
     system::Series,
@@ -16,7 +16,7 @@ use super::{
 use crate::bench::{
     cell::REVEILLE,
     host::BUSY_SHARE,
-    results::{Header, Outcome, Run, Samples},
+    results::{Header, Outcome, Run},
 };
 
 /// What is in Linux's time and not in ours.
@@ -33,93 +33,6 @@ const WHAT_THE_PARTS_ARE: &str = "\
  prepare: threads, work queues, RCU and timers, on the boot CPU; kick: INIT and SIPI (before 6.5 within answer);
  answer: from there until the AP takes its first step; online: the AP's own steps; seen: until the boot CPU goes
  on; whole: from the first to the last, less what the trace itself took, which is in no part";
-
-/// Times of one kind over several boots, in nanoseconds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Figures {
-    /// The shortest.
-    pub min: u64,
-    /// The middle one; the lower of the two in an even number.
-    pub median: u64,
-    /// The longest.
-    pub max: u64,
-    /// So many boots gave them.
-    pub boots: usize,
-    /// So many more did on a busy host, and are left out.
-    pub left_out: usize,
-    /// The host was busy in all of them.
-    pub busy: bool,
-}
-
-impl Figures {
-    /// What `time` finds in these boots; `None` where it finds nothing.
-    pub fn of<'a>(
-        runs: impl IntoIterator<Item = &'a Run>,
-        time: impl Fn(&Run) -> Option<u64>,
-    ) -> Option<Self> {
-        let (mut quiet, mut busy) = (Vec::new(), Vec::new());
-        for run in runs.into_iter().filter(|run| run.is_ok()) {
-            let times = if run.load.busy { &mut busy } else { &mut quiet };
-            times.extend(time(run));
-        }
-        let only_busy = quiet.is_empty();
-        let left_out = if only_busy { 0 } else { busy.len() };
-        let mut times = if only_busy { busy } else { quiet };
-        times.sort_unstable();
-        Some(Self {
-            min: *times.first()?,
-            median: middle(&times)?,
-            max: *times.last()?,
-            boots: times.len(),
-            left_out,
-            busy: only_busy,
-        })
-    }
-
-    /// How many boots, and what the host was like.
-    fn boots(&self) -> String {
-        let Self {
-            boots,
-            left_out,
-            busy,
-            ..
-        } = self;
-        match (busy, left_out) {
-            (true, _) => format!("{boots}, busy"),
-            (false, 0) => boots.to_string(),
-            (false, _) => format!("{boots} (+{left_out} busy)"),
-        }
-    }
-}
-
-/// Of times in order.
-fn middle(times: &[u64]) -> Option<u64> {
-    times.get(times.len().saturating_sub(1) / 2).copied()
-}
-
-/// A time among a boot's samples: the only one of its list, or the median of rounds.
-fn of(run: &Run, name: &str, list: fn(&Samples) -> &[u64]) -> Option<u64> {
-    let mut times = list(run.samples.get(name)?).to_vec();
-    times.sort_unstable();
-    middle(&times)
-}
-
-/// From the first INIT to the last CPU online, or from Linux's one line to the other.
-fn online(name: &'static str) -> impl Fn(&Run) -> Option<u64> {
-    move |run| of(run, name, |it| &it.online_ns)
-}
-
-fn alive(name: &'static str) -> impl Fn(&Run) -> Option<u64> {
-    move |run| of(run, name, |it| &it.alive_ns)
-}
-
-fn kick(name: &'static str) -> impl Fn(&Run) -> Option<u64> {
-    move |run| of(run, name, |it| &it.kick_ns)
-}
-
-fn total(name: &'static str) -> impl Fn(&Run) -> Option<u64> {
-    move |run| of(run, name, |it| &it.total_ns)
-}
 
 /// What was measured.
 #[derive(Clone, Copy, Debug)]
@@ -378,4 +291,4 @@ fn ratio(theirs: u64, ours: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{super::advice::System, super::step::Steps, add_newer_source, update};
+use super::{super::advice::System, super::step::Steps, add_newer_source, ask, update};
 
 /// A version of a package that apt knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,10 @@ pub fn learn(wanted: impl Fn() -> bool) -> Result<()> {
     };
     let steps = Steps::new(false);
     update(&steps, "asking the mirror what it has")?;
-    if !wanted() {
+    let backports = format!("Codename: {codename}-backports");
+    let targets = ask("apt-get", &["indextargets", "Created-By: Packages"])?;
+    let is_known = targets.lines().any(|line| line.trim_end() == backports);
+    if !wanted() && !is_known {
         add_newer_source(&steps, &codename)?;
         update(&steps, "reading the new source's list")?;
     }

@@ -1,5 +1,10 @@
 use super::*;
-use crate::bench::{cell::Machine, host::Load, linux::image::Image, results::tests::header};
+use crate::bench::{
+    cell::Machine,
+    host::Load,
+    linux::image::Image,
+    results::{Samples, tests::header},
+};
 
 const MS: u64 = 1_000_000;
 
@@ -24,7 +29,7 @@ fn run(system: &str, busy: bool, sample: &str, online_ms: &[u64]) -> Run {
     }
 }
 
-fn linux(system: &str, busy: bool, online_ms: u64) -> Run {
+pub(in super::super) fn linux(system: &str, busy: bool, online_ms: u64) -> Run {
     run(system, busy, samples::BRING_UP, &[online_ms])
 }
 
@@ -55,25 +60,6 @@ fn report(runs: &[Run]) -> String {
     .to_string();
     println!("{report}");
     report
-}
-
-#[test]
-fn boots_on_a_busy_host_are_left_out_while_there_are_others() {
-    let quiet = linux("x", false, 300);
-    let busy = [linux("x", true, 900), linux("x", true, 700)];
-    let online = || online(samples::BRING_UP);
-    let mixed = Figures::of([&quiet, &busy[0], &busy[1]], online()).expect("one");
-    assert_eq!((mixed.median, mixed.max), (300 * MS, 300 * MS));
-    assert_eq!(mixed.boots(), "1 (+2 busy)");
-    let all_busy = Figures::of(&busy, online()).expect("two");
-    assert_eq!((all_busy.min, all_busy.median), (700 * MS, 700 * MS));
-    assert_eq!(all_busy.boots(), "2, busy");
-    assert_eq!(Figures::of(&[], online()), None);
-    let failed = Run {
-        outcome: Outcome::Failed("it did not".to_owned()),
-        ..linux("x", false, 1)
-    };
-    assert_eq!(Figures::of([&failed], online()), None);
 }
 
 #[test]
