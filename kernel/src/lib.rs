@@ -32,6 +32,7 @@ pub mod interrupts;
 pub mod io_apic;
 pub mod ladder;
 pub mod memory;
+pub mod model;
 pub mod most_attempts;
 pub mod operations;
 pub mod panic;

@@ -7,6 +7,7 @@ use x86_64::instructions::interrupts::{self, without_interrupts};
 use crate::{
     apic::{ApicError, LocalApic, timer::ApicTimer},
     interrupts::vectors::Vector,
+    model::Listener,
     percpu::PerCpu,
     time::TscClock,
 };
@@ -18,6 +19,8 @@ pub struct CpuPlatform {
     apic: LocalApic,
     timer: ApicTimer,
     owner: ApicId,
+    /// A model that hears when its CPU is woken.
+    listener: Option<Listener>,
 }
 
 impl CpuPlatform {
@@ -38,7 +41,13 @@ impl CpuPlatform {
             apic,
             timer,
             owner,
+            listener: None,
         })
+    }
+
+    /// The same, whose doorbell is heard by a model too.
+    pub fn heard_by(self, listener: Option<Listener>) -> Self {
+        Self { listener, ..self }
     }
 
     /// The platform of the CPU that calls; `None` before it has entered its area, or before the BSP has
@@ -51,6 +60,7 @@ impl CpuPlatform {
             apic: LocalApic::get()?,
             timer: ApicTimer::get()?.by(clock),
             owner: area.apic_id(),
+            listener: None,
         })
     }
 
@@ -89,6 +99,9 @@ impl Clock for CpuPlatform {
 
 impl Doorbell for CpuPlatform {
     fn ring(&self) {
+        if let Some(listener) = &self.listener {
+            listener.rings(self.now());
+        }
         // An APIC that accepts no interrupt for 10 ms is beyond help from here: the alarm that the
         // sleeper has set is the second net.
         let _ = self.apic.send_fixed(self.owner, Vector::DOORBELL);
@@ -97,6 +110,9 @@ impl Doorbell for CpuPlatform {
 
 impl Idle for CpuPlatform {
     fn idle(&self, gate: &SleepGate<'_>, until: Option<Instant>) {
+        if let Some(listener) = &self.listener {
+            listener.sleeps();
+        }
         // With interrupts off, a doorbell that rings after the gate was entered stays pending. It
         // ends the `hlt` that follows the `sti` at once, because `sti` lets no interrupt in before
         // the next instruction is done (SDM volume 2, STI). An AP that rests below the step

@@ -194,8 +194,10 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     }
     let most_attempts =
         most_attempts::check(options.attempts, cpus.heap_to_spare(), cpus.plan.len())?;
-    let platform: &'static CpuPlatform =
-        Box::leak(Box::new(CpuPlatform::new(apic.id(), clock, apic, timer)?));
+    let model = cpus.machine.model();
+    let listener = model.and_then(|model| model.listener(apic.id()));
+    let platform = CpuPlatform::new(apic.id(), clock, apic, timer)?;
+    let platform: &'static CpuPlatform = Box::leak(Box::new(platform.heard_by(listener)));
     let counters = bsp.counters();
     // A task for each AP, those that CPUs send each other, the one that takes these in, that of hot-plug, and
     // those of a shell. Operations take turns, so that no more than one has its tasks for the APs.
@@ -401,6 +403,9 @@ impl Run {
         let operations: &'static Operations<'static> =
             Box::leak(Box::new(Operations::new(bench, self.options.selection.smt)));
         operations.check(&self.options.ops)?;
+        if let Some(model) = self.cpus.machine.model() {
+            model.look_how_late(self.platform);
+        }
         let most = self.most_attempts;
         marks::kick(self.cpus.areas().count() as u32);
         let attempts = attempts::bring_up(bench, self.options.bringup, most).await;

@@ -125,6 +125,10 @@ pub struct Boot {
     /// The features of CPUID that the BSP has and every CPU that came up, by name.
     #[cfg_attr(feature = "serde", serde(default))]
     pub common_features: Vec<String>,
+    /// The model whose times the way up takes, so that none of the times below is this machine's own; `null` where they
+    /// are.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub model: Option<String>,
 }
 
 /// What records say that were written before there was another way.

@@ -6,7 +6,7 @@
 //! says what it ended as, and [`records`] what the guest measured. [`madt`] makes lists of CPUs
 //! for it, right and wrong, and [`firmware`] builds what starts the kernel where QEMU has nothing that
 //! does. [`terminal`] lets a person type at it. [`sim`] does without QEMU: it runs the bring-up on machines that it simulates.
-//! [`bench`] boots many machines and keeps what they gave.
+//! [`mod@bench`] boots many machines and keeps what they gave.
 //! [`cli`] is the command `cargo xtask` on top, and the scenarios in `tests/` use the same parts.
 
 #![deny(unsafe_code)]

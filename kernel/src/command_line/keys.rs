@@ -20,6 +20,7 @@ use crate::{
     cpus::waking::Wake,
     faults::{self, Fault},
     hotplug::HotplugOption,
+    model::Model,
     operations::op::{self, Op},
     trace::asked::{self, Tracing},
     vmm_probe::VmmProbe,
@@ -52,6 +53,7 @@ pub(super) enum Takes {
     Report(fn(&mut Options, Report)),
     Tracing(fn(&mut Options, Tracing)),
     Pairs(fn(&mut Options, Pairs)),
+    Model(fn(&mut Options, Model)),
     VmmProbe(fn(&mut Options, VmmProbe)),
     Wake(fn(&mut Options, Wake)),
     Smt(fn(&mut Options, Smt)),
@@ -83,6 +85,10 @@ pub(super) const KEYS: &[Key] = &[
     once(
         "strategies",
         Takes::Contenders(|options, it| options.contenders = it),
+    ),
+    once(
+        "model",
+        Takes::Model(|options, it| options.model = Some(it)),
     ),
     once("probe", Takes::VmmProbe(|options, it| options.probe = it)),
     once(
@@ -191,6 +197,7 @@ impl Takes {
             Self::Report(set) => set(options, value.parse().ok()?),
             Self::Tracing(set) => set(options, value.parse().ok()?),
             Self::Pairs(set) => set(options, value.parse().ok()?),
+            Self::Model(set) => set(options, value.parse().ok()?),
             Self::VmmProbe(set) => set(options, value.parse().ok()?),
             Self::Wake(set) => set(options, value.parse().ok()?),
             Self::Smt(set) => set(options, value.parse().ok()?),
@@ -233,6 +240,7 @@ impl fmt::Display for Takes {
                 let (syntax, most) = (asked::SYNTAX, Tracing::MOST);
                 write!(f, "{syntax} (N from 1 to {most})")
             }
+            Self::Model(_) => words(Model::VARIANTS),
             Self::VmmProbe(_) => words(VmmProbe::VARIANTS),
             Self::Wake(_) => words(Wake::VARIANTS),
             Self::Smt(_) => words(Smt::VARIANTS),

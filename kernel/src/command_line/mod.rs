@@ -27,7 +27,8 @@ pub use self::{
 };
 use crate::{
     calling::pairs::Pairs, consistency::Consistency, cpus::waking::Wake, faults::Fault,
-    hotplug::HotplugOption, operations::op::Op, trace::asked::Tracing, vmm_probe::VmmProbe,
+    hotplug::HotplugOption, model::Model, operations::op::Op, trace::asked::Tracing,
+    vmm_probe::VmmProbe,
 };
 
 /// What a run is asked to do.
@@ -41,6 +42,8 @@ pub struct Options {
     pub bench_rounds: u32,
     /// `strategies=`: who takes part in them, if not all strategies and yardsticks.
     pub contenders: Contenders,
+    /// `model=`: the machine whose times the way up is to take, if it is not to be this one's alone.
+    pub model: Option<Model>,
     /// `probe=`: whether the machine is probed for what it does to the start of an AP.
     pub probe: VmmProbe,
     /// `round-trips=`: round trips of each kind to measure behind that.

@@ -6,6 +6,7 @@ use strum::VariantNames;
 use crate::{
     calling::pairs::Pairs,
     faults::{Fault, FaultKind},
+    model::Model,
     operations::op::{Op, Which},
     vmm_probe::VmmProbe,
 };
@@ -36,7 +37,7 @@ fn a_word_that_a_hypervisor_adds_by_itself_is_passed_over() {
 
 #[test]
 fn every_key_reaches_its_option() {
-    let line = "bringup=serial order=strict bench=9 strategies=serial,floor probe=1 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
+    let line = "bringup=serial order=strict bench=9 strategies=serial,floor model=skylake-112 probe=1 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
                 maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
                 attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt terminal=plain hotplug=off test=no-wake \
                 test=panic-ap";
@@ -49,6 +50,7 @@ fn every_key_reaches_its_option() {
             contenders: [Contender::Strategy(Strategy::Serial), Contender::Floor]
                 .into_iter()
                 .collect(),
+            model: Some(Model::Skylake112),
             probe: VmmProbe::On,
             round_trips: 40,
             ipi: Some(Pairs {
@@ -172,6 +174,9 @@ fn values_are_taken_whole_or_not_at_all() {
         "alive-timeout=1.5",
         "alive-timeout=5ms",
         "attempts=0",
+        "model=",
+        "model=skylake",
+        "model=Skylake-112",
         "do=offline",
         "do=states:1",
         "torture=1.5",

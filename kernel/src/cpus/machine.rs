@@ -15,6 +15,7 @@ use super::mailbox::{MappedMailbox, Requests};
 use crate::{
     apic::{ApicError, LocalApic, StartPage},
     cpuid::Cpuid,
+    model::{self, Modelled},
     time::TscClock,
     trace,
 };
@@ -31,6 +32,8 @@ pub struct Hardware {
     start_page: StartPage,
     /// Where APs are not woken by INIT and SIPI.
     mailbox: Option<Requests>,
+    /// Whose times a kick takes, if not this machine's alone.
+    model: Option<&'static Modelled>,
 }
 
 impl Hardware {
@@ -49,7 +52,18 @@ impl Hardware {
             trampoline,
             start_page,
             mailbox: mailbox.map(|mailbox| mailbox.to(trampoline.wakeup_vector())),
+            model: None,
         }
+    }
+
+    /// The same machine, on which a kick takes what it takes in a model.
+    pub fn like(self, model: Option<&'static Modelled>) -> Self {
+        Self { model, ..self }
+    }
+
+    /// The model, if there is one.
+    pub fn model(&self) -> Option<&'static Modelled> {
+        self.model
     }
 
     /// The page on which a SIPI starts an AP.
@@ -100,13 +114,19 @@ impl Clock for Hardware {
 
 impl Machine for Hardware {
     fn send_init(&self, target: ApicId) -> Result<(), SendError> {
+        if let Some(model) = self.model {
+            model.resets(target, self.now());
+        }
         self.apic.send_init(target).map_err(send_error)
     }
 
     fn send_sipi(&self, target: ApicId) -> Result<(), SendError> {
-        self.apic
-            .send_sipi(target, self.start_page)
-            .map_err(send_error)
+        let until = self.model.map(|model| model.starts(target, self.now()));
+        let sent = self.apic.send_sipi(target, self.start_page);
+        if let Some(until) = until {
+            model::busy_until(self, until);
+        }
+        sent.map_err(send_error)
     }
 
     fn broadcast_init(&self) -> Result<(), SendError> {

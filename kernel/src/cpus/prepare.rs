@@ -11,6 +11,7 @@ use reveille_smp::{
     cpu::{ApicId, CpuIndex},
     injection::Injection,
     ladder::{Ladder, LadderError},
+    machine::Way,
     order::Order,
     plan::{Planned, Role},
     state::{Stage, claim},
@@ -35,6 +36,7 @@ use crate::{
         paging::{Access, MapError},
         stacks::StackPurpose,
     },
+    model::Modelled,
     percpu::{self, CpuStacks, PerCpu, StackBounds},
     platform::CpuPlatform,
     time::TscClock,
@@ -121,10 +123,22 @@ impl Cpus {
         // The APs' own way to their slots, for good.
         let shared: &'static Arc<[Ap]> = Box::leak(Box::new(Arc::clone(&aps)));
 
+        let model = options.model.map(|model| {
+            let bsp = (bsp.apic_id(), topology.place(bsp.apic_id()));
+            let seed = options.seed.unwrap_or(Modelled::SEED);
+            &*Box::leak(Box::new(Modelled::new(model, seed, bsp, &aps)))
+        });
+        if model.is_some() && machine.way() == Way::Mailbox {
+            return Err(PrepareError::ModelOfAnotherWay);
+        }
+        let machine = machine.like(model);
+
         let online = OnlineList::set_up(aps.len());
+        let timed = model.map(Modelled::steps).unwrap_or_default();
         let added = wait::asked_for(&options.tests)
             .into_iter()
-            .chain(slower::asked_for(&options.tests).iter().copied());
+            .chain(slower::asked_for(&options.tests).iter().copied())
+            .chain(timed);
         let ladder = ladder::of_all_steps(options.consistency, added)?;
         let ladder: &'static Ladder = Box::leak(Box::new(ladder));
 
@@ -145,12 +159,14 @@ impl Cpus {
                 ap.slot.inject(always_failing(ladder, name));
             }
             let clock = area.clock().on_this_cpu(clock);
+            let listener = model.and_then(|model| model.listener(ap.apic_id));
+            let platform = CpuPlatform::new(ap.apic_id, clock, apic, timer.by(clock))?;
             contexts.push(ApContext {
                 area,
                 aps: shared,
                 index,
                 ladder,
-                platform: CpuPlatform::new(ap.apic_id, clock, apic, timer.by(clock))?,
+                platform: platform.heard_by(listener),
                 machine: machine.with_clock(clock),
                 fault,
             });
@@ -402,6 +418,8 @@ pub enum PrepareError {
     Fault(FaultError),
     /// The steps make no ladder.
     Ladder(LadderError),
+    /// A model's kick is INIT and SIPI, and here APs are woken by mailbox.
+    ModelOfAnotherWay,
     /// With the trampoline's page in place, the page tables break W^X.
     WritableAndExecutable {
         /// The page that can be written and executed.
@@ -448,6 +466,10 @@ impl fmt::Display for PrepareError {
             Self::Directory(error) => write!(f, "{error}"),
             Self::Fault(error) => write!(f, "{error}"),
             Self::Ladder(error) => write!(f, "{error}"),
+            Self::ModelOfAnotherWay => f.write_str(
+                "`model=` is of a machine whose CPUs are woken by INIT and SIPI, and a mailbox wakes these; \
+                 `wake=init-sipi` asks for the other way",
+            ),
             Self::WritableAndExecutable { page } => {
                 write!(f, "page {page:#x} can be both written and executed")
             }

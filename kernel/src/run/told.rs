@@ -30,7 +30,7 @@ use crate::{
     cpus::figures::Figures,
     faults,
     interrupts::apic_errors::apic_errors,
-    println, report,
+    model, println, report,
     topology::Topology,
     vmm_probe::OfRound0,
 };
@@ -121,6 +121,10 @@ impl Run {
             String::from(host(&boot.accel_hint)),
         ];
         println!("{}", Parts::with_commas("machine: ", machine));
+        let model = self.cpus.machine.model();
+        if let Some(model) = model {
+            println!("{}", model::Told(model));
+        }
         let source = match self.options.madt {
             MadtSource::Firmware => "firmware",
             MadtSource::Module => "madt=module",
@@ -158,6 +162,12 @@ impl Run {
                     println!(
                         "{:10}no yardsticks: they need INIT and SIPI; broadcast runs like parallel",
                         ""
+                    );
+                } else if model.is_some() {
+                    println!(
+                        "{:10}no yardsticks: they do nothing of the model's; broadcast runs like\n\
+                         {:10}parallel, as first threads come before the others",
+                        "", ""
                     );
                 }
             }
@@ -204,6 +214,7 @@ impl Run {
             .plan
             .iter()
             .filter(|planned| !matches!(planned.role, Role::Disabled { .. }));
+        let model = self.cpus.machine.model();
         record::Boot {
             schema: record::SCHEMA,
             machine: self.cpu_list.oem(),
@@ -218,6 +229,7 @@ impl Run {
             clock_source: self.calibration.chosen.source.to_string(),
             entry_to_kick_ns: first_kick.map(|kick| kick.as_nanos()),
             common_features: features::common().names(),
+            model: model.map(|model| model.model().name().to_string()),
         }
     }
 }

@@ -20,6 +20,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "who takes part in that, as a list of strategies and bare, floor; all, as a rule",
     ),
     (
+        "model",
+        "take the times of a published machine on the way up: skylake-112",
+    ),
+    (
         "probe",
         "marks for a hypervisor's log, and what it makes of IPIs: 0, 1, or firecracker",
     ),

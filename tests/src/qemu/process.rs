@@ -469,6 +469,30 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::zombie_processes, reason = "it is waited for by its number")]
+    fn what_a_child_took_is_told_with_how_it_ended() {
+        let child = Command::new("sh").args(["-c", "exit 3"]).spawn();
+        let child = child.expect("every system has it");
+        let (status, usage) = wait_for(child.id()).expect("it is our child");
+        assert_eq!(status.code(), Some(3));
+        assert!(usage.peak_rss_bytes > 1 << 16, "{usage:?}");
+        assert!(wait_for(child.id()).is_err(), "it was waited for");
+    }
+
+    #[test]
+    fn a_process_that_runs_is_ended_and_one_that_has_ended_is_waited_for_once() {
+        let mut running = qemu(vec![]);
+        running.child = Command::new("sleep").arg("600").spawn().expect("it starts");
+        let begun = Instant::now();
+        running.end().expect("it is our child");
+        assert!(begun.elapsed() < Duration::from_secs(600));
+        let mut ended = qemu(vec![Arrival::Closed]);
+        assert!(matches!(ended.next(None), Ok(Some(Event::Ended(_)))));
+        assert_eq!(ended.wait().expect("it is known").0.code(), Some(0));
+        ended.end().expect("it is known");
+    }
+
+    #[test]
     fn a_line_of_the_monitor_is_an_event_a_reply_or_a_complaint() {
         let event = from_monitor(r#"{"event":"STOP"}"#.to_owned());
         assert!(matches!(event, Arrival::Event(Event::Monitor(_))));

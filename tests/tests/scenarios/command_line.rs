@@ -41,6 +41,7 @@ fn a_key_without_a_value_fails_the_run() {
 fn a_malformed_value_fails_the_run_and_what_its_key_takes_is_said() {
     is_refused("bench=nine", &["it is bench=N"]);
     is_refused("bringup=fast", &["|two-pass|"]);
+    is_refused("model=zen3", &["it is model=skylake-112"]);
 }
 
 #[test]

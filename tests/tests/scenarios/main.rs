@@ -28,6 +28,7 @@ mod layout;
 mod left_behind;
 mod machine_check;
 mod mailbox;
+mod model;
 mod operations;
 mod outside;
 mod perfetto;

@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn what_was_measured_of_another_build_or_plan_does_not_go_with_it() {
         let one = file("1/2", vec![run(2, 1)]);
-        let changes: [(&str, fn(&mut Header)); 5] = [
+        type Change = fn(&mut Header);
+        let changes: [(&str, Change); 5] = [
             ("reveille", |it| it.reveille = "0.2.0".to_owned()),
             ("qemu", |it| it.qemu = "11.0.0".to_owned()),
             ("rounds", |it| it.rounds += 1),

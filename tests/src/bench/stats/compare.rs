@@ -4,6 +4,8 @@
 //! sets but for the kernel's words, those two are compared, which is how words are tried. **Only like is
 //! compared with like**: boots that had the host for themselves with such boots, wherever there are enough.
 
+use std::time::Duration;
+
 use super::{
     judge::{self, Judgement, Verdict},
     matched::{Matched, alike, in_order, matched},
@@ -83,10 +85,8 @@ pub enum Unjudged {
 }
 
 impl Comparison {
-    /// Compares two sets. `by` says by what; without it, by [`By::Bare`], and by times too where QEMU is another.
-    pub fn between(old: &Results, new: &Results, by: Option<By>) -> Self {
-        let other_qemu = old.header.qemu != new.header.qemu;
-        let by = by.unwrap_or(if other_qemu { By::Both } else { By::Bare });
+    /// Compares two sets by what `by` says.
+    pub fn between(old: &Results, new: &Results, by: By) -> Self {
         let mut comparison = Self::default();
         let pairs = matched(old, new, &mut comparison.notes);
         let planned: Vec<_> = pairs.iter().map(|pair| planned(pair, by)).collect();
@@ -207,35 +207,54 @@ impl Matched<'_> {
     }
 }
 
-/// What differs between the two sets beside what is measured.
+/// What differs between the two sets beside what is measured, and what the verdicts do not say.
 fn about_the_hosts(old: &Results, new: &Results, by: By) -> Vec<String> {
     let mut notes = Vec::new();
     let mut differ = |what: &str, old: &str, new: &str| {
-        if old != new {
+        let differs = old != new;
+        if differs {
             notes.push(format!("{what} was {old} and is {new}"));
         }
+        differs
     };
-    differ("QEMU", &old.header.qemu, &new.header.qemu);
-    differ(
-        "the host's processor",
-        &old.header.host.cpu,
-        &new.header.host.cpu,
-    );
     let cpus = |results: &Results| format!("{} CPUs", results.header.host.cpus);
-    differ("the host", &cpus(old), &cpus(new));
-    differ(
-        "the host's system",
-        &old.header.host.system,
-        &new.header.host.system,
-    );
-    differ("rustc", &old.header.rustc, &new.header.rustc);
     let rounds = |results: &Results| format!("{} rounds", results.header.rounds);
+    let (was, is) = (&old.header, &new.header);
+    let below = [
+        differ("QEMU", &was.qemu, &is.qemu),
+        differ("the host's processor", &was.host.cpu, &is.host.cpu),
+        differ("the host", &cpus(old), &cpus(new)),
+        differ("the host's system", &was.host.system, &is.host.system),
+    ];
+    differ("rustc", &was.rustc, &is.rustc);
     differ("a boot", &rounds(old), &rounds(new));
-    if by == By::Bare {
-        let note = "`--by time` tells what happened below the kernel: ratios do not, as it slows `bare` too";
+    if by == By::Bare && below.contains(&true) {
+        let note = "that slows `bare` as it slows the others, so ratios do not tell what it costs: measure in \
+                    turns, and compare with `--by time`";
+        notes.push(note.to_owned());
+    }
+    if by != By::Bare && !were_in_turns(old, new) {
+        let note = "the two sets were not measured in turns, so their times differ by what the host did, too";
         notes.push(note.to_owned());
     }
     notes
+}
+
+/// Whether one set was begun before the other one can have been complete.
+fn were_in_turns(old: &Results, new: &Results) -> bool {
+    let started = |results: &Results| humantime::parse_rfc3339(&results.header.started).ok();
+    let (Some(one), Some(other)) = (started(old), started(new)) else {
+        return false;
+    };
+    // No two guests run at once, so a set takes as long as all of its boots at the least.
+    let took = |results: &Results| -> Duration {
+        let boots = results.runs.iter();
+        boots.map(|run| Duration::from_nanos(run.elapsed_ns)).sum()
+    };
+    match one <= other {
+        true => other < one + took(old),
+        false => one < other + took(new),
+    }
 }
 
 #[cfg(test)]

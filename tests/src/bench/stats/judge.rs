@@ -29,8 +29,8 @@ pub const MARGIN: f64 = 1.10;
 /// linker puts things, a ratio owes as much.
 pub const LEAST: f64 = 1.03;
 
-/// How often a difference of the size that is told as the smallest one would be seen.
-pub const POWER: f64 = 0.95;
+/// How often a difference of [`MARGIN`] is to be seen with as many boots as are asked for.
+const POWER: f64 = 0.95;
 
 /// What is said of one cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,7 +67,8 @@ pub struct Judgement {
     pub change: f64,
     /// Where that really is, at [`LEVEL`] for all cells together; `None` for too few boots.
     pub interval: Option<(f64, f64)>,
-    /// The smallest factor that would have been seen [`POWER`] of the time; `None` for too few boots.
+    /// The smallest factor that would have been seen: found as it is, its interval would leave out 1. `None`
+    /// for too few boots.
     pub smallest_seen: Option<f64>,
 }
 
@@ -79,12 +80,8 @@ pub fn judge(old: &[f64], new: &[f64], cells: usize) -> Option<Judgement> {
     let tries = 2.0 * cells.max(1) as f64;
     let chance = (1.0 - LEVEL) / tries;
     let interval = shift.interval(2.0 * chance);
-    let smallest_seen = interval
-        .zip(shift.standard_error())
-        .map(|((low, high), error)| {
-            let reach = (shift.estimate() - low).max(high - shift.estimate());
-            (reach + quantile(POWER) * error).max(LEAST.ln())
-        });
+    let reach = |(low, high): (f64, f64)| (shift.estimate() - low).max(high - shift.estimate());
+    let reach = interval.map(reach);
     let confidence = |chance: f64| Confidence::Level((1.0 - tries * chance).max(0.0));
     let (margin, least) = (MARGIN.ln(), LEAST.ln());
     let (longer, shorter) = (shift.chance_above(0.0), shift.chance_below(0.0));
@@ -98,14 +95,14 @@ pub fn judge(old: &[f64], new: &[f64], cells: usize) -> Option<Judgement> {
     } else {
         let boots = old.len().max(new.len());
         Verdict::CannotTell {
-            boots: boots_needed(boots, smallest_seen, shift.standard_error(), chance),
+            boots: boots_needed(boots, reach, shift.standard_error(), chance),
         }
     };
     Some(Judgement {
         verdict,
         change: shift.estimate().exp(),
         interval: interval.map(|(low, high)| (low.exp(), high.exp())),
-        smallest_seen: smallest_seen.map(f64::exp),
+        smallest_seen: reach.map(|it| it.max(least).exp()),
     })
 }
 
@@ -147,19 +144,17 @@ fn separation(boots: usize) -> f64 {
         .product()
 }
 
-/// With so many boots one would have seen a difference of [`MARGIN`], and ruled it out: what is seen goes with
-/// the root of their number.
+/// With so many boots one sees a difference of [`MARGIN`], or rules it out, [`POWER`] of the time: what is seen
+/// goes with the root of their number.
 fn boots_needed(
     boots: usize,
-    smallest_seen: Option<f64>,
+    reach: Option<f64>,
     error: Option<f64>,
     chance: f64,
 ) -> Option<usize> {
     let fewest = (2..).find(|&boots| separation(boots) <= chance)?;
-    let seen = match smallest_seen {
-        Some(seen) => seen,
-        None => (quantile(1.0 - chance) + quantile(POWER)) * error?,
-    };
+    let error = error?;
+    let seen = reach.unwrap_or_else(|| quantile(1.0 - chance) * error) + quantile(POWER) * error;
     let needed = boots as f64 * (seen / MARGIN.ln()).powi(2);
     // With as many as there are it could not be told.
     Some((needed.ceil() as usize).max(fewest).max(boots + 1))

@@ -26,9 +26,10 @@ pub enum Measure {
 }
 
 /// Which values are judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum By {
     /// What the kernel adds to a bare start of CPUs
+    #[default]
     Bare,
     /// Times, for who changes what is below the kernel
     Time,

@@ -14,6 +14,8 @@ pub mod judge;
 mod matched;
 pub mod measure;
 pub mod median;
+#[cfg(test)]
+mod noise;
 mod ranks;
 pub mod ratio;
 mod shift;

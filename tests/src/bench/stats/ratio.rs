@@ -5,7 +5,7 @@
 
 use reveille_smp::table::median;
 
-use super::median::{middle, sorted};
+use super::median::middle;
 
 /// How many times longer `ours` take than `theirs` as a person reads it: the quotient of the medians, as the
 /// kernel tells it too. `None` where one side has no rounds, or took no time.
@@ -34,8 +34,15 @@ pub fn of_faster_halves(ours: &[u64], theirs: &[u64]) -> Option<f64> {
     let quotients = ours
         .iter()
         .flat_map(|ours| theirs.iter().map(move |theirs| ours - theirs));
-    let quotients: Vec<f64> = quotients.collect();
-    Some(middle(&sorted(&quotients)?)?.exp())
+    let mut quotients: Vec<f64> = quotients.collect();
+    let last = quotients.len().checked_sub(1)?;
+    // No need to put the others in order.
+    let (below, &mut high, _) = quotients.select_nth_unstable_by(last.div_ceil(2), f64::total_cmp);
+    let low = match last % 2 {
+        0 => high,
+        _ => below.iter().copied().max_by(f64::total_cmp)?,
+    };
+    Some(low.midpoint(high).exp())
 }
 
 /// What a boot took, as two boots are compared by it: the median of the faster half, in nanoseconds.

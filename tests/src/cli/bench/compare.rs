@@ -27,13 +27,13 @@ pub(super) struct Compare {
 /// How two sets are judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
 pub(super) struct Judging {
-    /// By what boots are compared [default: bare, and both where QEMU is another]
+    /// By what boots are compared
     ///
     /// Ratios to `bare` within a boot are steady from boot to boot and from day to day, and show what
     /// the kernel adds. Times show everything, the host's day as well: to trust them, measure the two
     /// sets in turns on a host that does nothing else.
-    #[arg(long, value_enum, value_name = "WHAT")]
-    by: Option<By>,
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "bare")]
+    by: By,
 
     /// End in 1 also where nobody can tell
     #[arg(long)]

@@ -203,6 +203,14 @@ mod tests {
     }
 
     #[test]
+    fn the_models_are_those_of_the_kernels_key() {
+        let key = KERNEL_KEYS.iter().find(|(key, _)| *key == "model");
+        let (_, meaning) = key.expect("there is such a key");
+        let (_, models) = meaning.rsplit_once(": ").expect("they are named last");
+        assert!(models.split(", ").eq(MODELS.iter().copied()), "{models}");
+    }
+
+    #[test]
     fn words_are_the_kernels_and_not_the_benchmarks_own() {
         assert!(words("init-delay=10000 report=cpu").is_ok());
         for (wrong, hint) in [

@@ -110,3 +110,59 @@ impl Bench {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, mem};
+
+    use super::*;
+    use crate::{cli::Cli, kernel::workspace};
+
+    /// The commands in a text, without the marks of a shell around their words.
+    fn commands(text: &str) -> Vec<Vec<String>> {
+        let text = text.replace("\\\n", " ");
+        let lines = text
+            .lines()
+            .filter_map(|line| line.split_once("cargo xtask bench"));
+        let words = |(_, words): (_, &str)| {
+            let words = words.split(" ::: ").next().unwrap_or_default();
+            words
+                .split_ascii_whitespace()
+                .map(|it| it.replace(['\'', '"'], ""))
+                .collect()
+        };
+        lines.map(words).collect()
+    }
+
+    fn is_taken(mut words: Vec<String>) {
+        words.splice(..0, ["xtask", "bench"].map(str::to_owned));
+        let read = Cli::read(&words).map(mem::drop);
+        assert!(read.is_ok(), "{words:?}: {read:?}");
+    }
+
+    #[test]
+    fn the_examples_of_the_help_are_taken() {
+        let examples = commands(EXAMPLES);
+        assert!(examples.len() > 5);
+        examples.into_iter().for_each(is_taken);
+    }
+
+    #[test]
+    fn the_commands_of_the_page_about_it_are_taken() {
+        let page = fs::read_to_string(workspace().join("docs/benchmarking.md"));
+        let page = page.expect("it is there");
+        let page = [
+            ("$SLURM_ARRAY_TASK_ID", "1"),
+            ("$SLURM_ARRAY_TASK_COUNT", "4"),
+            ("${{ matrix.part }}", "1"),
+            ("{}", "1"),
+            ("`", "\n"),
+            ("OUT IN...", "OUT IN"),
+        ]
+        .into_iter()
+        .fold(page, |page, (from, to)| page.replace(from, to));
+        let commands = commands(&page);
+        assert!(commands.len() > 8, "{commands:?}");
+        commands.into_iter().for_each(is_taken);
+    }
+}

@@ -28,6 +28,7 @@ pub fn boot(model: &Model, brought_up: &BroughtUp, seed: u64) -> record::Boot {
         clock_source: "virtual-time".to_owned(),
         entry_to_kick_ns: first_kick.map(|kick| (kick - EPOCH).as_nanos() as u64),
         common_features: Vec::new(),
+        model: Some(model.name.clone()),
     }
 }
 

@@ -23,6 +23,7 @@ fn what_there_is_not_is_refused_with_what_there_is() {
         ("--shard 5/4", "4/4"),
         ("--runs 0", "1.."),
         ("--rounds 0", "1.."),
+        ("--strict", "--compare"),
     ] {
         let output = bench(&out, words);
         assert_eq!(output.status.code(), Some(2), "{words}");
@@ -45,6 +46,16 @@ fn a_folder_that_takes_no_file_is_found_before_the_first_boot() {
         assert!(told.contains(&format!("cannot write into {out}")), "{told}");
         assert!(!told.contains("run 1"), "{told}");
     }
+}
+
+#[test]
+fn results_to_compare_with_that_cannot_be_read_are_found_before_the_first_boot() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let output = bench(&out, &format!("{SMALL} --compare /dev/null"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/dev/null: it has no whole line"));
+    assert!(!out.exists(), "nothing has begun");
 }
 
 #[test]

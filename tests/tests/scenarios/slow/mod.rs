@@ -28,6 +28,11 @@ fn q35_comes_up_whole_with_288_cpus() {
     comes_up_whole(&Machine::new(288));
 }
 
+#[test]
+fn a_machine_of_112_cpus_takes_no_less_than_the_published_one() {
+    crate::model::whole_machine();
+}
+
 /// It takes QEMU 5 GB of memory.
 #[test]
 #[ignore = "takes half a minute and 5 GB: `cargo xtask test --full`"]

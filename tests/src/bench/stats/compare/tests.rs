@@ -37,7 +37,7 @@ fn only(comparison: &Comparison) -> &Cell {
 fn on_a_host_that_was_busy_now_and_then_the_quiet_boots_are_compared() {
     let machine = Machine::new(8);
     let (old, new) = (set(&machine, 16, 150, 8), set(&machine, 10, 150, 1));
-    let comparison = Comparison::between(&old, &new, None);
+    let comparison = Comparison::between(&old, &new, By::Bare);
     assert!(matches!(
         only(&comparison).judgement,
         Ok(Judgement {
@@ -55,7 +55,7 @@ fn boots_on_a_busy_host_and_boots_on_a_quiet_one_are_never_called_different() {
     let machine = Machine::new(8);
     let (old, new) = (set(&machine, 10, 150, 0), set(&machine, 10, 150, 10));
     for (old, new) in [(&old, &new), (&new, &old)] {
-        let comparison = Comparison::between(old, new, None);
+        let comparison = Comparison::between(old, new, By::Bare);
         assert_eq!(
             only(&comparison).judgement,
             Err(Unjudged::Unlike),
@@ -72,10 +72,10 @@ fn what_fails_now_is_worse_and_what_is_new_is_not() {
     for run in &mut new.runs {
         run.outcome = Outcome::Failed("it hung".to_owned());
     }
-    let comparison = Comparison::between(&old, &new, None);
+    let comparison = Comparison::between(&old, &new, By::Bare);
     assert_eq!(only(&comparison).judgement, Err(Unjudged::Lost));
     assert!(comparison.is_worse());
-    let comparison = Comparison::between(&new, &old, None);
+    let comparison = Comparison::between(&new, &old, By::Bare);
     assert_eq!(only(&comparison).judgement, Err(Unjudged::NotInOld));
     assert!(!comparison.is_worse());
 }
@@ -85,11 +85,11 @@ fn a_machine_with_other_words_is_compared_where_it_is_the_only_one() {
     let mut with = Machine::new(8);
     with.words = "consistency=off".to_owned();
     let (old, new) = (set(&Machine::new(8), 8, 150, 0), set(&with, 8, 150, 0));
-    assert_eq!(Comparison::between(&old, &new, None).pairs.len(), 1);
+    assert_eq!(Comparison::between(&old, &new, By::Bare).pairs.len(), 1);
     // With the same one there, that is meant.
     let mut both = new.runs.clone();
     both.extend(old.runs.clone());
-    let comparison = Comparison::between(&old, &by_hand::results(both), None);
+    let comparison = Comparison::between(&old, &by_hand::results(both), By::Bare);
     assert_eq!(comparison.pairs.len(), 1);
     assert_eq!(comparison.pairs[0].new.words, "");
     assert!(
@@ -110,7 +110,7 @@ fn virtual_time_is_compared_exactly_and_must_repeat() {
         by_hand::results((1..).zip(parallel).map(boot).collect())
     };
     let judged = |old: &[u64], new: &[u64]| {
-        let comparison = Comparison::between(&of(old), &of(new), None);
+        let comparison = Comparison::between(&of(old), &of(new), By::Bare);
         only(&comparison).judgement.map(|it| it.verdict)
     };
     use crate::bench::stats::judge::Confidence::Exact;
@@ -123,7 +123,7 @@ fn virtual_time_is_compared_exactly_and_must_repeat() {
 }
 
 #[test]
-fn another_qemu_is_judged_by_times_too_and_yardsticks_by_nothing_else() {
+fn what_is_below_the_kernel_is_seen_by_times_and_told_of_by_ratios() {
     let machine = Machine::new(8);
     let (old, mut new) = (set(&machine, 8, 150, 0), set(&machine, 8, 150, 0));
     new.header.qemu = "11.0.0".to_owned();
@@ -132,21 +132,32 @@ fn another_qemu_is_judged_by_times_too_and_yardsticks_by_nothing_else() {
             samples.online_ns.iter_mut().for_each(|it| *it *= 2);
         }
     }
-    let comparison = Comparison::between(&old, &new, None);
-    let cells: Vec<_> = comparison
-        .cells()
-        .map(|it| (it.contender.as_str(), it.measure))
-        .collect();
-    let expected = [
-        ("parallel", Measure::OfBare),
-        ("parallel", Measure::Time),
-        ("bare", Measure::Time),
-    ];
-    assert_eq!(cells, expected);
-    assert!(
-        comparison.is_worse(),
-        "all takes twice as long: {comparison:?}"
-    );
-    let by_bare = Comparison::between(&old, &new, Some(By::Bare));
+    let by_bare = Comparison::between(&old, &new, By::Bare);
     assert!(!by_bare.is_worse(), "{by_bare:?}");
+    assert!(by_bare.notes.iter().any(|note| note.contains("--by time")));
+    let by_time = Comparison::between(&old, &new, By::Time);
+    let cells: Vec<_> = by_time.cells().map(|it| it.contender.as_str()).collect();
+    assert_eq!(cells, ["parallel", "bare"]);
+    assert!(by_time.is_worse(), "all takes twice as long: {by_time:?}");
+    let both = Comparison::between(&old, &new, By::Both);
+    let measures: Vec<_> = both.cells().map(|it| it.measure).collect();
+    assert_eq!(measures, [Measure::OfBare, Measure::Time, Measure::Time]);
+}
+
+#[test]
+fn times_of_sets_that_were_not_measured_in_turns_are_told_to_be_such() {
+    let machine = Machine::new(8);
+    let old = set(&machine, 8, 150, 0);
+    let warned = |started: &str| {
+        let mut new = set(&machine, 8, 150, 0);
+        new.header.started = started.to_owned();
+        let comparison = Comparison::between(&old, &new, By::Time);
+        comparison
+            .notes
+            .iter()
+            .any(|note| note.contains("in turns"))
+    };
+    // Eight boots of a second each, from 02:00:00 on.
+    assert!(!warned("2026-11-29T02:00:01Z") && !warned("2026-11-29T01:59:53Z"));
+    assert!(warned("2026-11-29T02:00:08Z") && warned("2026-11-29T01:59:52Z"));
 }
