@@ -1,6 +1,7 @@
 //! The figures that the documentation names: made by a command from results that are committed, so that anybody
 //! can make them again, and a test can tell that nobody wrote one by hand.
 
+mod headline;
 mod page;
 
 use std::{fs, path::Path};
