@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{
-    judge::{self, Judgement, Verdict},
+    judge::{self, Host, Judgement, Verdict},
     matched::{Matched, alike, contenders, matched},
     measure::{By, Measure},
     median::Median,
@@ -154,6 +154,10 @@ impl Matched<'_> {
                 .count(),
             compared: compared.len(),
         };
+        let host = match old.iter().chain(&new).any(|run| run.load.busy) {
+            true => Host::Busy,
+            false => Host::Quiet,
+        };
         let cells = planned.into_iter().map(|(contender, measure)| {
             // Time that counts instructions does not care who else does something.
             let (olds, news) = match measure {
@@ -172,7 +176,7 @@ impl Matched<'_> {
                 (_, Measure::VirtualTime, old, new) => {
                     judge::judge_exact(old, new).ok_or(Unjudged::DoesNotRepeat)
                 }
-                (_, _, old, new) => judge::judge(old, new, tested).ok_or(Unjudged::Unlike),
+                (_, _, old, new) => judge::judge(old, new, tested, host).ok_or(Unjudged::Unlike),
             };
             let middle = |runs: &[&Run]| Median::of(&values(runs)).map(|it| it.median);
             Cell {
@@ -218,6 +222,12 @@ fn about_the_hosts(old: &Results, new: &Results, by: By) -> Vec<String> {
     if by == By::Bare && below.contains(&true) {
         let note = "that slows `bare` as it slows the others, so ratios do not tell what it costs: measure in \
                     turns, and compare with `--by time`";
+        notes.push(note.to_owned());
+    }
+    let are_busy = |results: &Results| results.runs.iter().any(|run| run.load.busy);
+    if are_busy(old) || are_busy(new) {
+        let note = "on a busy host boots should last for seconds, to see the host in all its moods: 100 rounds with \
+                    `legacy` among the strategies";
         notes.push(note.to_owned());
     }
     if by != By::Bare && !were_in_turns(old, new) {

@@ -67,13 +67,23 @@ pub struct Judgement {
     pub change: f64,
     /// Where that really is, at [`LEVEL`] for all cells together; `None` for too few boots.
     pub interval: Option<(f64, f64)>,
-    /// The smallest factor that would have been seen: found as it is, its interval would leave out 1. `None`
-    /// for too few boots.
+    /// The smallest factor that would have been seen: found as it is, its interval would leave out 1, or [`LEAST`]
+    /// on a busy host. `None` for too few boots.
     pub smallest_seen: Option<f64>,
 }
 
+/// What the host did while the boots were measured that are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// It had nothing else to do: boots are independent of each other.
+    Quiet,
+    /// It had, and what it had may have lasted for a whole set: sets of one build then differ by more than their
+    /// boots do. So a difference must be surely greater than [`LEAST`], and not than nothing.
+    Busy,
+}
+
 /// Judges one of `cells` that are compared, by a value for each boot. `None` where a set has no boot.
-pub fn judge(old: &[f64], new: &[f64], cells: usize) -> Option<Judgement> {
+pub fn judge(old: &[f64], new: &[f64], cells: usize, host: Host) -> Option<Judgement> {
     let logarithms = |values: &[f64]| -> Vec<f64> { values.iter().map(|it| it.ln()).collect() };
     let shift = Shift::between(&logarithms(old), &logarithms(new))?;
     // Of a verdict in either direction, in one of so many cells.
@@ -84,7 +94,11 @@ pub fn judge(old: &[f64], new: &[f64], cells: usize) -> Option<Judgement> {
     let reach = interval.map(reach);
     let confidence = |chance: f64| Confidence::Level((1.0 - tries * chance).max(0.0));
     let (margin, least) = (MARGIN.ln(), LEAST.ln());
-    let (longer, shorter) = (shift.chance_above(0.0), shift.chance_below(0.0));
+    let slack = match host {
+        Host::Quiet => 0.0,
+        Host::Busy => least,
+    };
+    let (longer, shorter) = (shift.chance_above(slack), shift.chance_below(-slack));
     let outside = shift.chance_below(margin).max(shift.chance_above(-margin));
     let verdict = if longer <= chance && shift.estimate() >= least {
         Verdict::Slower(confidence(longer))
@@ -95,14 +109,19 @@ pub fn judge(old: &[f64], new: &[f64], cells: usize) -> Option<Judgement> {
     } else {
         let boots = old.len().max(new.len());
         Verdict::CannotTell {
-            boots: boots_needed(boots, reach, shift.standard_error(), chance),
+            boots: boots_needed(
+                boots,
+                reach.map(|it| it + slack),
+                shift.standard_error(),
+                chance,
+            ),
         }
     };
     Some(Judgement {
         verdict,
         change: shift.estimate().exp(),
         interval: interval.map(|(low, high)| (low.exp(), high.exp())),
-        smallest_seen: reach.map(|it| it.max(least).exp()),
+        smallest_seen: reach.map(|it| (it + slack).max(least).exp()),
     })
 }
 
@@ -173,7 +192,9 @@ mod tests {
     }
 
     fn verdict(new: &[f64]) -> Verdict {
-        judge(&STEADY, new, 5).expect("both have boots").verdict
+        judge(&STEADY, new, 5, Host::Quiet)
+            .expect("both have boots")
+            .verdict
     }
 
     #[test]
@@ -190,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_difference_that_is_sure_and_too_small_to_count_is_none() {
-        let judged = judge(&STEADY, &times(1.025), 1).expect("both have boots");
+        let judged = judge(&STEADY, &times(1.025), 1, Host::Quiet).expect("both have boots");
         assert!(judged.interval.expect("eight are enough").0 < 1.025);
         assert!(
             matches!(judged.verdict, Verdict::NoDifference(_)),
@@ -199,25 +220,40 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_the_busy_hosts_doing_is_not_called_a_difference() {
+        // Surely more than nothing, and not surely more than 3 %.
+        let new = times(1.045);
+        let on = |host| {
+            judge(&STEADY, &new, 5, host)
+                .expect("both have boots")
+                .verdict
+        };
+        assert!(matches!(on(Host::Quiet), Verdict::Slower(_)));
+        assert!(matches!(on(Host::Busy), Verdict::NoDifference(_)));
+        let tenth = judge(&STEADY, &times(1.1), 5, Host::Busy).expect("both have boots");
+        assert!(matches!(tenth.verdict, Verdict::Slower(_)), "{tenth:?}");
+    }
+
+    #[test]
     fn too_few_boots_soothe_nobody_and_alarm_nobody() {
         for factor in [1.0, 1.5] {
             let new: Vec<_> = times(factor)[..3].into();
-            let judged = judge(&STEADY[..3], &new, 1).expect("both have boots");
+            let judged = judge(&STEADY[..3], &new, 1, Host::Quiet).expect("both have boots");
             let Verdict::CannotTell { boots } = judged.verdict else {
                 panic!("{judged:?}");
             };
             assert!(boots >= Some(5), "{boots:?}");
             assert_eq!((judged.interval, judged.smallest_seen), (None, None));
         }
-        let one = judge(&[1.5], &[1.5], 1).expect("both have a boot");
+        let one = judge(&[1.5], &[1.5], 1, Host::Quiet).expect("both have a boot");
         assert_eq!(one.verdict, Verdict::CannotTell { boots: None });
-        assert_eq!(judge(&[], &STEADY, 1), None);
+        assert_eq!(judge(&[], &STEADY, 1, Host::Quiet), None);
     }
 
     #[test]
     fn boots_that_scatter_leave_it_open_and_ask_for_more() {
         let noisy = [1.1, 1.9, 1.4, 1.6, 1.2, 1.8, 1.5, 1.3];
-        let judged = judge(&noisy, &noisy, 5).expect("both have boots");
+        let judged = judge(&noisy, &noisy, 5, Host::Quiet).expect("both have boots");
         let Verdict::CannotTell { boots: Some(boots) } = judged.verdict else {
             panic!("{judged:?}");
         };
@@ -259,8 +295,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_slower_one_way_is_faster_the_other(old in set(), new in set(), cells in 1..30_usize) {
-            let there = judge(&old, &new, cells).unwrap();
-            let back = judge(&new, &old, cells).unwrap();
+            let there = judge(&old, &new, cells, Host::Quiet).unwrap();
+            let back = judge(&new, &old, cells, Host::Quiet).unwrap();
             match (there.verdict, back.verdict) {
                 (Verdict::Slower(_), Verdict::Faster(_))
                 | (Verdict::Faster(_), Verdict::Slower(_))
@@ -274,7 +310,7 @@ mod tests {
         #[test]
         fn another_unit_changes_no_verdict(old in set(), new in set(), scale in 0.001..1000.0) {
             let scaled = |set: &[f64]| -> Vec<f64> { set.iter().map(|it| it * scale).collect() };
-            let (one, other) = (judge(&old, &new, 3).unwrap(), judge(&scaled(&old), &scaled(&new), 3).unwrap());
+            let (one, other) = (judge(&old, &new, 3, Host::Quiet).unwrap(), judge(&scaled(&old), &scaled(&new), 3, Host::Quiet).unwrap());
             prop_assert!((one.change / other.change - 1.0).abs() < 1e-9);
             prop_assert_eq!(
                 std::mem::discriminant(&one.verdict), std::mem::discriminant(&other.verdict)
@@ -286,7 +322,7 @@ mod tests {
             old in set(), new in set(), factor in 1.0..50.0, cells in 1..30_usize
         ) {
             let new: Vec<f64> = new.iter().map(|it| it * factor).collect();
-            let judged = judge(&old, &new, cells).unwrap();
+            let judged = judge(&old, &new, cells, Host::Quiet).unwrap();
             if old.len().max(new.len()) < fewest_boots(cells) {
                 let is_open = matches!(judged.verdict, Verdict::CannotTell { .. });
                 prop_assert!(is_open, "{:?}", judged);
@@ -295,7 +331,7 @@ mod tests {
 
         #[test]
         fn who_says_no_difference_would_have_seen_the_margin(old in set(), new in set()) {
-            let judged = judge(&old, &new, 1).unwrap();
+            let judged = judge(&old, &new, 1, Host::Quiet).unwrap();
             if let Verdict::NoDifference(_) = judged.verdict {
                 let (low, high) = judged.interval.unwrap();
                 prop_assert!(1.0 / MARGIN < low && high < MARGIN, "{:?}", judged);
