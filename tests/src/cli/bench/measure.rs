@@ -93,18 +93,16 @@ impl Options {
         );
         drop(progress);
 
-        let is_whole = show(&folder, &results)?;
         let is_done = matches!(end, End::Done);
         let code = ended(end, &results, &folder);
-        if !is_done {
+        let code = behind(code, is_done, show(&folder, &results))?;
+        let Some(old) = old.filter(|_| is_done) else {
             return Ok(code);
-        }
-        let judged = old
-            .map(|old| self.judging.judge(&old, &results))
-            .transpose()?;
-        Ok(match code == ExitCode::SUCCESS && is_whole {
-            true => judged.unwrap_or(ExitCode::SUCCESS),
-            false => ExitCode::FAILURE,
+        };
+        let judged = self.judging.judge(&old, &results)?;
+        Ok(match code == ExitCode::SUCCESS {
+            true => judged,
+            false => code,
         })
     }
 
@@ -119,7 +117,8 @@ impl Options {
     }
 }
 
-/// The exit status of a benchmark that ended so, of which a person is told how to go on with it.
+/// The exit status of a benchmark that ended so, of which a person is told how to go on with it. This comes
+/// before its figures are shown: the disk that took no line may be that of the standard output, too.
 pub(super) fn ended(end: End, results: &Results, folder: &Path) -> ExitCode {
     let resume = format!("--resume --out {} goes on", folder.display());
     match end {
@@ -141,6 +140,24 @@ pub(super) fn ended(end: End, results: &Results, folder: &Path) -> ExitCode {
             eprintln!("xtask: {resume}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The exit status of a benchmark that [`ended`] with `code`, and whose figures were then shown. That they were not
+/// is told in any case, and makes a failure of nothing but a benchmark that is done.
+///
+/// # Errors
+///
+/// The figures of one that is done could not be shown.
+pub(super) fn behind(code: ExitCode, is_done: bool, shown: Result<bool>) -> Result<ExitCode> {
+    match shown {
+        Err(error) if is_done => Err(error),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            Ok(code)
+        }
+        Ok(false) if is_done => Ok(ExitCode::FAILURE),
+        Ok(_) => Ok(code),
     }
 }
 
@@ -256,4 +273,22 @@ pub(super) fn keep(folder: &Path, key: Key<'_>, ended: &Ended) -> Result<()> {
     let records = ended.records.lines().join("\n");
     let text = format!("{}\n\n{}\n\n{records}\n", ended.explain(), ended.console);
     Ok(fs::write(folder.join(format!("failed-{name}.log")), text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_a_benchmark_early_has_the_exit_status_whatever_became_of_its_figures() {
+        let interrupted = ExitCode::from(130);
+        for shown in [Ok(true), Ok(false), Err(anyhow!("no room"))] {
+            let code = behind(interrupted, false, shown).expect("that was told");
+            assert_eq!(code, interrupted);
+        }
+        let done = |shown| behind(ExitCode::SUCCESS, true, shown).ok();
+        assert_eq!(done(Ok(true)), Some(ExitCode::SUCCESS));
+        assert_eq!(done(Ok(false)), Some(ExitCode::FAILURE));
+        assert_eq!(done(Err(anyhow!("no room"))), None);
+    }
 }
