@@ -194,8 +194,12 @@ pub(super) fn check_folder(folder: &Path) -> Result<()> {
 fn latest(all: &Path) -> Result<PathBuf> {
     let folders = fs::read_dir(all).into_iter().flatten().flatten();
     let folders = folders.map(|entry| entry.path());
-    // Their names are times.
-    let latest = folders.filter(|folder| folder.join(FILE).exists()).max();
+    // Their names are times. Those of other benchmarks begin with what they are.
+    let is_ours = |folder: &PathBuf| {
+        let name = folder.file_name().unwrap_or_default().as_encoded_bytes();
+        name.first().is_some_and(u8::is_ascii_digit) && folder.join(FILE).exists()
+    };
+    let latest = folders.filter(is_ours).max();
     latest.with_context(|| format!("there are no results in {} to go on with", all.display()))
 }
 
@@ -278,6 +282,25 @@ pub(super) fn keep(folder: &Path, key: Key<'_>, ended: &Ended) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_latest_results_are_those_of_a_benchmark_of_this_kind() {
+        let all = tempfile::tempdir().expect("a folder");
+        let all = all.path();
+        assert!(latest(all).is_err());
+        for name in [
+            "2026-11-28T10-00-00Z",
+            "2026-11-29T10-00-00Z",
+            "linux-2026-11-29T11-00-00Z",
+        ] {
+            fs::create_dir(all.join(name)).expect("it can be made");
+            fs::write(all.join(name).join(FILE), "").expect("it can be written");
+        }
+        // One that came to nothing.
+        fs::create_dir(all.join("2026-11-30T10-00-00Z")).expect("it can be made");
+        let latest = latest(all).expect("there are some");
+        assert_eq!(latest, all.join("2026-11-29T10-00-00Z"));
+    }
 
     #[test]
     fn what_ended_a_benchmark_early_has_the_exit_status_whatever_became_of_its_figures() {
