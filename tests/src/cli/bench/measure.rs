@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    io::{ErrorKind, Write},
+    io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -216,20 +216,16 @@ pub(super) fn begin(folder: &Path, header: &Header) -> Result<(Results, Writer)>
 
 /// What is there, and a writer for the rest.
 pub(super) fn go_on(folder: &Path, now: &Header) -> Result<(Results, Writer)> {
+    let Some(writer) = Writer::open(folder)? else {
+        return begin(folder, now);
+    };
     let results = match Results::read(folder) {
         Ok(results) => results,
-        Err(error) => match error.problem {
-            // It was ended in its first line, or before.
-            Problem::Empty => {
-                fs::remove_file(&error.path)
-                    .with_context(|| format!("cannot write {}", error.path.display()))?;
-                return begin(folder, now);
-            }
-            Problem::Unreadable(ref why) if why.kind() == ErrorKind::NotFound => {
-                return begin(folder, now);
-            }
-            _ => return Err(error.into()),
-        },
+        // It was ended in its first line, or before.
+        Err(error) if matches!(error.problem, Problem::Empty) => {
+            return Ok((Results::new(now.clone()), writer.begin(now)?));
+        }
+        Err(error) => return Err(error.into()),
     };
     if let Some(difference) = results.header.difference(now, MAY_DIFFER) {
         bail!(
@@ -243,7 +239,7 @@ pub(super) fn go_on(folder: &Path, now: &Header) -> Result<(Results, Writer)> {
     if let Some(warning) = results.warning() {
         eprintln!("xtask: {}: {warning}", folder.join(FILE).display());
     }
-    let writer = Writer::go_on(folder, &results)?;
+    let writer = writer.go_on(&results)?;
     Ok((results, writer))
 }
 
