@@ -96,6 +96,13 @@ impl Comparison {
             comparison.pairs.push(pair.compare(planned, tested));
         }
         comparison.notes.extend(about_the_hosts(old, new, by));
+        let has_times = comparison
+            .cells()
+            .any(|cell| cell.measure == Measure::Time);
+        if has_times && !were_in_turns(old, new) {
+            let note = "the two sets were not measured in turns, so their times differ by what the host did, too";
+            comparison.notes.push(note.to_owned());
+        }
         comparison
     }
 
@@ -228,10 +235,6 @@ fn about_the_hosts(old: &Results, new: &Results, by: By) -> Vec<String> {
     if are_busy(old) || are_busy(new) {
         let note = "on a busy host boots should last for seconds, to see the host in all its moods: 100 rounds with \
                     `legacy` among the strategies";
-        notes.push(note.to_owned());
-    }
-    if by != By::Bare && !were_in_turns(old, new) {
-        let note = "the two sets were not measured in turns, so their times differ by what the host did, too";
         notes.push(note.to_owned());
     }
     notes

@@ -154,17 +154,25 @@ fn what_is_below_the_kernel_is_seen_by_times_and_told_of_by_ratios() {
 #[test]
 fn times_of_sets_that_were_not_measured_in_turns_are_told_to_be_such() {
     let machine = Machine::new(8);
-    let old = set(&machine, 8, 150, 0);
-    let warned = |started: &str| {
-        let mut new = set(&machine, 8, 150, 0);
+    let mut old = set(&machine, 8, 150, 0);
+    let is_warned = |old: &Results, started: &str, by| {
+        let mut new = old.clone();
         new.header.started = started.to_owned();
-        let comparison = Comparison::between(&old, &new, By::Time);
+        let comparison = Comparison::between(old, &new, by);
         comparison
             .notes
             .iter()
-            .any(|note| note.contains("in turns"))
+            .any(|note| note.contains("not measured in turns"))
     };
+    let warned = |started| is_warned(&old, started, By::Time);
     // Eight boots of a second each, from 02:00:00 on.
     assert!(!warned("2026-11-29T02:00:01Z") && !warned("2026-11-29T01:59:53Z"));
     assert!(warned("2026-11-29T02:00:08Z") && warned("2026-11-29T01:59:52Z"));
+    // Ratios go with the host. Fixed delays do not, and are compared by time in any case.
+    assert!(!is_warned(&old, "2026-11-29T02:00:08Z", By::Bare));
+    for run in &mut old.runs {
+        let legacy = run.samples["parallel"].clone();
+        run.samples.insert("legacy".to_owned(), legacy);
+    }
+    assert!(is_warned(&old, "2026-11-29T02:00:08Z", By::Bare));
 }
