@@ -24,7 +24,7 @@ use crate::bench::shard::Shard;
 pub(super) const EXAMPLES: &str = "\
 Exit status:
     0  all was measured
-    1  some was not, or could not be written; or with --compare, something got slower
+    1  some was not, or could not be written; or with --compare, something got slower or is lost
     2  the command line is wrong
   130  Ctrl-C (128 and the signal's number)
 In any case what was measured is kept.

@@ -81,6 +81,38 @@ fn what_fails_now_is_worse_and_what_is_new_is_not() {
 }
 
 #[test]
+fn a_machine_that_is_not_measured_any_more_is_lost_as_a_strategy_is() {
+    let machines = [Machine::new(8), Machine::new(16)];
+    let [eight, sixteen] = [0, 1].map(|it| set(&machines[it], 8, 150, 0));
+    let mut both = eight.clone();
+    both.runs.extend(sixteen.runs);
+    let comparison = Comparison::between(&both, &eight, By::Bare);
+    assert_eq!(comparison.lost, ["q35 tcg 16"]);
+    assert!(comparison.is_worse() && !comparison.is_decided());
+    // What is new is not worse.
+    let comparison = Comparison::between(&eight, &both, By::Bare);
+    assert!(!comparison.is_worse() && comparison.lost.is_empty());
+    // In one part of several, the others may have it.
+    let mut part = eight.clone();
+    part.header.shard = Some("1/2".parse().expect("it is one"));
+    assert!(Comparison::between(&both, &part, By::Bare).is_worse());
+    part.header.plan = machines.to_vec();
+    let comparison = Comparison::between(&both, &part, By::Bare);
+    assert!(!comparison.is_worse() && comparison.lost.is_empty());
+    // Nothing is lost of a machine on which nothing was measured.
+    for run in &mut both.runs[8..] {
+        run.outcome = Outcome::Failed("it hung".to_owned());
+    }
+    assert!(!Comparison::between(&both, &eight, By::Bare).is_worse());
+    // One strategy less.
+    let mut less = eight.clone();
+    for run in &mut less.runs {
+        run.samples.remove("parallel");
+    }
+    assert!(Comparison::between(&eight, &less, By::Bare).is_worse());
+}
+
+#[test]
 fn a_machine_with_other_words_is_compared_where_it_is_the_only_one() {
     let mut with = Machine::new(8);
     with.words = "consistency=off".to_owned();
