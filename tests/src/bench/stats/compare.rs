@@ -20,6 +20,10 @@ use crate::bench::{
     results::{Results, Run},
 };
 
+mod before;
+
+pub use self::before::boots_needed;
+
 /// What became of all cells.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Comparison {

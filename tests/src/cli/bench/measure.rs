@@ -56,19 +56,23 @@ impl Options {
             runs: self.runs,
             rounds: self.rounds,
         };
-        let folder = self.folder(&kernel.scratch().join("bench"))?;
+        let costs = plan.costs();
+        let chosen = match self.shard {
+            Some(shard) => shard.choose(&costs),
+            None => (0..plan.machines.len()).collect(),
+        };
         let header = Provenance::here(&kernel)?.header(&plan, self.shard);
+        let old_ones = old.as_ref();
+        if let Some(wrong) = old_ones.and_then(|old| self.judging.too_few(old, &header, &chosen)) {
+            return Ok(mistake(&wrong));
+        }
+        let folder = self.folder(&kernel.scratch().join("bench"))?;
         let (mut results, mut writer) = match self.resume {
             true => go_on(&folder, &header)?,
             false => begin(&folder, &header)?,
         };
         eprintln!("xtask: the results go to {}", folder.display());
 
-        let costs = plan.costs();
-        let chosen = match self.shard {
-            Some(shard) => shard.choose(&costs),
-            None => (0..plan.machines.len()).collect(),
-        };
         if chosen.is_empty() {
             eprintln!("xtask: there are more parts than machines, and this one has none");
         }

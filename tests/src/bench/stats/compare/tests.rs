@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     bench::{
         report::by_hand,
-        results::{Outcome, Results},
+        results::{Header, Outcome, Results},
     },
     qemu::machine::Accel,
 };
@@ -110,6 +110,32 @@ fn a_machine_that_is_not_measured_any_more_is_lost_as_a_strategy_is() {
         run.samples.remove("parallel");
     }
     assert!(Comparison::between(&eight, &less, By::Bare).is_worse());
+}
+
+#[test]
+fn it_is_known_before_the_first_boot_how_many_it_takes_until_something_is_slower() {
+    let machine = Machine::new(8);
+    let mut header = set(&machine, 1, 150, 0).header;
+    header.plan = vec![machine.clone(), Machine::new(1), Machine::new(64)];
+    header.strategies = ["parallel", "bare"].map(str::to_owned).to_vec();
+    let needed = |old: &Results, header: &Header, by| boots_needed(old, header, &[0, 1, 2], by);
+    let old = set(&machine, 7, 150, 0);
+    let fewest = needed(&old, &header, By::Bare).expect("one is not enough");
+    // So it is: one cell, as `bare` is a yardstick and the other machines are not in the old results.
+    let verdict = |boots: usize| {
+        let new = set(&machine, boots as u32, 300, 0);
+        let comparison = Comparison::between(&old, &new, By::Bare);
+        comparison.is_worse()
+    };
+    assert!(verdict(fewest) && !verdict(fewest - 1), "{fewest}");
+    assert!(needed(&old, &header, By::Time) > Some(fewest), "two cells");
+    assert!(needed(&set(&machine, 3, 150, 0), &header, By::Bare) > Some(fewest));
+    // Machines of another part are not compared, and nor is what is new.
+    assert_eq!(boots_needed(&old, &header, &[2], By::Bare), None);
+    let mut exact = machine.clone();
+    exact.accel = Accel::Icount;
+    header.plan[0] = exact.clone();
+    assert_eq!(needed(&set(&exact, 1, 150, 0), &header, By::Bare), None);
 }
 
 #[test]
