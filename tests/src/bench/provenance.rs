@@ -54,12 +54,12 @@ impl Provenance {
         })
     }
 
-    /// The header of what is measured now: by [`command`], of our own system.
+    /// The header of what is measured now: by this command, of our own system.
     pub fn header(self, plan: &Plan, shard: Option<Shard>) -> Header {
         Header {
             schema: SCHEMA,
             started: now(),
-            command: command(env::args().skip(1)),
+            command: command(what_is_measured(env::args().skip(1))),
             reveille: self.reveille,
             kernel: self.kernel,
             qemu: self.qemu,
@@ -100,6 +100,29 @@ fn output(command: &mut Command) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// The words of a command line that say what is measured: without where the results go, with what they are
+/// compared, and whether there are some already. Those are of one host, and of one day.
+fn what_is_measured(words: impl IntoIterator<Item = String>) -> Vec<String> {
+    const WITH_VALUE: [&str; 3] = ["--out", "--compare", "--by"];
+    const ALONE: [&str; 2] = ["--resume", "--strict"];
+    let mut kept = Vec::new();
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        let (option, value) = match word.split_once('=') {
+            Some((option, value)) => (option, Some(value)),
+            None => (&*word, None),
+        };
+        if WITH_VALUE.contains(&option) {
+            if value.is_none() {
+                words.next();
+            }
+        } else if !ALONE.contains(&option) {
+            kept.push(word);
+        }
+    }
+    kept
+}
+
 /// A command line of xtask's, as a person would type it.
 pub fn command(words: impl IntoIterator<Item = String>) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./,=:+%@".contains(letter);
@@ -137,6 +160,15 @@ mod tests {
             text,
             r"cargo xtask bench --smp 2,8 --append 'test=x y=1' 'it'\''s' ''"
         );
+    }
+
+    #[test]
+    fn a_header_names_no_folder_of_the_host() {
+        let words = "bench --smp 2 --out /home/me/a --resume --compare=/home/me/b --by time --strict --runs 12";
+        let kept = what_is_measured(words.split(' ').map(str::to_owned));
+        assert_eq!(kept, ["bench", "--smp", "2", "--runs", "12"]);
+        let equals = ["bench".to_owned(), "--append=test=x".to_owned()];
+        assert_eq!(what_is_measured(equals.clone()), equals);
     }
 
     #[test]

@@ -27,6 +27,13 @@ impl fmt::Display for Verdicts<'_> {
             writeln!(f)?;
         }
         legend(f, self.0)?;
+        for machine in &self.0.lost {
+            wrapped(
+                f,
+                &format!("LOST, only in the old results: {machine}"),
+                "  ",
+            )?;
+        }
         for note in &self.0.notes {
             wrapped(f, &format!("note: {note}"), "  ")?;
         }
@@ -371,7 +378,7 @@ mod tests {
         let new = set(&Machine::new(16), 10, 150, 240);
         let text = text(&old, &new, By::Bare);
         assert!(
-            text.contains("only in the old results: q35 tcg 8"),
+            text.contains("LOST, only in the old results: q35 tcg 8"),
             "{text}"
         );
         assert!(

@@ -49,7 +49,7 @@ pub struct Header {
     pub schema: u32,
     /// When, as RFC 3339 has it.
     pub started: String,
-    /// The command, so that anybody can run it again.
+    /// The command, so that anybody can run it again: without the options that name folders.
     pub command: String,
     /// Our version and commit, and `dirty` if something was not committed.
     pub reveille: String,

@@ -47,16 +47,49 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Goes on with the file in `folder`, of which `results` were read. A last line that was cut off is
-    /// taken away.
+    /// Opens the file in `folder` for more, so that no other process writes it from now on; `None` where there is
+    /// none. It stays as it is until [`begin`](Self::begin) or [`go_on`](Self::go_on): **what is gone on with is read
+    /// in between**, or lines that another benchmark adds meanwhile would be taken away.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or another process writes it.
+    pub fn open(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(FILE);
+        let file = match File::options().append(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file,
+        };
+        let mut writer = Self::over(file, path, 0)?;
+        let length = writer.file.metadata().map(|it| it.len());
+        writer.length = length.with_context(|| format!("cannot read {}", writer.path.display()))?;
+        Ok(Some(writer))
+    }
+
+    /// Begins anew, in place of what the file has.
+    ///
+    /// # Errors
+    ///
+    /// The disk has no room for the first line.
+    pub fn begin(self, header: &Header) -> Result<Self> {
+        let mut writer = Self { length: 0, ..self };
+        let line = line(&Line::Bench(header.clone()));
+        let written = writer.take_back().and_then(|()| writer.append(&line));
+        written.with_context(|| format!("cannot write {}", writer.path.display()))?;
+        Ok(writer)
+    }
+
+    /// Goes on behind these `results`, which were read from the file while it was open. A last line that was cut off
+    /// is taken away.
     ///
     /// # Errors
     ///
     /// The file cannot be written.
-    pub fn go_on(folder: &Path, results: &Results) -> Result<Self> {
-        let path = folder.join(FILE);
-        let file = File::options().append(true).open(&path);
-        let writer = Self::over(file, path, results.whole_bytes as u64)?;
+    pub fn go_on(self, results: &Results) -> Result<Self> {
+        let writer = Self {
+            length: results.whole_bytes as u64,
+            ..self
+        };
         let cut = writer.take_back();
         cut.with_context(|| format!("cannot write {}", writer.path.display()))?;
         Ok(writer)
@@ -150,6 +183,11 @@ mod tests {
         *,
     };
 
+    fn open(folder: &Path) -> Writer {
+        let writer = Writer::open(folder).expect("nobody writes it");
+        writer.expect("it is there")
+    }
+
     fn read(folder: &Path) -> Results {
         Results::read(folder).expect("it is whole")
     }
@@ -166,9 +204,10 @@ mod tests {
         let mut bytes = fs::read(&path).expect("it is there");
         bytes.extend(b"{\"record\":\"run\",\"sys");
         fs::write(&path, bytes).expect("it can be written");
+        let writer = open(&folder);
         let cut = read(&folder);
         assert_eq!(cut.cut_bytes, 20);
-        let mut writer = Writer::go_on(&folder, &cut).expect("it can be written");
+        let mut writer = writer.go_on(&cut).expect("it can be written");
         writer.add(&run(8, 1)).expect("there is room");
         let whole = read(&folder);
         assert_eq!(
@@ -182,11 +221,25 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let writer = Writer::create(folder.path(), &header()).expect("it can be written");
         assert!(Writer::create(folder.path(), &header()).is_err());
-        let results = read(folder.path());
-        let error = Writer::go_on(folder.path(), &results).expect_err("somebody writes it");
+        let error = Writer::open(folder.path()).expect_err("somebody writes it");
         assert!(error.to_string().contains("another benchmark"), "{error}");
         drop(writer);
-        assert!(Writer::go_on(folder.path(), &results).is_ok());
+        // From then on, nobody else can add what was not read.
+        let writer = open(folder.path());
+        assert!(Writer::open(folder.path()).is_err());
+        let results = read(folder.path());
+        assert!(writer.go_on(&results).is_ok());
+    }
+
+    #[test]
+    fn a_file_without_a_whole_line_is_begun_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        assert!(Writer::open(folder).expect("nothing is wrong").is_none());
+        fs::write(folder.join(FILE), "{\"record\":\"ben").expect("it can be written");
+        let mut writer = open(folder).begin(&header()).expect("there is room");
+        writer.add(&run(2, 1)).expect("there is room");
+        assert_eq!(read(folder).runs, [run(2, 1)]);
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //! A cell is compared with the one of the same name: system, machine and contender. Where a machine is in both
 //! sets but for the kernel's words, those two are compared, which is how words are tried. **Only like is
 //! compared with like**: boots that had the host for themselves with such boots, wherever there are enough.
+//!
+//! **What the old set has, the new one must have**, be it a machine or who is measured on it: what is not measured
+//! any more is as bad as what got slower. Only one part of several need not have the machines of the others.
 
 use std::time::Duration;
 
 use super::{
     judge::{self, Host, Judgement, Verdict},
-    matched::{Matched, alike, contenders, matched},
+    matched::{Matched, Matching, alike, contenders, matched},
     measure::{By, Measure},
     median::Median,
 };
@@ -17,11 +20,17 @@ use crate::bench::{
     results::{Results, Run},
 };
 
+mod before;
+
+pub use self::before::boots_needed;
+
 /// What became of all cells.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Comparison {
     /// The machines of both sets, in the order of the new one.
     pub pairs: Vec<Pair>,
+    /// Machines on which old boots measured something, and which no new boot has.
+    pub lost: Vec<String>,
     /// What a person should know beside that.
     pub notes: Vec<String>,
 }
@@ -88,7 +97,24 @@ impl Comparison {
     /// Compares two sets by what `by` says.
     pub fn between(old: &Results, new: &Results, by: By) -> Self {
         let mut comparison = Self::default();
-        let pairs = matched(old, new, &mut comparison.notes);
+        let Matching {
+            pairs,
+            only_old,
+            only_new,
+        } = matched(old, new);
+        for machine in only_old {
+            let is_elsewhere =
+                new.header.shard.is_some() && new.header.plan.contains(machine.machine);
+            match contenders(&machine.runs).is_empty() || is_elsewhere {
+                true => comparison
+                    .notes
+                    .push(format!("only in the old results: {machine}")),
+                false => comparison.lost.push(machine.to_string()),
+            }
+        }
+        let only_new = only_new.iter();
+        let notes = only_new.map(|it| format!("only in the new results: {it}"));
+        comparison.notes.extend(notes);
         let planned: Vec<_> = pairs.iter().map(|pair| planned(pair, by)).collect();
         let is_tested = |(_, measure): &&(String, Measure)| *measure != Measure::VirtualTime;
         let tested = planned.iter().flatten().filter(is_tested).count();
@@ -96,6 +122,11 @@ impl Comparison {
             comparison.pairs.push(pair.compare(planned, tested));
         }
         comparison.notes.extend(about_the_hosts(old, new, by));
+        let has_times = comparison.cells().any(|cell| cell.measure == Measure::Time);
+        if has_times && !were_in_turns(old, new) {
+            let note = "the two sets were not measured in turns, so their times differ by what the host did, too";
+            comparison.notes.push(note.to_owned());
+        }
         comparison
     }
 
@@ -106,15 +137,17 @@ impl Comparison {
 
     /// Whether something got slower, or cannot be measured any more.
     pub fn is_worse(&self) -> bool {
-        self.cells().any(|cell| match &cell.judgement {
+        let is_bad = |cell: &Cell| match &cell.judgement {
             Ok(judgement) => matches!(judgement.verdict, Verdict::Slower(_)),
             Err(why) => *why == Unjudged::Lost,
-        })
+        };
+        !self.lost.is_empty() || self.cells().any(is_bad)
     }
 
     /// Whether each cell has a verdict.
     pub fn is_decided(&self) -> bool {
         !self.pairs.is_empty()
+            && self.lost.is_empty()
             && self.cells().all(|cell| match &cell.judgement {
                 Ok(judgement) => !matches!(judgement.verdict, Verdict::CannotTell { .. }),
                 Err(_) => false,
@@ -228,10 +261,6 @@ fn about_the_hosts(old: &Results, new: &Results, by: By) -> Vec<String> {
     if are_busy(old) || are_busy(new) {
         let note = "on a busy host boots should last for seconds, to see the host in all its moods: 100 rounds with \
                     `legacy` among the strategies";
-        notes.push(note.to_owned());
-    }
-    if by != By::Bare && !were_in_turns(old, new) {
-        let note = "the two sets were not measured in turns, so their times differ by what the host did, too";
         notes.push(note.to_owned());
     }
     notes

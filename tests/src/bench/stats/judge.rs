@@ -155,6 +155,19 @@ pub fn fewest_boots(cells: usize) -> usize {
         .expect("some number is large enough")
 }
 
+/// Boots of a new set that are enough for a verdict at all beside so many old ones, if none scatters. No number is
+/// beside none.
+pub fn fewest_boots_beside(old: usize, cells: usize) -> Option<usize> {
+    let chance = (1.0 - LEVEL) / (2.0 * cells.max(1) as f64);
+    // One of all choices of the old ones out of all.
+    let apart = |new: usize| -> f64 { (1..=old).map(|it| it as f64 / (new + it) as f64).product() };
+    (old > 0).then(|| {
+        (1..)
+            .find(|&new| apart(new) <= chance)
+            .expect("some number is large enough")
+    })
+}
+
 /// How likely it is that two sets of so many boots lie wholly apart by chance, one way round.
 fn separation(boots: usize) -> f64 {
     // One of all choices of as many out of twice as many.
@@ -267,6 +280,31 @@ mod tests {
         assert_eq!(fewest_boots(5), 7);
         assert_eq!(fewest_boots(20), 8);
         assert_eq!(fewest_boots(0), 5);
+    }
+
+    #[test]
+    fn the_more_old_boots_the_fewer_new_ones_and_never_one_too_few() {
+        assert_eq!(fewest_boots_beside(0, 5), None);
+        // One order of 1,716, of which one in 1,000 is allowed; beside six old ones it takes seven.
+        assert_eq!(fewest_boots_beside(7, 5), Some(6));
+        assert_eq!(fewest_boots_beside(6, 5), Some(7));
+        assert_eq!(fewest_boots_beside(1, 1), Some(199));
+        for old in 2..15 {
+            let fewest = fewest_boots_beside(old, 5).expect("there are old ones");
+            let verdict = |boots: usize| {
+                let steady = |count: usize, time: f64| -> Vec<f64> {
+                    (0..count).map(|it| time + it as f64 * 1e-6).collect()
+                };
+                judge(&steady(old, 1.0), &steady(boots, 2.0), 5, Host::Quiet)
+                    .expect("both have boots")
+                    .verdict
+            };
+            assert!(matches!(verdict(fewest), Verdict::Slower(_)), "{old}");
+            if fewest > 1 {
+                let is_open = matches!(verdict(fewest - 1), Verdict::CannotTell { .. });
+                assert!(is_open, "{old}");
+            }
+        }
     }
 
     #[test]

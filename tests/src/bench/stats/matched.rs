@@ -1,6 +1,6 @@
 //! What belongs together in two sets of results: machines, and boots that had it alike.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use reveille_smp::contender::Contender;
 
@@ -14,6 +14,23 @@ pub(super) struct Measured<'a> {
     pub(super) system: &'a str,
     pub(super) machine: &'a Machine,
     pub(super) runs: Vec<&'a Run>,
+}
+
+impl fmt::Display for Measured<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.system {
+            REVEILLE => self.machine.fmt(f),
+            other => write!(f, "{other}, {}", self.machine),
+        }
+    }
+}
+
+/// The machines of two sets.
+pub(super) struct Matching<'a> {
+    /// Of both, in the order of the new one.
+    pub(super) pairs: Vec<Matched<'a>>,
+    pub(super) only_old: Vec<Measured<'a>>,
+    pub(super) only_new: Vec<Measured<'a>>,
 }
 
 /// A machine that is in both sets.
@@ -57,11 +74,7 @@ impl Measured<'_> {
 
 /// Pairs off the machines of two sets: the same ones first, then those that differ in words alone. Of several
 /// that do nobody knows which is meant.
-pub(super) fn matched<'a>(
-    old: &'a Results,
-    new: &'a Results,
-    notes: &mut Vec<String>,
-) -> Vec<Matched<'a>> {
+pub(super) fn matched<'a>(old: &'a Results, new: &'a Results) -> Matching<'a> {
     let mut olds = machines(old);
     let mut news: Vec<_> = (0..).zip(machines(new)).collect();
     let mut pairs: Vec<(usize, Matched<'a>)> = Vec::new();
@@ -82,13 +95,11 @@ pub(super) fn matched<'a>(
         news = left;
     }
     pairs.sort_by_key(|(place, _)| *place);
-    let olds = olds.iter().map(|it| ("old", it));
-    let left = olds.chain(news.iter().map(|(_, it)| ("new", it)));
-    notes.extend(left.map(|(set, it)| match it.system {
-        REVEILLE => format!("only in the {set} results: {}", it.machine),
-        other => format!("only in the {set} results: {other}, {}", it.machine),
-    }));
-    pairs.into_iter().map(|(_, pair)| pair).collect()
+    Matching {
+        pairs: pairs.into_iter().map(|(_, pair)| pair).collect(),
+        only_old: olds,
+        only_new: news.into_iter().map(|(_, it)| it).collect(),
+    }
 }
 
 /// By how much the shares of boots on a busy host may differ in two sets that are compared whole.

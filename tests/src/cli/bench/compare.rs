@@ -2,14 +2,17 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 
 use super::super::to_stdout;
 use crate::bench::{
     report::Verdicts,
-    results::Results,
-    stats::{compare::Comparison, measure::By},
+    results::{Header, Results},
+    stats::{
+        compare::{Comparison, boots_needed},
+        measure::By,
+    },
 };
 
 #[derive(Debug, Args)]
@@ -49,6 +52,24 @@ impl Compare {
 }
 
 impl Judging {
+    /// What is wrong with so many boots of a plan's machines with these numbers: nothing could be called slower than
+    /// in `old`.
+    pub(super) fn too_few(
+        self,
+        old: &Results,
+        new: &Header,
+        chosen: &[usize],
+    ) -> Option<anyhow::Error> {
+        let needed = boots_needed(old, new, chosen, self.by)?;
+        ((new.runs as usize) < needed).then(|| {
+            anyhow!(
+                "with --runs {} nothing could be called slower than in the old results: --compare takes \
+                 --runs {needed} here, or less of the machines and strategies",
+                new.runs
+            )
+        })
+    }
+
     /// Shows what became faster or slower, and gives the exit status for that: 1 where something got slower, or
     /// is not measured any more.
     ///

@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    io::{ErrorKind, Write},
+    io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -56,19 +56,23 @@ impl Options {
             runs: self.runs,
             rounds: self.rounds,
         };
-        let folder = self.folder(&kernel.scratch().join("bench"))?;
+        let costs = plan.costs();
+        let chosen = match self.shard {
+            Some(shard) => shard.choose(&costs),
+            None => (0..plan.machines.len()).collect(),
+        };
         let header = Provenance::here(&kernel)?.header(&plan, self.shard);
+        let old_ones = old.as_ref();
+        if let Some(wrong) = old_ones.and_then(|old| self.judging.too_few(old, &header, &chosen)) {
+            return Ok(mistake(&wrong));
+        }
+        let folder = self.folder(&kernel.scratch().join("bench"))?;
         let (mut results, mut writer) = match self.resume {
             true => go_on(&folder, &header)?,
             false => begin(&folder, &header)?,
         };
         eprintln!("xtask: the results go to {}", folder.display());
 
-        let costs = plan.costs();
-        let chosen = match self.shard {
-            Some(shard) => shard.choose(&costs),
-            None => (0..plan.machines.len()).collect(),
-        };
         if chosen.is_empty() {
             eprintln!("xtask: there are more parts than machines, and this one has none");
         }
@@ -93,18 +97,16 @@ impl Options {
         );
         drop(progress);
 
-        let is_whole = show(&folder, &results)?;
         let is_done = matches!(end, End::Done);
         let code = ended(end, &results, &folder);
-        if !is_done {
+        let code = behind(code, is_done, show(&folder, &results))?;
+        let Some(old) = old.filter(|_| is_done) else {
             return Ok(code);
-        }
-        let judged = old
-            .map(|old| self.judging.judge(&old, &results))
-            .transpose()?;
-        Ok(match code == ExitCode::SUCCESS && is_whole {
-            true => judged.unwrap_or(ExitCode::SUCCESS),
-            false => ExitCode::FAILURE,
+        };
+        let judged = self.judging.judge(&old, &results)?;
+        Ok(match code == ExitCode::SUCCESS {
+            true => judged,
+            false => code,
         })
     }
 
@@ -119,7 +121,8 @@ impl Options {
     }
 }
 
-/// The exit status of a benchmark that ended so, of which a person is told how to go on with it.
+/// The exit status of a benchmark that ended so, of which a person is told how to go on with it. This comes
+/// before its figures are shown: the disk that took no line may be that of the standard output, too.
 pub(super) fn ended(end: End, results: &Results, folder: &Path) -> ExitCode {
     let resume = format!("--resume --out {} goes on", folder.display());
     match end {
@@ -141,6 +144,24 @@ pub(super) fn ended(end: End, results: &Results, folder: &Path) -> ExitCode {
             eprintln!("xtask: {resume}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The exit status of a benchmark that [`ended`] with `code`, and whose figures were then shown. That they were not
+/// is told in any case, and makes a failure of nothing but a benchmark that is done.
+///
+/// # Errors
+///
+/// The figures of one that is done could not be shown.
+pub(super) fn behind(code: ExitCode, is_done: bool, shown: Result<bool>) -> Result<ExitCode> {
+    match shown {
+        Err(error) if is_done => Err(error),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            Ok(code)
+        }
+        Ok(false) if is_done => Ok(ExitCode::FAILURE),
+        Ok(_) => Ok(code),
     }
 }
 
@@ -177,8 +198,12 @@ pub(super) fn check_folder(folder: &Path) -> Result<()> {
 fn latest(all: &Path) -> Result<PathBuf> {
     let folders = fs::read_dir(all).into_iter().flatten().flatten();
     let folders = folders.map(|entry| entry.path());
-    // Their names are times.
-    let latest = folders.filter(|folder| folder.join(FILE).exists()).max();
+    // Their names are times. Those of other benchmarks begin with what they are.
+    let is_ours = |folder: &PathBuf| {
+        let name = folder.file_name().unwrap_or_default().as_encoded_bytes();
+        name.first().is_some_and(u8::is_ascii_digit) && folder.join(FILE).exists()
+    };
+    let latest = folders.filter(is_ours).max();
     latest.with_context(|| format!("there are no results in {} to go on with", all.display()))
 }
 
@@ -195,20 +220,16 @@ pub(super) fn begin(folder: &Path, header: &Header) -> Result<(Results, Writer)>
 
 /// What is there, and a writer for the rest.
 pub(super) fn go_on(folder: &Path, now: &Header) -> Result<(Results, Writer)> {
+    let Some(writer) = Writer::open(folder)? else {
+        return begin(folder, now);
+    };
     let results = match Results::read(folder) {
         Ok(results) => results,
-        Err(error) => match error.problem {
-            // It was ended in its first line, or before.
-            Problem::Empty => {
-                fs::remove_file(&error.path)
-                    .with_context(|| format!("cannot write {}", error.path.display()))?;
-                return begin(folder, now);
-            }
-            Problem::Unreadable(ref why) if why.kind() == ErrorKind::NotFound => {
-                return begin(folder, now);
-            }
-            _ => return Err(error.into()),
-        },
+        // It was ended in its first line, or before.
+        Err(error) if matches!(error.problem, Problem::Empty) => {
+            return Ok((Results::new(now.clone()), writer.begin(now)?));
+        }
+        Err(error) => return Err(error.into()),
     };
     if let Some(difference) = results.header.difference(now, MAY_DIFFER) {
         bail!(
@@ -222,7 +243,7 @@ pub(super) fn go_on(folder: &Path, now: &Header) -> Result<(Results, Writer)> {
     if let Some(warning) = results.warning() {
         eprintln!("xtask: {}: {warning}", folder.join(FILE).display());
     }
-    let writer = Writer::go_on(folder, &results)?;
+    let writer = writer.go_on(&results)?;
     Ok((results, writer))
 }
 
@@ -256,4 +277,41 @@ pub(super) fn keep(folder: &Path, key: Key<'_>, ended: &Ended) -> Result<()> {
     let records = ended.records.lines().join("\n");
     let text = format!("{}\n\n{}\n\n{records}\n", ended.explain(), ended.console);
     Ok(fs::write(folder.join(format!("failed-{name}.log")), text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_results_are_those_of_a_benchmark_of_this_kind() {
+        let all = tempfile::tempdir().expect("a folder");
+        let all = all.path();
+        assert!(latest(all).is_err());
+        for name in [
+            "2026-11-28T10-00-00Z",
+            "2026-11-29T10-00-00Z",
+            "linux-2026-11-29T11-00-00Z",
+        ] {
+            fs::create_dir(all.join(name)).expect("it can be made");
+            fs::write(all.join(name).join(FILE), "").expect("it can be written");
+        }
+        // One that came to nothing.
+        fs::create_dir(all.join("2026-11-30T10-00-00Z")).expect("it can be made");
+        let latest = latest(all).expect("there are some");
+        assert_eq!(latest, all.join("2026-11-29T10-00-00Z"));
+    }
+
+    #[test]
+    fn what_ended_a_benchmark_early_has_the_exit_status_whatever_became_of_its_figures() {
+        let interrupted = ExitCode::from(130);
+        for shown in [Ok(true), Ok(false), Err(anyhow!("no room"))] {
+            let code = behind(interrupted, false, shown).expect("that was told");
+            assert_eq!(code, interrupted);
+        }
+        let done = |shown| behind(ExitCode::SUCCESS, true, shown).ok();
+        assert_eq!(done(Ok(true)), Some(ExitCode::SUCCESS));
+        assert_eq!(done(Ok(false)), Some(ExitCode::FAILURE));
+        assert_eq!(done(Err(anyhow!("no room"))), None);
+    }
 }

@@ -24,7 +24,7 @@ use crate::bench::shard::Shard;
 pub(super) const EXAMPLES: &str = "\
 Exit status:
     0  all was measured
-    1  some was not, or could not be written; or with --compare, something got slower
+    1  some was not, or could not be written; or with --compare, something got slower or is lost
     2  the command line is wrong
   130  Ctrl-C (128 and the signal's number)
 In any case what was measured is kept.
@@ -34,7 +34,7 @@ Examples:
   cargo xtask bench --smp 2,8,64 --strategies parallel,serial,bare --runs 9
   cargo xtask bench --smp 64 --out results --resume
   cargo xtask bench --smp '112,sockets=2,cores=28,threads=2' --model skylake-112
-  cargo xtask bench --smp 64 --compare results
+  cargo xtask bench --smp 64 --runs 12 --compare results
   cargo xtask bench --smp 2,8,64,255 --shard 1/4 --out part-1
   cargo xtask bench merge whole part-1 part-2 part-3 part-4
   cargo xtask bench growth --smp 1,2,4,8,16,32,64 --runs 3";
@@ -102,6 +102,9 @@ struct Options {
     resume: bool,
 
     /// Say what got faster or slower since these results, and end in 1 if something got slower
+    ///
+    /// That takes more boots than usual, twelve say. With so few that nothing could be called slower, nothing
+    /// is measured.
     #[arg(long, value_name = "OLD")]
     compare: Option<PathBuf>,
 

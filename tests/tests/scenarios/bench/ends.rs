@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -139,18 +140,37 @@ fn what_the_disk_has_no_room_for_is_shown_and_what_stood_there_is_whole() {
             .code(),
         Some(0)
     );
-    let length = fs::metadata(one.join(FILE)).expect("it is there").len();
-    // Files up to a size that one boot fits into, in units of 512 bytes (POSIX, ulimit).
-    let limit = length / 512 + 1;
-    let mut limited = Command::new("sh");
-    limited
-        .arg("-c")
-        .arg(format!("ulimit -f {limit}; exec \"$@\""))
-        .arg("sh");
-    let inner = command(&out, words);
-    limited.arg(inner.get_program()).args(inner.get_args());
-    limited.env(IMAGE_VARIABLE, kernel().image());
-    let output = run(&mut limited);
+    let text = fs::read_to_string(one.join(FILE)).expect("it is there");
+    let lengths: Vec<_> = text.lines().map(str::len).collect();
+    let &[header, boot] = lengths.as_slice() else {
+        panic!("it is one boot: {lengths:?}");
+    };
+    // Room for one boot and for half of another, in units of 512 bytes (POSIX, ulimit): lines differ in length.
+    assert!(boot > 4 * 512, "{boot}");
+    let limit = (header + boot + boot / 2) / 512;
+    let limited = |out: &Path| {
+        let mut limited = Command::new("sh");
+        limited
+            .arg("-c")
+            .arg(format!("ulimit -f {limit}; exec \"$@\""))
+            .arg("sh");
+        let inner = command(out, words);
+        limited.arg(inner.get_program()).args(inner.get_args());
+        limited.env(IMAGE_VARIABLE, kernel().image());
+        limited
+    };
+    // Where the standard output is on that disk too, the line is shown all the same.
+    let full = fs::File::create("/dev/full").expect("Linux has it");
+    let output = run(limited(&folder.path().join("mute")).stdout(full));
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    assert!(told.lines().any(|line| line.starts_with('{')), "{told}");
+    assert!(
+        told.contains("cannot write to the standard output"),
+        "{told}"
+    );
+
+    let output = run(&mut limited(&out));
     assert_eq!(output.status.code(), Some(1));
     let told = stderr(&output);
     assert!(
@@ -172,7 +192,8 @@ fn what_the_disk_has_no_room_for_is_shown_and_what_stood_there_is_whole() {
         .lines()
         .find(|line| line.contains("q35 tcg 3"))
         .map(str::to_owned);
-    assert!(row.is_some(), "{}", stdout(&output));
+    let row = row.unwrap_or_else(|| panic!("{}", stdout(&output)));
+    assert!(row.contains("2 boots"), "{row}");
 
     // It belongs where the error says, and then is not measured again.
     let path = out.join(FILE);

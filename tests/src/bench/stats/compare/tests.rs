@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     bench::{
         report::by_hand,
-        results::{Outcome, Results},
+        results::{Header, Outcome, Results},
     },
     qemu::machine::Accel,
 };
@@ -81,6 +81,64 @@ fn what_fails_now_is_worse_and_what_is_new_is_not() {
 }
 
 #[test]
+fn a_machine_that_is_not_measured_any_more_is_lost_as_a_strategy_is() {
+    let machines = [Machine::new(8), Machine::new(16)];
+    let [eight, sixteen] = [0, 1].map(|it| set(&machines[it], 8, 150, 0));
+    let mut both = eight.clone();
+    both.runs.extend(sixteen.runs);
+    let comparison = Comparison::between(&both, &eight, By::Bare);
+    assert_eq!(comparison.lost, ["q35 tcg 16"]);
+    assert!(comparison.is_worse() && !comparison.is_decided());
+    // What is new is not worse.
+    let comparison = Comparison::between(&eight, &both, By::Bare);
+    assert!(!comparison.is_worse() && comparison.lost.is_empty());
+    // In one part of several, the others may have it.
+    let mut part = eight.clone();
+    part.header.shard = Some("1/2".parse().expect("it is one"));
+    assert!(Comparison::between(&both, &part, By::Bare).is_worse());
+    part.header.plan = machines.to_vec();
+    let comparison = Comparison::between(&both, &part, By::Bare);
+    assert!(!comparison.is_worse() && comparison.lost.is_empty());
+    // Nothing is lost of a machine on which nothing was measured.
+    for run in &mut both.runs[8..] {
+        run.outcome = Outcome::Failed("it hung".to_owned());
+    }
+    assert!(!Comparison::between(&both, &eight, By::Bare).is_worse());
+    // One strategy less.
+    let mut less = eight.clone();
+    for run in &mut less.runs {
+        run.samples.remove("parallel");
+    }
+    assert!(Comparison::between(&eight, &less, By::Bare).is_worse());
+}
+
+#[test]
+fn it_is_known_before_the_first_boot_how_many_it_takes_until_something_is_slower() {
+    let machine = Machine::new(8);
+    let mut header = set(&machine, 1, 150, 0).header;
+    header.plan = vec![machine.clone(), Machine::new(1), Machine::new(64)];
+    header.strategies = ["parallel", "bare"].map(str::to_owned).to_vec();
+    let needed = |old: &Results, header: &Header, by| boots_needed(old, header, &[0, 1, 2], by);
+    let old = set(&machine, 7, 150, 0);
+    let fewest = needed(&old, &header, By::Bare).expect("one is not enough");
+    // So it is: one cell, as `bare` is a yardstick and the other machines are not in the old results.
+    let verdict = |boots: usize| {
+        let new = set(&machine, boots as u32, 300, 0);
+        let comparison = Comparison::between(&old, &new, By::Bare);
+        comparison.is_worse()
+    };
+    assert!(verdict(fewest) && !verdict(fewest - 1), "{fewest}");
+    assert!(needed(&old, &header, By::Time) > Some(fewest), "two cells");
+    assert!(needed(&set(&machine, 3, 150, 0), &header, By::Bare) > Some(fewest));
+    // Machines of another part are not compared, and nor is what is new.
+    assert_eq!(boots_needed(&old, &header, &[2], By::Bare), None);
+    let mut exact = machine.clone();
+    exact.accel = Accel::Icount;
+    header.plan[0] = exact.clone();
+    assert_eq!(needed(&set(&exact, 1, 150, 0), &header, By::Bare), None);
+}
+
+#[test]
 fn a_machine_with_other_words_is_compared_where_it_is_the_only_one() {
     let mut with = Machine::new(8);
     with.words = "consistency=off".to_owned();
@@ -154,17 +212,25 @@ fn what_is_below_the_kernel_is_seen_by_times_and_told_of_by_ratios() {
 #[test]
 fn times_of_sets_that_were_not_measured_in_turns_are_told_to_be_such() {
     let machine = Machine::new(8);
-    let old = set(&machine, 8, 150, 0);
-    let warned = |started: &str| {
-        let mut new = set(&machine, 8, 150, 0);
+    let mut old = set(&machine, 8, 150, 0);
+    let is_warned = |old: &Results, started: &str, by| {
+        let mut new = old.clone();
         new.header.started = started.to_owned();
-        let comparison = Comparison::between(&old, &new, By::Time);
+        let comparison = Comparison::between(old, &new, by);
         comparison
             .notes
             .iter()
-            .any(|note| note.contains("in turns"))
+            .any(|note| note.contains("not measured in turns"))
     };
+    let warned = |started| is_warned(&old, started, By::Time);
     // Eight boots of a second each, from 02:00:00 on.
     assert!(!warned("2026-11-29T02:00:01Z") && !warned("2026-11-29T01:59:53Z"));
     assert!(warned("2026-11-29T02:00:08Z") && warned("2026-11-29T01:59:52Z"));
+    // Ratios go with the host. Fixed delays do not, and are compared by time in any case.
+    assert!(!is_warned(&old, "2026-11-29T02:00:08Z", By::Bare));
+    for run in &mut old.runs {
+        let legacy = run.samples["parallel"].clone();
+        run.samples.insert("legacy".to_owned(), legacy);
+    }
+    assert!(is_warned(&old, "2026-11-29T02:00:08Z", By::Bare));
 }
