@@ -128,8 +128,8 @@ impl Modelled {
         self.figures
     }
 
-    /// The number of CPUs, threads of cores and packages, of the machine that this one is to behave like, and whether it
-    /// has just so many of each.
+    /// Whether this machine has just as many CPUs, packages, and threads of each core as the one that it is to behave
+    /// like.
     pub fn fits(&self) -> bool {
         let Figures {
             packages, threads, ..
