@@ -17,7 +17,7 @@ use crate::consistency::Consistency;
 #[distributed_slice]
 pub static STEPS: [&'static dyn Step];
 
-/// The ladder that they make, with those of `consistency` if it is on, and those that a test adds.
+/// The ladder that they make, with those of `consistency` if it is on, and those that a test or a model adds.
 ///
 /// # Errors
 ///

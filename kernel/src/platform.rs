@@ -53,8 +53,7 @@ impl CpuPlatform {
     /// The platform of the CPU that calls; `None` before it has entered its area, or before the BSP has
     /// set up what it is made of.
     pub fn of_this_cpu() -> Option<Self> {
-        let area = PerCpu::try_current()?;
-        let clock = area.clock().on_this_cpu(TscClock::get()?);
+        let (area, clock) = (PerCpu::try_current()?, Self::clock_of_this_cpu()?);
         Some(Self {
             clock,
             apic: LocalApic::get()?,
@@ -62,6 +61,12 @@ impl CpuPlatform {
             owner: area.apic_id(),
             listener: None,
         })
+    }
+
+    /// The clock of the CPU that calls, which need not be the owner's; `None` as above.
+    fn clock_of_this_cpu() -> Option<TscClock> {
+        let area = PerCpu::try_current()?;
+        Some(area.clock().on_this_cpu(TscClock::get()?))
     }
 
     /// The local APIC of whichever CPU calls.
@@ -99,8 +104,10 @@ impl Clock for CpuPlatform {
 
 impl Doorbell for CpuPlatform {
     fn ring(&self) {
-        if let Some(listener) = &self.listener {
-            listener.rings(self.now());
+        if let Some(listener) = &self.listener
+            && let Some(clock) = Self::clock_of_this_cpu()
+        {
+            listener.rings(clock.now());
         }
         // An APIC that accepts no interrupt for 10 ms is beyond help from here: the alarm that the
         // sleeper has set is the second net.

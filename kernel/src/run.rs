@@ -327,7 +327,8 @@ struct Run {
     fixed_hardware: Result<FixedHardware, NoFixedHardware>,
     /// Firecracker's, where this is one.
     boot_timer: Option<BootTimer>,
-    /// Memory before anything was prepared for APs.
+    /// Memory before anything was prepared for APs. What is used from then on is theirs, but for a part that is the same
+    /// for any number of them: the BSP's executor, the ladder, this run, its benchmark and operations.
     in_use: InUse,
 }
 

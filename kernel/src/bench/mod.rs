@@ -5,7 +5,7 @@ mod bare;
 mod floor;
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
-use core::{cell::OnceCell, error::Error, fmt};
+use core::{cell::OnceCell, error::Error, fmt, ops::RangeInclusive};
 
 use reveille_executor::{Counters, Spawner, Timer};
 use reveille_smp::{
@@ -74,6 +74,8 @@ pub struct Results {
     pub bares: Vec<record::Bare>,
     /// The floor.
     pub floors: Vec<record::Floor>,
+    /// APs that were there, if there were rounds with everybody.
+    aps: Option<u32>,
 }
 
 impl Bench<'_> {
@@ -117,9 +119,9 @@ impl Bench<'_> {
     ///
     /// # Errors
     ///
-    /// Before the first round, when what so many give would not fit into memory. In the first round that
-    /// does not bring up everybody: figures of different numbers of APs are not to be compared. The
-    /// rounds before it stand.
+    /// Before the first round, when what so many give would not fit into memory, or when none of these can run here. In
+    /// the first round that does not bring up everybody: figures of different numbers of APs are not to be
+    /// compared. The rounds before it stand.
     pub async fn run(
         &self,
         contenders: Contenders,
@@ -132,8 +134,35 @@ impl Bench<'_> {
         }
         let strategies: Vec<_> = contenders.strategies(&ORDER).collect();
         check_room(rounds, strategies.len(), A_YARDSTICKS_ROUND)?;
+        if let Some(why) = self.no_yardsticks()
+            && strategies.is_empty()
+        {
+            return Err(why.into());
+        }
+        results.aps = Some(self.cpus.areas().count() as u32);
+        let rounds = 1..=rounds;
+        let measured = self
+            .rounds(contenders, &strategies, rounds, results, interruption)
+            .await;
+        // Whom the yardsticks need down nobody brings back but a strategy, and none may have come behind them.
+        if self.cpus.online_aps().next().is_none() {
+            self.bring_up(Strategy::default()).await;
+            self.set_registers_right();
+        }
+        measured
+    }
+
+    /// As [`run`](Self::run), but for the checks; where a yardstick was the last, all APs are down.
+    async fn rounds(
+        &self,
+        contenders: Contenders,
+        strategies: &[Strategy],
+        rounds: RangeInclusive<u32>,
+        results: &mut Results,
+        interruption: &Interruption,
+    ) -> Result<(), Box<dyn Error>> {
         let mut yardsticks = self.yardsticks(contenders).await?;
-        for round in 1..=rounds {
+        for round in rounds {
             if interruption.is_asked() {
                 return Ok(());
             }
@@ -144,7 +173,7 @@ impl Bench<'_> {
             if let Some(bare) = yardsticks.bare {
                 results.bares.push(bare.run(round, self.cpus)?);
             }
-            for &strategy in &strategies {
+            for &strategy in strategies {
                 if interruption.is_asked() {
                     return Ok(());
                 }
@@ -160,20 +189,24 @@ impl Bench<'_> {
                 results.bringups.push(record);
             }
         }
-        if strategies.is_empty() {
-            // Nobody has brought back whom the yardsticks need down.
-            self.bring_up(Strategy::default()).await;
-            self.set_registers_right();
-        }
         Ok(())
     }
 
-    /// The yardsticks among these. They send INIT and SIPI themselves, so there are none where APs are
+    /// Why there are no yardsticks here. They send INIT and SIPI themselves, so there are none where APs are
     /// woken by mailbox. And they do none of a model's work, so there they would measure nothing.
+    fn no_yardsticks(&self) -> Option<NothingToMeasure> {
+        let machine = &self.cpus.machine;
+        match (machine.way(), machine.model()) {
+            (Way::Mailbox, _) => Some(NothingToMeasure::Mailbox),
+            (_, Some(_)) => Some(NothingToMeasure::Model),
+            _ => None,
+        }
+    }
+
+    /// The yardsticks among these, where there are any.
     async fn yardsticks(&self, asked: Contenders) -> Result<Yardsticks<'_>, Box<dyn Error>> {
         let mut yardsticks = Yardsticks::default();
-        let machine = &self.cpus.machine;
-        if machine.way() == Way::Mailbox || machine.model().is_some() {
+        if self.no_yardsticks().is_some() {
             return Ok(yardsticks);
         }
         if asked.contains(Contender::Bare) {
@@ -199,7 +232,8 @@ impl Bench<'_> {
     ///
     /// # Errors
     ///
-    /// When what so many rounds give would not fit into memory. When an AP that was online does not park.
+    /// When there are no strategies, or what so many rounds give would not fit into memory. When an AP that was online
+    /// does not park.
     pub async fn run_strategies(
         &self,
         strategies: &[Strategy],
@@ -208,6 +242,9 @@ impl Bench<'_> {
         interruption: &Interruption,
     ) -> Result<(), Box<dyn Error>> {
         check_room(rounds, strategies.len(), 0)?;
+        if rounds > 0 && strategies.is_empty() {
+            return Err(NothingToMeasure::ApsMissing.into());
+        }
         for round in 1..=rounds {
             for &strategy in strategies {
                 if interruption.is_asked() {
@@ -301,13 +338,36 @@ impl Results {
     /// The floor has its number of CPUs in its name where that is not that of the APs.
     fn floor_name(&self) -> String {
         let counted = self.floors.first().map(|record| record.aps);
-        let aps = self.bringups.first().map(|record| record.aps);
         match counted {
-            Some(counted) if aps != Some(counted) => format!("floor of {counted} CPUs"),
+            Some(counted) if self.aps != Some(counted) => format!("floor of {counted} CPUs"),
             _ => String::from("floor"),
         }
     }
 }
+
+/// Why none of those that were asked for can run: `bare` and `floor` alone were, and there are no yardsticks.
+#[derive(Clone, Copy, Debug)]
+enum NothingToMeasure {
+    /// They need INIT and SIPI.
+    Mailbox,
+    /// They do none of its work.
+    Model,
+    /// They count on everybody.
+    ApsMissing,
+}
+
+impl fmt::Display for NothingToMeasure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing to measure: bare and floor ")?;
+        f.write_str(match self {
+            Self::Mailbox => "need INIT and SIPI, and CPUs are woken by mailbox",
+            Self::Model => "do nothing of the model's",
+            Self::ApsMissing => "count on all APs, and some are to be missing",
+        })
+    }
+}
+
+impl Error for NothingToMeasure {}
 
 /// A round that did not bring up everybody.
 #[derive(Clone, Copy, Debug)]

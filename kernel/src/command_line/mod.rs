@@ -60,7 +60,7 @@ pub struct Options {
     pub ops: Vec<Op>,
     /// `torture=`: for how many seconds random operations follow.
     pub torture_seconds: u32,
-    /// `seed=`: what these are drawn from, if not from the clock.
+    /// `seed=`: what these are drawn from, if not from the clock; and a model's answers, if not from its own seed.
     pub seed: Option<u32>,
     /// `call-limit=`: after how long a call is told of that is not answered, if not the default.
     pub call_limit: Option<Duration>,

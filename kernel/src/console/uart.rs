@@ -84,6 +84,9 @@ impl Uart {
         /// until then, which takes 0.7 ms.
         const FIFOS_ON: u8 = 0b1000_0001;
         write(INTERRUPT_ENABLE, 0);
+        // A loader's last bytes may be on their way yet. Another speed would garble them, and in loopback they would
+        // come back as if they had been typed.
+        self.is_drained_in_time(line_status::TRANSMITTER_IDLE);
         write(LINE_CONTROL, DIVISOR_LATCH);
         // Divisor 1 of the 115200 Hz base rate; the latch covers the first two registers.
         write(0, 1);

@@ -1,5 +1,7 @@
 //! All CPUs of the machine: what each needs, how an AP lives, and what the CPUs do for each other.
 
+#[cfg(any(test, target_os = "none"))]
+mod added;
 #[cfg(target_os = "none")]
 pub mod ap;
 #[cfg(target_os = "none")]
@@ -10,7 +12,7 @@ pub mod idle;
 pub mod machine;
 pub mod mailbox;
 pub mod metrics;
-#[cfg(target_os = "none")]
+#[cfg(any(test, target_os = "none"))]
 mod needless_poll;
 pub mod online;
 #[cfg(target_os = "none")]
@@ -21,13 +23,13 @@ pub mod rendezvous;
 pub mod roll_call;
 #[cfg(target_os = "none")]
 pub mod same_page;
-#[cfg(target_os = "none")]
+#[cfg(any(test, target_os = "none"))]
 mod slower;
 mod spawn_on;
 pub mod stack;
 pub mod stop_machine;
 pub mod untouched;
-#[cfg(target_os = "none")]
+#[cfg(any(test, target_os = "none"))]
 mod wait;
 pub mod waking;
 

@@ -1,9 +1,10 @@
 //! A step for tests: the AP's task on the BSP wakes itself, and is polled once more for nothing. Who compares
 //! counts of polls has to notice.
 
-use core::{future::poll_fn, mem, task::Poll};
-
-use reveille_smp::step::{Run, Section, Site, Step};
+use reveille_smp::{
+    round::next_round,
+    step::{Run, Section, Site, Step},
+};
 
 pub(super) struct NeedlessPoll;
 
@@ -22,13 +23,9 @@ impl Step for NeedlessPoll {
     }
 
     fn up<'a>(&'a self, _: Site<'a>) -> Run<'a> {
-        let mut is_first = true;
-        Run::later(poll_fn(move |context| {
-            if mem::take(&mut is_first) {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Poll::Ready(Ok(()))
-        }))
+        Run::later(async {
+            next_round().await;
+            Ok(())
+        })
     }
 }

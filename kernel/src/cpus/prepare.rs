@@ -45,6 +45,7 @@ use crate::{
 };
 
 use super::{
+    added,
     ap::{self, ApContext},
     faulty::Faulty,
     figures::Figures,
@@ -52,7 +53,6 @@ use super::{
     machine::Hardware,
     mailbox::MappedMailbox,
     online::OnlineList,
-    slower, wait,
 };
 
 /// Heap that is kept for what does not depend on the number of CPUs.
@@ -135,10 +135,7 @@ impl Cpus {
 
         let online = OnlineList::set_up(aps.len());
         let timed = model.map(Modelled::steps).unwrap_or_default();
-        let added = wait::asked_for(&options.tests)
-            .into_iter()
-            .chain(slower::asked_for(&options.tests).iter().copied())
-            .chain(timed);
+        let added = added::asked_for(&options.tests).chain(timed);
         let ladder = ladder::of_all_steps(options.consistency, added)?;
         let ladder: &'static Ladder = Box::leak(Box::new(ladder));
 

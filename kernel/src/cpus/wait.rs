@@ -5,13 +5,10 @@ use core::time::Duration;
 
 use reveille_smp::step::{Mode, Run, Site, Step};
 
-use super::needless_poll::NeedlessPoll;
-use crate::command_line::TestHook;
-
 /// How long each CPU waits on its way up.
 const SPAN: Duration = Duration::from_millis(1);
 
-struct Wait(Mode);
+pub(super) struct Wait(pub(super) Mode);
 
 impl Step for Wait {
     fn name(&self) -> &'static str {
@@ -33,16 +30,4 @@ impl Step for Wait {
             Ok(())
         })
     }
-}
-
-/// The step that a test adds, if it adds one.
-pub(super) fn asked_for(tests: &[TestHook]) -> Option<&'static dyn Step> {
-    tests.iter().find_map(|test| -> Option<&'static dyn Step> {
-        match test {
-            TestHook::WaitSerialised => Some(&Wait(Mode::Serialised)),
-            TestHook::WaitConcurrent => Some(&Wait(Mode::Concurrent)),
-            TestHook::NeedlessPoll => Some(&NeedlessPoll),
-            _ => None,
-        }
-    })
 }

@@ -25,13 +25,15 @@ use crate::percpu::PerCpu;
 ///
 /// # Memory ordering
 ///
-/// Relaxed: each word is all that is handed over. The CPU wipes the first before it enters the gate that lets others
-/// ring, and whoever rings has read that gate. It writes the word before it sends the interrupt, which
-/// fences (x2APIC) or is itself a store behind it (xAPIC). What is not seen in spite of that lets a step begin when its
-/// CPU comes to it.
+/// Relaxed: each word is all that is handed over, and nothing is read by it. The CPU wipes the first before it announces
+/// its sleep, and whoever rings has acquired the announcement (`executor/src/sleep.rs`): so the wiping comes first for
+/// both. Who rings writes the word before it sends the interrupt, which fences (x2APIC) or is itself a store behind it
+/// (xAPIC). Where several ring for one sleep, any of their instants will do. What is not seen in spite of that
+/// lets a step begin when its CPU comes to it; what is older than the CPU's own last work, or yet to come by its
+/// clock, is passed over ([`began`](Self::began)).
 #[derive(Debug, Default)]
 pub(super) struct Bell {
-    /// Since when whoever rang was at it, in nanoseconds; 0 while nobody has rung.
+    /// Since when whoever rang was at it, in nanoseconds of that one's clock; 0 while nobody has rung.
     rung: AtomicU64,
     /// Until when the CPU is at modelled work. The CPU alone touches it.
     at_it_until: AtomicU64,
@@ -74,7 +76,7 @@ impl Listener {
         Self { model, bell }
     }
 
-    /// The CPU that calls this is about to ring for the one that is heard.
+    /// The CPU that calls this, on whose clock it is `now`, is about to ring for the one that is heard.
     pub fn rings(&self, now: Instant) {
         let ringer = PerCpu::try_current().and_then(|area| self.model.bell(area.apic_id()));
         self.bell

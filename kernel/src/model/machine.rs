@@ -43,7 +43,11 @@ pub struct Modelled {
     late: AtomicU64,
     /// Until when somebody is at a serialised step, in nanoseconds.
     ///
-    /// Relaxed: only who has the turn touches it, and the turn is passed on by words that order.
+    /// # Memory ordering
+    ///
+    /// Relaxed: only who has the turn touches it. Who passes the turn on has written before, and who gets it reads
+    /// behind: the turn is given and taken by a release and an acquire ([`reveille_smp::turn`]). The instant is of the
+    /// writer's clock, so whoever reads bounds it by its own.
     serialised_until: AtomicU64,
 }
 
@@ -124,8 +128,8 @@ impl Modelled {
         self.figures
     }
 
-    /// The number of CPUs, threads of cores and packages, of the machine that this one is to behave like, and whether it
-    /// has just so many of each.
+    /// Whether this machine has just as many CPUs, packages, and threads of each core as the one that it is to behave
+    /// like.
     pub fn fits(&self) -> bool {
         let Figures {
             packages, threads, ..
@@ -205,11 +209,12 @@ impl Modelled {
         }
     }
 
-    /// Since when an AP counts as being at a serialised step, for which it has the turn, if it says since `began`: not
-    /// since before another one was done with its own.
-    pub(super) fn has_turn_since(&self, began: Instant) -> Instant {
-        let before = self.serialised_until.load(Ordering::Relaxed);
-        began.max(Instant::from_nanos(before))
+    /// Since when an AP, on which it is `now`, counts as being at a serialised step, for which it has the turn, if it
+    /// says since `began`: not since before another one was done with its own.
+    pub(super) fn has_turn_since(&self, began: Instant, now: Instant) -> Instant {
+        let before = Instant::from_nanos(self.serialised_until.load(Ordering::Relaxed));
+        // Who passed the turn on was done with it, though by its own clock that may be yet to come.
+        began.max(before.min(now))
     }
 
     /// The AP that has the turn is at it until then.
@@ -368,6 +373,20 @@ mod tests {
         assert_eq!(model.answers_at(id(2), at(700)), at(3_842));
         assert_eq!(model.answers_at(id(2), at(5_000)), at(5_000), "it is late");
         assert_eq!(model.answers_at(id(1), at(9)), at(9), "nobody kicked it");
+    }
+
+    #[test]
+    fn the_turn_counts_from_the_end_of_the_one_before_but_never_from_a_time_to_come() {
+        let model = eight();
+        assert_eq!(model.has_turn_since(at(90), at(100)), at(90), "the first");
+        model.keeps_turn_until(at(200));
+        assert_eq!(model.has_turn_since(at(90), at(210)), at(200));
+        assert_eq!(model.has_turn_since(at(205), at(210)), at(205));
+        // The clock of the one before is ahead by a second.
+        model.keeps_turn_until(at(1_000_300));
+        assert_eq!(model.has_turn_since(at(205), at(310)), at(310));
+        // A step that is yet to begin, as its AP has yet to answer, stays so.
+        assert_eq!(model.has_turn_since(at(400), at(310)), at(400));
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Timed {
             false => bell.began(now),
         };
         let begins = match self.step.mode {
-            Mode::Serialised => self.model.has_turn_since(begins),
+            Mode::Serialised => self.model.has_turn_since(begins, now),
             Mode::Concurrent => begins,
         };
         let span = |on| self.model.span(self.step, of, on);

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use alloc::format;
+use alloc::{format, vec::Vec};
 use core::fmt;
 
 use reveille_smp::lines::Words;
@@ -16,7 +16,7 @@ impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(modelled) = self;
         let figures = modelled.figures();
-        let steps: alloc::vec::Vec<_> = figures.steps.iter().map(|step| step.name).collect();
+        let steps: Vec<_> = figures.steps.iter().map(|step| step.name).collect();
         let text = format!(
             "model: {}, {}: the times below are not this machine's. A kick, an answer and the steps {} take what they \
              take there, at the least",

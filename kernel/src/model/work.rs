@@ -1,4 +1,8 @@
 //! How modelled time passes: for the BSP in work, for an AP in halts.
+//!
+//! The end of an AP's time is work too, of 100 us at the most. It is none of the spinning that this kernel does not do:
+//! the AP waits for no other CPU, and nobody's progress would end it sooner. It is the AP's own modelled work, and whom
+//! its host keeps from running meanwhile it would keep from that on the machine that is modelled.
 
 #![forbid(unsafe_code)]
 

@@ -6,9 +6,9 @@
 //! host holds it up until its time to sleep is over; so its executor goes round behind that.
 
 use alloc::vec::Vec;
-use core::{future::poll_fn, task::Poll, time::Duration};
+use core::time::Duration;
 
-use reveille_smp::{cpu::CpuIndex, ladder::Rung};
+use reveille_smp::{cpu::CpuIndex, ladder::Rung, round::next_round};
 
 use super::{perform::Operations, rules::INBOX};
 
@@ -47,21 +47,7 @@ impl Operations<'_> {
     pub(crate) async fn settle_bsp(&self) {
         self.bench.timer.sleep(A_MOMENT).await;
         for _ in 0..ROUNDS {
-            go_round().await;
+            next_round().await;
         }
     }
-}
-
-/// Lets the executor poll all tasks that are ready, once.
-async fn go_round() {
-    let mut has_gone = false;
-    poll_fn(|context| {
-        if has_gone {
-            return Poll::Ready(());
-        }
-        has_gone = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

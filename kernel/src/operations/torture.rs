@@ -318,14 +318,16 @@ impl Session<'_> {
             self.all_down = Some(InUse::now());
             return Ok(());
         };
-        let mut balance = first.balance();
         for _ in 0..LOOKS {
-            if !balance.has_leaked() {
+            if !first.balance().has_leaked() {
                 return Ok(());
             }
             // What was lost stays lost, however long one waits.
             self.operations.settle_bsp().await;
-            balance = first.balance();
+        }
+        let balance = first.balance();
+        if !balance.has_leaked() {
+            return Ok(());
         }
         Err(Broken::Memory {
             heap: balance.heap_growth(),

@@ -1,9 +1,11 @@
-//! The record `memory`: what the CPUs take of the guest's memory.
+//! The record `memory`: what the guest's memory is taken by, as far as that may grow with the number of CPUs.
 
 use super::Balance;
 
 /// Memory before anything was prepared for APs, and once the boot's own bring-up was over: what they take by
-/// being there.
+/// being there, and some that is the same for any number of them, such as the executor of the BSP, the
+/// ladder, and what the run knows of itself. So what an AP takes is the slope over several numbers of APs, and not a
+/// quotient of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Memory {
@@ -18,7 +20,8 @@ impl Memory {
     /// Bytes of a frame.
     const FRAME: i64 = 4096;
 
-    /// Bytes that all APs take together, of the heap, and of frames beside it.
+    /// Bytes that were taken meanwhile, of the heap, and of frames beside it: by all APs together, and by what does not
+    /// depend on their number.
     pub const fn bytes(&self) -> i64 {
         self.balance.heap_growth() + Self::FRAME * self.balance.frames_growth()
     }

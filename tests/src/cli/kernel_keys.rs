@@ -52,7 +52,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "torture",
         "then do random things with CPUs, which call each other, for so many seconds",
     ),
-    ("seed", "what these are drawn from, to repeat them"),
+    (
+        "seed",
+        "what these, and a model's answers, are drawn from, to repeat them",
+    ),
     (
         "call-limit",
         "milliseconds until a call that is not answered is told of",

@@ -201,6 +201,29 @@ fn where_cpus_are_woken_by_mailbox_a_model_of_init_and_sipi_is_refused() {
     assert!(reason.contains("wake=init-sipi"), "{reason}");
 }
 
+#[test]
+fn where_nothing_that_was_asked_for_can_be_measured_that_is_an_error() {
+    let asked = "bench=1 strategies=bare,floor";
+    let by_mailbox = parked(4).append("madt=module").append(asked);
+    let missing = Machine::new(4)
+        .append(asked)
+        .append("fault=2:silent attempts=1 require=any");
+    for (machine, why) in [
+        (
+            machine("4", asked),
+            "bare and floor do nothing of the model's",
+        ),
+        (by_mailbox, "bare and floor need INIT and SIPI"),
+        (missing, "bare and floor count on all APs"),
+    ] {
+        let ended = boot(&machine);
+        let Outcome::Failed(reason) = &ended.outcome else {
+            panic!("it ended as {:?}", ended.outcome);
+        };
+        assert!(reason.contains(why), "{reason}");
+    }
+}
+
 /// The machine itself, on a host that has not as many processors.
 pub(crate) fn whole_machine() {
     let ended = comes_up_whole(&machine("112,sockets=2,cores=28,threads=2", ROUNDS));

@@ -71,4 +71,6 @@ fn a_benchmark_measures_those_that_a_list_names_and_leaves_everybody_online() {
     assert!(samples.keys().eq(["bare", "floor"]), "{samples:?}");
     let cycle = ended.records.cycle().expect("there is one");
     assert_eq!((cycle.aps, cycle.done, cycle.failed), (2, 1, 0));
+    // It is of the number of APs, whoever else took part.
+    assert!(!ended.console.contains("floor of"), "{}", ended.console);
 }
