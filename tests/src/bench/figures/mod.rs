@@ -60,9 +60,9 @@ fn made(root: &Path, wanted: Wanted<'_>) -> Result<String> {
                 report.trim_end()
             )
         }
-        other => {
-            bail!("there is no kind `{other}`; there are console, strategies, linux and growth")
-        }
+        "published" => headline::published(&Results::read(&path)?)?,
+        "beside-linux" => headline::beside_linux(&Results::read(&path)?)?,
+        other => bail!("there is no kind of figures `{other}`"),
     })
 }
 
