@@ -14,7 +14,7 @@ use clap::Args;
 use super::{
     super::{machine_options::AccelOption, to_stdout},
     matrix::{SmpList, resolve},
-    measure::{begin, check_folder, ended, go_on, keep},
+    measure::{and_told, begin, check_folder, ended, go_on, keep},
     progress::Progress,
 };
 use crate::{
@@ -124,10 +124,12 @@ impl Growth {
             boot,
         );
         drop(progress);
-        to_stdout(|out| show(out, &results))?;
-        let csv = write_csv(&folder, &results);
-        let code = ended(end, &results, &folder);
-        csv.map(|()| code)
+        let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
+        let code = ended(end, failed, &folder);
+        let shown = to_stdout(|out| show(out, &results));
+        let code = and_told(code, shown);
+        let csv = write_csv(&folder, &results).map(|()| ExitCode::SUCCESS);
+        Ok(and_told(code, csv))
     }
 
     fn sizes(&self) -> Vec<Smp> {

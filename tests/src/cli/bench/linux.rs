@@ -13,7 +13,7 @@ use reveille_smp::{contender::Contender, strategy::Strategy};
 use super::{
     super::to_stdout,
     matrix::SmpList,
-    measure::{begin, check_folder, go_on, is_done},
+    measure::{and_told, begin, check_folder, ended, go_on, is_done},
     progress::Progress,
 };
 use crate::{
@@ -26,13 +26,12 @@ use crate::{
             session::{Session, is_broken},
             system::Series,
         },
-        measure::{End, measure},
+        measure::measure,
         plan,
         provenance::{self, Provenance},
     },
     interrupt::Interrupts,
     kernel::Kernel,
-    outcome::Outcome,
     setup,
 };
 
@@ -150,26 +149,16 @@ impl Linux {
             |key| session.boot(key),
         );
         drop(progress);
+        let failed = results.runs.iter().filter(|run| is_broken(run)).count();
+        let code = ended(end, failed, &folder);
         let report = Report {
             header: &results.header,
             runs: &results.runs,
         };
-        to_stdout(|out| {
+        let shown = to_stdout(|out| {
             write!(out, "{report}")?;
             Ok(ExitCode::SUCCESS)
-        })?;
-        Ok(match end {
-            End::Done if results.runs.iter().any(is_broken) => ExitCode::FAILURE,
-            End::Done => ExitCode::SUCCESS,
-            End::Interrupted(signal) => {
-                eprintln!("xtask: --resume --out {} goes on", folder.display());
-                ExitCode::from(Outcome::Interrupted(signal).exit_code())
-            }
-            End::Unwritten(unwritten) => {
-                eprintln!("xtask: {unwritten}; this belongs behind what stands there:");
-                eprintln!("{}", unwritten.line);
-                ExitCode::FAILURE
-            }
-        })
+        });
+        Ok(and_told(code, shown))
     }
 }

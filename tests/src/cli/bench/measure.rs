@@ -93,16 +93,21 @@ impl Options {
         );
         drop(progress);
 
-        let is_whole = show(&folder, &results)?;
         let is_done = matches!(end, End::Done);
-        let code = ended(end, &results, &folder);
+        let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
+        let code = ended(end, failed, &folder);
+        let shown = show(&folder, &results).map(|is_whole| match is_whole {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        });
+        let code = and_told(code, shown);
         if !is_done {
             return Ok(code);
         }
         let judged = old
             .map(|old| self.judging.judge(&old, &results))
             .transpose()?;
-        Ok(match code == ExitCode::SUCCESS && is_whole {
+        Ok(match code == ExitCode::SUCCESS {
             true => judged.unwrap_or(ExitCode::SUCCESS),
             false => ExitCode::FAILURE,
         })
@@ -119,11 +124,15 @@ impl Options {
     }
 }
 
-/// The exit status of a benchmark that ended so, of which a person is told how to go on with it.
-pub(super) fn ended(end: End, results: &Results, folder: &Path) -> ExitCode {
+/// The exit status of a benchmark that ended so and had so many boots that failed, of which a person is told how
+/// to go on with it.
+///
+/// This comes before the figures: where those cannot be written, a line that the disk did not take must not be
+/// lost with them.
+pub(super) fn ended(end: End, failed: usize, folder: &Path) -> ExitCode {
     let resume = format!("--resume --out {} goes on", folder.display());
     match end {
-        End::Done => match results.runs.iter().filter(|run| !run.is_ok()).count() {
+        End::Done => match failed {
             0 => ExitCode::SUCCESS,
             failed => {
                 eprintln!("xtask: {failed} boots failed; --resume tries them again");
@@ -141,6 +150,19 @@ pub(super) fn ended(end: End, results: &Results, folder: &Path) -> ExitCode {
             eprintln!("xtask: {resume}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The exit status with what came of showing the figures, behind the end. Why the benchmark ended outranks that;
+/// what could not be shown is said in any case.
+pub(super) fn and_told(code: ExitCode, shown: Result<ExitCode>) -> ExitCode {
+    let shown = shown.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    });
+    match code == ExitCode::SUCCESS {
+        true => shown,
+        false => code,
     }
 }
 
