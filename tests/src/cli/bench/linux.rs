@@ -107,16 +107,17 @@ impl Linux {
         setup::ensure(false)?;
         let kernel = Kernel::ready()?;
         let kept = image::folder(&kernel);
-        let series = self.kernels.iter();
+        // A key that is there twice would be measured twice, and told once.
+        let series = once(self.kernels).into_iter();
         let images: Result<Vec<_>> = series
-            .map(|&it| Image::ready_when_learnt(it, &kept))
+            .map(|it| Image::ready_when_learnt(it, &kept))
             .collect();
         let images = images?;
         let ours = [Contender::Strategy(Strategy::Parallel)];
         let sizes = self.smp.into_iter().flat_map(|list| list.0);
         let plan = Plan {
             ours: plan::Plan {
-                machines: sizes.map(Machine::new).collect(),
+                machines: once(sizes.map(Machine::new)),
                 contenders: ours.into_iter().chain(self.strategies).collect(),
                 runs: self.runs,
                 rounds: self.rounds,
@@ -160,5 +161,29 @@ impl Linux {
             Ok(ExitCode::SUCCESS)
         });
         Ok(and_told(code, shown))
+    }
+}
+
+/// Each of them once, where it comes first.
+fn once<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut kept = Vec::new();
+    for it in all {
+        if !kept.contains(&it) {
+            kept.push(it);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_twice_is_measured_once() {
+        let series = ["6.1", "6.12", "6.1"].map(|it| it.parse::<Series>().expect("a series"));
+        assert_eq!(once(series), series[..2]);
+        let sizes: SmpList = "2,8,2".parse().expect("a list");
+        assert_eq!(once(sizes.0.into_iter().map(Machine::new)).len(), 2);
     }
 }
