@@ -34,13 +34,17 @@ impl fmt::Display for Report<'_> {
         for size in self.0 {
             row(f, size)?;
         }
-        let boots: u32 = self.0.iter().map(|size| size.boots).sum();
         let busy: u32 = self.0.iter().map(|size| size.busy).sum();
-        if boots > 0 && busy > 0 {
-            writeln!(
-                f,
-                "{busy} boots ran while others used the host: trust no time from them"
-            )?;
+        let left_out: u32 = self.0.iter().map(|size| size.left_out).sum();
+        if busy > 0 {
+            writeln!(f, "{busy} boots ran while others used the host")?;
+        }
+        if left_out > 0 {
+            writeln!(f, "{left_out} of them are left out, as there are others")?;
+        }
+        if busy > left_out {
+            let stand = busy - left_out;
+            writeln!(f, "{stand} of them had to stand: trust no time from them")?;
         }
         for (index, quantity) in Quantity::ALL.into_iter().enumerate() {
             let end = if index + 1 < Quantity::ALL.len() {
@@ -164,17 +168,18 @@ impl fmt::Display for Csv<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "cpus,boots,busy,cold_ns,warm_ns,guest_bytes,rss_bytes,cpu_ns,ap_cpu_ns"
+            "cpus,boots,busy,left_out,cold_ns,warm_ns,guest_bytes,rss_bytes,cpu_ns,ap_cpu_ns"
         )?;
         for size in self.0 {
             let cell = |value: Option<u64>| value.map_or(String::new(), |it| it.to_string());
             let ap_cpu = size.ap_cpu_ns.map_or(String::new(), |it| it.to_string());
             writeln!(
                 f,
-                "{},{},{},{},{},{},{},{},{ap_cpu}",
+                "{},{},{},{},{},{},{},{},{},{ap_cpu}",
                 size.cpus,
                 size.boots,
                 size.busy,
+                size.left_out,
                 cell(size.cold_ns),
                 cell(size.warm_ns),
                 cell(size.guest_bytes),
@@ -199,6 +204,7 @@ mod tests {
                 cpus,
                 boots: 5,
                 busy: 0,
+                left_out: 0,
                 cold_ns: has_aps.then(|| 3_000_000 + 2 * time(aps)),
                 warm_ns: has_aps.then(|| time(aps)),
                 guest_bytes: Some(7_000 + 124_000 * aps),
@@ -251,14 +257,15 @@ mod tests {
         for size in &mut sizes {
             size.cpu_ns = Some(9_999_999_000_000);
             size.ap_cpu_ns = Some(-9_999_999_000_000);
-            size.busy = 15;
+            (size.busy, size.left_out) = (15, 4);
         }
         let text = Report(&sizes).to_string();
         assert!(text.lines().all(|line| line.len() <= 80), "{text}");
         assert!(
-            text.contains("150 boots ran while others used the host"),
+            text.contains("150 boots ran while others used the host\n40 of them are left out"),
             "{text}"
         );
+        assert!(text.contains("\n110 of them had to stand"), "{text}");
     }
 
     #[test]
@@ -271,6 +278,6 @@ mod tests {
             lines.clone().all(|line| line.split(',').count() == columns),
             "{text}"
         );
-        assert_eq!(lines.next(), Some("1,5,0,,,7000,90000000,400000000,"));
+        assert_eq!(lines.next(), Some("1,5,0,0,,,7000,90000000,400000000,"));
     }
 }
