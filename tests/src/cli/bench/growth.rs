@@ -1,7 +1,7 @@
 //! `cargo xtask bench growth`: what more CPUs cost, and whether that grows linearly.
 
 use std::{
-    fs,
+    fs::File,
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -23,7 +23,7 @@ use crate::{
         growth::{
             plan::{Kind, plan, sizes as all_sizes},
             points::{MEMORY, sizes},
-            words::{Csv, Report},
+            words::{Report, write_csv},
         },
         measure::{Task, measure},
         plan::Plan,
@@ -128,8 +128,7 @@ impl Growth {
         let code = ended(end, failed, &folder);
         let shown = to_stdout(|out| show(out, &results));
         let code = and_told(code, shown);
-        let csv = write_csv(&folder, &results).map(|()| ExitCode::SUCCESS);
-        Ok(and_told(code, csv))
+        Ok(and_told(code, csv(&folder, &results)))
     }
 
     fn sizes(&self) -> Vec<Smp> {
@@ -189,8 +188,9 @@ fn show(out: &mut dyn Write, results: &Results) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write_csv(folder: &Path, results: &Results) -> Result<()> {
+fn csv(folder: &Path, results: &Results) -> Result<ExitCode> {
     let path = folder.join(CSV);
-    let text = Csv(&sizes(results)).to_string();
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    let written = File::create(&path).and_then(|file| write_csv(&sizes(results), file));
+    written.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(ExitCode::SUCCESS)
 }
