@@ -13,7 +13,7 @@ use reveille_smp::{contender::Contender, strategy::Strategy};
 use super::{
     super::to_stdout,
     matrix::SmpList,
-    measure::{and_told, begin, check_folder, ended, go_on, is_done},
+    measure::{and_told, begin, check_folder, ended, go_on},
     progress::Progress,
 };
 use crate::{
@@ -21,14 +21,16 @@ use crate::{
         cell::Machine,
         linux::{
             image::{self, Image},
+            late::{Fate, Late},
             plan::{Plan, Subject},
             report::Report,
-            session::{Session, is_broken},
+            session::Session,
             system::Series,
         },
         measure::measure,
         plan,
         provenance::{self, Provenance},
+        results::Run,
     },
     interrupt::Interrupts,
     kernel::Kernel,
@@ -137,10 +139,11 @@ impl Linux {
         };
         eprintln!("xtask: the results go to {}", folder.display());
         let interrupts = Interrupts::listen()?;
-        let session = Session::new(&plan, &kernel, &images, &interrupts)?;
-        let tasks = plan.tasks(&header);
-        let left = tasks.iter().filter(|task| !is_done(&results, task.key));
-        let mut progress = Progress::new(left.count());
+        let late = Late::known(&results.runs, self.timeout);
+        let session = Session::new(&plan, &kernel, &images, &interrupts, &late)?;
+        let mut tasks = plan.tasks(&header);
+        tasks.retain(|task| !late.is_settled(&results, task.key));
+        let mut progress = Progress::new(tasks.len());
         let end = measure(
             tasks,
             &mut results,
@@ -150,7 +153,8 @@ impl Linux {
             |key| session.boot(key),
         );
         drop(progress);
-        let failed = results.runs.iter().filter(|run| is_broken(run)).count();
+        let is_broken = |run: &&Run| Fate::of(run) == Fate::Failed;
+        let failed = results.runs.iter().filter(is_broken).count();
         let code = ended(end, failed, &folder);
         let report = Report {
             header: &results.header,

@@ -33,6 +33,18 @@ pub(in super::super) fn linux(system: &str, busy: bool, online_ms: u64) -> Run {
     run(system, busy, samples::BRING_UP, &[online_ms])
 }
 
+/// One that was not up in 60 s.
+pub(in super::super) fn late(system: &str, number: u32) -> Run {
+    let within = std::time::Duration::from_secs(60);
+    Run {
+        run: number,
+        outcome: super::super::late::late(within, true),
+        elapsed_ns: 60_000 * MS + 1,
+        samples: samples::Named::new(),
+        ..linux(system, false, 1)
+    }
+}
+
 fn ours(cold_ms: u64, warm_ms: &[u64]) -> Run {
     let mut ours = run(REVEILLE, false, samples::COLD, &[cold_ms]);
     let warm = run(REVEILLE, false, OURS, warm_ms);
