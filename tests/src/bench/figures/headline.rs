@@ -53,11 +53,18 @@ pub(super) fn published(results: &Results) -> Result<String> {
         row.with_context(|| format!("there is no {strategy}"))
     };
     for strategy in COMPARED {
-        write!(table, " {} ms |", ms(row(strategy)?.online_ns.median as u64))?;
+        write!(
+            table,
+            " {} ms |",
+            ms(row(strategy)?.online_ns.median as u64)
+        )?;
     }
     let times = row(Strategy::TwoPass)?.of_parallel.as_ref();
     let times = times.context("there is no ratio")?.median;
-    writeln!(table, "\n\n`two-pass`, which is what Linux does since 6.5, takes {times:.2} times as long as ours.")?;
+    writeln!(
+        table,
+        "\n\n`two-pass`, which is what Linux does since 6.5, takes {times:.2} times as long as ours."
+    )?;
     Ok(table)
 }
 
@@ -74,8 +81,13 @@ pub(super) fn beside_linux(results: &Results) -> Result<String> {
         .map(|it| it.to_string())
         .collect();
     anyhow::ensure!(!linux.is_empty(), "there is no Linux among them");
-    let head = linux.iter().map(|name| format!(" {} |", name.replace("linux-", "Linux ")));
-    let mut table = format!("| CPUs |{} ours, cold | ours, warm |\n", head.collect::<String>());
+    let head = linux
+        .iter()
+        .map(|name| format!(" {} |", name.replace("linux-", "Linux ")));
+    let mut table = format!(
+        "| CPUs |{} ours, cold | ours, warm |\n",
+        head.collect::<String>()
+    );
     table += &format!("|---|{}--:|--:|\n", "--:|".repeat(linux.len()));
     for machine in &results.header.plan {
         let median = |system: &str, name: &'static str| {
@@ -91,7 +103,8 @@ pub(super) fn beside_linux(results: &Results) -> Result<String> {
             table += &median(system, samples::BRING_UP);
         }
         let ours = [samples::COLD, Strategy::Parallel.into()];
-        ours.iter().for_each(|name| table += &median(REVEILLE, name));
+        ours.iter()
+            .for_each(|name| table += &median(REVEILLE, name));
         table.push('\n');
     }
     Ok(table)

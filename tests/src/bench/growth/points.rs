@@ -1,4 +1,7 @@
 //! From boots to a point a size. The unit is the boot: each gives a value, and the size has their median.
+//!
+//! Boots during which others used the host are left out wherever there are others of the kind, as beside Linux
+//! (`linux::figures`); where there are none, they stand and are said to be busy.
 
 use reveille_smp::table::median;
 
@@ -15,8 +18,10 @@ pub struct Size {
     pub cpus: u32,
     /// Boots of the kind that has the fewest.
     pub boots: u32,
-    /// Those of them, of all kinds, during which others used the host.
+    /// Those, of all kinds, during which others used the host.
     pub busy: u32,
+    /// So many of the busy ones are in no figure, as there are others.
+    pub left_out: u32,
     /// The boot's own bring-up, which is cold.
     pub cold_ns: Option<u64>,
     /// Rounds behind it, which are warm: the median of boots, each of which is the median of its rounds.
@@ -106,14 +111,19 @@ fn size(cpus: u32, results: &Results) -> Size {
         1 => vec![&boot],
         _ => vec![&boot, &alone, &with_rounds],
     };
-    // Boots of one number ran one behind the other.
-    let beyond = |run: &&&Run| {
-        let other = alone.iter().find(|other| other.run == run.run)?;
-        let cpu = |run: &Run| i64::try_from(run.load.own_cpu_ns).unwrap_or(i64::MAX);
-        Some(cpu(run) - cpu(other))
-    };
-    let mut beyond: Vec<i64> = boot.iter().filter_map(|run| beyond(&run)).collect();
+    let fewest = kinds.iter().map(|runs| runs.len() as u32).min();
+    let all = || kinds.iter().flat_map(|runs| runs.iter());
+    let busy = all().filter(|run| run.load.busy).count() as u32;
+    let all_boots = all().count();
+    let mut beyond = beyond(&boot, &alone);
     beyond.sort_unstable();
+    let (boot, alone) = (quiet(boot), quiet(alone));
+    let with_rounds = quiet(with_rounds);
+    let stand = boot.len()
+        + match cpus {
+            1 => 0,
+            _ => alone.len() + with_rounds.len(),
+        };
     let warm = with_rounds.iter().filter_map(|run| {
         let mut samples = run.samples.values().flat_map(|it| it.online_ns.clone());
         median(&mut samples.by_ref().collect::<Vec<_>>())
@@ -124,16 +134,9 @@ fn size(cpus: u32, results: &Results) -> Size {
     });
     Size {
         cpus,
-        boots: kinds
-            .iter()
-            .map(|runs| runs.len() as u32)
-            .min()
-            .unwrap_or_default(),
-        busy: kinds
-            .iter()
-            .flat_map(|runs| runs.iter())
-            .filter(|run| run.load.busy)
-            .count() as u32,
+        boots: fewest.unwrap_or_default(),
+        busy,
+        left_out: (all_boots - stand) as u32,
         cold_ns: of_all(boot.iter().filter_map(|run| run.boot_online_ns)),
         warm_ns: of_all(warm),
         guest_bytes: of_all(guest),
@@ -142,6 +145,27 @@ fn size(cpus: u32, results: &Results) -> Size {
         ap_cpu_ns: beyond.get(beyond.len().saturating_sub(1) / 2).copied(),
         cpu_noise_ns: half_of_the_middle(&beyond),
     }
+}
+
+/// Those during which nobody else used the host, or all where there are none.
+fn quiet(runs: Vec<&Run>) -> Vec<&Run> {
+    match runs.iter().all(|run| run.load.busy) {
+        true => runs,
+        false => runs.into_iter().filter(|run| !run.load.busy).collect(),
+    }
+}
+
+/// What boots cost beyond those of the same number that wake nobody, which ran one behind the other. A pair is
+/// busy if either was.
+fn beyond(boot: &[&Run], alone: &[&Run]) -> Vec<i64> {
+    let cpu = |run: &Run| i64::try_from(run.load.own_cpu_ns).unwrap_or(i64::MAX);
+    let pairs = boot.iter().filter_map(|run| {
+        let other = alone.iter().find(|other| other.run == run.run)?;
+        Some((run.load.busy || other.load.busy, cpu(run) - cpu(other)))
+    });
+    let (busy, quiet): (Vec<_>, Vec<_>) = pairs.partition(|(is_busy, _)| *is_busy);
+    let stand = if quiet.is_empty() { busy } else { quiet };
+    stand.into_iter().map(|(_, beyond)| beyond).collect()
 }
 
 fn of_all(values: impl Iterator<Item = u64>) -> Option<u64> {
@@ -216,6 +240,7 @@ mod tests {
         assert_eq!(sizes.len(), 2);
         let [alone, eight] = [&sizes[0], &sizes[1]];
         assert_eq!((alone.cpus, alone.boots, alone.busy), (1, 3, 1));
+        assert_eq!((alone.left_out, eight.left_out), (1, 3));
         assert_eq!(
             (alone.cold_ns, alone.warm_ns, alone.ap_cpu_ns),
             (None, None, None)
@@ -228,8 +253,38 @@ mod tests {
         assert_eq!(eight.rss_bytes, Some(135));
         assert_eq!(
             (eight.ap_cpu_ns, eight.cpu_noise_ns),
-            (Some(4_940), Some(20))
+            (Some(4_920), Some(10))
         );
+    }
+
+    #[test]
+    fn busy_boots_are_in_no_figure_where_there_are_others() {
+        let mut results = results(&[8]);
+        let of = |results: &Results| sizes(results).swap_remove(0);
+        let quiet = of(&results);
+        for run in results.runs.iter_mut().filter(|run| run.load.busy) {
+            run.boot_online_ns = Some(900_000);
+            run.load.own_cpu_ns *= 10;
+            run.load.peak_rss_bytes *= 10;
+            run.samples.clear();
+        }
+        assert_eq!(of(&results), quiet);
+        // Where all are, they stand.
+        for run in &mut results.runs {
+            run.load.busy = true;
+        }
+        let busy = of(&results);
+        assert_eq!((busy.boots, busy.busy, busy.left_out), (3, 9, 0));
+        assert_eq!(busy.cold_ns, Some(1_630));
+        // One quiet boot of a kind is the figure of its kind.
+        let first = |run: &&mut crate::bench::results::Run| run.run == 3;
+        results
+            .runs
+            .iter_mut()
+            .filter(first)
+            .for_each(|run| run.load.busy = false);
+        let of_one = of(&results);
+        assert_eq!((of_one.cold_ns, of_one.left_out), (Some(900_000), 6));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! What is said of growth: a table of the sizes, a line for each quantity with its verdict, and the same as CSV.
 //! All of it fits 80 columns but the CSV.
 
-use std::fmt;
+use std::{fmt, io};
+
+use csv::Writer;
+use serde::Serialize;
 
 use super::{
     fit::{Growth, Law, TooFew, Verdict, grows},
@@ -34,13 +37,17 @@ impl fmt::Display for Report<'_> {
         for size in self.0 {
             row(f, size)?;
         }
-        let boots: u32 = self.0.iter().map(|size| size.boots).sum();
         let busy: u32 = self.0.iter().map(|size| size.busy).sum();
-        if boots > 0 && busy > 0 {
-            writeln!(
-                f,
-                "{busy} boots ran while others used the host: trust no time from them"
-            )?;
+        let left_out: u32 = self.0.iter().map(|size| size.left_out).sum();
+        if busy > 0 {
+            writeln!(f, "{busy} boots ran while others used the host")?;
+        }
+        if left_out > 0 {
+            writeln!(f, "{left_out} of them are left out, as there are others")?;
+        }
+        if busy > left_out {
+            let stand = busy - left_out;
+            writeln!(f, "{stand} of them had to stand: trust no time from them")?;
         }
         for (index, quantity) in Quantity::ALL.into_iter().enumerate() {
             let end = if index + 1 < Quantity::ALL.len() {
@@ -157,33 +164,49 @@ impl fmt::Display for Said {
     }
 }
 
-/// The sizes as CSV, with a header. What is not known is empty.
-pub struct Csv<'a>(pub &'a [Size]);
+/// A line of the CSV. The fields' names are the file's head, and what is not known is empty.
+#[derive(Debug, Serialize)]
+struct Line {
+    cpus: u32,
+    boots: u32,
+    busy: u32,
+    left_out: u32,
+    cold_ns: Option<u64>,
+    warm_ns: Option<u64>,
+    guest_bytes: Option<u64>,
+    rss_bytes: Option<u64>,
+    cpu_ns: Option<u64>,
+    ap_cpu_ns: Option<i64>,
+}
 
-impl fmt::Display for Csv<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "cpus,boots,busy,cold_ns,warm_ns,guest_bytes,rss_bytes,cpu_ns,ap_cpu_ns"
-        )?;
-        for size in self.0 {
-            let cell = |value: Option<u64>| value.map_or(String::new(), |it| it.to_string());
-            let ap_cpu = size.ap_cpu_ns.map_or(String::new(), |it| it.to_string());
-            writeln!(
-                f,
-                "{},{},{},{},{},{},{},{},{ap_cpu}",
-                size.cpus,
-                size.boots,
-                size.busy,
-                cell(size.cold_ns),
-                cell(size.warm_ns),
-                cell(size.guest_bytes),
-                cell(size.rss_bytes),
-                cell(size.cpu_ns),
-            )?;
+impl From<&Size> for Line {
+    fn from(size: &Size) -> Self {
+        Self {
+            cpus: size.cpus,
+            boots: size.boots,
+            busy: size.busy,
+            left_out: size.left_out,
+            cold_ns: size.cold_ns,
+            warm_ns: size.warm_ns,
+            guest_bytes: size.guest_bytes,
+            rss_bytes: size.rss_bytes,
+            cpu_ns: size.cpu_ns,
+            ap_cpu_ns: size.ap_cpu_ns,
         }
-        Ok(())
     }
+}
+
+/// Writes the sizes as CSV, a head first.
+///
+/// # Errors
+///
+/// The output takes no more.
+pub fn write_csv(sizes: &[Size], out: impl io::Write) -> io::Result<()> {
+    let mut writer = Writer::from_writer(out);
+    for size in sizes {
+        writer.serialize(Line::from(size))?;
+    }
+    writer.flush()
 }
 
 #[cfg(test)]
@@ -199,6 +222,7 @@ mod tests {
                 cpus,
                 boots: 5,
                 busy: 0,
+                left_out: 0,
                 cold_ns: has_aps.then(|| 3_000_000 + 2 * time(aps)),
                 warm_ns: has_aps.then(|| time(aps)),
                 guest_bytes: Some(7_000 + 124_000 * aps),
@@ -251,19 +275,22 @@ mod tests {
         for size in &mut sizes {
             size.cpu_ns = Some(9_999_999_000_000);
             size.ap_cpu_ns = Some(-9_999_999_000_000);
-            size.busy = 15;
+            (size.busy, size.left_out) = (15, 4);
         }
         let text = Report(&sizes).to_string();
         assert!(text.lines().all(|line| line.len() <= 80), "{text}");
         assert!(
-            text.contains("150 boots ran while others used the host"),
+            text.contains("150 boots ran while others used the host\n40 of them are left out"),
             "{text}"
         );
+        assert!(text.contains("\n110 of them had to stand"), "{text}");
     }
 
     #[test]
     fn csv_has_a_cell_for_each_figure_and_none_for_what_is_not_known() {
-        let text = Csv(&sizes(|aps| 50 * aps)[..2]).to_string();
+        let mut bytes = Vec::new();
+        write_csv(&sizes(|aps| 50 * aps)[..2], &mut bytes).expect("memory takes it");
+        let text = String::from_utf8(bytes).expect("it is text");
         let mut lines = text.lines();
         let header = lines.next().expect("there is one");
         let columns = header.split(',').count();
@@ -271,6 +298,6 @@ mod tests {
             lines.clone().all(|line| line.split(',').count() == columns),
             "{text}"
         );
-        assert_eq!(lines.next(), Some("1,5,0,,,7000,90000000,400000000,"));
+        assert_eq!(lines.next(), Some("1,5,0,0,,,7000,90000000,400000000,"));
     }
 }

@@ -22,6 +22,7 @@ pub mod figures;
 pub mod image;
 pub mod initramfs;
 pub mod inside;
+pub mod late;
 pub mod outside;
 pub mod plan;
 pub mod report;

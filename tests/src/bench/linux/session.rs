@@ -1,6 +1,6 @@
 //! A boot of whoever it is, as a line of results.
 
-use std::{cell::RefCell, iter, path::PathBuf};
+use std::{iter, path::PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -8,6 +8,7 @@ use super::{
     boots::{Came, How, read},
     image::{self, Image},
     initramfs, inside,
+    late::{self, Late},
     outside::Outside,
     plan::{Plan, View, for_linux},
     samples::{self, Named, nanoseconds},
@@ -17,7 +18,6 @@ use super::{
 use crate::{
     bench::{
         boots,
-        cell::Machine,
         results::{Key, Outcome, Run},
     },
     interrupt::Interrupts,
@@ -27,9 +27,6 @@ use crate::{
 
 /// Where QEMU writes its trace.
 const LOG: &str = "trace.log";
-
-/// How the reason begins where a Linux was not up in time. That is a result: how long it took at least.
-const LATE: &str = "late: ";
 
 /// All that the boots need.
 pub struct Session<'a> {
@@ -42,8 +39,8 @@ pub struct Session<'a> {
     folder: tempfile::TempDir,
     /// The TSC's frequency, as our kernel measures it in this QEMU.
     tsc_hz: u64,
-    /// Why a Linux was not up in time on a machine: that costs the whole limit, and is not tried again.
-    late: RefCell<Vec<(System, Machine, String)>>,
+    /// Which Linux was not up in time on which machine.
+    late: &'a Late,
 }
 
 impl<'a> Session<'a> {
@@ -57,6 +54,7 @@ impl<'a> Session<'a> {
         kernel: &'a Kernel,
         images: &'a [Image],
         interrupts: &'a Interrupts,
+        late: &'a Late,
     ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let initramfs = folder.path().join("initramfs.cpio");
@@ -76,7 +74,7 @@ impl<'a> Session<'a> {
             initramfs,
             folder,
             tsc_hz: boot.tsc_hz,
-            late: RefCell::default(),
+            late,
         })
     }
 
@@ -135,8 +133,8 @@ impl<'a> Session<'a> {
             host: None,
             samples: Named::new(),
         };
-        if let Some(why) = self.known_late(system, key.machine) {
-            run.outcome = Outcome::Failed(why);
+        if let Some(outcome) = self.late.why_not(key) {
+            run.outcome = outcome;
             return Ok(run);
         }
         let mut images = self.images.iter();
@@ -176,27 +174,10 @@ impl<'a> Session<'a> {
             Came::Failed(why) => run.outcome = Outcome::Failed(why),
             Came::Interrupted => run.outcome = Outcome::Failed("interrupted".to_owned()),
             Came::Nothing { within, begun } => {
-                let begun = if begun { "had begun, and was " } else { "" };
-                let why = format!("{LATE}{begun}not up in {} s", within.as_secs_f64());
-                if view == View::Plain {
-                    let this = (system.clone(), key.machine.clone(), why.clone());
-                    self.late.borrow_mut().push(this);
-                }
-                run.outcome = Outcome::Failed(why);
+                run.outcome = late::late(within, begun);
+                self.late.learn(&run);
             }
         }
         Ok(run)
     }
-
-    fn known_late(&self, system: &System, machine: &Machine) -> Option<String> {
-        let late = self.late.borrow();
-        let mut late = late.iter();
-        let (.., why) = late.find(|it| it.0 == *system && it.1 == *machine)?;
-        Some(why.clone())
-    }
-}
-
-/// Whether a run failed in another way than that a Linux took too long, which is a result.
-pub fn is_broken(run: &Run) -> bool {
-    matches!(&run.outcome, Outcome::Failed(why) if !why.starts_with(LATE))
 }

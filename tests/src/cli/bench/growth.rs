@@ -1,7 +1,7 @@
 //! `cargo xtask bench growth`: what more CPUs cost, and whether that grows linearly.
 
 use std::{
-    fs,
+    fs::File,
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -14,7 +14,7 @@ use clap::Args;
 use super::{
     super::{machine_options::AccelOption, to_stdout},
     matrix::{SmpList, resolve},
-    measure::{begin, check_folder, ended, go_on, keep},
+    measure::{and_told, begin, check_folder, ended, go_on, keep},
     progress::Progress,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
         growth::{
             plan::{Kind, plan, sizes as all_sizes},
             points::{MEMORY, sizes},
-            words::{Csv, Report},
+            words::{Report, write_csv},
         },
         measure::{Task, measure},
         plan::Plan,
@@ -124,10 +124,11 @@ impl Growth {
             boot,
         );
         drop(progress);
-        to_stdout(|out| show(out, &results))?;
-        let csv = write_csv(&folder, &results);
-        let code = ended(end, &results, &folder);
-        csv.map(|()| code)
+        let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
+        let code = ended(end, failed, &folder);
+        let shown = to_stdout(|out| show(out, &results));
+        let code = and_told(code, shown);
+        Ok(and_told(code, csv(&folder, &results)))
     }
 
     fn sizes(&self) -> Vec<Smp> {
@@ -187,8 +188,9 @@ fn show(out: &mut dyn Write, results: &Results) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write_csv(folder: &Path, results: &Results) -> Result<()> {
+fn csv(folder: &Path, results: &Results) -> Result<ExitCode> {
     let path = folder.join(CSV);
-    let text = Csv(&sizes(results)).to_string();
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    let written = File::create(&path).and_then(|file| write_csv(&sizes(results), file));
+    written.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use reveille_smp::{contender::Contender, strategy::Strategy};
 use super::{
     super::to_stdout,
     matrix::SmpList,
-    measure::{begin, check_folder, go_on, is_done},
+    measure::{and_told, begin, check_folder, ended, go_on},
     progress::Progress,
 };
 use crate::{
@@ -21,18 +21,19 @@ use crate::{
         cell::Machine,
         linux::{
             image::{self, Image},
+            late::{Fate, Late},
             plan::{Plan, Subject},
             report::Report,
-            session::{Session, is_broken},
+            session::Session,
             system::Series,
         },
-        measure::{End, measure},
+        measure::measure,
         plan,
         provenance::{self, Provenance},
+        results::Run,
     },
     interrupt::Interrupts,
     kernel::Kernel,
-    outcome::Outcome,
     setup,
 };
 
@@ -108,16 +109,17 @@ impl Linux {
         setup::ensure(false)?;
         let kernel = Kernel::ready()?;
         let kept = image::folder(&kernel);
-        let series = self.kernels.iter();
+        // A key that is there twice would be measured twice, and told once.
+        let series = once(self.kernels).into_iter();
         let images: Result<Vec<_>> = series
-            .map(|&it| Image::ready_when_learnt(it, &kept))
+            .map(|it| Image::ready_when_learnt(it, &kept))
             .collect();
         let images = images?;
         let ours = [Contender::Strategy(Strategy::Parallel)];
         let sizes = self.smp.into_iter().flat_map(|list| list.0);
         let plan = Plan {
             ours: plan::Plan {
-                machines: sizes.map(Machine::new).collect(),
+                machines: once(sizes.map(Machine::new)),
                 contenders: ours.into_iter().chain(self.strategies).collect(),
                 runs: self.runs,
                 rounds: self.rounds,
@@ -137,10 +139,11 @@ impl Linux {
         };
         eprintln!("xtask: the results go to {}", folder.display());
         let interrupts = Interrupts::listen()?;
-        let session = Session::new(&plan, &kernel, &images, &interrupts)?;
-        let tasks = plan.tasks(&header);
-        let left = tasks.iter().filter(|task| !is_done(&results, task.key));
-        let mut progress = Progress::new(left.count());
+        let late = Late::known(&results.runs, self.timeout);
+        let session = Session::new(&plan, &kernel, &images, &interrupts, &late)?;
+        let mut tasks = plan.tasks(&header);
+        tasks.retain(|task| !late.is_settled(&results, task.key));
+        let mut progress = Progress::new(tasks.len());
         let end = measure(
             tasks,
             &mut results,
@@ -150,26 +153,41 @@ impl Linux {
             |key| session.boot(key),
         );
         drop(progress);
+        let is_broken = |run: &&Run| Fate::of(run) == Fate::Failed;
+        let failed = results.runs.iter().filter(is_broken).count();
+        let code = ended(end, failed, &folder);
         let report = Report {
             header: &results.header,
             runs: &results.runs,
         };
-        to_stdout(|out| {
+        let shown = to_stdout(|out| {
             write!(out, "{report}")?;
             Ok(ExitCode::SUCCESS)
-        })?;
-        Ok(match end {
-            End::Done if results.runs.iter().any(is_broken) => ExitCode::FAILURE,
-            End::Done => ExitCode::SUCCESS,
-            End::Interrupted(signal) => {
-                eprintln!("xtask: --resume --out {} goes on", folder.display());
-                ExitCode::from(Outcome::Interrupted(signal).exit_code())
-            }
-            End::Unwritten(unwritten) => {
-                eprintln!("xtask: {unwritten}; this belongs behind what stands there:");
-                eprintln!("{}", unwritten.line);
-                ExitCode::FAILURE
-            }
-        })
+        });
+        Ok(and_told(code, shown))
+    }
+}
+
+/// Each of them once, where it comes first.
+fn once<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut kept = Vec::new();
+    for it in all {
+        if !kept.contains(&it) {
+            kept.push(it);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_twice_is_measured_once() {
+        let series = ["6.1", "6.12", "6.1"].map(|it| it.parse::<Series>().expect("a series"));
+        assert_eq!(once(series), series[..2]);
+        let sizes: SmpList = "2,8,2".parse().expect("a list");
+        assert_eq!(once(sizes.0.into_iter().map(Machine::new)).len(), 2);
     }
 }

@@ -98,15 +98,22 @@ impl Options {
         drop(progress);
 
         let is_done = matches!(end, End::Done);
-        let code = ended(end, &results, &folder);
-        let code = behind(code, is_done, show(&folder, &results))?;
-        let Some(old) = old.filter(|_| is_done) else {
+        let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
+        let code = ended(end, failed, &folder);
+        let shown = show(&folder, &results).map(|is_whole| match is_whole {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        });
+        let code = and_told(code, shown);
+        if !is_done {
             return Ok(code);
-        };
-        let judged = self.judging.judge(&old, &results)?;
+        }
+        let judged = old
+            .map(|old| self.judging.judge(&old, &results))
+            .transpose()?;
         Ok(match code == ExitCode::SUCCESS {
-            true => judged,
-            false => code,
+            true => judged.unwrap_or(ExitCode::SUCCESS),
+            false => ExitCode::FAILURE,
         })
     }
 
@@ -121,12 +128,15 @@ impl Options {
     }
 }
 
-/// The exit status of a benchmark that ended so, of which a person is told how to go on with it. This comes
-/// before its figures are shown: the disk that took no line may be that of the standard output, too.
-pub(super) fn ended(end: End, results: &Results, folder: &Path) -> ExitCode {
+/// The exit status of a benchmark that ended so and had so many boots that failed, of which a person is told how
+/// to go on with it.
+///
+/// This comes before the figures: where those cannot be written, a line that the disk did not take must not be
+/// lost with them.
+pub(super) fn ended(end: End, failed: usize, folder: &Path) -> ExitCode {
     let resume = format!("--resume --out {} goes on", folder.display());
     match end {
-        End::Done => match results.runs.iter().filter(|run| !run.is_ok()).count() {
+        End::Done => match failed {
             0 => ExitCode::SUCCESS,
             failed => {
                 eprintln!("xtask: {failed} boots failed; --resume tries them again");
@@ -147,21 +157,16 @@ pub(super) fn ended(end: End, results: &Results, folder: &Path) -> ExitCode {
     }
 }
 
-/// The exit status of a benchmark that [`ended`] with `code`, and whose figures were then shown. That they were not
-/// is told in any case, and makes a failure of nothing but a benchmark that is done.
-///
-/// # Errors
-///
-/// The figures of one that is done could not be shown.
-pub(super) fn behind(code: ExitCode, is_done: bool, shown: Result<bool>) -> Result<ExitCode> {
-    match shown {
-        Err(error) if is_done => Err(error),
-        Err(error) => {
-            eprintln!("xtask: {error:#}");
-            Ok(code)
-        }
-        Ok(false) if is_done => Ok(ExitCode::FAILURE),
-        Ok(_) => Ok(code),
+/// The exit status with what came of showing the figures, behind the end. Why the benchmark ended outranks that;
+/// what could not be shown is said in any case.
+pub(super) fn and_told(code: ExitCode, shown: Result<ExitCode>) -> ExitCode {
+    let shown = shown.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    });
+    match code == ExitCode::SUCCESS {
+        true => shown,
+        false => code,
     }
 }
 
@@ -305,13 +310,16 @@ mod tests {
     #[test]
     fn what_ended_a_benchmark_early_has_the_exit_status_whatever_became_of_its_figures() {
         let interrupted = ExitCode::from(130);
-        for shown in [Ok(true), Ok(false), Err(anyhow!("no room"))] {
-            let code = behind(interrupted, false, shown).expect("that was told");
-            assert_eq!(code, interrupted);
+        for shown in [
+            Ok(ExitCode::SUCCESS),
+            Ok(ExitCode::FAILURE),
+            Err(anyhow!("no room")),
+        ] {
+            assert_eq!(and_told(interrupted, shown), interrupted);
         }
-        let done = |shown| behind(ExitCode::SUCCESS, true, shown).ok();
-        assert_eq!(done(Ok(true)), Some(ExitCode::SUCCESS));
-        assert_eq!(done(Ok(false)), Some(ExitCode::FAILURE));
-        assert_eq!(done(Err(anyhow!("no room"))), None);
+        let done = |shown| and_told(ExitCode::SUCCESS, shown);
+        assert_eq!(done(Ok(ExitCode::SUCCESS)), ExitCode::SUCCESS);
+        assert_eq!(done(Ok(ExitCode::FAILURE)), ExitCode::FAILURE);
+        assert_eq!(done(Err(anyhow!("no room"))), ExitCode::FAILURE);
     }
 }

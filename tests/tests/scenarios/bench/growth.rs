@@ -87,10 +87,48 @@ fn what_cannot_be_shown_or_measured_is_said() {
             "{words}"
         );
     }
-    // A CPU that does not come up is a boot that failed, and the others count.
-    let output = bench(
-        folder.path(),
-        "growth --smp 2 --runs 1 --rounds 1 --timeout 0.001",
+}
+
+#[test]
+fn a_boot_that_fails_is_no_figure_and_is_tried_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let measured = |words: &str| {
+        bench(
+            folder.path(),
+            &format!("growth --runs 1 --rounds 1 {words}"),
+        )
+    };
+    let failed = measured("--smp 2 --timeout 0.001");
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(
+        stderr(&failed).contains("3 boots failed"),
+        "{}",
+        stderr(&failed)
     );
-    assert_ne!(output.status.code(), Some(0));
+    let row = |output: &std::process::Output| {
+        let told = stdout(output);
+        let mut rows = told
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let row = rows
+            .find(|row| row.first() == Some(&"2"))
+            .expect("it is there");
+        row.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    // No boot, and no figure.
+    assert_eq!(row(&failed)[1], "0");
+    assert!(
+        row(&failed)[2..].iter().all(|it| it == "-"),
+        "{:?}",
+        row(&failed)
+    );
+    // What failed is tried again.
+    let again = measured("--smp 2 --resume");
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    assert_eq!(row(&again)[1], "1");
+    assert!(
+        row(&again)[2..8].iter().all(|it| it != "-"),
+        "{:?}",
+        row(&again)
+    );
 }

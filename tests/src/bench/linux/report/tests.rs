@@ -33,6 +33,18 @@ pub(in super::super) fn linux(system: &str, busy: bool, online_ms: u64) -> Run {
     run(system, busy, samples::BRING_UP, &[online_ms])
 }
 
+/// One that was not up in 60 s.
+pub(in super::super) fn late(system: &str, number: u32) -> Run {
+    let within = std::time::Duration::from_secs(60);
+    Run {
+        run: number,
+        outcome: super::super::late::late(within, true),
+        elapsed_ns: 60_000 * MS + 1,
+        samples: samples::Named::new(),
+        ..linux(system, false, 1)
+    }
+}
+
 fn ours(cold_ms: u64, warm_ms: &[u64]) -> Run {
     let mut ours = run(REVEILLE, false, samples::COLD, &[cold_ms]);
     let warm = run(REVEILLE, false, OURS, warm_ms);
@@ -59,7 +71,21 @@ fn report(runs: &[Run]) -> String {
     }
     .to_string();
     println!("{report}");
+    assert!(report.lines().all(|line| line.len() <= WIDTH));
     report
+}
+
+/// A text as it is before it is folded.
+fn unfolded(report: &str) -> String {
+    report.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The words of a system's row.
+fn row(report: &str, name: &str) -> Vec<String> {
+    let mut lines = report.lines();
+    let line = lines.find(|line| line.trim_start().starts_with(name));
+    let words = line.expect("it has a row").split_ascii_whitespace();
+    words.map(str::to_owned).collect()
 }
 
 #[test]
@@ -73,40 +99,70 @@ fn ours_stands_beside_linuxs_better_mode_cold_with_cold() {
     ];
     let report = report(&runs);
     assert!(report.starts_with("q35 tcg 64\n"));
-    let older = "Linux 6.1 is better as linux-6.1.176 serial: 282 ms. Ours takes 30.0 ms cold, as Linux's is, \
-                 which is 9.4 times as fast; warm 6.00 ms, 47.0 times.";
-    assert!(report.contains(older));
-    assert!(report.contains("Linux 6.12 is better as linux-6.12.95 serial: 372 ms."));
-    let row = |name: &str| {
-        let mut lines = report.lines();
-        let line = lines.find(|line| line.trim_start().starts_with(name));
-        let words = line.expect("it has a row").split_ascii_whitespace();
-        words.map(str::to_owned).collect::<Vec<_>>()
-    };
-    let parallel = row("linux-6.12.95 parallel");
+    let told = unfolded(&report);
+    let older = "Linux 6.1 is better as linux-6.1.176 serial: 282 ms. Ours takes 30.0 ms cold, as Linux's is: 9.4 \
+                 times as fast. Warm it takes 6.00 ms: 47.0 times as fast, but warm beside Linux's cold is not like \
+                 with like.";
+    assert!(told.contains(older));
+    assert!(told.contains("Linux 6.12 is better as linux-6.12.95 serial: 372 ms."));
+    let parallel = row(&report, "linux-6.12.95 parallel");
     assert_eq!(
         parallel[2..],
         ["1", "9600", "9600", "9600", "320.0", "1600.0"]
     );
-    assert!(report.contains("In that time Linux makes for each CPU its kernel threads"));
-    assert!(report.contains("more than 5 % of the host"));
+    assert!(told.contains("In that time Linux makes for each CPU its kernel threads"));
+    assert!(told.contains("more than 5 % of the host"));
+    assert!(told.contains("(-trace serial_write), in its plain boots too"));
 }
 
 #[test]
 fn one_that_does_not_come_up_in_time_is_told_as_a_result() {
-    let why = "late: had begun, and was not up in 60 s";
-    let late = Run {
-        outcome: Outcome::Failed(why.to_owned()),
-        ..linux("linux-6.12.95 parallel", false, 1)
+    let report = report(&[
+        ours(30, &[6]),
+        late("linux-6.12.95 parallel", 2),
+        linux("linux-6.1.176 serial", false, 282),
+    ]);
+    let why = "linux-6.12.95 parallel, boot 2: late: had begun, and was not up in 60 s";
+    assert!(unfolded(&report).contains(why));
+    let row = row(&report, "linux-6.12.95 parallel");
+    assert_eq!(row[2..].join(" "), "0 (1 late) - - -");
+    assert!(report.contains("Linux 6.1 is better as linux-6.1.176 serial"));
+    assert!(!report.contains("Linux 6.12 is better"));
+}
+
+#[test]
+fn boots_that_failed_or_were_late_are_told_beside_those_that_are_up() {
+    let broken = Run {
+        run: 3,
+        outcome: Outcome::Failed("Kernel panic - not syncing".to_owned()),
+        ..linux("linux-6.1.176 serial", false, 1)
     };
     let report = report(&[
         ours(30, &[6]),
-        late,
+        linux("linux-6.1.176 serial", false, 282),
+        late("linux-6.12.95 serial", 1),
+        linux("linux-6.12.95 serial", false, 400),
+        linux("linux-6.12.95 serial", false, 300),
+        broken,
+    ]);
+    let told = unfolded(&report);
+    assert!(told.contains("linux-6.12.95 serial 2 (1 late) 300 400 late 13.3 66.7"));
+    assert!(told.contains("linux-6.1.176 serial 1 (1 failed) 282 282 282"));
+    assert!(told.contains("linux-6.12.95 serial, boot 1: late: had begun"));
+    assert!(told.contains("linux-6.1.176 serial, boot 3: Kernel panic"));
+}
+
+#[test]
+fn times_of_a_busy_host_are_not_put_beside_those_of_a_quiet_one() {
+    let report = report(&[
+        ours(30, &[6]),
+        linux("linux-6.12.95 serial", true, 400),
         linux("linux-6.1.176 serial", false, 282),
     ]);
-    assert!(report.contains(why));
-    assert!(report.contains("Linux 6.1 is better as linux-6.1.176 serial"));
-    assert!(!report.contains("Linux 6.12 is better"));
+    let told = unfolded(&report);
+    assert!(told.contains("1, busy 400 400 400 not alike not alike"));
+    assert!(told.contains("30.0 ms cold, as Linux's is: not alike, as the host was busy"));
+    assert!(told.contains("9.4 times as fast"));
 }
 
 #[test]
