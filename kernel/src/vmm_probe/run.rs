@@ -9,11 +9,11 @@ use reveille_smp::{
     cpu::CpuIndex,
     ladder::Rung,
     machine::Way,
-    probe_table::ProbeTable,
     record::{
         Probe, Record,
-        probe::{Cost, Mark, StageTimes, Wake},
+        vmm_probe::{Cost, Mark, StageTimes, Wake},
     },
+    vmm_probe_table::VmmProbeTable,
 };
 
 use super::{
@@ -125,7 +125,7 @@ impl Results {
             wakes: self.wakes,
             lost_sipis: self.lost_sipis,
         };
-        print_lines(ProbeTable(&probe));
+        print_lines(VmmProbeTable(&probe));
         if let Some(failure) = &self.failure {
             println!("{failure}");
         }

@@ -8,7 +8,7 @@
 use core::time::Duration;
 
 use reveille_executor::Clock;
-use reveille_smp::record::probe::{Cost, Deed};
+use reveille_smp::record::vmm_probe::{Cost, Deed};
 use reveille_trampoline::Mode;
 
 use super::{costs::Samples, run::Unprobed};

@@ -12,7 +12,7 @@ use core::time::Duration;
 use reveille_executor::Clock;
 use reveille_smp::{
     bringup::ClockSkew,
-    record::probe::{Cost, Deed, Wake},
+    record::vmm_probe::{Cost, Deed, Wake},
     spread::Spread,
 };
 

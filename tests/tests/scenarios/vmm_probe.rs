@@ -8,7 +8,7 @@ use std::{
 
 use reveille_smp::record::{
     Probe,
-    probe::{Deed, Stage},
+    vmm_probe::{Deed, Stage},
 };
 use reveille_tests::{
     guest::Ended,

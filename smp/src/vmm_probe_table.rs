@@ -10,19 +10,19 @@ use crate::{
     lines::Parts,
     record::{
         Probe,
-        probe::{Cost, Deed, Mark, Stage, Wake},
+        vmm_probe::{Cost, Deed, Mark, Stage, Wake},
     },
     spread::Spread,
     table::{Micros, Millis},
 };
 
 /// The lines, with the end of the last left out.
-pub struct ProbeTable<'a>(pub &'a Probe);
+pub struct VmmProbeTable<'a>(pub &'a Probe);
 
 /// Columns of what a row is about.
 const WHAT: usize = 34;
 
-impl fmt::Display for ProbeTable<'_> {
+impl fmt::Display for VmmProbeTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Probe {
             marks,
@@ -145,7 +145,7 @@ mod tests {
     use alloc::{string::ToString, vec, vec::Vec};
 
     use super::*;
-    use crate::{cpu::CpuIndex, record::probe::StageTimes};
+    use crate::{cpu::CpuIndex, record::vmm_probe::StageTimes};
 
     fn spread(nanos: u64) -> Spread {
         Spread::of(&mut [nanos, 2 * nanos, 3 * nanos]).unwrap()
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn every_figure_has_a_row_below_its_column() {
-        let told = ProbeTable(&probe()).to_string();
+        let told = VmmProbeTable(&probe()).to_string();
         let expected = [
             "probe: ms from entry to marks: 0x40 entry 0.41 | 0x41 kick 88.2 | 0x42 alive ?",
             "                               0x43 online 91.0",
@@ -232,7 +232,7 @@ mod tests {
             to_entry_ns: None,
             ..probe.wakes[0].clone()
         });
-        let told = ProbeTable(&probe).to_string();
+        let told = VmmProbeTable(&probe).to_string();
         assert!(told.lines().all(|line| line.len() <= 80), "{told}");
         assert!(told.contains("its clock is not comparable"), "{told}");
         assert!(told.ends_with("\n12 SIPIs started nobody"), "{told}");
