@@ -13,6 +13,10 @@
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use reveille_executor::Instant;
+use reveille_smp::{
+    ap::Observer,
+    step::{Direction, StepError},
+};
 use strum::{EnumIter, IntoEnumIterator, IntoStaticStr};
 use x86_64::instructions::port::PortWriteOnly;
 
@@ -84,10 +88,28 @@ pub fn kick(aps: u32) {
     }
 }
 
-/// The AP that calls is alive. Neither locks nor allocates.
-pub fn is_alive() {
-    if ALIVE.is_last() {
-        write(Station::Alive);
+/// An AP's part in [`Station::Alive`]: it hears on the AP that this is alive. Neither locks nor allocates.
+#[derive(Debug)]
+pub struct ApMark(());
+
+impl ApMark {
+    /// Of an AP that was never kicked.
+    pub(crate) const fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Observer for ApMark {
+    fn sets_out(&self) {}
+
+    fn begins(&self, _: usize, _: Direction) {}
+
+    fn ended(&self, _: usize, _: Direction, _: Result<(), StepError>) {}
+
+    fn is_alive(&self, _: Instant) {
+        if ALIVE.is_last() {
+            write(Station::Alive);
+        }
     }
 }
 
@@ -157,7 +179,7 @@ mod tests {
     fn as_long_as_nobody_asks_for_marks_none_is_written() {
         // In a program a write to a port is a fault.
         kick(3);
-        is_alive();
+        ApMark::new().is_alive(Instant::ZERO);
         brought_up(true);
         end(true);
         assert_eq!(written(TscClock::new(1_000_000_000, 0)).count(), 0);
