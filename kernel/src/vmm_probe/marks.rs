@@ -20,7 +20,10 @@ use reveille_smp::{
 use strum::{EnumIter, IntoEnumIterator, IntoStaticStr};
 use x86_64::instructions::port::PortWriteOnly;
 
-use super::{alive_count::AliveCount, sync::AtomicU32};
+use super::{
+    alive_count::{AliveCount, Counted},
+    sync::AtomicU32,
+};
 use crate::time::{TscClock, read_tsc};
 
 /// The port of the marks.
@@ -88,14 +91,15 @@ pub fn kick(aps: u32) {
     }
 }
 
-/// An AP's part in [`Station::Alive`]: it hears on the AP that this is alive. Neither locks nor allocates.
+/// An AP's part in [`Station::Alive`]: it hears on the AP that this is alive. It counts once, also where the AP
+/// is tried again that was alive before. Neither locks nor allocates.
 #[derive(Debug)]
-pub struct ApMark(());
+pub struct ApMark(Counted);
 
 impl ApMark {
     /// Of an AP that was never kicked.
     pub(crate) const fn new() -> Self {
-        Self(())
+        Self(Counted::in_word(AtomicBool::new(false)))
     }
 }
 
@@ -107,7 +111,7 @@ impl Observer for ApMark {
     fn ended(&self, _: usize, _: Direction, _: Result<(), StepError>) {}
 
     fn is_alive(&self, _: Instant) {
-        if ALIVE.is_last() {
+        if ALIVE.is_last(&self.0) {
             write(Station::Alive);
         }
     }

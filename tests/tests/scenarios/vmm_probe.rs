@@ -239,6 +239,20 @@ fn an_ap_that_is_missing_shows_from_outside() {
 }
 
 #[test]
+fn an_ap_that_is_tried_again_does_not_stand_for_one_that_is_missing() {
+    let line = "probe=1 attempts=2 fault=1:step=join fault=2:silent";
+    let (seen, ended) = marks(Machine::new(4).append(line), "marks-again");
+    assert!(
+        matches!(ended.outcome, Outcome::Failed(_)),
+        "{}",
+        ended.explain()
+    );
+    let tried_again = ended.records.bringup_of_attempt(1);
+    assert!(tried_again.is_ok(), "{}", ended.console);
+    assert_eq!(seen, [ENTRY, KICK, INCOMPLETE, FAILED]);
+}
+
+#[test]
 fn a_panic_is_the_last_mark() {
     let (seen, ended) = marks(
         Machine::new(2).append("probe=1 test=panic-ap"),
