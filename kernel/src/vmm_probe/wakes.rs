@@ -143,7 +143,7 @@ impl Asleep {
         let answers = ping::answers();
         let deadline = platform.now().saturating_add(PATIENCE);
         let began = clock.instant_of(read_tsc());
-        let sent = apic.time_send(ap.apic_id(), Ipi::Fixed(Vector::PING));
+        let sent = apic.time_send(ap.apic_id(), Ipi::Fixed(Vector::TIMED_PING));
         let sent = sent.map_err(Unprobed::NotSent)?;
         if !platform.halt_until(deadline, || ping::answers() != answers) {
             return Err(Unprobed::NoAnswer(ap.index()));
