@@ -82,16 +82,13 @@ impl Results {
             Some(ap) => Some(wakes::Wakes::with_room(bench, ap)?),
             None => None,
         };
-        for _ in 0..TURNS {
-            exits.turn(costs::EXITS / TURNS)?;
-            if let Some(woken) = &mut woken {
-                woken.turn(wakes::WAKES / TURNS).await?;
-            }
-        }
+        let measured = by_turns(&mut exits, woken.as_mut()).await;
+        // What was measured until then is told, whatever ended it.
         self.costs.extend(exits.told(clock));
         if let Some(woken) = woken {
             woken.tell(&mut self.costs, &mut self.wakes);
         }
+        measured?;
         match ap {
             Some(ap) if bench.cpus.machine.way() == Way::InitSipi => self.start(bench, ap).await,
             _ => Ok(()),
@@ -143,6 +140,19 @@ impl Results {
             None => Ok(()),
         }
     }
+}
+
+async fn by_turns(
+    exits: &mut costs::Exits,
+    mut woken: Option<&mut wakes::Wakes<'_>>,
+) -> Result<(), Unprobed> {
+    for _ in 0..TURNS {
+        exits.turn(costs::EXITS / TURNS)?;
+        if let Some(woken) = &mut woken {
+            woken.turn(wakes::WAKES / TURNS).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn drive(bench: &Bench<'_>, cpu: CpuIndex, to: Rung) -> Result<(), Unprobed> {
