@@ -6,9 +6,11 @@
 //! the firmware's, or nobody's: a write changes nothing. It is never read: that is an error to Cloud
 //! Hypervisor.
 //!
-//! **Each mark is written once and in this order**, whatever comes later in the run. A station that is not
-//! reached has none: with one CPU nobody is kicked, and where an AP is missing [`Station::Incomplete`] takes
-//! the place of [`Station::Online`].
+//! **Each mark is written once and in this order**, and of the two that end a run the first alone, whatever
+//! comes later. A station that is not reached has none: with one CPU nobody is kicked, and where an AP is missing
+//! [`Station::Incomplete`] takes the place of [`Station::Online`]. One mark can come out of its order: an AP that
+//! is the last to be alive, at the very moment at which the BSP gives it up, may write [`Station::Alive`] behind
+//! [`Station::Incomplete`].
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -65,6 +67,10 @@ static ALIVE: AliveCount = AliveCount::in_word(AtomicU32::new(AliveCount::NOBODY
 
 /// Whether an AP wrote [`Station::Alive`]. Relaxed: only the BSP writes and reads it.
 static WERE_ALL_ALIVE: AtomicBool = AtomicBool::new(false);
+
+/// Whether the mark of the end was written. Relaxed: it stands for itself, and of several CPUs that end the run
+/// one finds it `false`.
+static HAS_ENDED: AtomicBool = AtomicBool::new(false);
 
 /// A count of the TSC at which the BSP wrote a mark, or 0. Relaxed: only the BSP writes and reads them.
 static WRITTEN: [AtomicU64; Station::Failed.code() as usize - FIRST + 1] =
@@ -126,9 +132,10 @@ pub fn brought_up(all: bool) {
     });
 }
 
-/// The run ends. On any CPU, whatever has happened; neither locks nor allocates.
+/// The run ends. On any CPU, whatever has happened; neither locks nor allocates. Once it has ended, what
+/// befalls a machine that goes on leaves no mark.
 pub fn end(well: bool) {
-    if are_on() {
+    if are_on() && !HAS_ENDED.swap(true, Ordering::Relaxed) {
         write(match well {
             true => Station::Ok,
             false => Station::Failed,
