@@ -8,7 +8,7 @@ use std::{
 
 use reveille_smp::record::{
     Probe,
-    vmm_probe::{Deed, Stage},
+    vmm_probe::{Deed, Stage, Wake},
 };
 use reveille_tests::{
     guest::Ended,
@@ -138,6 +138,7 @@ fn is_all_of_a_machine_with_aps(probe: &Probe, aps: u32) {
     assert_eq!(probe.wakes.len(), 2);
     for wake in &probe.wakes {
         assert_eq!(wake.samples, 200);
+        assert!((1..=200).contains(&wake.entries), "{wake:?}");
         let entry = wake.to_entry_ns.expect("clocks are compared");
         assert!(wake.uncertainty_ns.is_some());
         // Within what both are uncertain by, nobody answers before he has been asked.
@@ -212,7 +213,8 @@ fn clocks_that_cannot_be_compared_leave_out_what_takes_two() {
             .iter()
             .all(|mark| mark.at_ns.is_none() == (mark.code == ALIVE))
     );
-    assert!(probe.wakes.iter().all(|wake| wake.to_entry_ns.is_none()));
+    let is_unknown = |wake: &Wake| (wake.entries, wake.to_entry_ns) == (0, None);
+    assert!(probe.wakes.iter().all(is_unknown));
     assert!(probe.stages.iter().all(|it| it.stage != Stage::SipiToReal));
 }
 
