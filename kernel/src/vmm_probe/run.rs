@@ -163,7 +163,8 @@ async fn drive(bench: &Bench<'_>, cpu: CpuIndex, to: Rung) -> Result<(), Unprobe
     }
 }
 
-/// The marks that were written, with that of the last AP, of which the round knows when that was alive.
+/// The marks that were written, with that of the last AP, of which the round knows when that was alive: the AP
+/// has read its clock before it wrote the mark.
 fn told_marks(round0: &OfRound0<'_>, clock: TscClock) -> Vec<Mark> {
     let mark = |station: Station, at: Option<Instant>| Mark {
         code: station.code(),

@@ -33,7 +33,8 @@ pub struct Mark {
     pub code: u8,
     /// What had been reached by then.
     pub station: String,
-    /// When, in nanoseconds from the kernel's entry; `null` where that is not known on the BSP's clock.
+    /// When, in nanoseconds from the kernel's entry; `null` where that is not known on the BSP's clock. Read
+    /// behind the write, but for the mark that an AP writes: before it.
     pub at_ns: Option<u64>,
 }
 
