@@ -57,4 +57,5 @@ mod sync;
 pub mod time;
 pub mod topology;
 pub mod trace;
+pub mod vmm;
 pub mod vmm_probe;

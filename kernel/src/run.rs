@@ -1,11 +1,6 @@
 //! A run of the kernel, from the loader's start info to the verdict.
 
-use alloc::{
-    boxed::Box,
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{boxed::Box, format, string::ToString, vec::Vec};
 use core::{convert::Infallible, error::Error, future::pending, time::Duration};
 
 use reveille_executor::{Clock, Counters, Executor, Spawner, Timer};
@@ -63,6 +58,7 @@ use crate::{
     time::{self, Calibration, Devices, Hpet, PmTimer, TscClock},
     topology::Topology,
     trace::{self, asked::Tracing},
+    vmm::Vmm,
     vmm_probe::{self, VmmProbe, boot_timer::BootTimer, marks},
 };
 
@@ -126,11 +122,15 @@ unsafe fn boot(start_info: u64, entry_tsc: u64) -> Result<Infallible, Failure> {
     // SAFETY: the caller's promise, and all that the loader and the firmware told is copied.
     unsafe { memory::init(&boot) }?;
 
-    let oem = oem(&tables);
-    if let Some(oem) = &oem {
-        exit::on_machine_of(oem);
+    let named = vmm(&tables);
+    if let Some(vmm) = named {
+        exit::on_machine_of(vmm);
     }
-    let boot_timer = BootTimer::find(options.probe, oem.as_deref(), map_page)?;
+    let boot_timer = BootTimer::find(options.probe, named, map_page)?;
+    // One that has no tables is known by what a person says, once nothing has spoken against it.
+    if options.probe == VmmProbe::Firecracker {
+        exit::on_machine_of(Vmm::Firecracker);
+    }
     let cpu_list = CpuList::parse(madt);
     let io_apics = IoApics::new(wiring(&options, &cpu_list, tables.as_ref().ok()));
     let tables = tables.ok();
@@ -267,10 +267,10 @@ fn wiring(options: &Options, cpu_list: &CpuList, tables: Option<&AcpiInfo>) -> W
     }
 }
 
-/// The OEM's names in the firmware's own list of CPUs.
-fn oem(tables: &Result<AcpiInfo, AcpiError>) -> Option<String> {
+/// The VMM that the firmware's own list of CPUs names.
+fn vmm(tables: &Result<AcpiInfo, AcpiError>) -> Option<Vmm> {
     let bytes = tables.as_ref().ok()?.madt.as_ref().ok()?;
-    Some(Madt::parse(bytes).ok()?.oem)
+    Vmm::of_oem(&Madt::parse(bytes).ok()?.oem)
 }
 
 /// Maps the registers of the HPET, and gives their address. One that cannot be mapped is none: there are

@@ -60,6 +60,34 @@ impl Observer for () {
     fn ended(&self, _: usize, _: Direction, _: Result<(), StepError>) {}
 }
 
+/// Both hear of it, the first one first.
+impl<A: Observer, B: Observer> Observer for (&A, &B) {
+    fn sets_out(&self) {
+        self.0.sets_out();
+        self.1.sets_out();
+    }
+
+    fn begins(&self, step: usize, direction: Direction) {
+        self.0.begins(step, direction);
+        self.1.begins(step, direction);
+    }
+
+    fn ended(&self, step: usize, direction: Direction, result: Result<(), StepError>) {
+        self.0.ended(step, direction, result);
+        self.1.ended(step, direction, result);
+    }
+
+    fn is_alive(&self, at: Instant) {
+        self.0.is_alive(at);
+        self.1.is_alive(at);
+    }
+
+    fn is_online(&self, at: Instant) {
+        self.0.is_online(at);
+        self.1.is_online(at);
+    }
+}
+
 /// Lives on the AP with this index in the list of all: goes through the starting steps, reports
 /// alive, moves along the ladder as it is called to, and ends when it has gone down below them. The
 /// caller parks it afterwards, writing the returned state's [`parked`](State::parked) form as its

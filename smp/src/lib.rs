@@ -73,7 +73,6 @@ pub mod plan;
 #[cfg(all(feature = "preemption", not(loom)))]
 pub mod preemption;
 pub mod probe;
-pub mod probe_table;
 pub mod progress;
 pub mod ranges;
 pub mod record;
@@ -97,4 +96,5 @@ pub mod table;
 pub mod trace;
 mod trust;
 mod turn;
+pub mod vmm_probe_table;
 pub mod wiring;

@@ -13,10 +13,10 @@ mod calls;
 mod cpu_state;
 mod hotplug;
 mod memory;
-pub mod probe;
 mod stop;
 mod stuck_call;
 pub mod trace;
+pub mod vmm_probe;
 
 #[cfg(feature = "serde")]
 use alloc::string::ToString;
@@ -33,10 +33,10 @@ pub use calls::{CallTotals, Calls, Ipi, KindOfCall, RoundTrip, RoundTrips, Times
 pub use cpu_state::{Clock, CpuState, Difference, Features, Registers, Remedy, Topology};
 pub use hotplug::{Hotplug, HotplugEvent, HotplugOutcome, HotplugSource, Removal};
 pub use memory::Memory;
-pub use probe::Probe;
 pub use stop::{Stop, StopTimes};
 pub use stuck_call::{SeenCpu, StuckCall};
 pub use trace::{Trace, TraceHead, TraceNames};
+pub use vmm_probe::Probe;
 
 /// The version of the records' format, in the field `schema` of [`Boot`].
 pub const SCHEMA: u32 = 1;

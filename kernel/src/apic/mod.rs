@@ -228,6 +228,13 @@ enum Access {
     X2Apic(x2apic::Registers),
 }
 
+/// The moments of a send.
+struct Moments<T> {
+    begun: T,
+    written: T,
+    accepted: Option<T>,
+}
+
 /// Set by the BSP before it enables interrupts or starts an AP.
 static LOCAL_APIC: OnceCell<LocalApic> = OnceCell::uninit();
 
@@ -458,6 +465,17 @@ impl LocalApic {
     }
 
     fn send(&self, to: Destination, command: u32) -> Result<(), ApicError> {
+        self.send_between(to, command, || ()).map(|_| ())
+    }
+
+    /// Sends, and asks `now` before the writes, behind them, and once the APIC says that it has sent the
+    /// interrupt, if it says anything of that.
+    fn send_between<T>(
+        &self,
+        to: Destination,
+        command: u32,
+        mut now: impl FnMut() -> T,
+    ) -> Result<Moments<T>, ApicError> {
         let (id, command) = match to {
             Destination::One(id) => {
                 self.check_reachable(id)?;
@@ -469,10 +487,22 @@ impl LocalApic {
             to.note(command);
         }
         match self.access {
-            Access::XApic(registers) => registers.send(id, command),
+            Access::XApic(registers) => {
+                let [begun, written, accepted] = registers.send(id, command, now)?;
+                Ok(Moments {
+                    begun,
+                    written,
+                    accepted: Some(accepted),
+                })
+            }
             Access::X2Apic(registers) => {
+                let begun = now();
                 registers.send(id, command);
-                Ok(())
+                Ok(Moments {
+                    begun,
+                    written: now(),
+                    accepted: None,
+                })
             }
         }
     }

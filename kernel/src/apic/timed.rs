@@ -4,8 +4,8 @@ use x86_64::instructions::interrupts::without_interrupts;
 
 use reveille_smp::cpu::ApicId;
 
-use super::{Access, ApicError, Destination, LocalApic, StartPage, command};
-use crate::{interrupts::vectors::Vector, time::read_tsc, trace};
+use super::{ApicError, Destination, LocalApic, Moments, StartPage, command};
+use crate::{interrupts::vectors::Vector, time::read_tsc};
 
 /// An interrupt that is sent to see how long that takes.
 #[derive(Clone, Copy, Debug)]
@@ -47,28 +47,17 @@ impl LocalApic {
     ///
     /// As for all sends.
     pub fn time_send(&self, destination: ApicId, ipi: Ipi) -> Result<SendTime, ApicError> {
+        // Before interrupts are off, as they need not be for somebody whom nobody reaches.
         self.check_reachable(destination)?;
-        let command = ipi.command();
-        if trace::is_on() {
-            Destination::One(destination).note(command);
-        }
-        without_interrupts(|| match self.access {
-            Access::XApic(registers) => {
-                let [begun, written, accepted] =
-                    registers.send_between_others(destination, command, read_tsc)?;
-                Ok(SendTime {
-                    written: written.saturating_sub(begun),
-                    accepted: Some(accepted.saturating_sub(written)),
-                })
-            }
-            Access::X2Apic(registers) => {
-                let begun = read_tsc();
-                registers.send(destination, command);
-                Ok(SendTime {
-                    written: read_tsc().saturating_sub(begun),
-                    accepted: None,
-                })
-            }
+        let to = Destination::One(destination);
+        let Moments {
+            begun,
+            written,
+            accepted,
+        } = without_interrupts(|| self.send_between(to, ipi.command(), read_tsc))?;
+        Ok(SendTime {
+            written: written.saturating_sub(begun),
+            accepted: accepted.map(|accepted| accepted.saturating_sub(written)),
         })
     }
 }
@@ -76,7 +65,7 @@ impl LocalApic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apic::xapic;
+    use crate::apic::{Access, xapic};
 
     #[test]
     fn a_timed_send_writes_what_an_ordinary_one_does() {

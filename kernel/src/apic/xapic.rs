@@ -49,9 +49,14 @@ impl Registers {
         self.write_at(register as usize, value);
     }
 
-    pub(super) fn send(self, destination: ApicId, command: u32) -> Result<(), ApicError> {
-        without_interrupts(|| self.send_between_others(destination, command, || ()))?;
-        Ok(())
+    /// Sends, and asks `now` as [`send_between_others`](Self::send_between_others) does.
+    pub(super) fn send<T>(
+        self,
+        destination: ApicId,
+        command: u32,
+        now: impl FnMut() -> T,
+    ) -> Result<[T; 3], ApicError> {
+        without_interrupts(|| self.send_between_others(destination, command, now))
     }
 
     /// With interrupts off; an NMI may come at any point, and may itself have come between the two

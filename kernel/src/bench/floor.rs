@@ -18,10 +18,9 @@ use reveille_smp::{
     plan::Role,
     record,
 };
-use reveille_trampoline::Mode;
 
 use super::Incomplete;
-use crate::cpus::{Cpus, machine::Hardware};
+use crate::cpus::{Cpus, counting::Counting, machine::Hardware};
 
 /// Until when all CPUs must have counted.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -49,7 +48,7 @@ impl Floor {
         let is_disabled = |role| matches!(role, Role::Disabled { .. });
         let can_grow = cpus.plan.iter().any(|planned| is_disabled(planned.role))
             || cpus.areas_of_all().count() as u32 > aps;
-        let counting = Counting::begin(machine)?;
+        let counting = start(machine)?;
         let deadline = machine.now().saturating_add(DEADLINE);
         let mut started = 0;
         loop {
@@ -83,13 +82,13 @@ impl Floor {
     ) -> Result<record::Floor, Box<dyn Error>> {
         // Each turn but the last finds CPUs that none before it has found.
         loop {
-            let start = self.machine.now();
-            let deadline = start.saturating_add(DEADLINE);
-            let counting = Counting::begin(self.machine)?;
+            let began = self.machine.now();
+            let deadline = began.saturating_add(DEADLINE);
+            let counting = start(self.machine)?;
             while counting.count() < self.started && self.machine.now() < deadline {
                 hint::spin_loop();
             }
-            let total = self.machine.now().saturating_duration_since(start);
+            let total = self.machine.now().saturating_duration_since(began);
             let counted = counting.count();
             if counted < self.started {
                 return Err(missing(round, self.started - counted));
@@ -118,26 +117,10 @@ fn missing(round: u32, missing: u32) -> Box<dyn Error> {
     })
 }
 
-/// Started CPUs count, until this is dropped.
-struct Counting(Hardware);
-
-impl Counting {
-    /// Starts all CPUs but this one.
-    fn begin(machine: Hardware) -> Result<Self, SendError> {
-        machine.trampoline.set_mode(Mode::Count);
-        let counting = Self(machine);
-        machine.broadcast_init()?;
-        machine.broadcast_sipi()?;
-        Ok(counting)
-    }
-
-    fn count(&self) -> u32 {
-        self.0.trampoline.count()
-    }
-}
-
-impl Drop for Counting {
-    fn drop(&mut self) {
-        self.0.trampoline.set_mode(Mode::BringUp);
-    }
+/// Starts all CPUs but this one, which count.
+fn start(machine: Hardware) -> Result<Counting, SendError> {
+    let counting = Counting::begin(machine);
+    machine.broadcast_init()?;
+    machine.broadcast_sipi()?;
+    Ok(counting)
 }

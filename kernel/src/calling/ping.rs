@@ -20,7 +20,7 @@ use crate::{
 /// Relaxed: the BSP's handler counts and the BSP looks, and nothing comes with an answer.
 static ANSWERS: AtomicU64 = AtomicU64::new(0);
 
-/// What the TSC of the last CPU that was pinged showed in its handler.
+/// What the TSC of the last CPU that was pinged so showed in its handler.
 ///
 /// Relaxed: it is sent before the answer, and no APIC lets an interrupt overtake what was written before it
 /// was sent (`apic/x2apic.rs`).
@@ -28,11 +28,17 @@ static ENTERED: AtomicU64 = AtomicU64::new(0);
 
 /// In the handler of a CPU that is pinged: answers. Neither locks nor allocates.
 pub(crate) fn answer(apic: LocalApic) {
-    ENTERED.store(read_tsc(), Ordering::Relaxed);
     if let Some(bsp) = percpu::all().first() {
         // An answer that is not sent is one that does not come in time.
         let _ = apic.send_fixed(bsp.apic_id(), Vector::PONG);
     }
+}
+
+/// In the handler of a CPU that is pinged and says when: as [`answer`]. A vector of its own,
+/// so that the bare way costs nothing for it.
+pub(crate) fn answer_timed(apic: LocalApic) {
+    ENTERED.store(read_tsc(), Ordering::Relaxed);
+    answer(apic);
 }
 
 /// In the BSP's handler: an answer has come. Neither locks nor allocates.
@@ -40,7 +46,7 @@ pub(crate) fn answered() {
     ANSWERS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What the TSC of the CPU that answered last showed in its handler.
+/// What the TSC of the CPU that answered a timed ping last showed in its handler.
 #[cfg(target_os = "none")]
 pub(crate) fn entered() -> u64 {
     ENTERED.load(Ordering::Relaxed)

@@ -12,7 +12,10 @@ use reveille_smp::{
 use x86_64::instructions::{hlt, interrupts};
 
 use super::{machine::Hardware, metrics::CpuMetrics};
-use crate::{consistency::clock::adjust, faults::FaultKind, percpu::PerCpu, platform::CpuPlatform};
+use crate::{
+    consistency::clock::adjust, faults::FaultKind, percpu::PerCpu, platform::CpuPlatform,
+    vmm_probe::marks::ApMark,
+};
 
 /// All that an AP needs to live, prepared by the BSP before the AP is kicked and never freed.
 pub struct ApContext {
@@ -30,6 +33,8 @@ pub struct ApContext {
     pub(super) machine: Hardware,
     /// How it is to fail, if it is.
     pub(super) fault: Option<FaultKind>,
+    /// Its part in the mark of all APs being alive.
+    pub(super) mark: ApMark,
 }
 
 /// Where the trampoline calls Rust: on the AP's own stack, interrupts off, its slot claimed.
@@ -81,6 +86,7 @@ impl ApContext {
         let mut executor = home.move_in(&self.platform, CpuMetrics::of(self.area));
         let slot = &self.ap().slot;
         let (timer, spawner) = (executor.timer(), executor.spawner());
+        let observers = (&self.mark, self.area.trace());
         let end = executor.block_on(async {
             let life = reside(
                 self.aps,
@@ -89,7 +95,7 @@ impl ApContext {
                 clock,
                 &timer,
                 arrival,
-                self.area.trace(),
+                &observers,
             );
             let life = pin!(life);
             match select(life, pin!(self.area.inbox().serve(&spawner))).await {

@@ -5,6 +5,8 @@ mod added;
 #[cfg(target_os = "none")]
 pub mod ap;
 #[cfg(target_os = "none")]
+pub mod counting;
+#[cfg(target_os = "none")]
 mod faulty;
 pub mod figures;
 pub mod home;

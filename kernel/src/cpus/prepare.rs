@@ -42,6 +42,7 @@ use crate::{
     time::TscClock,
     topology::Topology,
     trace,
+    vmm_probe::marks::ApMark,
 };
 
 use super::{
@@ -166,6 +167,7 @@ impl Cpus {
                 platform: platform.heard_by(listener),
                 machine: machine.with_clock(clock),
                 fault,
+                mark: ApMark::new(),
             });
         }
         let contexts: &'static [ApContext] = contexts.leak();

@@ -97,6 +97,7 @@ mod tests {
         expected.extend([Vector::TIMER, Vector::DOORBELL].map(Vector::as_u8));
         expected.extend([Vector::CLOCK_ASKED, Vector::CLOCK_GIVEN].map(Vector::as_u8));
         expected.extend([Vector::CALL, Vector::PING, Vector::PONG].map(Vector::as_u8));
+        expected.insert(Vector::TIMED_PING.as_u8());
         expected.extend([Vector::SCI, Vector::UART].map(Vector::as_u8));
         expected.extend([Vector::STOP, Vector::RELEASE].map(Vector::as_u8));
         expected.extend([Vector::APIC_ERROR, Vector::SPURIOUS].map(Vector::as_u8));

@@ -36,6 +36,8 @@ impl Vector {
     pub const CALL: Self = Self(0x50);
     /// The BSP wants to know how long the bare way to this CPU and back takes.
     pub const PING: Self = Self(0x4e);
+    /// The same, and when this CPU's handler ran.
+    pub const TIMED_PING: Self = Self(0x4d);
     /// A CPU that the BSP pinged answers.
     pub const PONG: Self = Self(0x4f);
     /// Bytes have come in at the UART. Its FIFO holds what comes in 1.4 ms: so it goes before calls, which
@@ -62,6 +64,7 @@ impl Vector {
         (Self::CLOCK_GIVEN, "clock-given"),
         (Self::CALL, "calls"),
         (Self::PING, "ping"),
+        (Self::TIMED_PING, "timed-ping"),
         (Self::PONG, "pong"),
         (Self::UART, "uart"),
         (Self::APIC_ERROR, "apic-error"),
@@ -99,6 +102,7 @@ pub(super) fn install(table: &mut InterruptDescriptorTable) {
         (Vector::CALL, entry::<CALL> as *const ()),
         (Vector::APIC_ERROR, entry::<APIC_ERROR> as *const ()),
         (Vector::PING, entry::<PING> as *const ()),
+        (Vector::TIMED_PING, entry::<TIMED_PING> as *const ()),
         (Vector::PONG, entry::<PONG> as *const ()),
         (Vector::STOP, entry::<STOP> as *const ()),
         (Vector::RELEASE, entry::<RELEASE> as *const ()),
@@ -120,6 +124,7 @@ const CLOCK_ASKED: u8 = Vector::CLOCK_ASKED.0;
 const CLOCK_GIVEN: u8 = Vector::CLOCK_GIVEN.0;
 const CALL: u8 = Vector::CALL.0;
 const PING: u8 = Vector::PING.0;
+const TIMED_PING: u8 = Vector::TIMED_PING.0;
 const PONG: u8 = Vector::PONG.0;
 const APIC_ERROR: u8 = Vector::APIC_ERROR.0;
 const STOP: u8 = Vector::STOP.0;
@@ -179,6 +184,7 @@ extern "C" fn handle<const VECTOR: u8>() {
         CLOCK_GIVEN => clock::session::take(),
         CALL => calls::serve(),
         PING => ping::answer(apic),
+        TIMED_PING => ping::answer_timed(apic),
         PONG => ping::answered(),
         APIC_ERROR => apic_errors::record(apic.take_errors()),
         STOP => rendezvous::stand(apic),
@@ -209,6 +215,7 @@ mod tests {
             CLOCK_GIVEN,
             CALL,
             PING,
+            TIMED_PING,
             PONG,
             APIC_ERROR,
             STOP,

@@ -37,7 +37,7 @@ pub use self::{
     track::{Track, step_end, step_start},
 };
 use self::{passages::Passages, switch::Switch};
-use crate::{percpu::PerCpu, time::read_tsc, vmm_probe::marks};
+use crate::{percpu::PerCpu, time::read_tsc};
 
 static SWITCH: Switch = Switch::off();
 
@@ -175,7 +175,6 @@ impl Observer for CpuTrace {
     }
 
     fn is_alive(&self, at: Instant) {
-        marks::is_alive();
         if let Some(track) = self.noting() {
             track.note(at, Event::Alive.pack());
         }

@@ -12,7 +12,7 @@
 use core::{fmt, ptr};
 
 use super::VmmProbe;
-use crate::memory::paging::MapError;
+use crate::{memory::paging::MapError, vmm::Vmm};
 
 /// The first byte behind the RAM below 4 GiB.
 const ADDRESS: u64 = 0xc000_0000;
@@ -20,15 +20,12 @@ const ADDRESS: u64 = 0xc000_0000;
 /// What says that the boot is complete.
 const COMPLETE: u8 = 123;
 
-/// The OEM's name in Firecracker's tables (`src/vmm/src/acpi/mod.rs`).
-const OEM: &str = "FIRECK";
-
 /// The mapped device.
 #[derive(Clone, Copy, Debug)]
 pub struct BootTimer(usize);
 
 impl BootTimer {
-    /// The device of this machine, if there is one: `oem` are the OEM's names in the firmware's MADT. `map` makes
+    /// The device of this machine, if there is one: `vmm` is the one that the firmware's MADT names. `map` makes
     /// the page at a physical address writable, uncached, and says where it lies.
     ///
     /// # Errors
@@ -37,13 +34,12 @@ impl BootTimer {
     /// such a machine is no Firecracker.
     pub fn find(
         probe: VmmProbe,
-        oem: Option<&str>,
+        vmm: Option<Vmm>,
         map: impl FnOnce(u64) -> Result<usize, MapError>,
     ) -> Result<Option<Self>, NoBootTimer> {
-        let is_named = oem.and_then(|oem| oem.split_whitespace().next()) == Some(OEM);
         match probe {
             VmmProbe::Firecracker => map(ADDRESS).map(Some).map_err(NoBootTimer),
-            VmmProbe::On if is_named => Ok(map(ADDRESS).ok()),
+            VmmProbe::On if vmm == Some(Vmm::Firecracker) => Ok(map(ADDRESS).ok()),
             VmmProbe::On | VmmProbe::Off => Ok(None),
         }
         .map(|address| address.map(Self))
@@ -78,9 +74,9 @@ mod tests {
     use super::*;
 
     /// Whether a device is found, and whether anything was mapped for that.
-    fn found(probe: VmmProbe, oem: Option<&str>) -> (bool, bool) {
+    fn found(probe: VmmProbe, vmm: Option<Vmm>) -> (bool, bool) {
         let mut asked = None;
-        let found = BootTimer::find(probe, oem, |at| {
+        let found = BootTimer::find(probe, vmm, |at| {
             asked = Some(at);
             Ok(at as usize)
         });
@@ -91,24 +87,18 @@ mod tests {
     #[test]
     fn the_device_is_touched_where_it_is_said_to_be_and_nowhere_else() {
         use VmmProbe::{Firecracker, Off, On};
-        assert_eq!(found(On, Some("FIRECK FCVMMADT")), (true, true));
-        for oem in [
-            None,
-            Some("BOCHS BXPC"),
-            Some("CLOUDH CHMADT"),
-            Some("FIRECKER X"),
-            Some(""),
-        ] {
-            assert_eq!(found(On, oem), (false, false), "{oem:?}");
-            assert_eq!(found(Firecracker, oem), (true, true), "{oem:?}");
+        assert_eq!(found(On, Some(Vmm::Firecracker)), (true, true));
+        for vmm in [None, Some(Vmm::CloudHypervisor)] {
+            assert_eq!(found(On, vmm), (false, false), "{vmm:?}");
+            assert_eq!(found(Firecracker, vmm), (true, true), "{vmm:?}");
         }
-        assert_eq!(found(Off, Some("FIRECK FCVMMADT")), (false, false));
+        assert_eq!(found(Off, Some(Vmm::Firecracker)), (false, false));
     }
 
     #[test]
     fn memory_at_its_address_is_an_error_only_where_it_was_asked_for() {
         let memory = |_| Err(MapError::AlreadyMapped { page: ADDRESS });
-        let named = Some("FIRECK FCVMMADT");
+        let named = Some(Vmm::Firecracker);
         assert!(
             BootTimer::find(VmmProbe::On, named, memory)
                 .unwrap()

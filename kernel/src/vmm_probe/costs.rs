@@ -3,7 +3,7 @@
 
 use reveille_smp::{
     cpu::CpuIndex,
-    record::probe::{Cost, Deed},
+    record::vmm_probe::{Cost, Deed},
 };
 use x86_64::instructions::{interrupts::without_interrupts, port::PortReadOnly};
 

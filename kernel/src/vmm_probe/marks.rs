@@ -6,17 +6,26 @@
 //! the firmware's, or nobody's: a write changes nothing. It is never read: that is an error to Cloud
 //! Hypervisor.
 //!
-//! **Each mark is written once and in this order**, whatever comes later in the run. A station that is not
-//! reached has none: with one CPU nobody is kicked, and where an AP is missing [`Station::Incomplete`] takes
-//! the place of [`Station::Online`].
+//! **Each mark is written once and in this order**, and of the two that end a run the first alone, whatever
+//! comes later. A station that is not reached has none: with one CPU nobody is kicked, and where an AP is missing
+//! [`Station::Incomplete`] takes the place of [`Station::Online`]. One mark can come out of its order: an AP that
+//! is the last to be alive, at the very moment at which the BSP gives it up, may write [`Station::Alive`] behind
+//! [`Station::Incomplete`].
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use reveille_executor::Instant;
+use reveille_smp::{
+    ap::Observer,
+    step::{Direction, StepError},
+};
 use strum::{EnumIter, IntoEnumIterator, IntoStaticStr};
 use x86_64::instructions::port::PortWriteOnly;
 
-use super::{alive_count::AliveCount, sync::AtomicU32};
+use super::{
+    alive_count::{AliveCount, Counted},
+    sync::AtomicU32,
+};
 use crate::time::{TscClock, read_tsc};
 
 /// The port of the marks.
@@ -59,6 +68,10 @@ static ALIVE: AliveCount = AliveCount::in_word(AtomicU32::new(AliveCount::NOBODY
 /// Whether an AP wrote [`Station::Alive`]. Relaxed: only the BSP writes and reads it.
 static WERE_ALL_ALIVE: AtomicBool = AtomicBool::new(false);
 
+/// Whether the mark of the end was written. Relaxed: it stands for itself, and of several CPUs that end the run
+/// one finds it `false`.
+static HAS_ENDED: AtomicBool = AtomicBool::new(false);
+
 /// A count of the TSC at which the BSP wrote a mark, or 0. Relaxed: only the BSP writes and reads them.
 static WRITTEN: [AtomicU64; Station::Failed.code() as usize - FIRST + 1] =
     [const { AtomicU64::new(0) }; Station::Failed.code() as usize - FIRST + 1];
@@ -84,10 +97,29 @@ pub fn kick(aps: u32) {
     }
 }
 
-/// The AP that calls is alive. Neither locks nor allocates.
-pub fn is_alive() {
-    if ALIVE.is_last() {
-        write(Station::Alive);
+/// An AP's part in [`Station::Alive`]: it hears on the AP that this is alive. It counts once, also where the AP
+/// is tried again that was alive before. Neither locks nor allocates.
+#[derive(Debug)]
+pub struct ApMark(Counted);
+
+impl ApMark {
+    /// Of an AP that was never kicked.
+    pub(crate) const fn new() -> Self {
+        Self(Counted::in_word(AtomicBool::new(false)))
+    }
+}
+
+impl Observer for ApMark {
+    fn sets_out(&self) {}
+
+    fn begins(&self, _: usize, _: Direction) {}
+
+    fn ended(&self, _: usize, _: Direction, _: Result<(), StepError>) {}
+
+    fn is_alive(&self, _: Instant) {
+        if ALIVE.is_last(&self.0) {
+            write(Station::Alive);
+        }
     }
 }
 
@@ -100,9 +132,10 @@ pub fn brought_up(all: bool) {
     });
 }
 
-/// The run ends. On any CPU, whatever has happened; neither locks nor allocates.
+/// The run ends. On any CPU, whatever has happened; neither locks nor allocates. Once it has ended, what
+/// befalls a machine that goes on leaves no mark.
 pub fn end(well: bool) {
-    if are_on() {
+    if are_on() && !HAS_ENDED.swap(true, Ordering::Relaxed) {
         write(match well {
             true => Station::Ok,
             false => Station::Failed,
@@ -157,7 +190,7 @@ mod tests {
     fn as_long_as_nobody_asks_for_marks_none_is_written() {
         // In a program a write to a port is a fault.
         kick(3);
-        is_alive();
+        ApMark::new().is_alive(Instant::ZERO);
         brought_up(true);
         end(true);
         assert_eq!(written(TscClock::new(1_000_000_000, 0)).count(), 0);

@@ -9,11 +9,11 @@ use reveille_smp::{
     cpu::CpuIndex,
     ladder::Rung,
     machine::Way,
-    probe_table::ProbeTable,
     record::{
         Probe, Record,
-        probe::{Cost, Mark, StageTimes, Wake},
+        vmm_probe::{Cost, Mark, StageTimes, Wake},
     },
+    vmm_probe_table::VmmProbeTable,
 };
 
 use super::{
@@ -82,16 +82,13 @@ impl Results {
             Some(ap) => Some(wakes::Wakes::with_room(bench, ap)?),
             None => None,
         };
-        for _ in 0..TURNS {
-            exits.turn(costs::EXITS / TURNS)?;
-            if let Some(woken) = &mut woken {
-                woken.turn(wakes::WAKES / TURNS).await?;
-            }
-        }
+        let measured = by_turns(&mut exits, woken.as_mut()).await;
+        // What was measured until then is told, whatever ended it.
         self.costs.extend(exits.told(clock));
         if let Some(woken) = woken {
             woken.tell(&mut self.costs, &mut self.wakes);
         }
+        measured?;
         match ap {
             Some(ap) if bench.cpus.machine.way() == Way::InitSipi => self.start(bench, ap).await,
             _ => Ok(()),
@@ -125,7 +122,7 @@ impl Results {
             wakes: self.wakes,
             lost_sipis: self.lost_sipis,
         };
-        print_lines(ProbeTable(&probe));
+        print_lines(VmmProbeTable(&probe));
         if let Some(failure) = &self.failure {
             println!("{failure}");
         }
@@ -145,6 +142,19 @@ impl Results {
     }
 }
 
+async fn by_turns(
+    exits: &mut costs::Exits,
+    mut woken: Option<&mut wakes::Wakes<'_>>,
+) -> Result<(), Unprobed> {
+    for _ in 0..TURNS {
+        exits.turn(costs::EXITS / TURNS)?;
+        if let Some(woken) = &mut woken {
+            woken.turn(wakes::WAKES / TURNS).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn drive(bench: &Bench<'_>, cpu: CpuIndex, to: Rung) -> Result<(), Unprobed> {
     let moved = bench.drive(&[(cpu, to)]).await;
     match moved.iter().all(|moved| moved.rung == moved.to) {
@@ -153,7 +163,8 @@ async fn drive(bench: &Bench<'_>, cpu: CpuIndex, to: Rung) -> Result<(), Unprobe
     }
 }
 
-/// The marks that were written, with that of the last AP, of which the round knows when that was alive.
+/// The marks that were written, with that of the last AP, of which the round knows when that was alive: the AP
+/// has read its clock before it wrote the mark.
 fn told_marks(round0: &OfRound0<'_>, clock: TscClock) -> Vec<Mark> {
     let mark = |station: Station, at: Option<Instant>| Mark {
         code: station.code(),

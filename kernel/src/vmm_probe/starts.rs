@@ -8,11 +8,10 @@
 use core::time::Duration;
 
 use reveille_executor::Clock;
-use reveille_smp::record::probe::{Cost, Deed};
-use reveille_trampoline::Mode;
+use reveille_smp::record::vmm_probe::{Cost, Deed};
 
 use super::{costs::Samples, run::Unprobed};
-use crate::{apic::Ipi, bench::Bench, cpus::machine::Hardware, percpu::PerCpu};
+use crate::{apic::Ipi, bench::Bench, cpus::counting::Counting, percpu::PerCpu};
 
 /// Samples of each.
 const STARTS: u32 = 100;
@@ -52,9 +51,9 @@ impl<'a> Starts<'a> {
     pub(super) async fn run(&mut self) -> Result<(), Unprobed> {
         let machine = self.bench.cpus.machine;
         let (apic, to) = (machine.apic, self.ap.apic_id());
-        let _counting = Counting::begin(machine);
+        let counting = Counting::begin(machine);
         for _ in 0..STARTS {
-            let before = machine.trampoline.count();
+            let before = counting.count();
             let init = apic.time_send(to, Ipi::Init);
             self.init.sent(init.map_err(Unprobed::NotSent)?);
             if !self.bench.timing.init_delay.is_zero() {
@@ -62,7 +61,7 @@ impl<'a> Starts<'a> {
             }
             let sipi = apic.time_send(to, Ipi::Sipi(machine.start_page()));
             self.sipi.sent(sipi.map_err(Unprobed::NotSent)?);
-            if !self.has_counted(before).await {
+            if !self.has_counted(&counting, before).await {
                 self.lost += 1;
                 if self.lost == MOST_LOST {
                     return Err(Unprobed::NoStart(self.ap.index()));
@@ -72,12 +71,12 @@ impl<'a> Starts<'a> {
         Ok(())
     }
 
-    async fn has_counted(&self, before: u32) -> bool {
+    async fn has_counted(&self, counting: &Counting, before: u32) -> bool {
         let machine = self.bench.cpus.machine;
         let deadline = machine.now().saturating_add(PATIENCE);
         let mut pause = FIRST_PAUSE;
         loop {
-            if machine.trampoline.count() != before {
+            if counting.count() != before {
                 return true;
             }
             if machine.now() >= deadline {
@@ -97,21 +96,5 @@ impl<'a> Starts<'a> {
         let clock = self.bench.cpus.machine.clock;
         let all = [self.init, self.sipi].into_iter();
         all.filter_map(move |samples| samples.told(clock))
-    }
-}
-
-/// Started CPUs count, until this is dropped.
-struct Counting(Hardware);
-
-impl Counting {
-    fn begin(machine: Hardware) -> Self {
-        machine.trampoline.set_mode(Mode::Count);
-        Self(machine)
-    }
-}
-
-impl Drop for Counting {
-    fn drop(&mut self) {
-        self.0.trampoline.set_mode(Mode::BringUp);
     }
 }

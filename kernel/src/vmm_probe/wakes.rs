@@ -12,7 +12,7 @@ use core::time::Duration;
 use reveille_executor::Clock;
 use reveille_smp::{
     bringup::ClockSkew,
-    record::probe::{Cost, Deed, Wake},
+    record::vmm_probe::{Cost, Deed, Wake},
     spread::Spread,
 };
 
@@ -108,11 +108,13 @@ impl<'a> Wakes<'a> {
         );
         let to = self.ap.index();
         let told = |mut it: Asleep| {
+            let entries = it.to_entry.len() as u32;
             let to_entry_ns = Spread::of(&mut it.to_entry);
             Some(Wake {
                 to,
                 rested_ns: it.rested.as_nanos() as u64,
                 samples: it.round_trip.len() as u32,
+                entries,
                 uncertainty_ns: to_entry_ns.and(skew.map(|skew| skew.uncertainty_ns)),
                 to_entry_ns,
                 round_trip_ns: Spread::of(&mut it.round_trip)?,
@@ -143,7 +145,7 @@ impl Asleep {
         let answers = ping::answers();
         let deadline = platform.now().saturating_add(PATIENCE);
         let began = clock.instant_of(read_tsc());
-        let sent = apic.time_send(ap.apic_id(), Ipi::Fixed(Vector::PING));
+        let sent = apic.time_send(ap.apic_id(), Ipi::Fixed(Vector::TIMED_PING));
         let sent = sent.map_err(Unprobed::NotSent)?;
         if !platform.halt_until(deadline, || ping::answers() != answers) {
             return Err(Unprobed::NoAnswer(ap.index()));
@@ -155,8 +157,11 @@ impl Asleep {
         if let Some(skew) = skew {
             let entered = ap.clock().on_this_cpu(clock).instant_of(ping::entered());
             let ahead = skew.ahead_ns.saturating_neg();
-            let entered = entered.as_nanos().saturating_add_signed(ahead);
-            self.to_entry.push(entered.saturating_sub(began.as_nanos()));
+            let entered = entered.as_nanos().checked_add_signed(ahead);
+            // Two clocks are compared to within an uncertainty: an entry that seems to lie before the send was
+            // not measured, and is none of 0 ns.
+            let took = entered.and_then(|entered| entered.checked_sub(began.as_nanos()));
+            self.to_entry.extend(took);
         }
         Ok(())
     }

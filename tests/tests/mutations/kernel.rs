@@ -25,6 +25,9 @@ const GONE: &str =
 const LAST_ALIVE: &str =
     "lib::vmm_probe::alive_count_model::of_aps_that_are_alive_at_once_one_is_the_last";
 
+const ALIVE_AGAIN: &str =
+    "lib::vmm_probe::alive_count_model::an_ap_that_is_alive_again_does_not_stand_for_another";
+
 const MUTATIONS: &[Mutation] = &[
     // vmm_probe/alive_count.rs
     Mutation {
@@ -33,6 +36,13 @@ const MUTATIONS: &[Mutation] = &[
         from: "self.0.fetch_sub(1, Ordering::Relaxed) == 1",
         to: "{ let left = self.0.load(Ordering::Relaxed); self.0.store(left.wrapping_sub(1), Ordering::Relaxed); left == 1 }",
         noticed_by: LAST_ALIVE,
+    },
+    Mutation {
+        guard: "an AP that is alive again is not counted again",
+        file: "vmm_probe/alive_count.rs",
+        from: "&& !ap.0.swap(true, Ordering::Relaxed)",
+        to: "&& !ap.0.swap(false, Ordering::Relaxed)",
+        noticed_by: ALIVE_AGAIN,
     },
     // console/ring.rs
     Mutation {

@@ -8,7 +8,7 @@ use std::{
 
 use reveille_smp::record::{
     Probe,
-    probe::{Deed, Stage},
+    vmm_probe::{Deed, Stage, Wake},
 };
 use reveille_tests::{
     guest::Ended,
@@ -138,6 +138,7 @@ fn is_all_of_a_machine_with_aps(probe: &Probe, aps: u32) {
     assert_eq!(probe.wakes.len(), 2);
     for wake in &probe.wakes {
         assert_eq!(wake.samples, 200);
+        assert!((1..=200).contains(&wake.entries), "{wake:?}");
         let entry = wake.to_entry_ns.expect("clocks are compared");
         assert!(wake.uncertainty_ns.is_some());
         // Within what both are uncertain by, nobody answers before he has been asked.
@@ -212,7 +213,8 @@ fn clocks_that_cannot_be_compared_leave_out_what_takes_two() {
             .iter()
             .all(|mark| mark.at_ns.is_none() == (mark.code == ALIVE))
     );
-    assert!(probe.wakes.iter().all(|wake| wake.to_entry_ns.is_none()));
+    let is_unknown = |wake: &Wake| (wake.entries, wake.to_entry_ns) == (0, None);
+    assert!(probe.wakes.iter().all(is_unknown));
     assert!(probe.stages.iter().all(|it| it.stage != Stage::SipiToReal));
 }
 
@@ -236,6 +238,20 @@ fn an_ap_that_is_missing_shows_from_outside() {
     let (seen, ended) = marks(Machine::new(4).append(late), "marks-late");
     assert_eq!(ended.outcome, Outcome::Ok);
     assert_eq!(seen, [ENTRY, KICK, ALIVE, ONLINE, OK]);
+}
+
+#[test]
+fn an_ap_that_is_tried_again_does_not_stand_for_one_that_is_missing() {
+    let line = "probe=1 attempts=2 fault=1:step=join fault=2:silent";
+    let (seen, ended) = marks(Machine::new(4).append(line), "marks-again");
+    assert!(
+        matches!(ended.outcome, Outcome::Failed(_)),
+        "{}",
+        ended.explain()
+    );
+    let tried_again = ended.records.bringup_of_attempt(1);
+    assert!(tried_again.is_ok(), "{}", ended.console);
+    assert_eq!(seen, [ENTRY, KICK, INCOMPLETE, FAILED]);
 }
 
 #[test]

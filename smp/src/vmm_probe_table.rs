@@ -10,19 +10,19 @@ use crate::{
     lines::Parts,
     record::{
         Probe,
-        probe::{Cost, Deed, Mark, Stage, Wake},
+        vmm_probe::{Cost, Deed, Mark, Stage, Wake},
     },
     spread::Spread,
     table::{Micros, Millis},
 };
 
 /// The lines, with the end of the last left out.
-pub struct ProbeTable<'a>(pub &'a Probe);
+pub struct VmmProbeTable<'a>(pub &'a Probe);
 
 /// Columns of what a row is about.
 const WHAT: usize = 34;
 
-impl fmt::Display for ProbeTable<'_> {
+impl fmt::Display for VmmProbeTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Probe {
             marks,
@@ -67,6 +67,7 @@ impl fmt::Display for ProbeTable<'_> {
                 to,
                 rested_ns,
                 samples,
+                entries,
                 to_entry_ns,
                 round_trip_ns,
                 ..
@@ -77,7 +78,7 @@ impl fmt::Display for ProbeTable<'_> {
             };
             let text = format!("CPU {to} wakes, {rested}");
             match to_entry_ns {
-                Some(spread) => row(f, &text, *samples, spread)?,
+                Some(spread) => row(f, &text, *entries, spread)?,
                 None => write!(f, "\n{text:WHAT$}{samples:>7}  its clock is not comparable")?,
             }
             row(f, "  and has answered", *samples, round_trip_ns)?;
@@ -145,7 +146,7 @@ mod tests {
     use alloc::{string::ToString, vec, vec::Vec};
 
     use super::*;
-    use crate::{cpu::CpuIndex, record::probe::StageTimes};
+    use crate::{cpu::CpuIndex, record::vmm_probe::StageTimes};
 
     fn spread(nanos: u64) -> Spread {
         Spread::of(&mut [nanos, 2 * nanos, 3 * nanos]).unwrap()
@@ -193,6 +194,7 @@ mod tests {
                 to: CpuIndex(1),
                 rested_ns: 1_000_000,
                 samples: 200,
+                entries: 199,
                 to_entry_ns: Some(spread(9_000)),
                 uncertainty_ns: Some(400),
                 round_trip_ns: spread(15_000),
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn every_figure_has_a_row_below_its_column() {
-        let told = ProbeTable(&probe()).to_string();
+        let told = VmmProbeTable(&probe()).to_string();
         let expected = [
             "probe: ms from entry to marks: 0x40 entry 0.41 | 0x41 kick 88.2 | 0x42 alive ?",
             "                               0x43 online 91.0",
@@ -212,7 +214,7 @@ mod tests {
             "CPUID                                1000     1.10     2.20     3.30     3.30",
             "ICR: INIT to CPU 1                    100     2.20     4.40     6.60     6.60",
             "  until the APIC has sent it          100     0.90     1.80     2.70     2.70",
-            "CPU 1 wakes, 1.00 ms asleep           200     9.00     18.0     27.0     27.0",
+            "CPU 1 wakes, 1.00 ms asleep           199     9.00     18.0     27.0     27.0",
             "  and has answered                    200     15.0     30.0     45.0     45.0",
         ];
         assert_eq!(told.lines().collect::<Vec<_>>(), expected);
@@ -229,10 +231,11 @@ mod tests {
         probe.wakes[0].to = CpuIndex(16_383);
         probe.wakes.push(Wake {
             rested_ns: 0,
+            entries: 0,
             to_entry_ns: None,
             ..probe.wakes[0].clone()
         });
-        let told = ProbeTable(&probe).to_string();
+        let told = VmmProbeTable(&probe).to_string();
         assert!(told.lines().all(|line| line.len() <= 80), "{told}");
         assert!(told.contains("its clock is not comparable"), "{told}");
         assert!(told.ends_with("\n12 SIPIs started nobody"), "{told}");

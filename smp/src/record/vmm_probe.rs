@@ -33,7 +33,8 @@ pub struct Mark {
     pub code: u8,
     /// What had been reached by then.
     pub station: String,
-    /// When, in nanoseconds from the kernel's entry; `null` where that is not known on the BSP's clock.
+    /// When, in nanoseconds from the kernel's entry; `null` where that is not known on the BSP's clock. Read
+    /// behind the write, but for the mark that an AP writes: before it.
     pub at_ns: Option<u64>,
 }
 
@@ -118,7 +119,11 @@ pub struct Wake {
     pub rested_ns: u64,
     /// How often it was woken.
     pub samples: u32,
-    /// From before the IPI is sent until the AP's handler runs; `null` where the clocks cannot be compared.
+    /// Of how many of these it is known when the handler ran. One that seems to have run before the IPI was
+    /// sent, by clocks that were compared to within [`uncertainty_ns`](Self::uncertainty_ns), is not among them.
+    pub entries: u32,
+    /// From before the IPI is sent until the AP's handler runs; `null` where the clocks cannot be compared, or
+    /// not so well that any entry lies behind its IPI.
     pub to_entry_ns: Option<Spread>,
     /// How far that can be trusted.
     pub uncertainty_ns: Option<u64>,
