@@ -46,7 +46,7 @@ pub struct Modelled {
     /// # Memory ordering
     ///
     /// Relaxed: only who has the turn touches it. Who passes the turn on has written before, and who gets it reads
-    /// behind: the turn is given and taken by a release and an acquire ([`reveille_smp::turn`]). The instant is of the
+    /// behind: the turn is given and taken by a release and an acquire (`smp/src/turn.rs`). The instant is of the
     /// writer's clock, so whoever reads bounds it by its own.
     serialised_until: AtomicU64,
 }
