@@ -14,6 +14,7 @@
 pub mod backtrace;
 pub mod bays;
 pub mod bench;
+pub mod bootchart;
 pub mod cli;
 pub mod firmware;
 pub mod guest;

@@ -1,0 +1,61 @@
+//! A chart from the records of a boot.
+
+use anyhow::Result;
+use reveille_smp::record::Cpu;
+
+use super::{BootChart, Lane, stage::Times};
+use crate::records::Records;
+
+impl BootChart {
+    /// What the records of a boot tell of its bring-up, round 0.
+    ///
+    /// # Errors
+    ///
+    /// A record is broken, or the one of the boot or of its bring-up is not there.
+    pub fn of(records: &Records) -> Result<Self> {
+        let boot = records.boot()?;
+        let bringup = records.bringup()?;
+        Ok(Self {
+            machine: boot.machine,
+            hypervisor: boot.accel_hint,
+            model: boot.model,
+            strategy: bringup.strategy,
+            aps: bringup.aps,
+            online: bringup.online,
+            online_ns: bringup.online_ns,
+            total_ns: bringup.total_ns,
+            lanes: records.cpus()?.iter().map(Lane::of).collect(),
+            bsp: None,
+            serialised: None,
+        })
+    }
+}
+
+impl Lane {
+    fn of(cpu: &Cpu) -> Self {
+        let place = match (cpu.package, cpu.core, cpu.thread) {
+            (Some(package), Some(core), Some(thread)) => Some(format!("{package}/{core}/{thread}")),
+            _ => None,
+        };
+        let advice = cpu.outcome.advice().map(str::to_owned);
+        Self {
+            cpu: cpu.cpu,
+            apic_id: cpu.apic_id,
+            place,
+            outcome: cpu.outcome,
+            step: cpu.step.clone(),
+            reason: cpu.reason.clone().or(advice),
+            times: Times {
+                init_ns: cpu.init_ns,
+                sipi_ns: cpu.sipi_ns,
+                real_ns: cpu.real_ns,
+                long_ns: cpu.long_ns,
+                alive_ns: cpu.alive_ns,
+                online_ns: cpu.online_ns,
+            },
+            sipis: cpu.sipis,
+            polls: cpu.polls,
+            uncertainty_ns: cpu.uncertainty_ns,
+        }
+    }
+}
