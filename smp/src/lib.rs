@@ -54,13 +54,17 @@ mod loom_clock;
 #[cfg(all(test, loom))]
 mod loom_inbox;
 #[cfg(all(test, loom))]
-mod loom_models;
+mod loom_mailbox;
 #[cfg(all(test, loom))]
 mod loom_probe;
 #[cfg(all(test, loom))]
 mod loom_rendezvous;
 #[cfg(all(test, loom))]
+mod loom_slot;
+#[cfg(all(test, loom))]
 mod loom_trace;
+#[cfg(all(test, loom))]
+mod loom_turn;
 pub mod machine;
 pub mod madt;
 pub mod mailbox;

@@ -383,7 +383,7 @@ mod tests {
                 .have_model(&[word.to_owned()])
                 .expect("the sources are there")
         };
-        assert!(have("loom_models::"));
+        assert!(have("loom_slot::"));
         assert!(!have("no_model_is_called_so"));
     }
 }

@@ -20,7 +20,7 @@ pub(crate) const SUBJECT: Subject = Subject {
     package: "reveille-smp",
     loom: &["--lib"],
     rustflags: "--cfg loom",
-    module: "loom_models::",
+    module: "loom_slot::",
     mutations: &[
         trace::MUTATIONS,
         clocks::MUTATIONS,

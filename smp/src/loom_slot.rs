@@ -12,32 +12,27 @@ use loom::{cell::UnsafeCell, future::block_on, thread};
 use reveille_executor::Instant;
 
 use crate::{
-    ap::pass_on,
-    bringup::Ap,
-    cpu::{ApicId, CpuIndex, Place},
     errand::Errand,
     instances::Instance,
     ladder::Rung,
-    mailbox::Words,
     slot::Slot,
     state::Stage,
     step::{Direction, StepError},
-    turn::Turns,
 };
 
 /// Where an AP is alive, a ladder of two steps above that, and the rung between them.
-const BOTTOM: Rung = Rung(1);
-const MIDDLE: Rung = Rung(2);
-const TOP: Rung = Rung(3);
+pub(crate) const BOTTOM: Rung = Rung(1);
+pub(crate) const MIDDLE: Rung = Rung(2);
+pub(crate) const TOP: Rung = Rung(3);
 
 /// A slot with the stack that goes with it: loom reports two who touch it at once.
-struct Shared {
-    slot: Slot,
+pub(crate) struct Shared {
+    pub(crate) slot: Slot,
     stack: UnsafeCell<u32>,
 }
 
 impl Shared {
-    fn kicked() -> Arc<Self> {
+    pub(crate) fn kicked() -> Arc<Self> {
         let shared = Arc::new(Self {
             slot: Slot::new(),
             stack: UnsafeCell::new(0),
@@ -70,13 +65,13 @@ impl Shared {
         start.ok().and_then(|_| self.slot.permission().goal())
     }
 
-    fn write_stack(&self) {
+    pub(crate) fn write_stack(&self) {
         // SAFETY: loom checks that no other thread is here at the same time.
         self.stack.with_mut(|stack| unsafe { *stack += 1 });
     }
 
     /// What the trampoline does: the stack is used only behind a claim that was won.
-    fn arrive(&self) -> bool {
+    pub(crate) fn arrive(&self) -> bool {
         let is_mine = self.slot.state().claim().is_ok();
         if is_mine {
             self.write_stack();
@@ -91,18 +86,23 @@ impl Shared {
     }
 }
 
-fn make_alive(slot: &Slot) {
+pub(crate) fn make_alive(slot: &Slot) {
     slot.state().claim().unwrap();
     slot.report_alive(Instant::from_nanos(1)).unwrap();
 }
 
 /// Lets the AP's side run beside the BSP's.
-fn on_ap<T: Send + 'static>(
+pub(crate) fn on_ap<T: Send + 'static>(
     shared: &Arc<Shared>,
     side: impl FnOnce(&Shared) -> T + Send + 'static,
 ) -> thread::JoinHandle<T> {
     let shared = Arc::clone(shared);
     thread::spawn(move || side(&shared))
+}
+
+pub(crate) fn is_ready(future: Pin<&mut impl Future>) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    future.poll(&mut context).is_ready()
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn a_cpu_that_comes_in_the_place_of_another_sees_what_that_one_left() {
 }
 
 /// Whether an AP that was called to the top is there.
-fn is_online(slot: &Slot) -> bool {
+pub(crate) fn is_online(slot: &Slot) -> bool {
     slot.stage() == Stage::Online
 }
 
@@ -525,270 +525,5 @@ fn an_ap_that_is_asked_to_do_something_where_it_is_hears_of_it_and_its_answer_is
         block_on(shared.slot.until(|slot| slot.answer().is_some()));
         shared.write_stack();
         ap.join().unwrap();
-    });
-}
-
-/// Three APs that are alive, and what their serialised steps touch: loom reports two that have the
-/// turn at once.
-struct Queue {
-    aps: Arc<[Ap]>,
-    turns: Turns,
-    list: UnsafeCell<u32>,
-}
-
-// SAFETY: `Turns` is used by the thread that plays the BSP alone.
-unsafe impl Send for Queue {}
-// SAFETY: as above.
-unsafe impl Sync for Queue {}
-
-impl Queue {
-    fn new(aps: u32) -> Arc<Self> {
-        let ap = |n| Ap::new(CpuIndex(n), ApicId(n), Place::default());
-        let aps: Arc<[Ap]> = (0..aps).map(ap).collect();
-        for ap in aps.iter() {
-            ap.slot.kick(BOTTOM).unwrap();
-            make_alive(&ap.slot);
-        }
-        Arc::new(Self {
-            turns: Turns::new(Arc::clone(&aps)),
-            aps,
-            list: UnsafeCell::new(0),
-        })
-    }
-
-    fn queue(&self, index: usize) {
-        self.aps[index].slot.call_with_the_turn(MIDDLE);
-        self.turns.queue(index);
-    }
-
-    /// What the AP does: waits for its turn, runs its section, passes the turn on.
-    fn run_section(&self, index: usize) {
-        block_on(self.aps[index].slot.until_called(BOTTOM, TOP));
-        self.touch_list();
-        pass_on(&self.aps, index);
-    }
-
-    fn touch_list(&self) {
-        // SAFETY: loom checks that no other thread is here at the same time.
-        self.list.with_mut(|list| unsafe { *list += 1 });
-    }
-
-    /// Lets an AP run its section beside the BSP.
-    fn spawn(this: &Arc<Self>, index: usize) -> thread::JoinHandle<()> {
-        let queue = Arc::clone(this);
-        thread::spawn(move || queue.run_section(index))
-    }
-}
-
-#[test]
-fn the_turn_reaches_whoever_queues_as_it_is_passed_on_and_one_has_it_at_a_time() {
-    loom::model(|| {
-        let queue = Queue::new(2);
-        queue.queue(1);
-        let first = Queue::spawn(&queue, 1);
-        // It links to the first, or finds that this has passed on and is granted the turn.
-        queue.queue(0);
-        // A turn that never comes is a deadlock, which loom reports.
-        queue.run_section(0);
-        first.join().unwrap();
-    });
-}
-
-#[test]
-fn a_cpu_that_queues_between_two_others_gets_the_turn_and_keeps_nobody_from_it() {
-    loom::model(|| {
-        let queue = Queue::new(3);
-        queue.queue(0);
-        queue.queue(2);
-        let first = Queue::spawn(&queue, 0);
-        queue.queue(1);
-        first.join().unwrap();
-        // The second has it before the newcomer if it had come to it already.
-        let order = match queue.aps[1].slot.permission().goal() {
-            Some(_) => [1, 2],
-            None => [2, 1],
-        };
-        for index in order {
-            queue.run_section(index);
-        }
-    });
-}
-
-#[test]
-fn the_turn_of_an_abandoned_cpu_goes_on_once_whoever_passes_it_on() {
-    loom::model(|| {
-        let queue = Queue::new(2);
-        queue.queue(0);
-        queue.queue(1);
-        let slow = {
-            let queue = Arc::clone(&queue);
-            // It comes out of its step at the moment at which it is abandoned.
-            thread::spawn(move || pass_on(&queue.aps, 0))
-        };
-        queue.aps[0].slot.abandon(is_online).unwrap();
-        queue.turns.take_back(0);
-        queue.run_section(1);
-        slow.join().unwrap();
-        assert!(queue.aps.iter().all(|ap| ap.slot.baton().has_passed()));
-    });
-}
-
-#[test]
-fn a_grant_that_comes_after_all_is_over_gives_nobody_a_later_turn() {
-    loom::model(|| {
-        let queue = Queue::new(3);
-        queue.queue(0);
-        queue.queue(1);
-        let slow = {
-            let queue = Arc::clone(&queue);
-            thread::spawn(move || pass_on(&queue.aps, 0))
-        };
-        // Both are abandoned meanwhile, and the second is brought up again and waits for its turn.
-        for index in [0, 1] {
-            queue.aps[index].slot.abandon(is_online).unwrap();
-            queue.turns.take_back(index);
-        }
-        let slot = &queue.aps[1].slot;
-        slot.state().park().unwrap();
-        slot.kick(BOTTOM).unwrap();
-        make_alive(slot);
-        queue.queue(2);
-        queue.queue(1);
-        slow.join().unwrap();
-        assert_eq!(slot.permission().goal(), None);
-    });
-}
-
-#[test]
-fn a_cpu_that_dies_before_it_says_whose_turn_it_is_keeps_the_turn_from_nobody() {
-    loom::model(|| {
-        let queue = Queue::new(2);
-        queue.queue(0);
-        queue.queue(1);
-        // It passes on and is never seen again.
-        queue.aps[0].slot.baton().pass_on(|_| ());
-        queue.aps[0].slot.abandon(is_online).unwrap();
-        queue.turns.take_back(0);
-        assert_eq!(queue.aps[1].slot.permission().goal(), Some(MIDDLE));
-        block_on(queue.turns.granted(1));
-    });
-}
-
-#[test]
-fn nobody_counts_as_granted_before_it_can_run() {
-    loom::model(|| {
-        let queue = Queue::new(2);
-        queue.queue(0);
-        queue.queue(1);
-        // The first has passed on and not come to its grant.
-        let look = |next: usize| queue.aps[next].slot.permission().awaited();
-        let (next, awaited) = queue.aps[0].slot.baton().pass_on(look).unwrap();
-        let mut granted = pin!(queue.turns.granted(1));
-        assert!(!is_ready(granted.as_mut()));
-        queue.aps[next].slot.grant_to_peer(awaited);
-        assert!(is_ready(granted.as_mut()));
-    });
-}
-
-fn is_ready(future: Pin<&mut impl Future>) -> bool {
-    let mut context = Context::from_waker(Waker::noop());
-    future.poll(&mut context).is_ready()
-}
-
-/// Whom a request is for in these models, and where it sends him.
-const ASKED: (ApicId, u64) = (ApicId(7), 0x9_d000);
-
-/// An AP in the firmware's loop looks once, and takes what is for it.
-fn look_and_take(words: &Words, read: impl FnOnce()) -> bool {
-    let request = words.look();
-    if let Some(request) = request {
-        assert_eq!(request, ASKED, "it read half of a request");
-        read();
-        words.take();
-    }
-    request.is_some()
-}
-
-#[test]
-fn whoever_sees_a_request_in_the_mailbox_sees_all_of_it() {
-    loom::model(|| {
-        let words = Arc::new(Words::new());
-        let firmware = {
-            let words = Arc::clone(&words);
-            thread::spawn(move || look_and_take(&words, || {}))
-        };
-        words.request(ASKED.0, ASKED.1);
-        if firmware.join().unwrap() {
-            assert!(words.is_free());
-        }
-    });
-}
-
-/// The firmware's loop, until a request comes. What stands for what is read there is the stack.
-fn firmware_loop(words: &Words, shared: &Shared) {
-    while !look_and_take(words, || shared.write_stack()) {
-        thread::yield_now();
-    }
-}
-
-#[test]
-fn behind_an_answer_nobody_reads_the_request_any_more() {
-    loom::model(|| {
-        let shared = Shared::kicked();
-        let words = Arc::new(Words::new());
-        let firmware = {
-            let words = Arc::clone(&words);
-            on_ap(&shared, move |shared| firmware_loop(&words, shared))
-        };
-        words.request(ASKED.0, ASKED.1);
-        while !words.is_free() {
-            thread::yield_now();
-        }
-        shared.write_stack();
-        firmware.join().unwrap();
-    });
-}
-
-#[test]
-fn behind_a_retraction_that_came_too_late_nobody_reads_the_request_any_more() {
-    loom::model(|| {
-        let shared = Shared::kicked();
-        let words = Arc::new(Words::new());
-        let firmware = {
-            let words = Arc::clone(&words);
-            on_ap(&shared, move |shared| {
-                look_and_take(&words, || shared.write_stack())
-            })
-        };
-        words.request(ASKED.0, ASKED.1);
-        if !words.retract() {
-            shared.write_stack();
-            assert!(firmware.join().unwrap(), "nobody else empties it");
-        }
-    });
-}
-
-#[test]
-fn a_retraction_that_is_overtaken_leaves_one_user_of_the_stack() {
-    loom::model(|| {
-        let shared = Shared::kicked();
-        let words = Arc::new(Words::new());
-        let ap = {
-            let words = Arc::clone(&words);
-            on_ap(&shared, move |shared| {
-                look_and_take(&words, || {}).then(|| shared.arrive())
-            })
-        };
-        words.request(ASKED.0, ASKED.1);
-        let is_retracted = words.retract();
-        let is_given_up = shared.slot.state().give_up().is_ok();
-        if is_given_up {
-            shared.write_stack();
-        }
-        match ap.join().unwrap() {
-            Some(is_mine) => assert_ne!(is_mine, is_given_up),
-            None => assert!(is_retracted && is_given_up),
-        }
-        assert!(words.is_free());
     });
 }
