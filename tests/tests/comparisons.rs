@@ -1,12 +1,12 @@
 //! What `cargo xtask bench --compare` says of real boots, many times: of one kernel twice, and of one of which every
 //! bring-up takes a tenth longer. `cargo xtask test --full` runs it, behind all else, as it measures.
 //!
-//! The sets are measured one behind the other, as a person or a CI job would: one of the kernel as it is, then one
-//! that is slower, and again. So each of those of one kind lies minutes behind the one that it is compared with. All
-//! of them are then shuffled and dealt out anew, which tries the same without what the host did in between.
+//! Sets are measured one behind the other, as a person or a CI job would: one of the kernel as it is, then one of
+//! the kernel that is slower, and again. What is said of each pair of them is counted. Then all boots of a kind are
+//! shuffled and dealt into sets anew, twenty times: that many tries of the judgement, without what the host did in
+//! between, and in minutes rather than hours.
 //!
-//! `COMPARISONS=5` tries five times in place of twenty; nothing is asserted of fewer than twenty but what is wrong in
-//! any of them.
+//! `COMPARISONS=5` deals five times; nothing is asserted of fewer than twenty but what is wrong in any of them.
 
 use std::{env, time::Duration};
 
@@ -33,17 +33,21 @@ use reveille_tests::{
 const BOOTS: u32 = 12;
 const ROUNDS: u32 = 60;
 
-/// CPUs: `legacy` takes 10 ms for each of them, and so most of the time.
-const CPUS: u32 = 4;
+/// Of four, boots differ by three times as much: which of the host's processors they are on is most of it.
+const CPUS: u32 = 8;
+
+/// Sets that are measured of each kind.
+const SETS: usize = 3;
 
 /// With `legacy`, whose delays keep the other rounds apart from each other: without it, what a busy host does lasts
-/// for a whole boot, and boots differ by 10 % where they differ by 3 % with it.
-const CONTENDERS: &str = "parallel,two-pass,serial,legacy,bare";
+/// for a whole boot, and boots differ by 10 % where they differ by 3 % with it. Without `serial`: what its APs work
+/// overlaps with the boot processor's way to sleep, so that it takes 8 % longer and not 10.
+const CONTENDERS: &str = "parallel,two-pass,legacy,bare";
 
 const LIMIT: Duration = Duration::from_secs(120);
 
 #[test]
-#[ignore = "it takes some 20 minutes: `cargo xtask test --full` runs it"]
+#[ignore = "it takes some ten minutes: `cargo xtask test --full` runs it"]
 fn one_kernel_twice_shows_no_difference_and_a_tenth_more_is_slower_in_19_of_20() {
     let tries = env::var("COMPARISONS").map_or(20, |tries| tries.parse().expect("it is a number"));
     let lab = Lab::new();
@@ -52,27 +56,34 @@ fn one_kernel_twice_shows_no_difference_and_a_tenth_more_is_slower_in_19_of_20()
         words: "test=slower".to_owned(),
         ..same.clone()
     };
-    let mut sames = vec![lab.set(&same)];
-    let mut slowers = Vec::new();
-    for _ in 0..tries {
-        slowers.push(lab.set(&slower));
+    let (mut sames, mut slowers) = (Vec::new(), Vec::new());
+    for _ in 0..SETS {
         sames.push(lab.set(&same));
+        slowers.push(lab.set(&slower));
     }
-    let apart = Count::of(&sames, &slowers);
-    println!("sets apart: {apart:?} of {tries}");
+    let mut apart = Count::default();
+    for pair in sames.windows(2) {
+        apart.same(&pair[0], &pair[1]);
+    }
+    for (same, slower) in sames.iter().zip(&slowers) {
+        apart.slower(same, slower);
+    }
+    println!("sets apart: {apart:?}");
+
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let dealt = Count::of(
-        &dealt_anew(&sames, &mut rng),
-        &dealt_anew(&slowers, &mut rng),
-    );
+    let mut dealt = Count::default();
+    for _ in 0..tries {
+        let sames = dealt_anew(&sames, &mut rng);
+        let slowers = dealt_anew(&slowers, &mut rng);
+        dealt.same(&sames[0], &sames[1]);
+        dealt.slower(&sames[0], &slowers[0]);
+    }
     println!("dealt anew: {dealt:?} of {tries}");
-    for count in [apart, dealt] {
-        assert_eq!(count.soothed, 0, "{count:?}");
-        let most_wrong = (tries / 20).max(1);
-        if tries >= 20 {
-            assert!(count.no_difference + most_wrong >= tries, "{count:?}");
-            assert!(count.slower + most_wrong >= tries, "{count:?}");
-        }
+    assert_eq!(apart.soothed + dealt.soothed, 0, "{apart:?}, {dealt:?}");
+    if tries >= 20 {
+        let most_wrong = tries / 20;
+        assert!(dealt.no_difference + most_wrong >= tries, "{dealt:?}");
+        assert!(dealt.slower + most_wrong >= tries, "{dealt:?}");
     }
 }
 
@@ -147,21 +158,20 @@ struct Count {
 }
 
 impl Count {
-    fn of(sames: &[Results], slowers: &[Results]) -> Self {
-        let mut count = Self::default();
-        for (pair, slower) in sames.windows(2).zip(slowers) {
-            let same = Comparison::between(&pair[0], &pair[1], By::Bare);
-            let is_right = all(&same, |it| matches!(it, Verdict::NoDifference(_)));
-            count.no_difference += u32::from(is_right);
-            show_if(!is_right, &same);
-            let more = Comparison::between(&pair[0], slower, By::Bare);
-            let is_right = all(&more, |it| matches!(it, Verdict::Slower(_)));
-            count.slower += u32::from(is_right);
-            show_if(!is_right, &more);
-            let is_open = |it| matches!(it, Verdict::Slower(_) | Verdict::CannotTell { .. });
-            count.soothed += u32::from(!all(&more, is_open));
-        }
-        count
+    fn same(&mut self, old: &Results, new: &Results) {
+        let same = Comparison::between(old, new, By::Bare);
+        let is_right = all(&same, |it| matches!(it, Verdict::NoDifference(_)));
+        self.no_difference += u32::from(is_right);
+        show_if(!is_right, &same);
+    }
+
+    fn slower(&mut self, old: &Results, new: &Results) {
+        let more = Comparison::between(old, new, By::Bare);
+        let is_right = all(&more, |it| matches!(it, Verdict::Slower(_)));
+        self.slower += u32::from(is_right);
+        show_if(!is_right, &more);
+        let is_open = |it| matches!(it, Verdict::Slower(_) | Verdict::CannotTell { .. });
+        self.soothed += u32::from(!all(&more, is_open));
     }
 }
 
