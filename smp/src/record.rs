@@ -137,6 +137,16 @@ fn init_sipi() -> String {
     Way::InitSipi.to_string()
 }
 
+/// The usual name of what a CPUID signature stands for, as in [`Boot::accel_hint`].
+pub fn hypervisor_name(signature: &str) -> &str {
+    match signature {
+        "TCGTCGTCGTCG" => "QEMU TCG",
+        "KVMKVMKVM" => "KVM",
+        "none" => "no hypervisor",
+        other => other,
+    }
+}
+
 /// One CPU in round 0.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

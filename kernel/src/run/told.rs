@@ -118,7 +118,7 @@ impl Run {
             boot.apic.clone(),
             format!("woken by {}", way(self.waking.way())),
             format!("TSC {}", self.calibration),
-            String::from(host(&boot.accel_hint)),
+            String::from(record::hypervisor_name(&boot.accel_hint)),
         ];
         println!("{}", Parts::with_commas("machine: ", machine));
         let model = self.cpus.machine.model();
@@ -239,15 +239,5 @@ fn way(way: Way) -> &'static str {
     match way {
         Way::InitSipi => "INIT and SIPI",
         Way::Mailbox => "mailbox",
-    }
-}
-
-/// The usual name of what a CPUID signature stands for.
-fn host(accel_hint: &str) -> &str {
-    match accel_hint {
-        "TCGTCGTCGTCG" => "QEMU TCG",
-        "KVMKVMKVM" => "KVM",
-        "none" => "no hypervisor",
-        other => other,
     }
 }

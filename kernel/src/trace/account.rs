@@ -10,6 +10,7 @@ use reveille_smp::{
         Record, Trace, TraceHead, TraceNames,
         trace::{TraceEvent, VectorName},
     },
+    step::Mode,
     trace::{
         event::Target,
         ring::{Kept, Noted},
@@ -115,8 +116,11 @@ fn names_of(ladder: &Ladder) -> TraceNames {
         vector: vector.as_u8(),
         name: name.to_string(),
     });
+    let places = (0..).zip(ladder.steps());
+    let serialised = places.filter(|(_, step)| step.mode() == Mode::Serialised);
     TraceNames {
         steps: steps.collect(),
+        serialised: Some(serialised.map(|(place, _)| place).collect()),
         vectors: vectors.collect(),
     }
 }

@@ -25,6 +25,10 @@ pub use crate::trace::event::Event;
 pub struct TraceNames {
     /// The steps of the ladder, in its order: an event has an index into this.
     pub steps: Vec<String>,
+    /// Those of them that are done for one CPU at a time, by their places; `null` where nobody told, as in records
+    /// that were written before it was asked.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub serialised: Option<Vec<u16>>,
     /// The interrupt vectors that are in use.
     pub vectors: Vec<VectorName>,
 }
@@ -97,12 +101,13 @@ mod tests {
         goes_through(
             &Record::TraceNames(TraceNames {
                 steps: Vec::from(["stack".to_string(), "kick".to_string()]),
+                serialised: Some(Vec::from([1])),
                 vectors: Vec::from([VectorName {
                     vector: 65,
                     name: "doorbell".to_string(),
                 }]),
             }),
-            r#"{"record":"trace-names","steps":["stack","kick"],"vectors":[{"vector":65,"name":"doorbell"}]}"#,
+            r#"{"record":"trace-names","steps":["stack","kick"],"serialised":[1],"vectors":[{"vector":65,"name":"doorbell"}]}"#,
         );
         goes_through(
             &Record::TraceHead(TraceHead {

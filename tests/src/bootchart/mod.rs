@@ -5,14 +5,18 @@
 //!
 //! Times are nanoseconds from the first INIT, or the first request in a mailbox, by the boot processor's clock.
 
+pub mod gap;
 mod of;
 pub mod stage;
+mod traced;
 
 use reveille_smp::{
     cpu::{ApicId, CpuIndex},
     outcome::Outcome,
 };
 use serde::{Deserialize, Serialize};
+
+use self::gap::Gap;
 
 /// What there is to draw of a boot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,12 +40,16 @@ pub struct BootChart {
     pub total_ns: u64,
     /// The CPUs: the boot processor first, then as the firmware lists them.
     pub lanes: Vec<Lane>,
-    /// What the boot processor did meanwhile, in the order of time. `None` where the boot was not traced.
+    /// What the boot processor did meanwhile, in the order of time. `None` where the boot was not traced, or
+    /// not from its beginning on.
     #[serde(default)]
     pub bsp: Option<Vec<Span>>,
-    /// What had to be done for one CPU at a time, in the order of time. `None` where the boot was not traced.
+    /// What had to be done for one CPU at a time, in the order of time. `None` as above.
     #[serde(default)]
     pub serialised: Option<Vec<Turn>>,
+    /// What the trace of the boot, if there is one, does not tell of these two.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
 }
 
 /// One CPU.

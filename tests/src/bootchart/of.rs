@@ -3,7 +3,11 @@
 use anyhow::Result;
 use reveille_smp::record::Cpu;
 
-use super::{BootChart, Lane, stage::Times};
+use super::{
+    BootChart, Lane,
+    stage::Times,
+    traced::{Traced, Window},
+};
 use crate::records::Records;
 
 impl BootChart {
@@ -15,6 +19,11 @@ impl BootChart {
     pub fn of(records: &Records) -> Result<Self> {
         let boot = records.boot()?;
         let bringup = records.bringup()?;
+        let window = Window {
+            kick_ns: boot.entry_to_kick_ns,
+            total_ns: bringup.total_ns,
+        };
+        let traced = Traced::of(&records.parse()?, window);
         Ok(Self {
             machine: boot.machine,
             hypervisor: boot.accel_hint,
@@ -25,8 +34,9 @@ impl BootChart {
             online_ns: bringup.online_ns,
             total_ns: bringup.total_ns,
             lanes: records.cpus()?.iter().map(Lane::of).collect(),
-            bsp: None,
-            serialised: None,
+            bsp: traced.bsp,
+            serialised: traced.serialised,
+            gaps: traced.gaps,
         })
     }
 }

@@ -43,6 +43,7 @@ const VECTORS: [u8; 2] = [65, 66];
 pub(crate) fn names() -> TraceNames {
     TraceNames {
         steps: ["tables", "join", "idle"].map(str::to_owned).to_vec(),
+        serialised: Some(vec![1]),
         vectors: VECTORS
             .map(|vector| VectorName {
                 vector,
