@@ -8,6 +8,7 @@
 pub mod gap;
 mod of;
 pub mod stage;
+pub mod svg;
 mod traced;
 
 use reveille_smp::{
