@@ -1,7 +1,7 @@
 //! The figures of the documentation are those of the committed results.
 
 use reveille_tests::{
-    bench::figures::{PAGES, outside, page},
+    bench::figures::{PAGES, PICTURES, outside, page},
     kernel::workspace,
 };
 
@@ -12,6 +12,20 @@ fn every_table_is_made_from_the_committed_results() {
         assert!(
             text == fresh,
             "{name} is not as the results have it: cargo xtask bench figures"
+        );
+    }
+}
+
+#[test]
+fn every_picture_is_made_from_the_committed_results() {
+    for picture in PICTURES {
+        let compared = picture.compared(workspace());
+        let [there, fresh] = compared.unwrap_or_else(|error| panic!("{error:#}"));
+        assert!(
+            there == fresh,
+            "{} is not as {} has it: cargo xtask bench figures",
+            picture.file,
+            picture.source
         );
     }
 }

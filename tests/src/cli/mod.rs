@@ -1,15 +1,16 @@
 //! `cargo xtask`: one command for everything that is done with Reveille on the host.
 
 mod bench;
+mod boot;
 mod fuzz;
 mod kernel_keys;
 mod machine_options;
 mod output;
-mod run;
 mod seat;
 mod sim;
 mod soak;
 mod test;
+mod timeline;
 
 use std::{
     ffi::OsString,
@@ -31,9 +32,11 @@ use clap::{
 use reveille_smp::order::Order;
 use strum::VariantNames;
 
+use boot::{Boot, pictures::Pictures};
 pub use kernel_keys::KERNEL_KEYS;
 use kernel_keys::is_kernel_word;
 use machine_options::MachineOptions;
+use timeline::Timeline;
 
 use crate::{
     setup,
@@ -66,7 +69,14 @@ enum Command {
     Setup(Setup),
     /// Boot the kernel in QEMU and show what it says
     #[command(after_long_help = RUN_EXAMPLES)]
-    Run(Run),
+    Run(Box<Run>),
+    /// Boot the kernel, and draw how its CPUs came up
+    ///
+    /// Shows what `run` shows, and ends as it does. The drawing is an SVG: a lane a CPU, a colour a stage, and above
+    /// them the boot processor's polls and sleeps and the serialised steps; who did not come up is marked,
+    /// with the reason. That needs a trace: trace=on is added where no `trace=` is among the kernel's words.
+    #[command(after_long_help = timeline::EXAMPLES)]
+    Timeline(Box<Timeline>),
     /// Run the tests: those on the host, then those that boot the kernel
     #[command(after_long_help = TEST_EXAMPLES)]
     Test(Test),
@@ -114,6 +124,7 @@ Examples:
   cargo xtask run --smp 12,sockets=2,cores=3,threads=2 --json boot.jsonl
   cargo xtask run --machine microvm --accel icount
   cargo xtask run --smp 8 --trace boot.json
+  cargo xtask run --smp 8 --timeline boot.svg
   cargo xtask run --cpu max,-x2apic --qemu-arg -d --qemu-arg int,cpu_reset";
 
 const TEST_EXAMPLES: &str = "\
@@ -161,36 +172,13 @@ struct Setup {
 #[derive(Debug, Args)]
 struct Run {
     #[command(flatten)]
-    machine: MachineOptions,
+    boot: Boot,
 
-    /// Write the kernel's records to FILE, one JSON object a line
+    /// Write to FILE an SVG with a lane a CPU and a colour a stage
     ///
-    /// What stands in FILE is replaced when the run has ended, however it did, if there were records.
-    /// A pipe or a device gets them as they come.
+    /// See `cargo xtask timeline --help`.
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(output::path))]
-    json: Option<PathBuf>,
-
-    /// Write to FILE what every CPU did and when, as a picture for https://ui.perfetto.dev
-    ///
-    /// The kernel notes it with `trace=on`, which is added where no `trace=` is among its words; with
-    /// `trace=N` it keeps the last N events of each AP, and more of the boot processor. It writes that
-    /// at its end, so a run that crashes or hangs before leaves FILE as it was. With --shell it is the boot
-    /// until the first prompt: in the shell `trace show` tells what came later.
-    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(output::path))]
-    trace: Option<PathBuf>,
-
-    /// Sit at the kernel's shell, on this terminal or at the end of a pipe
-    ///
-    /// Adds after=shell to the kernel's words, and terminal=plain unless both standard input and output
-    /// are a terminal. Every key goes to the shell but Ctrl-], which ends the run; the end of a pipe is
-    /// Ctrl-D, so `echo cpus | cargo xtask run --shell` ends by itself. A reboot starts the machine
-    /// again, and what a pipe says behind a line `reboot` is for the shell that comes next.
-    #[arg(long)]
-    shell: bool,
-
-    /// Stop a guest that has not ended by then [default: 60; none with --shell at a terminal]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    timeout: Option<Duration>,
+    timeline: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -404,7 +392,11 @@ impl Cli {
                 }
                 Ok(ExitCode::SUCCESS)
             }
-            Command::Run(options) => options.execute(),
+            Command::Run(options) => options.boot.execute(Pictures {
+                timeline: options.timeline,
+                ..Pictures::default()
+            }),
+            Command::Timeline(options) => options.execute(),
             Command::Test(options) => options.execute(),
             Command::Soak(options) => options.execute(),
             Command::Bench(options) => options.execute(),
@@ -424,12 +416,12 @@ mod tests {
     };
     use crate::qemu::machine::Chipset;
 
-    fn run(line: &str) -> Result<Run, clap::Error> {
+    fn run(line: &str) -> Result<Boot, clap::Error> {
         let words = ["xtask", "run"]
             .into_iter()
             .chain(line.split(' ').filter(|w| !w.is_empty()));
         match Cli::read(words)?.command {
-            Command::Run(run) => Ok(run),
+            Command::Run(run) => Ok(run.boot),
             other => panic!("{other:?} is not a run"),
         }
     }
@@ -535,6 +527,7 @@ mod tests {
             "--module /",
             "--trace -",
             "--json -",
+            "--timeline -",
         ];
         for line in wrong {
             assert!(run(line).is_err(), "`{line}` was taken");

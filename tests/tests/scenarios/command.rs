@@ -14,9 +14,20 @@ use crate::boot::{firmware, kernel, slot};
 
 /// Runs `cargo xtask` with these words, for two CPUs under TCG.
 pub(crate) fn xtask(words: &[&str]) -> Output {
-    let _slot = slot(&Machine::new(2));
+    xtask_with(2, words)
+}
+
+/// Runs it for so many CPUs.
+pub(crate) fn xtask_with(cpus: u32, words: &[&str]) -> Output {
+    let _slot = slot(&Machine::new(cpus));
+    let cpus = cpus.to_string();
+    bare(&[words, &["--smp", &cpus, "--accel", "tcg"]].concat())
+}
+
+/// Runs it with these words alone: what boots nothing has no machine.
+pub(crate) fn bare(words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(words).args(["--smp", "2", "--accel", "tcg"]);
+    command.args(words);
     command.env(IMAGE_VARIABLE, kernel().image());
     command.env(FIRMWARE_VARIABLE, firmware().image());
     let output = command.output().expect("xtask starts");

@@ -45,6 +45,7 @@ mod steps;
 mod stop;
 mod strategies;
 mod stuck;
+mod timeline;
 mod tlb;
 mod topology;
 mod torture;

@@ -1,14 +1,19 @@
-//! The figures that the documentation names: made by a command from results that are committed, so that anybody
+//! The figures and pictures that the documentation shows: made by a command from results that are committed, so that anybody
 //! can make them again, and a test can tell that nobody wrote one by hand.
 
+mod curve;
 mod headline;
 mod page;
+mod pictures;
 
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 
-pub use self::page::{Wanted, outside, refreshed};
+pub use self::{
+    page::{Wanted, outside, refreshed},
+    pictures::{PICTURES, Picture},
+};
 use super::{growth, linux, report::Markdown, results::Results, stats::summary::Summary};
 
 /// The pages that name figures, seen from the root of the workspace.

@@ -57,15 +57,11 @@ fn entries(chart: &BootChart) -> Vec<(String, String)> {
     let others = [
         (chart.bsp.is_some(), "poll", "boot processor polls"),
         (chart.bsp.is_some(), "sleep", "boot processor halts"),
-        (
-            chart.serialised.is_some(),
-            "turn",
-            "serialised step, one CPU at a time",
-        ),
+        (chart.serialised.is_some(), "turn", "serialised step"),
         (
             is_any(Outcome::is_failure),
             "hatched",
-            "nothing heard: did not come online",
+            "did not come online",
         ),
         (is_any(lanes::is_left_out), "out", "left out"),
     ];

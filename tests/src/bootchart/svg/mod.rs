@@ -61,7 +61,7 @@ pub fn draw(chart: &BootChart) -> String {
     let remarks = Remarks::of(chart, &lanes);
     let list_y = lanes.bottom() + LINE + SPACE;
     let notes = words::notes(chart, scale.strip().is_some());
-    let notes_y = list_y + remarks.height() + SPACE;
+    let notes_y = list_y + remarks.height();
     let height = notes_y + LINE * notes.len() as f64 + SPACE;
 
     let head = Group::new()

@@ -8,8 +8,8 @@ use svg::node::element::Group;
 
 use super::{
     lanes::is_left_out,
-    layout::{LEFT, LINE, Lanes, PLOT, cut},
-    shapes::text,
+    layout::{LEFT, LINE, Lanes, PLOT, cut, width},
+    shapes::{rect, text},
     words,
 };
 use crate::bootchart::{BootChart, Lane};
@@ -63,14 +63,11 @@ impl Remarks {
             let words = cut(&it.words, letters, room);
             let y = lanes.words_y(it.lanes.clone());
             group = group.add(match it.is_failure {
-                true => text(
-                    "wrong halo end",
-                    &words,
-                    PLOT.end - letters / 2.0,
-                    y,
-                    letters,
-                ),
-                false => text("pale", &words, PLOT.start + letters / 2.0, y, letters),
+                true => on_paper(&words, lanes, &it.lanes),
+                false => {
+                    let words = text("pale", &words, PLOT.start + letters / 2.0, y, letters);
+                    Group::new().add(words)
+                }
             });
         }
         let mut y = bottom;
@@ -89,6 +86,19 @@ impl Remarks {
             _ => group,
         }
     }
+}
+
+/// Words at the end of lanes that are hatched: on that nobody could read them.
+fn on_paper(words: &str, lanes: &Lanes, of: &Range<usize>) -> Group {
+    let (end, letters) = (PLOT.end, lanes.letters());
+    let margin = letters / 3.0;
+    let paper = end - width(words, letters) - margin..end;
+    let y = lanes.words_y(of.clone());
+    let height = lanes.height.max(letters * 1.3);
+    let top = (lanes.y(of.start) + lanes.y(of.end) - height) / 2.0;
+    Group::new()
+        .add(rect("paper", &paper, top, height))
+        .add(text("wrong end", words, end - margin, y, letters))
 }
 
 fn remarks(lanes: &[Lane], one_by_one: bool) -> Vec<Remark> {

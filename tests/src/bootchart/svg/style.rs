@@ -32,7 +32,6 @@ const RULES: &[Rule] = &[
     ("sleep", "fill", "#c3cad1", "#4a525d"),
     ("cross", "stroke", "#a4000f", "#ff9d9d"),
     ("lost", "stroke", "#c2515b", "#d4727a"),
-    ("halo", "stroke", "#ffffff", "#14171c"),
 ];
 
 /// The style sheet.
@@ -72,10 +71,6 @@ fn write(sheet: &mut String) -> std::fmt::Result {
     writeln!(
         sheet,
         ".{CLASS} .cross,.{CLASS} .lost{{fill:none;stroke-width:1.6}}"
-    )?;
-    writeln!(
-        sheet,
-        ".{CLASS} .halo{{paint-order:stroke;stroke-width:4px;stroke-linejoin:round}}"
     )?;
     for (class, property, light, _) in RULES {
         writeln!(sheet, ".{CLASS} .{class}{{{property}:{light}}}")?;

@@ -1,40 +1,85 @@
-//! `cargo xtask run`: one boot, live.
+//! One boot, live: `cargo xtask run`, and `cargo xtask timeline`.
+
+mod files;
+pub(super) mod pictures;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
+use clap::{
+    Args,
+    builder::{PathBufValueParser, TypedValueParser},
+};
 
+use self::{files::RecordsFile, pictures::Pictures};
 use super::{
-    Run, mistake,
-    output::{Destination, Output},
+    machine_options::MachineOptions,
+    mistake,
+    output::{Destination, path},
     seat::{Seat, shell_keys},
+    seconds,
 };
 use crate::{
     guest::{Guest, Kept},
     interrupt::Interrupts,
     kernel::Kernel,
     outcome::{FIRMWARE_LINE, Outcome},
-    records::Records,
     setup,
     terminal::Ends,
-    trace::Drawing,
 };
 
 /// How long a guest may run where nobody types at it and nobody says otherwise; the help of
 /// `--timeout` names it.
 const LIMIT: Duration = Duration::from_secs(60);
 
-impl Run {
-    pub(super) fn execute(self) -> Result<ExitCode> {
+/// What is booted, and what is kept of it.
+#[derive(Debug, Args)]
+pub(super) struct Boot {
+    #[command(flatten)]
+    pub(super) machine: MachineOptions,
+
+    /// Write the kernel's records to FILE, one JSON object a line
+    ///
+    /// What stands in FILE is replaced when the run has ended, however it did, if there were records.
+    /// A pipe or a device gets them as they come.
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(path))]
+    pub(super) json: Option<PathBuf>,
+
+    /// Write to FILE what every CPU did and when, as a picture for https://ui.perfetto.dev
+    ///
+    /// The kernel notes it with `trace=on`, which is added where no `trace=` is among its words; with
+    /// `trace=N` it keeps the last N events of each AP, and more of the boot processor. It writes that
+    /// at its end, so a run that crashes or hangs before leaves FILE as it was. With --shell it is the boot
+    /// until the first prompt: in the shell `trace show` tells what came later.
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(path))]
+    pub(super) trace: Option<PathBuf>,
+
+    /// Sit at the kernel's shell, on this terminal or at the end of a pipe
+    ///
+    /// Adds after=shell to the kernel's words, and terminal=plain unless both standard input and output
+    /// are a terminal. Every key goes to the shell but Ctrl-], which ends the run; the end of a pipe is
+    /// Ctrl-D, so `echo cpus | cargo xtask run --shell` ends by itself. A reboot starts the machine
+    /// again, and what a pipe says behind a line `reboot` is for the shell that comes next.
+    #[arg(long)]
+    pub(super) shell: bool,
+
+    /// Stop a guest that has not ended by then [default: 60; none with --shell at a terminal]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) timeout: Option<Duration>,
+}
+
+impl Boot {
+    /// Boots, and draws these pictures of it when it has ended, however that was.
+    pub(super) fn execute(self, pictures: Pictures) -> Result<ExitCode> {
         // First, as it costs nothing: all that follows may take minutes.
         let mut options = self.machine;
-        if self.trace.is_some() {
-            match trace_key(&options.append) {
+        if self.trace.is_some() || pictures.want_a_trace() {
+            match trace_key(&options.append, self.trace.is_some()) {
                 Ok(key) => options.append.extend(key),
                 Err(wrong) => return Ok(mistake(&wrong)),
             }
@@ -47,14 +92,12 @@ impl Run {
             }
         }
         let limit = limit(self.timeout, self.shell && io::stdin().is_terminal());
-        let destination = |path: Option<PathBuf>| path.map(Destination::new).transpose();
-        let (json, trace) = (destination(self.json)?, destination(self.trace)?);
-        if let (Some(json), Some(trace)) = (&json, &trace)
-            && json.is(trace)
-        {
+        let json = self.json.map(Destination::new).transpose()?;
+        let pictures = pictures.with_trace(self.trace).destinations()?;
+        if let Some([(one, _), (other, path)]) = pictures.clash(json.as_ref()) {
             return Ok(mistake(&anyhow!(
-                "--json and --trace cannot both be written to {}",
-                trace.path().display()
+                "{one} and {other} cannot both be written to {}",
+                path.path().display()
             )));
         }
         setup::ensure(false)?;
@@ -68,11 +111,11 @@ impl Run {
             Some(ends) => Seat::at_the_shell(&interrupts, ends)?,
             None => Seat::to_look_on(&interrupts),
         };
-        let kept = match (limit, &trace) {
-            (Some(_), _) => Kept::All,
+        let kept = match limit {
+            Some(_) => Kept::All,
             // They are drawn at the end.
-            (None, Some(_)) => Kept::Records,
-            (None, None) => Kept::Tail,
+            None if pictures.are_any() => Kept::Records,
+            None => Kept::Tail,
         };
         let ended = loop {
             let guest = Guest::start(&kernel, &machine)?.keep(kept);
@@ -119,9 +162,7 @@ impl Run {
         if let Some(json) = json {
             json.keep()?;
         }
-        if let Some(trace) = trace
-            && let Err(error) = draw(&trace, &ended.records)
-        {
+        if let Err(error) = pictures.draw(&ended.records) {
             // Where the run failed, that is what its status says.
             if ended.outcome == Outcome::Ok {
                 return Err(error);
@@ -138,61 +179,8 @@ fn limit(asked: Option<Duration>, somebody_types: bool) -> Option<Duration> {
     asked.or((!somebody_types).then_some(LIMIT))
 }
 
-/// The file of `--json`.
-struct RecordsFile {
-    path: PathBuf,
-    output: Output,
-    lines: u64,
-    /// The first that went wrong.
-    error: Option<io::Error>,
-}
-
-impl RecordsFile {
-    fn open(destination: Destination) -> Result<Self> {
-        Ok(Self {
-            path: destination.path().to_owned(),
-            output: destination.open()?,
-            lines: 0,
-            error: None,
-        })
-    }
-
-    fn write(&mut self, line: &str) {
-        self.lines += 1;
-        if let Err(error) = writeln!(self.output, "{line}") {
-            self.error.get_or_insert(error);
-        }
-    }
-
-    /// Gives the file its name if there is anything in it, however the run ended.
-    fn keep(self) -> Result<()> {
-        let path = self.path.display();
-        if self.lines == 0 {
-            eprintln!("xtask: {path} was not written: the kernel wrote no records");
-            return Ok(());
-        }
-        self.error
-            .map_or_else(|| self.output.keep(), Err)
-            .with_context(|| format!("cannot write {path}"))
-    }
-}
-
-/// Draws what the kernel wrote of its trace, and says what there is to see.
-fn draw(destination: &Destination, records: &Records) -> Result<()> {
-    let path = destination.path().display();
-    let drawing = Drawing::of(records).with_context(|| format!("{path} was not written"))?;
-    let mut output = destination.open()?;
-    let written = drawing.write(&mut output);
-    written
-        .and_then(|()| Ok(output.keep()?))
-        .with_context(|| format!("cannot write {path}"))?;
-    eprintln!("xtask: trace: {drawing}");
-    eprintln!("xtask: to see it, open {path} at https://ui.perfetto.dev");
-    Ok(())
-}
-
 /// What makes the kernel note what it does, where its words do not say so.
-fn trace_key(words: &[String]) -> Result<Option<String>> {
+fn trace_key(words: &[String], must_trace: bool) -> Result<Option<String>> {
     let values = words
         .iter()
         .flat_map(|words| words.split_ascii_whitespace());
@@ -200,7 +188,7 @@ fn trace_key(words: &[String]) -> Result<Option<String>> {
         .filter_map(|word| word.strip_prefix("trace="))
         .next_back();
     ensure!(
-        last != Some("off"),
+        !must_trace || last != Some("off"),
         "--trace has nothing to write with trace=off"
     );
     Ok(last.is_none().then(|| "trace=on".to_owned()))
@@ -227,7 +215,7 @@ mod tests {
     fn the_kernel_is_told_to_trace_unless_its_words_say_how() {
         let key = |words: &[&str]| {
             let words: Vec<_> = words.iter().map(|it| (*it).to_owned()).collect();
-            trace_key(&words)
+            trace_key(&words, true)
         };
         let on = Some("trace=on".to_owned());
         assert_eq!(key(&[]).expect("nothing is wrong"), on);
@@ -242,5 +230,8 @@ mod tests {
         );
         let error = key(&["trace=on", "trace=off"]).expect_err("they contradict each other");
         assert!(error.to_string().contains("trace=off"), "{error}");
+        // A chart can do without.
+        let off = ["trace=off".to_owned()];
+        assert_eq!(trace_key(&off, false).expect("nothing is wrong"), None);
     }
 }

@@ -1,0 +1,179 @@
+//! What each strategy takes on machines of more and more CPUs, drawn: both axes logarithmic, so that what grows
+//! with the CPUs rises by one decade a decade. Each point is a median of boots, with its interval.
+
+use anyhow::{Context, Result, anyhow, ensure};
+use plotters::{coord::Shift, prelude::*};
+
+use crate::bench::{
+    results::Results,
+    stats::{median::Median, summary::Summary},
+};
+
+/// In pixels.
+const SIZE: (u32, u32) = (960, 600);
+
+/// Half of an interval's ends, and a point.
+const CAP: u32 = 8;
+const POINT: u32 = 3;
+
+const SUBTITLE: RGBColor = RGBColor(80, 80, 80);
+
+const NANOS_A_MILLI: f64 = 1e6;
+
+/// Okabe and Ito's colours, which people tell apart however they see colours. Ours is the strongest; yardsticks are
+/// grey and black.
+const COLOURS: [(&str, RGBColor); 7] = [
+    ("parallel", RGBColor(0, 114, 178)),
+    ("broadcast", RGBColor(86, 180, 233)),
+    ("two-pass", RGBColor(230, 159, 0)),
+    ("serial", RGBColor(213, 94, 0)),
+    ("legacy", RGBColor(204, 121, 167)),
+    ("bare", RGBColor(90, 90, 90)),
+    ("floor", RGBColor(160, 160, 160)),
+];
+
+/// One who was measured on several machines: CPUs and medians in milliseconds.
+struct Line {
+    name: String,
+    colour: RGBColor,
+    points: Vec<(f64, Median)>,
+}
+
+/// Draws the results as an SVG.
+///
+/// # Errors
+///
+/// When they are of machines that differ in more than their CPUs, or of a single one.
+pub(super) fn draw(results: &Results) -> Result<String> {
+    let lines = lines(results)?;
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        // The library's errors borrow what is drawn.
+        chart(results, &lines, &area).map_err(|error| anyhow!("{error}"))?;
+    }
+    let told = format!("<svg role=\"img\" aria-label=\"{}\" ", description(&lines));
+    Ok(svg.replacen("<svg ", &told, 1))
+}
+
+fn lines(results: &Results) -> Result<Vec<Line>> {
+    let summary = Summary::of(results);
+    ensure!(summary.groups.len() > 1, "they are of one machine only");
+    let first = &summary.groups[0].machine;
+    let mut lines: Vec<Line> = Vec::new();
+    for group in &summary.groups {
+        let mut like_first = group.machine.clone();
+        like_first.smp = first.smp.clone();
+        ensure!(
+            like_first == *first,
+            "{} and {first} differ in more than their CPUs",
+            group.machine
+        );
+        for row in &group.rows {
+            let point = (f64::from(group.machine.smp.cpus()), row.online_ns);
+            match lines.iter_mut().find(|it| it.name == row.contender) {
+                Some(line) => line.points.push(point),
+                None => lines.push(Line {
+                    name: row.contender.clone(),
+                    colour: colour(&row.contender)?,
+                    points: vec![point],
+                }),
+            }
+        }
+    }
+    Ok(lines)
+}
+
+fn colour(name: &str) -> Result<RGBColor> {
+    let known = COLOURS.iter().find(|(known, _)| *known == name);
+    let (_, colour) = known.with_context(|| format!("{name} has no colour"))?;
+    Ok(*colour)
+}
+
+/// What it says to those who do not see it.
+fn description(lines: &[Line]) -> String {
+    let told = lines.iter().filter_map(|line| {
+        let [(few, fast), .., (many, slow)] = &line.points[..] else {
+            return None;
+        };
+        let ms = |it: &Median| it.median / NANOS_A_MILLI;
+        Some(format!(
+            "{}: {:.2} ms at {few} CPUs, {:.2} ms at {many}",
+            line.name,
+            ms(fast),
+            ms(slow)
+        ))
+    });
+    let told: Vec<_> = told.collect();
+    format!("Time until all CPUs are online. {}.", told.join("; "))
+}
+
+type Failure<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>;
+
+fn chart<'a>(
+    results: &Results,
+    lines: &[Line],
+    area: &DrawingArea<SVGBackend<'a>, Shift>,
+) -> Result<(), Failure<'a>> {
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let cpus = || points().map(|(cpus, _)| *cpus);
+    let ends = |it: &Median| {
+        let interval = it.interval;
+        interval.map_or([it.median; 2], |it| [it.low, it.high])
+    };
+    let millis = || points().flat_map(|(_, it)| ends(it).map(|nanos| nanos / NANOS_A_MILLI));
+    // Whole decades around all that is drawn, and a hair more for their own lines.
+    let lowest = millis().fold(f64::MAX, f64::min).max(1e-4).log10().floor();
+    let highest = millis().fold(1e-3, f64::max).log10().ceil();
+    let header = &results.header;
+    let day = header.started.split('T').next().unwrap_or_default();
+
+    area.fill(&WHITE)?;
+    let area = area.titled("Until all CPUs are online", ("sans-serif", 20))?;
+    let origin = format!(
+        "medians of {} boots and their intervals; {day}, QEMU {}, {} host CPUs",
+        header.runs, header.qemu, header.host.cpus
+    );
+    let area = area.titled(&origin, ("sans-serif", 13).into_font().color(&SUBTITLE))?;
+    let mut chart = ChartBuilder::on(&area)
+        .margin(12)
+        .margin_right(32)
+        .x_label_area_size(44)
+        .y_label_area_size(64)
+        .build_cartesian_2d(
+            (cpus().fold(f64::MAX, f64::min) * 0.93..cpus().fold(0.0, f64::max) * 1.08)
+                .log_scale()
+                .base(2.0),
+            (10_f64.powf(lowest) * 0.999..10_f64.powf(highest) * 1.001).log_scale(),
+        )?;
+    chart
+        .configure_mesh()
+        .x_desc("CPUs")
+        .y_desc("ms")
+        .x_label_formatter(&|cpus| format!("{cpus:.0}"))
+        .y_label_formatter(&|millis| format!("{}", (millis * 1e4).round() / 1e4))
+        .label_style(("sans-serif", 14))
+        .light_line_style(WHITE)
+        .draw()?;
+    for line in lines {
+        let style = line.colour.stroke_width(2);
+        let at = |(cpus, it): &(f64, Median)| (*cpus, it.median / NANOS_A_MILLI);
+        let series = LineSeries::new(line.points.iter().map(at), style).point_size(POINT);
+        chart
+            .draw_series(series)?
+            .label(&line.name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+        chart.draw_series(line.points.iter().map(|(cpus, it)| {
+            let [low, high] = ends(it).map(|nanos| nanos / NANOS_A_MILLI);
+            let middle = it.median / NANOS_A_MILLI;
+            ErrorBar::new_vertical(*cpus, low, middle, high, line.colour.filled(), CAP)
+        }))?;
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .label_font(("sans-serif", 14))
+        .background_style(WHITE.mix(0.8))
+        .draw()?;
+    area.present()
+}
