@@ -129,7 +129,9 @@ fn chart<'a>(
     let day = header.started.split('T').next().unwrap_or_default();
 
     area.fill(&WHITE)?;
-    let area = area.titled("Until all CPUs are online", ("sans-serif", 20))?;
+    let area = area
+        .margin(8, 0, 0, 0)
+        .titled("Until all CPUs are online", ("sans-serif", 20))?;
     let origin = format!(
         "medians of {} boots and their intervals; {day}, QEMU {}, {} host CPUs",
         header.runs, header.qemu, header.host.cpus
@@ -155,7 +157,8 @@ fn chart<'a>(
         .label_style(("sans-serif", 14))
         .light_line_style(WHITE)
         .draw()?;
-    for line in lines {
+    // The first one is ours: the last that is drawn lies above the others.
+    for line in lines.iter().rev() {
         let style = line.colour.stroke_width(2);
         let at = |(cpus, it): &(f64, Median)| (*cpus, it.median / NANOS_A_MILLI);
         let series = LineSeries::new(line.points.iter().map(at), style).point_size(POINT);

@@ -35,7 +35,7 @@ fn one(lane: &Lane, scale: &Scale, lanes: &Lanes, place: usize) -> Group {
         .set("class", "lane")
         .add(title(&words::figures(lane)))
         .add(rect("hit", &whole, lanes.y(place), lanes.height));
-    if place % lanes.names_each() == 0 {
+    if place.is_multiple_of(lanes.names_each()) {
         group = named(group, lane, lanes, place);
     }
     if is_left_out(lane.outcome) {
@@ -102,24 +102,30 @@ fn lost_from(lane: &Lane, scale: &Scale) -> Option<f64> {
     Some(scale.x(last.map_or(0, |it| it.began_ns)))
 }
 
+/// A CPU's way up is seen however short it is, in pixels.
+const SEEN: f64 = 1.0;
+
 /// Where its stages lie. Two clocks' times may cross within what they are uncertain by: none begins before
 /// the one that it follows. One without an end is not there: nobody knows how long it was in it.
 fn passages(lane: &Lane, scale: &Scale) -> Vec<(Stage, Range<f64>)> {
-    let mut placed = Vec::new();
-    let mut from = PLOT.start;
-    for (index, passage) in lane.times.passages().into_iter().enumerate() {
-        let Some(ended_ns) = passage.ended_ns else {
-            break;
-        };
-        let began = scale.x(passage.began_ns);
-        if index == 0 {
-            from = began;
-        }
-        let until = scale.x(ended_ns).max(from);
+    let mut placed: Vec<(Stage, Range<f64>)> = Vec::new();
+    let mut all = lane.times.passages();
+    all.retain(|it| it.ended_ns.is_some());
+    let (Some(first), Some(last)) = (all.first(), all.last()) else {
+        return placed;
+    };
+    let (start, last) = (scale.x(first.began_ns), last.stage);
+    let mut from = start;
+    for passage in &all {
+        let until = passage.ended_ns.map_or(from, |it| scale.x(it).max(from));
         if until - from >= FINEST {
             placed.push((passage.stage, from..until));
             from = until;
         }
+    }
+    if from - start < SEEN {
+        let start = start.min(scale.edges.end - SEEN);
+        placed = vec![(last, start..start + SEEN)];
     }
     placed
 }
@@ -194,6 +200,21 @@ mod tests {
         ];
         assert_eq!(placed, expected);
         assert_eq!(lost_from(&lane, &scale), None);
+    }
+
+    #[test]
+    fn a_way_up_that_is_too_short_to_be_seen_is_a_mark() {
+        let (mut quick, slow) = (1, 1_000_000);
+        let times = [(); 6].map(|()| {
+            quick += 1;
+            Some(quick)
+        });
+        let lane = lane(times, Outcome::Online);
+        let mut long = lane.clone();
+        long.times.online_ns = Some(slow);
+        let placed = passages(&lane, &scale(&long));
+        assert_eq!(placed.len(), 1);
+        assert!((placed[0].1.end - placed[0].1.start - SEEN).abs() < 1e-9);
     }
 
     #[test]
