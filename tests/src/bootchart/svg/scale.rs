@@ -143,7 +143,11 @@ impl Unit {
 
     fn words(&self, at_ns: u64, step_ns: u64) -> String {
         let mut decimals = 0;
-        while decimals < 3 && !(step_ns * 10_u64.pow(decimals)).is_multiple_of(self.nanos) {
+        while decimals < 3
+            && !step_ns
+                .saturating_mul(10_u64.pow(decimals))
+                .is_multiple_of(self.nanos)
+        {
             decimals += 1;
         }
         let time = at_ns as f64 / self.nanos as f64;
