@@ -6,7 +6,7 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, ErrorKind, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use crate::kernel::Kernel;
@@ -18,7 +18,12 @@ pub struct Skipped(PathBuf);
 impl Skipped {
     /// The file for the scenarios that boot `kernel`.
     pub fn of(kernel: &Kernel) -> Self {
-        Self(kernel.scratch().join("skipped"))
+        Self::below(&kernel.scratch())
+    }
+
+    /// The file for tests that boot nothing: [`Kernel::scratch`] is known to them without a kernel.
+    pub fn below(scratch: &Path) -> Self {
+        Self(scratch.join("skipped"))
     }
 
     /// Forgets what earlier runs wrote.

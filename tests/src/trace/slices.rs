@@ -145,7 +145,10 @@ mod tests {
                     .args
                     .iter()
                     .map(|(key, value)| format!(" {key}={value}"));
-                let args: String = args.collect();
+                // A map keeps their order or sorts them, by what else is built.
+                let mut args: Vec<String> = args.collect();
+                args.sort_unstable();
+                let args = args.concat();
                 format!("{}-{to} {depth} {}{args}", mark.at_ns, label.name)
             };
             match mark.what {

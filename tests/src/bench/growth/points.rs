@@ -6,7 +6,10 @@
 use reveille_smp::table::median;
 
 use super::{fit::Point, plan::Kind};
-use crate::bench::results::{Results, Run};
+use crate::bench::{
+    results::{Results, Run},
+    stats::median::{Interval, Median},
+};
 
 /// The name under which a run has what APs take of the guest's memory.
 pub const MEMORY: &str = "memory";
@@ -98,61 +101,110 @@ pub fn sizes(results: &Results) -> Vec<Size> {
     all.iter().map(of_size).collect()
 }
 
-fn size(cpus: u32, results: &Results) -> Size {
-    let rounds = results.header.rounds;
-    let of = |kind: Kind| -> Vec<&Run> {
-        let is_it = |run: &&Run| {
-            run.machine.smp.cpus() == cpus && Kind::of_machine(&run.machine, rounds) == Some(kind)
-        };
-        results.ok_runs().filter(is_it).collect()
+/// Where the median of a quantity lies for a size; `None` where fewer than two boots tell of it.
+pub fn interval(quantity: Quantity, cpus: u32, results: &Results) -> Option<Interval> {
+    let values = Boots::of(cpus, results).values();
+    let time = |values: Vec<u64>| values.into_iter().map(|it| it as f64).collect();
+    let values: Vec<f64> = match quantity {
+        Quantity::Warm => time(values.warm_ns),
+        Quantity::Cold => time(values.cold_ns),
+        Quantity::Guest => time(values.guest_bytes),
+        Quantity::Host => time(values.rss_bytes),
+        Quantity::Cpu => values.ap_cpu_ns.into_iter().map(|it| it as f64).collect(),
     };
-    let (boot, alone, with_rounds) = (of(Kind::Boot), of(Kind::Alone), of(Kind::Rounds(rounds)));
+    Median::of(&values)?.interval
+}
+
+fn size(cpus: u32, results: &Results) -> Size {
+    let boots = Boots::of(cpus, results);
     let kinds: Vec<&[&Run]> = match cpus {
-        1 => vec![&boot],
-        _ => vec![&boot, &alone, &with_rounds],
+        1 => vec![&boots.boot],
+        _ => vec![&boots.boot, &boots.alone, &boots.with_rounds],
     };
     let fewest = kinds.iter().map(|runs| runs.len() as u32).min();
     let all = || kinds.iter().flat_map(|runs| runs.iter());
     let busy = all().filter(|run| run.load.busy).count() as u32;
-    let all_boots = all().count();
-    let mut beyond = beyond(&boot, &alone);
-    beyond.sort_unstable();
-    let (boot, alone) = (quiet(boot), quiet(alone));
-    let with_rounds = quiet(with_rounds);
-    let stand = boot.len()
-        + match cpus {
-            1 => 0,
-            _ => alone.len() + with_rounds.len(),
-        };
-    let warm = with_rounds.iter().filter_map(|run| {
-        let mut samples = run.samples.values().flat_map(|it| it.online_ns.clone());
-        median(&mut samples.by_ref().collect::<Vec<_>>())
-    });
-    let guest = boot.iter().filter_map(|run| {
-        let memory = run.samples.get(MEMORY)?;
-        memory.bytes.first().copied()
-    });
+    let stand: usize = kinds.iter().map(|runs| quiet(runs).len()).sum();
+    let left_out = all().count() - stand;
+    let values = boots.values();
     Size {
         cpus,
         boots: fewest.unwrap_or_default(),
         busy,
-        left_out: (all_boots - stand) as u32,
-        cold_ns: of_all(boot.iter().filter_map(|run| run.boot_online_ns)),
-        warm_ns: of_all(warm),
-        guest_bytes: of_all(guest),
-        rss_bytes: of_all(boot.iter().map(|run| run.load.peak_rss_bytes)),
-        cpu_ns: of_all(boot.iter().map(|run| run.load.own_cpu_ns)),
-        ap_cpu_ns: beyond.get(beyond.len().saturating_sub(1) / 2).copied(),
-        cpu_noise_ns: half_of_the_middle(&beyond),
+        left_out: left_out as u32,
+        cold_ns: of_all(values.cold_ns),
+        warm_ns: of_all(values.warm_ns),
+        guest_bytes: of_all(values.guest_bytes),
+        rss_bytes: of_all(values.rss_bytes),
+        cpu_ns: of_all(values.cpu_ns),
+        ap_cpu_ns: middle(&values.ap_cpu_ns),
+        cpu_noise_ns: half_of_the_middle(&values.ap_cpu_ns),
+    }
+}
+
+/// The boots of a size that are ok, by their kinds.
+struct Boots<'a> {
+    boot: Vec<&'a Run>,
+    alone: Vec<&'a Run>,
+    with_rounds: Vec<&'a Run>,
+}
+
+/// What they tell, a value a boot.
+struct Values {
+    cold_ns: Vec<u64>,
+    warm_ns: Vec<u64>,
+    guest_bytes: Vec<u64>,
+    rss_bytes: Vec<u64>,
+    cpu_ns: Vec<u64>,
+    /// In their order.
+    ap_cpu_ns: Vec<i64>,
+}
+
+impl<'a> Boots<'a> {
+    fn of(cpus: u32, results: &'a Results) -> Self {
+        let rounds = results.header.rounds;
+        let of = |kind: Kind| -> Vec<&Run> {
+            let is_it = |run: &&Run| {
+                run.machine.smp.cpus() == cpus
+                    && Kind::of_machine(&run.machine, rounds) == Some(kind)
+            };
+            results.ok_runs().filter(is_it).collect()
+        };
+        Self {
+            boot: of(Kind::Boot),
+            alone: of(Kind::Alone),
+            with_rounds: of(Kind::Rounds(rounds)),
+        }
+    }
+
+    fn values(&self) -> Values {
+        let mut beyond = beyond(&self.boot, &self.alone);
+        beyond.sort_unstable();
+        let boot = quiet(&self.boot);
+        let warm = quiet(&self.with_rounds).into_iter().filter_map(|run| {
+            let mut samples = run.samples.values().flat_map(|it| it.online_ns.clone());
+            median(&mut samples.by_ref().collect::<Vec<_>>())
+        });
+        let guest = boot.iter().filter_map(|run| {
+            let memory = run.samples.get(MEMORY)?;
+            memory.bytes.first().copied()
+        });
+        Values {
+            cold_ns: boot.iter().filter_map(|run| run.boot_online_ns).collect(),
+            warm_ns: warm.collect(),
+            guest_bytes: guest.collect(),
+            rss_bytes: boot.iter().map(|run| run.load.peak_rss_bytes).collect(),
+            cpu_ns: boot.iter().map(|run| run.load.own_cpu_ns).collect(),
+            ap_cpu_ns: beyond,
+        }
     }
 }
 
 /// Those during which nobody else used the host, or all where there are none.
-fn quiet(runs: Vec<&Run>) -> Vec<&Run> {
-    match runs.iter().all(|run| run.load.busy) {
-        true => runs,
-        false => runs.into_iter().filter(|run| !run.load.busy).collect(),
-    }
+fn quiet<'a>(runs: &[&'a Run]) -> Vec<&'a Run> {
+    let all_are_busy = runs.iter().all(|run| run.load.busy);
+    let stands = |run: &&Run| all_are_busy || !run.load.busy;
+    runs.iter().copied().filter(stands).collect()
 }
 
 /// What boots cost beyond those of the same number that wake nobody, which ran one behind the other. A pair is
@@ -168,8 +220,13 @@ fn beyond(boot: &[&Run], alone: &[&Run]) -> Vec<i64> {
     stand.into_iter().map(|(_, beyond)| beyond).collect()
 }
 
-fn of_all(values: impl Iterator<Item = u64>) -> Option<u64> {
-    median(&mut values.collect::<Vec<_>>())
+fn of_all(mut values: Vec<u64>) -> Option<u64> {
+    median(&mut values)
+}
+
+/// Of these, which are sorted; the lower of the two in an even number.
+fn middle(sorted: &[i64]) -> Option<i64> {
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
 }
 
 /// Half of what lies between the quarters of these, which are sorted. Of one alone nothing is known.
@@ -255,6 +312,18 @@ mod tests {
             (eight.ap_cpu_ns, eight.cpu_noise_ns),
             (Some(4_920), Some(10))
         );
+    }
+
+    #[test]
+    fn the_interval_of_a_figure_is_that_of_the_boots_behind_it() {
+        let results = results(&[8]);
+        let size = sizes(&results).swap_remove(0);
+        let of = |quantity| interval(quantity, 8, &results).map(|it| (it.low, it.high));
+        // Two of three boots stand: the third is busy.
+        assert_eq!(of(Quantity::Cpu), Some((4_920.0, 4_940.0)));
+        assert_eq!(of(Quantity::Warm), Some((350.0, 350.0)));
+        assert_eq!(size.warm_ns, Some(350));
+        assert_eq!(interval(Quantity::Cold, 9, &results), None);
     }
 
     #[test]

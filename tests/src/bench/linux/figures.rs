@@ -130,7 +130,7 @@ fn of(run: &Run, name: &str, list: fn(&Samples) -> &[u64]) -> Option<u64> {
 }
 
 /// From the first INIT to the last CPU online, or from Linux's one line to the other.
-pub(in crate::bench) fn online(name: &'static str) -> impl Fn(&Run) -> Option<u64> {
+pub fn online(name: &'static str) -> impl Fn(&Run) -> Option<u64> {
     move |run| of(run, name, |it| &it.online_ns)
 }
 

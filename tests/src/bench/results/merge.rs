@@ -28,12 +28,12 @@ pub struct Differs {
     /// Which of the files, from 0.
     pub file: usize,
     /// In what: `here` is the first file.
-    pub difference: Difference,
+    pub difference: Box<Difference>,
 }
 
 impl fmt::Display for Differs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { field, here, there } = &self.difference;
+        let Difference { field, here, there } = &*self.difference;
         write!(
             f,
             "its `{field}` is {there}, and that of the first file is {here}"
@@ -58,7 +58,7 @@ pub fn merge(files: Vec<Results>) -> Result<Merged, Differs> {
         if let Some(difference) = first.difference(&file.header, MAY_DIFFER) {
             return Err(Differs {
                 file: number,
-                difference,
+                difference: Box::new(difference),
             });
         }
     }
