@@ -25,6 +25,7 @@ pub mod madt;
 pub mod outcome;
 pub mod qemu;
 pub mod records;
+pub mod report;
 pub mod setup;
 pub mod sim;
 pub mod skipped;

@@ -1,0 +1,103 @@
+//! Ours beside Linux, by the figures of the table that `bench linux` shows.
+
+use reveille_smp::strategy::Strategy;
+
+use super::{
+    data::{Linux, LinuxRow},
+    source::{Benchmark, Source},
+};
+use crate::bench::{
+    cell::{Machine, REVEILLE},
+    linux::{
+        figures::{Figures, Tally, online},
+        plan::{Subject, View},
+        samples,
+    },
+    results::Run,
+};
+
+/// The rows of a file, and what it lacks; `None` where no Linux was measured.
+pub(super) fn linux(source: &Source) -> Option<(Linux, Vec<String>)> {
+    if source.benchmark() != Benchmark::Linux {
+        return None;
+    }
+    let header = &source.results.header;
+    let plain = header.systems.iter().filter(|name| {
+        let subject = Subject::named(name);
+        subject.is_some_and(|it| it.view == View::Plain && it.linux.is_some())
+    });
+    let systems: Vec<&String> = plain.collect();
+    let mut rows = Vec::new();
+    for machine in &header.plan {
+        let row = |system, sample| row(&source.results.runs, machine, system, sample);
+        rows.push(row(REVEILLE, samples::COLD));
+        rows.push(row(REVEILLE, Strategy::Parallel.into()));
+        rows.extend(systems.iter().map(|system| row(system, samples::BRING_UP)));
+    }
+    let without = rows.iter().filter(|row| row.median_ns.is_none());
+    let missing = without.map(|row| {
+        let LinuxRow { system, machine, boots, failed, .. } = row;
+        format!(
+            "Linux: {system} on {machine} has no median: {failed} of {} boots were late, broke or were not \
+             tried; {} tries again what broke.",
+            boots + failed,
+            source.goes_on()
+        )
+    });
+    let missing = missing.collect();
+    Some((Linux { rows }, missing))
+}
+
+fn row(runs: &[Run], machine: &Machine, system: &str, sample: &'static str) -> LinuxRow {
+    let of_it = || {
+        let runs = runs.iter();
+        runs.filter(|run| run.machine == *machine && run.system == system)
+    };
+    let figures = Figures::of(of_it(), online(sample));
+    let tally = Tally::of(of_it(), online(sample));
+    LinuxRow {
+        machine: machine.to_string(),
+        cpus: machine.smp.cpus(),
+        system: system.to_owned(),
+        is_cold: sample != <&str>::from(Strategy::Parallel),
+        boots: tally.boots as u32,
+        failed: (tally.late + tally.failed + tally.not_tried) as u32,
+        median_ns: figures.as_ref().map(|it| it.median),
+        low_ns: figures.as_ref().map(|it| it.min),
+        high_ns: figures.as_ref().and_then(|it| it.max),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::workspace;
+
+    #[test]
+    fn each_system_of_the_committed_results_stands_on_each_machine_with_the_figures_of_the_table() {
+        let path = workspace().join("docs/results/linux.jsonl");
+        let source = Source::read(&path).expect("it is committed");
+        let (linux, _) = linux(&source).expect("it is of Linux");
+        let header = &source.results.header;
+        assert_eq!(
+            linux.rows.len(),
+            header.plan.len() * (header.systems.len() + 1)
+        );
+        let machine = &header.plan[1];
+        let is_of = |run: &&Run| run.machine == *machine && run.system == header.systems[1];
+        let figures = Figures::of(
+            source.results.runs.iter().filter(is_of),
+            online(samples::BRING_UP),
+        );
+        let row = linux
+            .rows
+            .iter()
+            .find(|row| row.machine == machine.to_string() && row.system == header.systems[1]);
+        let (row, figures) = (row.expect("it is there"), figures.expect("it was up"));
+        assert_eq!(
+            (row.median_ns, row.low_ns),
+            (Some(figures.median), Some(figures.min))
+        );
+        assert!(row.is_cold);
+    }
+}

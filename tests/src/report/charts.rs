@@ -1,0 +1,371 @@
+//! `charts.jsonl`: a boot of each machine to look at, and what calls between its CPUs took. A line a machine, beside
+//! the results of the benchmark that booted it.
+//!
+//! They are no measurement: one boot, with a trace, behind those that count. **So nothing of it is needed**: a file
+//! that is not there, is cut off or is of another schema costs the pictures, and nothing else.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use reveille_smp::record::Ipi;
+use serde::{Deserialize, Serialize};
+
+use super::data::Pair;
+use crate::{
+    bench::{cell::Machine, results::FILE},
+    bootchart::BootChart,
+    records::Records,
+};
+
+/// The schema that is written and read.
+pub const SCHEMA: u32 = 1;
+
+/// The file's name beside `results.jsonl`.
+const NAME: &str = "charts.jsonl";
+
+/// A line of the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+enum Line {
+    Chart(Kept),
+}
+
+/// A boot to look at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The machine, as results have it.
+    pub machine: Machine,
+    /// What there is to draw.
+    pub chart: BootChart,
+    /// Calls between its CPUs; `None` where none were made.
+    #[serde(default)]
+    pub ipi: Option<Calls>,
+}
+
+/// Calls between all pairs of CPUs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calls {
+    /// Of each pair.
+    pub samples: u32,
+    /// What they took, there and back.
+    pub pairs: Vec<Pair>,
+}
+
+/// A file of boots to look at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Charts {
+    path: PathBuf,
+    /// The boots.
+    pub kept: Vec<Kept>,
+    /// What of the file could not be read, in words that go on behind its name.
+    pub problem: Option<String>,
+    /// It is of another program, and stays as it is.
+    is_foreign: bool,
+}
+
+impl Kept {
+    /// What the records of a boot of this machine tell, without calls.
+    ///
+    /// # Errors
+    ///
+    /// They do not tell of a bring-up, or one of them is broken.
+    pub fn of(machine: &Machine, records: &Records) -> Result<Self> {
+        Ok(Self {
+            schema: SCHEMA,
+            machine: machine.clone(),
+            chart: BootChart::of(records)?,
+            ipi: None,
+        })
+    }
+}
+
+impl Calls {
+    /// What the records of a boot with `ipi=matrix` tell; `None` where they tell of no pair.
+    ///
+    /// # Errors
+    ///
+    /// One of them is broken.
+    pub fn of(records: &Records) -> Result<Option<Self>> {
+        let ipis = records.ipis()?;
+        let pair = |ipi: &Ipi| {
+            let times = ipi.round_trip_ns.as_ref().map(|times| &times.spread);
+            Pair {
+                from: ipi.from.0,
+                to: ipi.to.0,
+                p50_ns: times.map(|it| it.p50),
+                p99_ns: times.map(|it| it.p99),
+                max_ns: times.map(|it| it.max),
+            }
+        };
+        let samples = ipis.first().map(|ipi| ipi.samples);
+        Ok(samples.map(|samples| Self {
+            samples,
+            pairs: ipis.iter().map(pair).collect(),
+        }))
+    }
+}
+
+impl Charts {
+    /// Those beside a file of results, or in a folder with one.
+    pub fn beside(results: &Path) -> Self {
+        let path = path_beside(results);
+        let mut charts = Self {
+            path,
+            ..Self::default()
+        };
+        match fs::read(&charts.path) {
+            Ok(bytes) => charts.take(&bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                charts.is_foreign = true;
+                charts.problem = Some(format!("cannot be read: {error}"));
+            }
+        }
+        charts
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        #[derive(Deserialize)]
+        struct Kind {
+            schema: u32,
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let mut broken = 0;
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            match serde_json::from_str::<Kind>(line) {
+                Ok(Kind { schema }) if schema != SCHEMA => {
+                    self.is_foreign = true;
+                    self.problem = Some(format!(
+                        "is of schema {schema}, and this program reads schema {SCHEMA}"
+                    ));
+                    return;
+                }
+                _ => {}
+            }
+            match serde_json::from_str(line) {
+                Ok(Line::Chart(kept)) => self.add(kept),
+                Err(_) => broken += 1,
+            }
+        }
+        self.problem = match broken {
+            0 => None,
+            1 => Some("has a line that is cut off or broken, which is left out".to_owned()),
+            lines => Some(format!("has {lines} lines that are broken and left out")),
+        };
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The boot of a machine.
+    pub fn find(&self, machine: &Machine) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.machine == *machine)
+    }
+
+    /// Adds a boot, unless there is one of that machine.
+    pub fn add(&mut self, kept: Kept) {
+        if self.find(&kept.machine).is_none() {
+            self.kept.push(kept);
+        }
+    }
+
+    /// Writes them all. The file is there as a whole, or as it was before.
+    ///
+    /// # Errors
+    ///
+    /// The folder takes no file, or there is one of another schema, which stays.
+    pub fn write(&self) -> Result<()> {
+        let path = self.path.display();
+        if self.is_foreign {
+            let problem = self.problem.as_deref().unwrap_or_default();
+            ensure!(!self.is_foreign, "{path} stays as it is: it {problem}");
+        }
+        let write = || -> Result<()> {
+            let folder = self.path.parent().context("it is in no folder")?;
+            let mut file = tempfile::Builder::new()
+                .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
+                .tempfile_in(folder)?;
+            for kept in &self.kept {
+                let line = serde_json::to_string(&Line::Chart(kept.clone()))?;
+                writeln!(file, "{line}")?;
+            }
+            file.as_file().sync_all()?;
+            file.persist(&self.path)?;
+            Ok(())
+        };
+        write().with_context(|| format!("cannot write {path}"))
+    }
+}
+
+/// `charts.jsonl` beside `results.jsonl`; beside another `NAME.jsonl` it is `NAME-charts.jsonl`.
+fn path_beside(results: &Path) -> PathBuf {
+    if results.is_dir() {
+        return results.join(NAME);
+    }
+    match (results.file_name(), results.file_stem()) {
+        (Some(name), Some(stem)) if name != FILE => {
+            results.with_file_name(format!("{}-{NAME}", stem.to_string_lossy()))
+        }
+        _ => results.with_file_name(NAME),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use reveille_smp::{
+        cpu::{ApicId, CpuIndex},
+        outcome::Outcome,
+    };
+
+    use super::*;
+    use crate::bootchart::{Lane, stage::Times};
+
+    /// A boot of so many CPUs, by hand: the last one is stuck in real mode.
+    pub(crate) fn kept(cpus: u32) -> Kept {
+        let lane = |cpu: u32| {
+            let at = |ns: u64| Some(1_000 * u64::from(cpu) + ns);
+            let (outcome, times) = match cpu {
+                0 => (Outcome::Bsp, Times::default()),
+                _ if cpu == cpus - 1 => (
+                    Outcome::StuckRealMode,
+                    Times {
+                        init_ns: at(0),
+                        sipi_ns: at(100),
+                        real_ns: at(300),
+                        ..Times::default()
+                    },
+                ),
+                _ => (
+                    Outcome::Online,
+                    Times {
+                        init_ns: at(0),
+                        sipi_ns: at(100),
+                        real_ns: at(300),
+                        long_ns: at(400),
+                        alive_ns: at(600),
+                        online_ns: at(900),
+                    },
+                ),
+            };
+            Lane {
+                cpu: Some(CpuIndex(cpu)),
+                apic_id: ApicId(cpu),
+                place: Some(format!("0/{cpu}/0")),
+                outcome,
+                step: None,
+                reason: outcome.advice().map(str::to_owned),
+                times,
+                sipis: 1,
+                polls: 2,
+                uncertainty_ns: Some(30),
+            }
+        };
+        Kept {
+            schema: SCHEMA,
+            machine: Machine::new(cpus),
+            chart: BootChart {
+                machine: "BOCHS BXPC".to_owned(),
+                hypervisor: "TCGTCGTCGTCG".to_owned(),
+                model: None,
+                strategy: "parallel".to_owned(),
+                aps: cpus - 1,
+                online: cpus.saturating_sub(2),
+                online_ns: (cpus > 2).then(|| 1_000 * u64::from(cpus - 2) + 900),
+                total_ns: 1_000 * u64::from(cpus) + 1_000,
+                lanes: (0..cpus).map(lane).collect(),
+                bsp: None,
+                gaps: Vec::new(),
+                serialised: None,
+            },
+            ipi: Some(Calls {
+                samples: 3,
+                pairs: vec![Pair {
+                    from: 0,
+                    to: 1,
+                    p50_ns: Some(10),
+                    p99_ns: Some(20),
+                    max_ns: None,
+                }],
+            }),
+        }
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("there is room")
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_each_machine_is_there_once() {
+        let folder = folder();
+        let mut charts = Charts::beside(folder.path());
+        assert_eq!((charts.kept.len(), &charts.problem), (0, &None));
+        [2, 8, 2]
+            .into_iter()
+            .for_each(|cpus| charts.add(kept(cpus)));
+        charts.write().expect("the folder takes it");
+        let again = Charts::beside(&folder.path().join(FILE));
+        assert_eq!(again, charts);
+        assert_eq!(again.kept, [kept(2), kept(8)]);
+        let text = fs::read_to_string(again.path()).expect("it is there");
+        assert!(
+            text.starts_with(r#"{"record":"chart","schema":1,"machine":{"#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_cut_off_costs_that_line_and_is_told() {
+        let folder = folder();
+        let mut charts = Charts::beside(folder.path());
+        [2, 8].into_iter().for_each(|cpus| charts.add(kept(cpus)));
+        charts.write().expect("the folder takes it");
+        let text = fs::read(charts.path()).expect("it is there");
+        fs::write(charts.path(), &text[..text.len() - 40]).expect("it is ours");
+        let cut = Charts::beside(folder.path());
+        assert_eq!(cut.kept, [kept(2)]);
+        assert!(
+            cut.problem
+                .as_ref()
+                .is_some_and(|it| it.contains("cut off"))
+        );
+        cut.write().expect("it is ours");
+        assert_eq!(Charts::beside(folder.path()).problem, None);
+    }
+
+    #[test]
+    fn a_file_of_another_schema_is_told_and_stays_as_it_is() {
+        let folder = folder();
+        let path = folder.path().join(NAME);
+        let theirs = "{\"record\":\"chart\",\"schema\":9}\n";
+        fs::write(&path, theirs).expect("the folder takes it");
+        let mut charts = Charts::beside(folder.path());
+        assert!(
+            charts
+                .problem
+                .as_ref()
+                .is_some_and(|it| it.contains("schema 9"))
+        );
+        charts.add(kept(2));
+        let error = charts.write().expect_err("it is not ours");
+        assert!(error.to_string().contains("stays as it is"), "{error}");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), theirs);
+    }
+
+    #[test]
+    fn a_file_of_another_name_has_its_own() {
+        let path = |name: &str| path_beside(Path::new(name));
+        assert_eq!(
+            path("docs/strategies.jsonl"),
+            Path::new("docs/strategies-charts.jsonl")
+        );
+        assert_eq!(path("a/results.jsonl"), Path::new("a/charts.jsonl"));
+    }
+}

@@ -1,0 +1,160 @@
+//! Calls between all pairs of CPUs as a heat map.
+
+use maud::{Markup, html};
+
+use super::{
+    figure::{Chart, Choice},
+    table::{Cell, Column, Row, Table},
+    words::{count, micros},
+};
+use crate::report::data::{Heat, Pair, Report};
+
+const PAIRS: &[Column] = &[
+    Column::Figures("from"),
+    Column::Figures("to"),
+    Column::Figures("median, µs"),
+    Column::Figures("p99, µs"),
+    Column::Figures("longest, µs"),
+];
+
+const CALLERS: &[Column] = &[
+    Column::Figures("from"),
+    Column::Figures("called"),
+    Column::Figures("fastest median, µs"),
+    Column::Figures("middle median, µs"),
+    Column::Figures("slowest median, µs"),
+    Column::Figures("longest, µs"),
+];
+
+/// Of more pairs the table has a row a caller, or the page would be mostly this table.
+const MOST_PAIRS: usize = 1_024;
+
+/// Those that have anything to draw.
+pub(super) fn drawn(report: &Report) -> Vec<usize> {
+    let has_any = |heat: &Heat| heat.pairs.iter().any(|pair| pair.p50_ns.is_some());
+    let all = report.heat.iter().enumerate();
+    all.filter(|(_, heat)| has_any(heat))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+/// The section.
+pub(super) fn section(report: &Report, drawn: &[usize]) -> Markup {
+    html! {
+        section #heat aria-labelledby="heat-head" {
+            h2 #heat-head { "Calls between CPUs" }
+            @if drawn.is_empty() {
+                p.missing {
+                    "No calls were measured; " code { "cargo xtask run --append ipi=matrix" } " measures those
+                    between all pairs."
+                }
+            } @else {
+                (Chart {
+                    name: "heat",
+                    choose: "Machine",
+                    choices: drawn.iter().map(|&index| choice(&report.heat[index])).collect(),
+                    reading: html! {
+                        "Round trips of calls, from the row's CPU to the column's: their median, on a logarithmic
+                        scale of colours. A pair without a colour has no figure."
+                    },
+                    buttons: &[],
+                })
+            }
+        }
+    }
+}
+
+fn choice(heat: &Heat) -> Choice {
+    let is_long = heat.pairs.len() > MOST_PAIRS;
+    let table = match is_long {
+        true => callers(heat),
+        false => Table {
+            caption: format!("Round trips of calls on {}", heat.machine),
+            columns: PAIRS,
+            rows: heat.pairs.iter().map(of_pair).collect(),
+        },
+    };
+    Choice {
+        name: heat.machine.clone(),
+        says: says(heat),
+        figures: html! {
+            @if is_long {
+                p { "There are " (heat.pairs.len()) " pairs, so this table has a row a caller." }
+            }
+            (table)
+        },
+    }
+}
+
+fn says(heat: &Heat) -> String {
+    let mut told: Vec<(u64, &Pair)> = timed(heat.pairs.iter()).collect();
+    told.sort_by_key(|(nanos, _)| *nanos);
+    let silent = heat.pairs.len() - told.len();
+    let mut says = format!(
+        "{} of {} CPUs, {} each",
+        count(heat.pairs.len(), "pair"),
+        heat.cpus.len(),
+        count(heat.samples as usize, "call")
+    );
+    if let [(least, fastest), .., (most, slowest)] = told[..] {
+        says += &format!(
+            ": medians from {} µs (CPU {} to {}) to {} µs (CPU {} to {}), the middle one {} µs",
+            micros(least),
+            fastest.from,
+            fastest.to,
+            micros(most),
+            slowest.from,
+            slowest.to,
+            micros(told[(told.len() - 1) / 2].0)
+        );
+    }
+    if silent > 0 {
+        says += &format!("; {} without a figure", count(silent, "pair"));
+    }
+    says + "."
+}
+
+fn timed<'a>(pairs: impl Iterator<Item = &'a Pair>) -> impl Iterator<Item = (u64, &'a Pair)> {
+    pairs.filter_map(|pair| Some((pair.p50_ns?, pair)))
+}
+
+fn of_pair(pair: &Pair) -> Row {
+    Row {
+        cells: vec![
+            Cell::number(pair.from),
+            Cell::number(pair.to),
+            Cell::of(pair.p50_ns, micros),
+            Cell::of(pair.p99_ns, micros),
+            Cell::of(pair.max_ns, micros),
+        ],
+        ..Row::default()
+    }
+}
+
+fn callers(heat: &Heat) -> Table {
+    let row = |from: u32| {
+        let pairs = || heat.pairs.iter().filter(move |pair| pair.from == from);
+        let mut medians: Vec<u64> = timed(pairs()).map(|(nanos, _)| nanos).collect();
+        medians.sort_unstable();
+        let middle = medians.len().checked_sub(1).map(|last| medians[last / 2]);
+        Row {
+            cells: vec![
+                Cell::number(from),
+                Cell::number(pairs().count() as u64),
+                Cell::of(medians.first().copied(), micros),
+                Cell::of(middle, micros),
+                Cell::of(medians.last().copied(), micros),
+                Cell::of(pairs().filter_map(|pair| pair.max_ns).max(), micros),
+            ],
+            ..Row::default()
+        }
+    };
+    let mut from: Vec<u32> = heat.pairs.iter().map(|pair| pair.from).collect();
+    from.sort_unstable();
+    from.dedup();
+    Table {
+        caption: format!("Round trips of calls on {}, by caller", heat.machine),
+        columns: CALLERS,
+        rows: from.into_iter().map(row).collect(),
+    }
+}

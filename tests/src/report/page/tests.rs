@@ -1,0 +1,205 @@
+//! What holds of every page, whatever is in the report.
+
+use std::collections::HashSet;
+
+use super::{
+    html::{Element, elements},
+    sample::{self, HOSTILE},
+    words::millis,
+    *,
+};
+use crate::report::data::{Boot, Heat};
+
+fn written(report: &Report) -> String {
+    let mut bytes = Vec::new();
+    write(report, &mut bytes).expect("a vector takes all");
+    String::from_utf8(bytes).expect("HTML is text")
+}
+
+fn ids(elements: &[Element]) -> Vec<&str> {
+    elements.iter().filter_map(|it| it.get("id")).collect()
+}
+
+/// A report in which there is nothing.
+fn empty() -> Report {
+    Report {
+        title: "Reveille".to_owned(),
+        missing: vec!["There is nothing.".to_owned()],
+        ..Report::default()
+    }
+}
+
+#[test]
+fn a_page_is_well_formed_with_one_heading_at_its_head_and_ids_that_occur_once() {
+    for report in [sample::report(), empty()] {
+        let elements = elements(&written(&report));
+        let count = |name: &str| elements.iter().filter(|it| it.name == name).count();
+        assert_eq!((count("h1"), count("main"), count("nav")), (1, 1, 1));
+        let ids = ids(&elements);
+        assert_eq!(
+            ids.iter().collect::<HashSet<_>>().len(),
+            ids.len(),
+            "{ids:?}"
+        );
+        for (section, _) in CONTENTS {
+            assert!(ids.contains(&section), "{section}");
+        }
+    }
+}
+
+#[test]
+fn each_label_reference_and_link_leads_to_an_element() {
+    let elements = elements(&written(&sample::report()));
+    let ids = ids(&elements);
+    for element in &elements {
+        let link = element.get("href").map(|it| it.trim_start_matches('#'));
+        let named = [link, element.get("for"), element.get("aria-labelledby")];
+        for id in named.into_iter().flatten() {
+            assert!(ids.contains(&id), "{id}");
+        }
+    }
+}
+
+#[test]
+fn headings_leave_no_level_out() {
+    let elements = elements(&written(&sample::report()));
+    let levels = elements.iter().filter_map(|it| match it.name.as_str() {
+        "h1" => Some(1),
+        "h2" => Some(2),
+        "h3" => Some(3),
+        _ => None,
+    });
+    levels.fold(0, |before, level| {
+        assert!(level <= before + 1, "h{level} after h{before}");
+        level
+    });
+}
+
+#[test]
+fn every_figure_of_every_cell_is_in_the_table_of_strategies() {
+    let report = sample::report();
+    let elements = elements(&written(&report));
+    let rows: Vec<_> = elements.iter().filter(|it| it.name == "tr").collect();
+    for cell in &report.cells {
+        let is_its = |row: &&&Element| {
+            row.get("data-machine") == Some(&cell.machine)
+                && row.get("data-contender") == Some(&cell.contender)
+        };
+        let row = rows.iter().find(is_its).expect("it has a row");
+        let median = millis(cell.median_ns.expect("it was measured"));
+        assert!(row.text.contains(&median), "{median} in {}", row.text);
+    }
+    let values: Vec<_> = elements
+        .iter()
+        .filter_map(|it| it.get("data-value"))
+        .collect();
+    for cell in &report.cells {
+        let median = cell.median_ns.expect("it was measured").to_string();
+        assert!(values.contains(&median.as_str()), "{median}");
+    }
+}
+
+#[test]
+fn what_a_guest_calls_itself_is_text_everywhere() {
+    let page = written(&sample::report());
+    let elements = elements(&page);
+    assert!(elements.iter().all(|it| it.name != "img"));
+    let scripts = elements.iter().filter(|it| it.name == "script");
+    assert_eq!(scripts.count(), 2 + 1 + scripts::OURS.len(), "one got out");
+    let said = elements
+        .iter()
+        .filter(|it| it.name == "li" && it.text.contains(HOSTILE));
+    // Once as the failure of each machine, and once as the reason of the CPU that is stuck.
+    assert_eq!(said.count(), 3);
+    let data = elements
+        .iter()
+        .find(|it| it.get("id") == Some("data"))
+        .expect("it is there");
+    let read: Report = serde_json::from_str(&data.text).expect("it is the report");
+    assert_eq!(read, sample::report());
+}
+
+#[test]
+fn every_chart_says_its_result_in_words_and_has_its_figures_as_a_table() {
+    let elements = elements(&written(&sample::report()));
+    let canvases: Vec<_> = elements
+        .iter()
+        .filter(|it| it.get("class") == Some("canvas"))
+        .collect();
+    assert_eq!(canvases.len(), 5);
+    for canvas in canvases {
+        assert_eq!(canvas.get("role"), Some("img"));
+        assert!(
+            canvas.get("aria-label").is_some_and(|says| says.len() > 20),
+            "{canvas:?}"
+        );
+    }
+    let folded = elements.iter().filter(|it| it.name == "details");
+    assert!(
+        folded
+            .clone()
+            .all(|it| it.text.contains("The figures as a table"))
+    );
+    assert_eq!(folded.count(), 5);
+}
+
+#[test]
+fn where_there_is_nothing_to_draw_the_page_says_what_is_missing_and_has_no_chart() {
+    let elements = elements(&written(&empty()));
+    assert!(elements.iter().all(|it| it.name != "figure"));
+    let said = elements
+        .iter()
+        .filter(|it| it.name == "p" && it.get("class") == Some("missing"));
+    assert_eq!(said.count(), CONTENTS.len() - 1);
+}
+
+#[test]
+fn nothing_is_fetched() {
+    let elements = elements(&written(&sample::report()));
+    assert!(
+        elements
+            .iter()
+            .all(|it| it.get("src").is_none() && it.name != "link")
+    );
+    let links = elements.iter().filter_map(|it| it.get("href"));
+    assert!(links.clone().count() > 0);
+    assert!(links.into_iter().all(|href| href.starts_with('#')));
+}
+
+#[test]
+fn a_page_is_small_without_data_and_fits_a_mail_with_five_hundred_cpus() {
+    assert!(written(&empty()).len() < 1_500_000);
+    assert!(written(&large(512)).len() < 5_000_000);
+}
+
+/// A boot of many CPUs, and the calls between some of them.
+fn large(cpus: u32) -> Report {
+    let mut report = sample::report();
+    let Boot { chart, .. } = report.boots[0].clone();
+    let mut large = chart.clone();
+    let (bsp, ap) = (chart.lanes[0].clone(), chart.lanes[1].clone());
+    large.lanes = (1..cpus)
+        .map(|cpu| {
+            let mut lane = ap.clone();
+            lane.cpu = Some(reveille_smp::cpu::CpuIndex(cpu));
+            lane
+        })
+        .collect();
+    large.lanes.insert(0, bsp);
+    let spans = large.bsp.iter().flatten().copied();
+    large.bsp = Some(spans.cycle().take(cpus as usize * 8).collect());
+    let turns = large.serialised.iter().flatten().cloned();
+    large.serialised = Some(turns.cycle().take(cpus as usize).collect());
+    report.boots.push(Boot {
+        machine: format!("q35 tcg {cpus}"),
+        cpus,
+        chart: large,
+    });
+    report.heat.push(Heat {
+        machine: "q35 tcg 112".to_owned(),
+        cpus: (0..112).collect(),
+        samples: 100,
+        pairs: sample::pairs(112),
+    });
+    report
+}
