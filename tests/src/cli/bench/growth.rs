@@ -16,6 +16,7 @@ use super::{
     matrix::{SmpList, resolve},
     measure::{and_told, begin, check_folder, ended, go_on, keep},
     progress::Progress,
+    report,
 };
 use crate::{
     bench::{
@@ -128,7 +129,8 @@ impl Growth {
         let code = ended(end, failed, &folder);
         let shown = to_stdout(|out| show(out, &results));
         let code = and_told(code, shown);
-        Ok(and_told(code, csv(&folder, &results)))
+        let code = and_told(code, csv(&folder, &results));
+        Ok(and_told(code, report::beside(&folder)))
     }
 
     fn sizes(&self) -> Vec<Smp> {

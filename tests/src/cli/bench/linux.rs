@@ -15,6 +15,7 @@ use super::{
     matrix::SmpList,
     measure::{and_told, begin, check_folder, ended, go_on},
     progress::Progress,
+    report,
 };
 use crate::{
     bench::{
@@ -164,7 +165,8 @@ impl Linux {
             write!(out, "{report}")?;
             Ok(ExitCode::SUCCESS)
         });
-        Ok(and_told(code, shown))
+        let code = and_told(code, shown);
+        Ok(and_told(code, report::beside(&folder)))
     }
 }
 

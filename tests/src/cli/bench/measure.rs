@@ -15,8 +15,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use super::{
     super::{mistake, to_stdout},
     Options,
+    charts::Looks,
     compare::Judging,
     progress::Progress,
+    report,
 };
 use crate::{
     bench::{
@@ -105,6 +107,19 @@ impl Options {
             false => ExitCode::FAILURE,
         });
         let code = and_told(code, shown);
+        let code = match is_done && !self.no_charts {
+            true => {
+                let looks = Looks {
+                    kernel: &kernel,
+                    limit: self.timeout,
+                    interrupts: &interrupts,
+                };
+                let machines = chosen.iter().map(|&number| &plan.machines[number]);
+                and_told(code, looks.keep(machines, &folder))
+            }
+            false => code,
+        };
+        let code = and_told(code, report::beside(&folder));
         if !is_done {
             return Ok(code);
         }

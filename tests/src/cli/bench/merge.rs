@@ -5,7 +5,11 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, anyhow};
 use clap::Args;
 
-use super::measure::show;
+use super::{
+    charts,
+    measure::{and_told, show},
+    report,
+};
 use crate::bench::results::{Results, Writer, merge};
 
 /// Where they come from, and where to.
@@ -51,9 +55,11 @@ impl Merge {
         }
         eprintln!("xtask: the results are in {}", writer.path().display());
         let is_whole = show(&self.out, &results)? && merged.missing.is_empty();
-        Ok(match is_whole {
+        let code = match is_whole {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
-        })
+        };
+        let joined = charts::join(&self.parts, &self.out, &results).map(|()| ExitCode::SUCCESS);
+        Ok(and_told(and_told(code, joined), report::beside(&self.out)))
     }
 }

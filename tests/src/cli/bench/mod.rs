@@ -3,6 +3,7 @@
 //! Its options are the matrix of what is measured; what is done with results, and benchmarks of another
 //! kind, are commands below it.
 
+mod charts;
 mod compare;
 mod figures;
 mod gate;
@@ -12,6 +13,7 @@ mod matrix;
 mod measure;
 mod merge;
 mod progress;
+mod report;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -37,7 +39,8 @@ Examples:
   cargo xtask bench --smp 64 --runs 12 --compare results
   cargo xtask bench --smp 2,8,64,255 --shard 1/4 --out part-1
   cargo xtask bench merge whole part-1 part-2 part-3 part-4
-  cargo xtask bench growth --smp 1,2,4,8,16,32,64 --runs 3";
+  cargo xtask bench growth --smp 1,2,4,8,16,32,64 --runs 3
+  cargo xtask bench report results growth linux --out report.html";
 
 /// What is measured, or what is done with results.
 #[derive(Debug, Args)]
@@ -75,6 +78,10 @@ enum Command {
     Growth(growth::Growth),
     /// Write the documentation's tables from the committed results
     Figures(figures::Figures),
+    /// Write a page with pictures and tables of results, which opens in any browser, offline
+    ///
+    /// Each benchmark writes one beside its results. This one joins several: strategies, Linux, growth.
+    Report(report::Report),
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +128,10 @@ struct Options {
     /// Stop a guest that has not ended by then, and count it as failed
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = super::seconds)]
     timeout: Duration,
+
+    /// Do not boot each machine once more for the pictures of the report
+    #[arg(long)]
+    no_charts: bool,
 }
 
 impl Bench {
@@ -132,6 +143,7 @@ impl Bench {
             Some(Command::Compare(compare)) => compare.execute(),
             Some(Command::Growth(growth)) => growth.execute(),
             Some(Command::Figures(figures)) => figures.execute(),
+            Some(Command::Report(report)) => report.execute(),
             None => self.options.execute(),
         }
     }
