@@ -1,0 +1,231 @@
+//! The timeline: what it says of a CPU, how it is enlarged, and that many CPUs open and scroll.
+
+use std::fs;
+
+use reveille_smp::table::Millis;
+use reveille_tests::bootchart::Lane;
+use serde_json::{Value, json};
+use thirtyfour::{By, Key};
+
+use crate::{
+    browser::{Page, open, write},
+    inputs::{kept, with_boot},
+};
+
+/// The most elements on the screen, whatever the machine: axes, names, and all bars of a stage in one.
+const MOST_ELEMENTS: usize = 400;
+
+/// The most that a report may take on a disk.
+const MOST_BYTES: u64 = 5_000_000;
+
+/// Keeps when the timeline was first whole: in the frame behind the one in which it is there. It runs before anything
+/// of the page, so it waits for the chart.
+const MARK: &str = "
+    const look = () => {
+        const isThere = window.reveille?.charts?.timeline;
+        requestAnimationFrame(isThere ? () => performance.mark('timeline') : look);
+    };
+    requestAnimationFrame(look);";
+
+impl Page {
+    async fn scroll_to_timeline(&self) {
+        let _there: Value = self
+            .js(
+                "document.querySelector('#chart-timeline .canvas').scrollIntoView({block: 'center'})",
+                &[],
+            )
+            .await;
+        self.settled().await;
+    }
+
+    /// Where a time of a row is in the window.
+    async fn place(&self, nanos: u64, row: usize) -> (i64, i64) {
+        let (x, y): (f64, f64) = self
+            .js(
+                "const canvas = document.querySelector('#chart-timeline .canvas').getBoundingClientRect();
+                 const finder = {xAxisIndex: 0, yAxisIndex: 0};
+                 const [x, y] = reveille.charts.timeline.convertToPixel(finder, [arguments[0], arguments[1]]);
+                 return [canvas.x + x, canvas.y + y]",
+                &[json!(nanos), json!(row)],
+            )
+            .await;
+        (x.round() as i64, y.round() as i64)
+    }
+
+    /// What is said where the pointer is.
+    async fn hover(&self, (x, y): (i64, i64), words: &str) -> String {
+        let moved = self.driver.action_chain().move_to(x, y).perform().await;
+        moved.expect("the pointer moves");
+        const TIP: &str =
+            "document.querySelector('#chart-timeline .canvas table.tip')?.parentElement";
+        let is_shown = format!("{TIP}?.innerText.startsWith({})", json!(words));
+        self.until(&is_shown).await;
+        self.js(&format!("return {TIP}.innerText"), &[]).await
+    }
+
+    /// From where to where an axis shows: `xAxis` or `yAxis`.
+    async fn extent(&self, axis: &str) -> (f64, f64) {
+        let script = "const model = reveille.charts.timeline.getModel();
+                      return model.getComponent(arguments[0], 0).axis.scale.getExtent()";
+        self.js(script, &[json!(axis)]).await
+    }
+
+    async fn wheel(&self, (x, y): (i64, i64), delta: i64, modifiers: u32) {
+        let event = json!({
+            "type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": delta, "modifiers": modifiers,
+        });
+        self.cdp("Input.dispatchMouseEvent", event).await;
+        self.settled().await;
+    }
+
+    async fn elements(&self) -> usize {
+        self.js(
+            "return reveille.charts.timeline.getZr().storage.getDisplayList(true).length",
+            &[],
+        )
+        .await
+    }
+}
+
+/// As the protocol of the browser's tools has them.
+const CTRL: u32 = 2;
+const SHIFT: u32 = 8;
+
+#[test]
+fn the_pointer_over_a_lane_shows_the_figures_of_its_cpu() {
+    let kept = kept(8);
+    let lanes = kept.chart.lanes.clone();
+    open("hover", &with_boot(kept), async |page| {
+        page.scroll_to_timeline().await;
+        for cpu in [1, 5, 7] {
+            let lane: &Lane = &lanes[cpu];
+            let alive = lane.times.alive_ns.expect("it came up");
+            let place = page.place(alive + 10_000, cpu).await;
+            let said = page.hover(place, &format!("CPU {cpu} ")).await;
+            let times = lane.times;
+            let named = [
+                ("INIT", times.init_ns),
+                ("SIPI", times.sipi_ns),
+                ("real mode", times.real_ns),
+                ("long mode", times.long_ns),
+                ("alive", times.alive_ns),
+                ("online", times.online_ns),
+            ];
+            let words: Vec<&str> = said.split_whitespace().collect();
+            let words = words.join(" ");
+            for (name, nanos) in named {
+                let nanos = nanos.expect("it came up");
+                let expected = format!("{name} {} ms", Millis { nanos });
+                assert!(words.contains(&expected), "{expected}: {words}");
+            }
+            assert!(words.contains(&format!("APIC {}", lane.apic_id)), "{words}");
+            assert!(words.contains(&format!("polls {}", lane.polls)), "{words}");
+        }
+        page.window("tooltip").await;
+        assert_eq!(page.complaints().await, [""; 0]);
+    });
+}
+
+#[test]
+fn it_is_enlarged_by_the_wheel_and_by_keys_and_made_whole_again() {
+    open("zoom", &with_boot(kept(8)), async |page| {
+        page.scroll_to_timeline().await;
+        let whole = page.extent("xAxis").await;
+        let middle = page.place(((whole.0 + whole.1) / 2.0) as u64, 4).await;
+        page.wheel(middle, -240, CTRL).await;
+        let wheel = page.extent("xAxis").await;
+        assert!(
+            wheel.1 - wheel.0 < whole.1 - whole.0,
+            "{wheel:?} of {whole:?}"
+        );
+        page.window("wheel").await;
+        let button = |action: &str| By::Css(format!("#chart-timeline [data-action={action}]"));
+        let larger = page
+            .driver
+            .find(button("in"))
+            .await
+            .expect("there is a button");
+        larger.focus().await.expect("it takes the focus");
+        larger.send_keys(Key::Enter).await.expect("it takes keys");
+        page.settled().await;
+        let keys = page.extent("xAxis").await;
+        assert!(keys.1 - keys.0 < wheel.1 - wheel.0, "{keys:?} of {wheel:?}");
+        let all = page
+            .driver
+            .find(button("all"))
+            .await
+            .expect("there is a button");
+        all.send_keys(Key::Enter).await.expect("it takes keys");
+        page.settled().await;
+        assert_eq!(page.extent("xAxis").await, whole);
+    });
+}
+
+#[test]
+fn with_512_cpus_it_opens_and_scrolls_and_is_a_few_elements() {
+    let cpus: u32 = 512;
+    let report = with_boot(kept(cpus));
+    let file = write("many", &report);
+    let bytes = fs::metadata(&file).expect("it was just written").len();
+    assert!(bytes < MOST_BYTES, "{bytes} bytes");
+    open("many", &report, async |page| {
+        // Once more, with somebody who looks at the time from before the first line on.
+        page.cdp(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({"source": MARK}),
+        )
+        .await;
+        page.driver.refresh().await.expect("it opens again");
+        page.until("performance.getEntriesByName('timeline').length > 0")
+            .await;
+        let finished: f64 = page
+            .js(
+                "return performance.getEntriesByName('timeline')[0].startTime",
+                &[],
+            )
+            .await;
+        let all = page.elements().await;
+        println!(
+            "{cpus} CPUs, {bytes} bytes: the timeline is whole behind {finished:.0} ms, {all} elements"
+        );
+        assert!(all < MOST_ELEMENTS, "{all} elements");
+        page.scroll_to_timeline().await;
+        page.window("whole").await;
+
+        // A part of the lanes, which moves with the wheel.
+        let _zoomed: Value = page
+            .js(
+                "for (const dataZoomIndex of [1, 3]) reveille.charts.timeline.dispatchAction(
+                     {type: 'dataZoom', dataZoomIndex, start: 20, end: 30})",
+                &[],
+            )
+            .await;
+        page.settled().await;
+        let before = page.extent("yAxis").await;
+        let row = (before.0 + before.1) as usize / 2;
+        let place = page.place(1_000_000, row).await;
+        let _watched: Value = page
+            .js(
+                "window.frames_ms = [];
+                 let last = performance.now();
+                 const frame = now => { frames_ms.push(now - last); last = now; requestAnimationFrame(frame); };
+                 requestAnimationFrame(frame)",
+                &[],
+            )
+            .await;
+        for _ in 0..10 {
+            page.wheel(place, 120, SHIFT).await;
+        }
+        let after = page.extent("yAxis").await;
+        assert_ne!(before, after);
+        assert_eq!(
+            before.1 - before.0,
+            after.1 - after.0,
+            "it scrolls, and is not enlarged"
+        );
+        let longest: f64 = page.js("return Math.max(...frames_ms)", &[]).await;
+        println!("{cpus} CPUs: the longest frame of scrolling took {longest:.0} ms");
+        page.window("scrolled").await;
+        assert_eq!(page.complaints().await, [""; 0]);
+    });
+}
