@@ -5,8 +5,16 @@ use core::{convert::Infallible, error::Error, future::pending, time::Duration};
 
 use reveille_executor::{Clock, Counters, Executor, Spawner, Timer};
 use reveille_smp::{
-    bringup::Timing, cpu::CpuIndex, inbox::MAX_TASKS, madt::Madt, plan::plan, record::exit_code,
-    require::Enough, srat::Srat, wiring::Wiring,
+    bringup::Timing,
+    cpu::CpuIndex,
+    inbox::MAX_TASKS,
+    look::{Hue, Look},
+    madt::Madt,
+    plan::plan,
+    record::exit_code,
+    require::Enough,
+    srat::Srat,
+    wiring::Wiring,
 };
 use x86_64::instructions::interrupts;
 
@@ -78,25 +86,25 @@ type Failure = Box<dyn Error>;
 pub unsafe fn run(start_info: u64, entry_tsc: u64) -> ! {
     // SAFETY: as promised to us.
     let Err(failure) = unsafe { boot(start_info, entry_tsc) };
-    exit(conclude(Err(failure)))
+    exit(conclude(Err(failure), Look::default()))
 }
 
 /// Says how the run ended, on both channels, and gives the status to exit with.
-fn conclude(result: Result<Option<Enough>, Failure>) -> u8 {
+fn conclude(result: Result<Option<Enough>, Failure>, look: Look) -> u8 {
     let verdict = result.map_err(|error| error.to_string());
     calls::kept::write();
     report::write_exit(verdict.as_ref().err().cloned());
     match verdict {
         Ok(None) => {
-            println!("reveille: ok");
+            println!("reveille: {}", look.paint(Hue::Good, "ok"));
             exit_code::OK
         }
         Ok(Some(enough)) => {
-            println!("reveille: ok: {enough}");
+            println!("reveille: {}: {enough}", look.paint(Hue::Good, "ok"));
             exit_code::OK
         }
         Err(reason) => {
-            println!("reveille: failed: {reason}");
+            println!("reveille: {}: {reason}", look.paint(Hue::Bad, "failed"));
             exit_code::FAILED
         }
     }
@@ -341,7 +349,7 @@ impl Run {
             // Nothing was brought up, or not all was done that was asked for.
             Err(failure) => Err(failure),
         };
-        let code = conclude(verdict);
+        let code = conclude(verdict, self.options.look);
         match self.options.after {
             After::Exit | After::Shell => exit(code),
             After::Halt => {
@@ -359,7 +367,8 @@ impl Run {
             verdict,
         } = booted;
         if let Err(failure) = &verdict {
-            println!("boot: failed: {failure}");
+            let failed = self.options.look.paint(Hue::Bad, "failed");
+            println!("boot: {failed}: {failure}");
         }
         let context = Context::new(operations, &self.options, move || self.print(&told));
         let context: &'static Context = Box::leak(Box::new(context));

@@ -3,12 +3,12 @@
 
 use core::fmt;
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, string::ToString, vec::Vec};
 
-use crate::{outcome::Outcome, ranges::Ranges, record::Cpu};
+use crate::{lines::Sentence, look::Look, outcome::Outcome, ranges::Ranges, record::Cpu};
 
 /// A line for each thing that befell CPUs, in the order of the first CPU of each.
-pub(crate) struct Explanations<'a>(pub(crate) &'a [Cpu]);
+pub(crate) struct Explanations<'a>(pub(crate) &'a [Cpu], pub(crate) Look);
 
 /// What befell a CPU: CPUs for which all of it is the same share a line.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ struct Fate<'a> {
     reason: Option<&'a str>,
 }
 
-/// The CPUs of one line.
+/// The CPUs of one line, without its end.
 struct Group<'a> {
     fate: Fate<'a>,
     outcome: Outcome,
@@ -29,7 +29,11 @@ struct Group<'a> {
 
 impl fmt::Display for Explanations<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        groups(self.0).iter().try_for_each(|group| group.fmt(f))
+        groups(self.0).iter().try_for_each(|group| {
+            let text = group.to_string();
+            let (text, indent, look) = (text.as_str(), 7, self.1);
+            writeln!(f, "{}", Sentence { text, indent, look })
+        })
     }
 }
 
@@ -83,13 +87,13 @@ impl fmt::Display for Group<'_> {
         for sentence in [fate.reason, outcome.advice()].into_iter().flatten() {
             write!(f, "; {sentence}")?;
         }
-        writeln!(f)
+        Ok(())
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use alloc::string::{String, ToString};
+    use alloc::string::String;
 
     use super::*;
     use crate::cpu::{ApicId, CpuIndex};
@@ -102,7 +106,7 @@ mod tests {
     }
 
     fn lines(cpus: &[Cpu]) -> Vec<String> {
-        let text = Explanations(cpus).to_string();
+        let text = Explanations(cpus, Look::default()).to_string();
         text.lines().map(String::from).collect()
     }
 

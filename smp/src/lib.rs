@@ -15,7 +15,7 @@
 //! and go while the system runs), [`rendezvous`] (all stop, some work), [`probe`]
 //! (what one does that does not answer), [`trace`] (what each CPU notes as it runs), [`contender`]
 //! (who is measured beside whom), [`record`],
-//! [`table`], [`summary`], [`cpu_states`] and [`deviations`] (what a person or a program gets to see).
+//! [`table`], [`look`], [`summary`], [`cpu_states`] and [`deviations`] (what a person or a program gets to see).
 #![no_std]
 // But for calls that borrow from their caller (`call/lent.rs`).
 #![cfg_attr(not(loom), deny(unsafe_code))]
@@ -45,6 +45,7 @@ pub mod instances;
 pub mod ipi_table;
 pub mod ladder;
 pub mod lines;
+pub mod look;
 #[cfg(all(test, loom))]
 mod loom_call;
 #[cfg(all(test, loom))]

@@ -5,7 +5,9 @@ use core::fmt;
 
 use alloc::{format, string::String, vec::Vec};
 
-/// The columns of a terminal.
+use crate::look::Look;
+
+/// The columns of a terminal that nobody asked.
 pub const WIDTH: usize = 80;
 
 /// A heading and what is told behind it, part by part, with the end of the last line left out. A part stays
@@ -16,6 +18,7 @@ pub struct Parts<'a> {
     /// What of the separator stands at the end of a line that goes on.
     at_end: &'a str,
     parts: Vec<String>,
+    look: Look,
 }
 
 impl<'a> Parts<'a> {
@@ -29,6 +32,22 @@ impl<'a> Parts<'a> {
         Self::new(head, " | ", "", parts)
     }
 
+    /// With nothing but a gap between them.
+    pub fn with_gaps(head: &'a str, parts: impl IntoIterator<Item = String>) -> Self {
+        Self::new(head, "  ", "", parts)
+    }
+
+    /// The same for a terminal. There a part that alone is too long is broken too.
+    pub fn within(self, look: Look) -> Self {
+        Self { look, ..self }
+    }
+
+    /// A line of it.
+    fn told<'t>(&self, text: &'t str) -> Sentence<'t> {
+        let (indent, look) = (columns(self.head), self.look);
+        Sentence { text, indent, look }
+    }
+
     fn new(
         head: &'a str,
         separator: &'a str,
@@ -40,6 +59,7 @@ impl<'a> Parts<'a> {
             separator,
             at_end,
             parts: parts.into_iter().collect(),
+            look: Look::default(),
         }
     }
 }
@@ -51,6 +71,7 @@ impl fmt::Display for Parts<'_> {
             separator,
             at_end,
             parts,
+            look,
         } = self;
         let indent = columns(head);
         let mut line = String::from(*head);
@@ -58,14 +79,17 @@ impl fmt::Display for Parts<'_> {
             // Behind it there must be room for what ends a line, if it is not the last.
             let end = if at + 1 == parts.len() { "" } else { at_end };
             let between = if at == 0 { "" } else { separator };
-            if at > 0 && columns(&line) + columns(between) + columns(part) + end.len() > WIDTH {
-                writeln!(f, "{line}{at_end}")?;
+            if at > 0
+                && columns(&line) + columns(between) + columns(part) + end.len() > look.width()
+            {
+                line += at_end;
+                writeln!(f, "{}", self.told(&line))?;
                 line = format!("{:indent$}{part}", "");
             } else {
                 line = line + between + part;
             }
         }
-        f.write_str(&line)
+        self.told(&line).fmt(f)
     }
 }
 
@@ -99,9 +123,64 @@ impl fmt::Display for Words<'_> {
     }
 }
 
-/// What is told here takes a column a character.
-fn columns(text: &str) -> usize {
-    text.chars().count()
+/// A sentence with the end of its last line left out: in one piece for a file, and for a terminal broken as [`Words`]
+/// are. There a word that is too long for any line is broken too, behind a comma if it has one.
+pub struct Sentence<'a> {
+    /// The text.
+    pub text: &'a str,
+    /// How far the lines behind the first are moved to the right, where they are so long.
+    pub indent: usize,
+    /// What it is for.
+    pub look: Look,
+}
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.look.width();
+        if self.look.columns.is_none() || columns(self.text) <= width {
+            return f.write_str(self.text);
+        }
+        let indent = self.indent.min(width / 2);
+        let (mut used, mut gap) = (0, 0);
+        for piece in self.text.split_inclusive(' ') {
+            let mut word = piece.trim_end_matches(' ');
+            if !word.is_empty() {
+                if used > indent && used + gap + columns(word) > width {
+                    write!(f, "\n{:indent$}", "")?;
+                    (used, gap) = (indent, 0);
+                }
+                while used + gap + columns(word) > width {
+                    let (first, rest) = broken(word, width.saturating_sub(used + gap).max(1));
+                    write!(f, "{:gap$}{first}\n{:indent$}", "", "")?;
+                    (word, used, gap) = (rest, indent, 0);
+                }
+                write!(f, "{:gap$}{word}", "")?;
+                used += gap + columns(word);
+                gap = 0;
+            }
+            gap += piece.len() - piece.trim_end_matches(' ').len();
+        }
+        Ok(())
+    }
+}
+
+/// A word that has more columns than there is room for, in two.
+fn broken(word: &str, room: usize) -> (&str, &str) {
+    let end = word.char_indices().nth(room).map(|(at, _)| at);
+    let end = end.unwrap_or(word.len());
+    let comma = word[..end].rfind(',').map(|at| at + 1);
+    word.split_at(comma.unwrap_or(end))
+}
+
+/// What is told here takes a column a character, and none for a colour.
+pub(crate) fn columns(text: &str) -> usize {
+    let mut is_colour = false;
+    let takes_one = |&character: &char| {
+        let is_part = is_colour || character == '\x1b';
+        is_colour = is_part && character != 'm';
+        !is_part
+    };
+    text.chars().filter(takes_one).count()
 }
 
 #[cfg(all(test, not(loom)))]
@@ -109,6 +188,7 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
+    use crate::look::Columns;
 
     fn parts(count: usize, length: usize) -> impl Iterator<Item = String> {
         (0..count).map(move |_| "x".repeat(length))
@@ -143,6 +223,50 @@ mod tests {
                 assert_eq!(told, count * length);
             }
         }
+    }
+
+    fn at_terminal(columns: u16) -> Look {
+        Look {
+            columns: Some(Columns::nearest(columns)),
+            ..Look::default()
+        }
+    }
+
+    #[test]
+    fn at_a_terminal_no_line_is_longer_than_it_is_wide_whatever_the_lengths() {
+        for width in [20, 40, 120] {
+            for (length, count) in [(1, 300), (7, 60), (19, 9), (90, 4), (700, 2)] {
+                let look = at_terminal(width);
+                let text = parts(count, length).collect::<Vec<_>>().join(" ");
+                let (text, indent) = (text.as_str(), 9);
+                let sentence = Sentence { text, indent, look };
+                let commas = Parts::with_commas("head: ", parts(count, length)).within(look);
+                for told in [sentence.to_string(), commas.to_string()] {
+                    let fits = |line: &str| line.len() <= width.into();
+                    assert!(told.lines().all(fits), "{width}:\n{told}");
+                    assert_eq!(told.matches('x').count(), count * length);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_word_is_broken_behind_a_comma_and_a_colour_takes_no_columns() {
+        let told = |text| {
+            let (indent, look) = (2, at_terminal(20));
+            Sentence { text, indent, look }.to_string()
+        };
+        assert_eq!(
+            told("CPUs 1,3,5,7,9,11,13,15,17: failed"),
+            "CPUs\n  1,3,5,7,9,11,13,\n  15,17: failed"
+        );
+        let painted = "\x1b[1;31mfailed\x1b[m and so it ends";
+        assert_eq!(columns(painted), 21);
+        assert_eq!(told(painted), "\x1b[1;31mfailed\x1b[m and so it\n  ends");
+        let file = Look::default();
+        let text = &"a long sentence ".repeat(20);
+        let (indent, look) = (2, file);
+        assert_eq!(&Sentence { text, indent, look }.to_string(), text);
     }
 
     #[test]

@@ -3,11 +3,17 @@
 
 use core::fmt;
 
-use crate::{lines::Words, ranges::Ranges, record::Cpu, table::Millis};
+use crate::{
+    lines::{Sentence, Words},
+    look::Look,
+    ranges::Ranges,
+    record::Cpu,
+    table::Millis,
+};
 
 /// A line for the CPUs whose clocks could not be compared with the BSP's, and one where the others'
 /// times are less certain than what the table shows of them.
-pub(crate) struct Trust<'a>(pub(crate) &'a [Cpu]);
+pub(crate) struct Trust<'a>(pub(crate) &'a [Cpu], pub(crate) Look);
 
 /// The table shows hundredths of a millisecond.
 const SHOWN_NS: u64 = 10_000;
@@ -28,16 +34,22 @@ impl fmt::Display for Trust<'_> {
             let text = alloc::format!(
                 "{word} {alone}: times from real mode on are by {whose}, not compared with the BSP's"
             );
-            let text = text.as_str();
-            writeln!(f, "{}", Words { text, indent: 7 })?;
+            let (text, indent, look) = (text.as_str(), 7, self.1);
+            match look.columns {
+                None => writeln!(f, "{}", Words { text, indent })?,
+                Some(_) => writeln!(f, "{}", Sentence { text, indent, look })?,
+            }
         }
         let worst = with_own_times().filter_map(|cpu| cpu.uncertainty_ns).max();
         match worst {
-            Some(nanos) if nanos > SHOWN_NS => writeln!(
-                f,
-                "times from real mode on are certain to {} ms, as the clocks were compared",
-                Millis { nanos }
-            ),
+            Some(nanos) if nanos > SHOWN_NS => {
+                let text = alloc::format!(
+                    "times from real mode on are certain to {} ms, as the clocks were compared",
+                    Millis { nanos }
+                );
+                let (text, indent, look) = (text.as_str(), 7, self.1);
+                writeln!(f, "{}", Sentence { text, indent, look })
+            }
             _ => Ok(()),
         }
     }
@@ -62,7 +74,7 @@ mod tests {
     }
 
     fn told(cpus: &[Cpu]) -> String {
-        Trust(cpus).to_string()
+        Trust(cpus, Look::default()).to_string()
     }
 
     #[test]

@@ -6,6 +6,7 @@ use core::{fmt, num::NonZero, time::Duration};
 
 use reveille_smp::{
     contender::{Contender, Contenders},
+    look::{Bars, Colour, Columns},
     order::Order,
     require::Require,
     selection::{CpuSet, Smt},
@@ -40,6 +41,9 @@ pub(super) enum Takes {
     Order(fn(&mut Options, Order)),
     After(fn(&mut Options, After)),
     Terminal(fn(&mut Options, Terminal)),
+    Columns(fn(&mut Options, Columns)),
+    Bars(fn(&mut Options, Bars)),
+    Colour(fn(&mut Options, Colour)),
     TestHook(fn(&mut Options, TestHook)),
     Fault(fn(&mut Options, Fault)),
     Positive(fn(&mut Options, NonZero<u32>)),
@@ -168,6 +172,15 @@ pub(super) const KEYS: &[Key] = &[
         "terminal",
         Takes::Terminal(|options, it| options.terminal = it),
     ),
+    once(
+        "columns",
+        Takes::Columns(|options, it| options.look.columns = Some(it)),
+    ),
+    once("bars", Takes::Bars(|options, it| options.look.bars = it)),
+    once(
+        "colour",
+        Takes::Colour(|options, it| options.look.colour = it),
+    ),
     Key {
         name: "test",
         takes: Takes::TestHook(|options, it| options.tests.push(it)),
@@ -184,6 +197,9 @@ impl Takes {
             Self::Order(set) => set(options, value.parse().ok()?),
             Self::After(set) => set(options, value.parse().ok()?),
             Self::Terminal(set) => set(options, value.parse().ok()?),
+            Self::Columns(set) => set(options, value.parse().ok()?),
+            Self::Bars(set) => set(options, value.parse().ok()?),
+            Self::Colour(set) => set(options, value.parse().ok()?),
             Self::TestHook(set) => set(options, value.parse().ok()?),
             Self::Fault(set) => set(options, value.parse().ok()?),
             Self::Positive(set) => set(options, NonZero::new(number(value)?)?),
@@ -232,6 +248,12 @@ impl fmt::Display for Takes {
             Self::Order(_) => words(Order::VARIANTS),
             Self::After(_) => words(After::VARIANTS),
             Self::Terminal(_) => words(Terminal::VARIANTS),
+            Self::Columns(_) => {
+                let (least, most) = Columns::RANGE.into_inner();
+                write!(f, "N (from {least} to {most})")
+            }
+            Self::Bars(_) => words(Bars::VARIANTS),
+            Self::Colour(_) => words(Colour::VARIANTS),
             Self::TestHook(_) => words(TestHook::VARIANTS),
             Self::MadtSource(_) => words(MadtSource::VARIANTS),
             Self::Consistency(_) => words(Consistency::VARIANTS),

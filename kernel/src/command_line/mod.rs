@@ -16,7 +16,8 @@ use alloc::{borrow::ToOwned, vec::Vec};
 use core::{num::NonZero, time::Duration};
 
 use reveille_smp::{
-    contender::Contenders, order::Order, require::Require, selection::Selection, strategy::Strategy,
+    contender::Contenders, look::Look, order::Order, require::Require, selection::Selection,
+    strategy::Strategy,
 };
 
 use self::keys::KEYS;
@@ -95,6 +96,8 @@ pub struct Options {
     pub after: After,
     /// `terminal=`: what a shell's terminal can do.
     pub terminal: Terminal,
+    /// `columns=`, `bars=` and `colour=`: what the tables are to look like.
+    pub look: Look,
     /// `test=`: what a test wants to go wrong.
     pub tests: Vec<TestHook>,
 }

@@ -1,6 +1,11 @@
 use core::{num::NonZero, time::Duration};
 
-use reveille_smp::{contender::Contender, cpu::CpuIndex, selection::Smt};
+use reveille_smp::{
+    contender::Contender,
+    cpu::CpuIndex,
+    look::{Bars, Colour},
+    selection::Smt,
+};
 use strum::VariantNames;
 
 use crate::{
@@ -12,8 +17,8 @@ use crate::{
 };
 
 use super::{
-    After, Consistency, HotplugOption, KEYS, MadtSource, OptionError, Options, Order, Problem,
-    Report, Require, Selection, Strategy, Terminal, TestHook, Tracing, Wake,
+    After, Consistency, HotplugOption, KEYS, Look, MadtSource, OptionError, Options, Order,
+    Problem, Report, Require, Selection, Strategy, Terminal, TestHook, Tracing, Wake,
 };
 
 fn problem(command_line: &str) -> (String, Problem) {
@@ -39,7 +44,7 @@ fn a_word_that_a_hypervisor_adds_by_itself_is_passed_over() {
 fn every_key_reaches_its_option() {
     let line = "bringup=serial order=strict bench=9 strategies=serial,floor model=skylake-112 probe=1 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
                 maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
-                attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt terminal=plain hotplug=off test=no-wake \
+                attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt terminal=plain columns=132 bars=ascii colour=on hotplug=off test=no-wake \
                 test=panic-ap";
     assert_eq!(
         Options::parse(line),
@@ -92,6 +97,11 @@ fn every_key_reaches_its_option() {
             ],
             after: After::Halt,
             terminal: Terminal::Plain,
+            look: Look {
+                columns: "132".parse().ok(),
+                bars: Bars::Ascii,
+                colour: Colour::On,
+            },
             hotplug: Some(HotplugOption::Off),
             tests: vec![TestHook::NoWake, TestHook::PanicAp],
         })
@@ -190,6 +200,11 @@ fn values_are_taken_whole_or_not_at_all() {
         "test=panic",
         "after=exit=halt",
         "terminal=vt100",
+        "columns=19",
+        "columns=501",
+        "columns=+80",
+        "bars=on",
+        "colour=red",
         "maxcpus=0",
         "maxcpus=all",
         "possible=0",
@@ -286,6 +301,9 @@ fn of_an_unknown_key_the_message_lists_what_every_key_takes() {
         "|feature=NAME (several times)",
         " after=exit|halt|shell",
         " terminal=ansi|plain",
+        " columns=N (from 20 to 500)",
+        " bars=off|blocks|ascii",
+        " colour=off|on",
         " test=panic-bsp|panic-ap|",
         " (several times)",
     ] {

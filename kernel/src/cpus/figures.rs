@@ -6,7 +6,7 @@
 use alloc::{format, vec::Vec};
 use core::fmt;
 
-use reveille_smp::{ladder::Ladder, lines::Parts};
+use reveille_smp::{ladder::Ladder, lines::Parts, look::Look};
 
 use super::idle::IdleTime;
 use crate::{
@@ -50,21 +50,21 @@ impl Figures {
     pub fn are_there(&self) -> bool {
         !self.steps.is_empty()
     }
-}
 
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The lines, as they are to look, with the end of the last left out.
+    pub fn told(&self, look: Look) -> impl fmt::Display {
         let steps = self.steps.iter().map(|(name, nanos)| {
             let (micros, tenths) = (nanos / 1_000, nanos % 1_000 / 100);
             format!("{name} {micros}.{tenths} us")
         });
-        let steps = Parts::with_bars("          steps: ", steps);
-        write!(f, "{steps}\n{:10}APs: {} idle", "", self.idle)?;
-        if let Some(bytes) = self.stack {
+        let stack = self.stack.map(|bytes| {
             let size = StackPurpose::Main.size() >> 10;
-            write!(f, ", stacks used {} of {size} KiB", bytes >> 10)?;
-        }
-        Ok(())
+            format!("stacks used {} of {size} KiB", bytes >> 10)
+        });
+        let aps = [format!("{} idle", self.idle)].into_iter().chain(stack);
+        let steps = Parts::with_bars("          steps: ", steps).within(look);
+        let aps = Parts::with_commas("          APs: ", aps).within(look);
+        fmt::from_fn(move |f| write!(f, "{steps}\n{aps}"))
     }
 }
 
@@ -87,17 +87,17 @@ mod tests {
         };
         assert!(figures.are_there());
         assert_eq!(
-            figures.to_string(),
+            figures.told(Look::default()).to_string(),
             "          steps: tables 1.2 us | join 0.0 us\n          APs: 75 % idle"
         );
         figures.stack = Some(8 << 10);
-        let told = figures.to_string();
+        let told = figures.told(Look::default()).to_string();
         assert!(
             told.ends_with("75 % idle, stacks used 8 of 64 KiB"),
             "{told}"
         );
         figures.steps = Vec::from([("registers", 12_600); 12]);
-        let told = figures.to_string();
+        let told = figures.told(Look::default()).to_string();
         assert_eq!(told.lines().count(), 5, "{told}");
         assert!(told.lines().all(|line| line.len() <= 80), "{told}");
         let second = told.lines().nth(1);

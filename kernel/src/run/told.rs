@@ -110,6 +110,7 @@ impl Run {
             figures,
             ..
         } = told;
+        let look = self.options.look;
         let boot = self.boot_record(told);
         println!("reveille: {}", env!("CARGO_PKG_VERSION"));
         let machine = [
@@ -120,7 +121,7 @@ impl Run {
             format!("TSC {}", self.calibration),
             String::from(record::hypervisor_name(&boot.accel_hint)),
         ];
-        println!("{}", Parts::with_commas("machine: ", machine));
+        print_lines(Parts::with_commas("machine: ", machine).within(look));
         let model = self.cpus.machine.model();
         if let Some(model) = model {
             println!("{}", model::Told(model));
@@ -147,7 +148,8 @@ impl Run {
                     attempts.len()
                 );
             }
-            print_lines(format_args!("{}{}", Table(cpus), Headline(&attempt.record)));
+            let headline = Headline(&attempt.record, look);
+            print_lines(format_args!("{}{headline}", Table(cpus, look)));
         }
         let is_short = attempts.last().is_some_and(|last| last.record.failed > 0);
         match self.options.bench_rounds {
@@ -157,7 +159,7 @@ impl Run {
                 println!("{:10}no rounds: not all APs are online", "");
             }
             rounds => {
-                print_lines(results.comparison(rounds));
+                print_lines(results.comparison(rounds).within(look));
                 if self.waking.way() == Way::Mailbox {
                     println!(
                         "{:10}no yardsticks: they need INIT and SIPI; broadcast runs like parallel",
@@ -173,7 +175,7 @@ impl Run {
             }
         }
         if figures.are_there() {
-            println!("{figures}");
+            print_lines(figures.told(look));
         }
     }
 

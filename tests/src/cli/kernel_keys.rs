@@ -127,6 +127,15 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "what a shell's terminal can do: ansi, or plain for pipes and the like",
     ),
     (
+        "columns",
+        "how wide the tables may be, from 20 to 500; run says it of a terminal",
+    ),
+    (
+        "bars",
+        "each CPU's way up as a bar in the table: off, blocks or ascii; run says it too",
+    ),
+    ("colour", "off, or on; run says it too"),
+    (
         "test",
         "a fault to bring about, such as panic-ap or hang; several times",
     ),

@@ -20,21 +20,24 @@ use reveille_smp::{
 };
 
 use super::{Sim, mistake};
-use crate::sim::{
-    Fault, Happened, Setup, Simulator,
-    model::Model,
-    report::{
-        BroughtUp,
-        growth::{self, Point},
-        parts::Parts,
-        phases::Phases,
-        plot, records,
-        standing::{StandingTable, missed, standings},
-        table::{Shortened, Skewed},
-        timeline::{LEGEND, Timeline, USUAL_WIDTH},
-        why::Why,
+use crate::{
+    sim::{
+        Fault, Happened, Setup, Simulator,
+        model::Model,
+        report::{
+            BroughtUp,
+            growth::{self, Point},
+            parts::Parts,
+            phases::Phases,
+            plot, records,
+            standing::{StandingTable, missed, standings},
+            table::{Shortened, Skewed},
+            timeline::{LEGEND, Timeline, USUAL_WIDTH},
+            why::Why,
+        },
+        schedule::{Explorer, Schedule},
     },
-    schedule::{Explorer, Schedule},
+    terminal::look::{self, When},
 };
 
 /// The most CPUs of a growing series, where none are given: what the simulator was made for.
@@ -224,9 +227,10 @@ impl Sim {
             model.shape.cpus(),
             self.seed
         )?;
+        let look = look::of_this_process(When::Auto);
         match self.all_cpus {
-            true => write!(out, "{}", Table(&cpus))?,
-            false => write!(out, "{}", Shortened(&cpus))?,
+            true => write!(out, "{}", Table(&cpus, look))?,
+            false => write!(out, "{}", Shortened(&cpus, look))?,
         }
         for (cpu, fault) in faults {
             if let Fault::Skew(us) = *fault {
@@ -234,12 +238,12 @@ impl Sim {
                 write!(out, "{}", Skewed { cpu, us })?;
             }
         }
-        writeln!(out, "{}", Headline(&bringup))?;
+        writeln!(out, "{}", Headline(&bringup, look))?;
         let phases: Vec<_> = shown
             .iter()
             .map(|it| (it.round.strategy, Phases::of(it)))
             .collect();
-        writeln!(out, "{}", self.comparison(runs))?;
+        writeln!(out, "{}", self.comparison(runs).within(look))?;
         if runs.len() > 1 {
             writeln!(out, "{:10}1x is {}", "", first.round.strategy)?;
         }
@@ -264,7 +268,7 @@ impl Sim {
         let standings = standings(model, &parts);
         // Nobody measured the machine with these faults.
         if !standings.is_empty() && self.fault.is_empty() {
-            writeln!(out, "{}", StandingTable(&standings))?;
+            writeln!(out, "{}", StandingTable(&standings, look))?;
         }
 
         Ok(match failure {
@@ -393,12 +397,7 @@ impl Sim {
 
 /// How many columns the standard output has.
 fn terminal_width() -> usize {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-    // A terminal that does not know its size has none.
-    let columns = size.map(|size| usize::from(size.ws_col));
-    columns
-        .filter(|&columns| columns > 0)
-        .unwrap_or(USUAL_WIDTH)
+    look::columns().map_or(USUAL_WIDTH, usize::from)
 }
 
 /// For a person who looks for a bug.

@@ -17,6 +17,7 @@
 
 pub mod keyboard;
 pub mod keys;
+pub mod look;
 pub mod raw;
 pub mod screen;
 pub mod text;

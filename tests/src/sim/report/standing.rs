@@ -4,10 +4,13 @@
 use std::{fmt, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
-use reveille_smp::{strategy::Strategy, table::median};
+use reveille_smp::{look::Look, strategy::Strategy, table::median};
 
 use super::{parts::Parts, timeline::millis};
-use crate::sim::model::{Model, Total};
+use crate::{
+    sim::model::{Model, Total},
+    terminal::look::fit,
+};
 
 /// One measured time and its simulation.
 pub struct Standing<'a> {
@@ -63,7 +66,7 @@ pub fn missed(standings: &[Standing<'_>]) -> Option<String> {
 }
 
 /// A line for each; nothing where there are none.
-pub struct StandingTable<'a>(pub &'a [Standing<'a>]);
+pub struct StandingTable<'a>(pub &'a [Standing<'a>], pub Look);
 
 impl fmt::Display for StandingTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,6 +114,7 @@ impl fmt::Display for StandingTable<'_> {
         for column in table.column_iter_mut().skip(3) {
             column.set_cell_alignment(CellAlignment::Right);
         }
+        fit(&mut table, self.1);
         writeln!(f, "{}", table.trim_fmt())
     }
 }
@@ -146,7 +150,7 @@ mod tests {
         assert!((standings[1].error_percent() - 5.0).abs() < 1e-9);
         assert_eq!(standings[1].is_met(), Some(true));
         assert_eq!(standings[0].is_met(), None);
-        let text = StandingTable(&standings).to_string();
+        let text = StandingTable(&standings, Look::default()).to_string();
         assert!(
             text.contains("validated") && text.contains("+5.0 %"),
             "{text}"
@@ -176,6 +180,6 @@ mod tests {
         let larger = model().with_cpus(8).expect("it can grow");
         let runs = [(Strategy::Parallel, &runs(&larger, [1, 2, 3])[..])];
         let standings = standings(&larger, &runs);
-        assert_eq!(StandingTable(&standings).to_string(), "");
+        assert_eq!(StandingTable(&standings, Look::default()).to_string(), "");
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use reveille_smp::{outcome::Outcome, record::Cpu, table::Table};
+use reveille_smp::{look::Look, outcome::Outcome, record::Cpu, table::Table};
 
 /// CPUs at the table's beginning that are shown in any case.
 const HEAD: usize = 12;
@@ -13,16 +13,20 @@ const TAIL: usize = 4;
 /// Of those between them that did not come online, so many are shown.
 const MOST_FAILURES: usize = 12;
 
-/// The table, with its explanations below it.
-pub struct Shortened<'a>(pub &'a [Cpu]);
+/// The table as it is to look, with its explanations below it.
+pub struct Shortened<'a>(pub &'a [Cpu], pub Look);
 
 impl fmt::Display for Shortened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = Table(self.0).to_string();
+        let text = Table(self.0, self.1).to_string();
         let lines: Vec<_> = text.lines().collect();
         let (heads, rest) = lines.split_at(2);
-        // A row begins with a number or what stands for it, an explanation with a word.
-        let is_row = |line: &&&str| !line.starts_with(|first: char| first.is_alphabetic());
+        // A row begins with a number or what stands for it, what explains bars further to the right, and any other
+        // explanation with a word.
+        let is_row = |line: &&&str| {
+            let starts_with_word = line.starts_with(|first: char| first.is_alphabetic());
+            !starts_with_word && !line.starts_with("    ")
+        };
         let rows = rest.iter().take_while(is_row).count();
         let (rows, explanations) = rest.split_at(rows);
         for line in heads {
@@ -75,9 +79,9 @@ impl fmt::Display for Skewed {
 }
 
 fn ends_well(row: &str) -> bool {
-    let outcome = row.rsplit(' ').next();
+    // Behind it there may be a bar.
     let well = [Outcome::Bsp, Outcome::Online].map(<&str>::from);
-    outcome.is_some_and(|outcome| well.contains(&outcome))
+    row.split(' ').any(|word| well.contains(&word))
 }
 
 fn tell_hidden(f: &mut fmt::Formatter<'_>, hidden: &mut usize) -> fmt::Result {
@@ -89,7 +93,10 @@ fn tell_hidden(f: &mut fmt::Formatter<'_>, hidden: &mut usize) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use reveille_smp::cpu::{ApicId, CpuIndex};
+    use reveille_smp::{
+        cpu::{ApicId, CpuIndex},
+        look::{Bars, Colour, Columns},
+    };
 
     use super::*;
 
@@ -101,6 +108,10 @@ mod tests {
             ..Cpu::unwoken(Some(CpuIndex(number)), ApicId(number), Outcome::Online)
         };
         (0..count).map(cpu).collect()
+    }
+
+    fn shortened(cpus: &[Cpu]) -> String {
+        Shortened(cpus, Look::default()).to_string()
     }
 
     #[test]
@@ -118,12 +129,12 @@ mod tests {
     #[test]
     fn a_table_of_few_cpus_stays_as_it_is() {
         let cpus = cpus(16);
-        assert_eq!(Shortened(&cpus).to_string(), Table(&cpus).to_string());
+        assert_eq!(shortened(&cpus), Table(&cpus, Look::default()).to_string());
     }
 
     #[test]
     fn of_many_cpus_the_ends_stay_and_the_number_of_the_others() {
-        let text = Shortened(&cpus(1_920)).to_string();
+        let text = shortened(&cpus(1_920));
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 2 + 12 + 1 + 4, "{text}");
         assert!(lines[13].starts_with("  11 "), "{text}");
@@ -132,10 +143,26 @@ mod tests {
     }
 
     #[test]
+    fn bars_are_shortened_with_their_cpus_and_explained_below() {
+        let look = Look {
+            columns: Some(Columns::nearest(120)),
+            bars: Bars::Blocks,
+            colour: Colour::On,
+        };
+        let mut cpus = cpus(1_000);
+        cpus[500].outcome = Outcome::Late;
+        let text = Shortened(&cpus, look).to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2 + 12 + 1 + 1 + 1 + 4 + 3, "{text}");
+        assert!(lines[20].starts_with(" 999 "), "{text}");
+        assert!(lines[21].ends_with(" ms") && lines[22].contains("to online"));
+    }
+
+    #[test]
     fn who_failed_stays_and_all_explanations_do_even_where_too_many_failed() {
         let mut cpus = cpus(1_000);
         cpus[500].outcome = Outcome::Late;
-        let text = Shortened(&cpus).to_string();
+        let text = shortened(&cpus);
         let row = text.lines().find(|line| line.starts_with(" 500 "));
         assert!(row.is_some_and(|row| row.ends_with("late")), "{text}");
         assert!(
@@ -144,7 +171,7 @@ mod tests {
         );
         assert!(text.contains("\nCPU 500 (APIC 500): late;"), "{text}");
         cpus.iter_mut().for_each(|cpu| cpu.outcome = Outcome::Late);
-        let text = Shortened(&cpus).to_string();
+        let text = shortened(&cpus);
         assert!(text.lines().count() < 40, "{text}");
         assert!(text.contains("\nCPUs 0-999 (APIC 0-999): late;"), "{text}");
     }
