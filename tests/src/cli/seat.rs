@@ -13,7 +13,7 @@ use crate::{
         Ends,
         keyboard::Keyboard,
         raw::{self, Raw},
-        screen::Screen,
+        screen::{self, Screen},
         typed::{Lost, Typed},
     },
 };
@@ -31,9 +31,10 @@ pub(super) struct Seat {
 impl Seat {
     /// To look on.
     pub(super) fn to_look_on(interrupts: &Interrupts) -> Self {
+        interrupts.before_exit(screen::leave_for_good);
         Self {
             interrupts: interrupts.clone(),
-            screen: Screen::new(Ends::Plain),
+            screen: Screen::to_look_on(),
             typed: None,
             _raw: None,
         }

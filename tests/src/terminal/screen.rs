@@ -8,7 +8,7 @@
 //! who ends or stops the process from another thread ([`leave_for_good`], [`Left`]) has the last word.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     mem,
     num::NonZeroU16,
     sync::{Mutex, MutexGuard, PoisonError, TryLockError},
@@ -37,6 +37,8 @@ static SHOWN: Mutex<Option<vt100::Parser>> = Mutex::new(None);
 /// The standard output, as the guest has left it so far.
 pub struct Screen {
     ends: Ends,
+    /// Whether what is shown is followed, so that the terminal can be left as it was.
+    is_followed: bool,
     line_ends: LineEnds,
     prompt: Prompt,
 }
@@ -44,8 +46,19 @@ pub struct Screen {
 impl Screen {
     /// One on which the guest has shown nothing yet.
     pub fn new(ends: Ends) -> Self {
+        Self::with(ends, ends == Ends::Terminal)
+    }
+
+    /// The same for somebody who only looks on: the lines end as in a file, but a terminal's colours may be left
+    /// in the middle of one.
+    pub fn to_look_on() -> Self {
+        Self::with(Ends::Plain, io::stdout().is_terminal())
+    }
+
+    fn with(ends: Ends, is_followed: bool) -> Self {
         Self {
             ends,
+            is_followed,
             line_ends: LineEnds::default(),
             prompt: Prompt::default(),
         }
@@ -65,14 +78,15 @@ impl Screen {
     /// The reader of the standard output is gone. What the guest wrote counts all the same.
     pub fn show(&mut self, bytes: &[u8]) -> (bool, io::Result<()>) {
         let prompt = self.prompt.comes_with(bytes);
+        // Held until all of it is shown.
+        let mut followed = self.is_followed.then(shown);
+        if let Some(shown) = &mut followed {
+            let emulator = shown.get_or_insert_default();
+            fit(emulator);
+            emulator.process(bytes);
+        }
         let shown = match self.ends {
-            Ends::Terminal => {
-                let mut shown = shown();
-                let emulator = shown.get_or_insert_default();
-                fit(emulator);
-                emulator.process(bytes);
-                write(bytes)
-            }
+            Ends::Terminal => write(bytes),
             Ends::Plain => write(&self.line_ends.plain(bytes)),
         };
         (prompt, shown)
@@ -267,6 +281,7 @@ mod tests {
         );
         assert_eq!(left("half a line"), "\r\n");
         assert_eq!(left("\x1b[?2004h"), "\x1b[?2004l");
+        assert_eq!(left("half \x1b[33m░░"), "\x1b[m\r\n");
         left("a view\x1b[?1049h\x1b[?25l\x1b[1;7mhalf\x1b[3;5H of it");
     }
 

@@ -27,6 +27,9 @@ mod layout;
 // It looks for processes in /proc and waits for their end by pidfd.
 #[cfg(target_os = "linux")]
 mod left_behind;
+// As it is seen in a terminal of the shell's.
+#[cfg(target_os = "linux")]
+mod look;
 mod machine_check;
 mod mailbox;
 mod model;

@@ -30,7 +30,11 @@ use crate::{
     kernel::Kernel,
     outcome::{FIRMWARE_LINE, Outcome},
     setup,
-    terminal::Ends,
+    terminal::{
+        Ends,
+        look::{self, When},
+        text,
+    },
 };
 
 /// How long a guest may run where nobody types at it and nobody says otherwise; the help of
@@ -68,6 +72,13 @@ pub(super) struct Boot {
     #[arg(long)]
     pub(super) shell: bool,
 
+    /// Whether the table is coloured
+    ///
+    /// At a terminal it is as wide as that, and has a bar of each CPU's way up too. What goes to a pipe or a
+    /// file has 80 columns, no bars and no colours.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub(super) color: When,
+
     /// Stop a guest that has not ended by then [default: 60; none with --shell at a terminal]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(super) timeout: Option<Duration>,
@@ -91,6 +102,8 @@ impl Boot {
                 Err(wrong) => return Ok(mistake(&wrong)),
             }
         }
+        let look = look::keys(look::of_this_process(self.color), &options.append);
+        options.append.extend(look);
         let limit = limit(self.timeout, self.shell && io::stdin().is_terminal());
         let json = self.json.map(Destination::new).transpose()?;
         let pictures = pictures.with_trace(self.trace).destinations()?;
@@ -150,7 +163,7 @@ impl Boot {
             Outcome::Died { status, .. } if ended.console.is_empty() => {
                 eprintln!("xtask: QEMU did not start ({status})");
             }
-            Outcome::Hung(limit) if ended.console.lines().any(is_success) => {
+            Outcome::Hung(limit) if text::plain(&ended.console).lines().any(is_success) => {
                 let limit = limit.as_secs_f64();
                 eprintln!("xtask: stopped after {limit} s; the kernel idles, as asked");
             }

@@ -10,7 +10,7 @@ mod live_view;
 mod load;
 mod pipe;
 mod plugged;
-mod pty;
+pub(crate) mod pty;
 mod session;
 mod terminal;
 mod typed;

@@ -1,4 +1,4 @@
-//! `cargo xtask run --shell` in a pseudo-terminal, with somebody who types and looks at the screen.
+//! `cargo xtask run` in a pseudo-terminal, with somebody who looks at the screen, and types at the shell.
 
 use std::{
     num::NonZeroU16,
@@ -30,13 +30,15 @@ use crate::boot::{LIMIT, kernel, slot};
 const SIZE: (u16, u16) = (24, 80);
 
 /// A terminal on which xtask runs.
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     /// The person's side. Without it, the terminal has hung up.
     person: Option<OwnedFd>,
     /// The side of xtask, to look at its settings.
     process: OwnedFd,
     xtask: Child,
     emulator: vt100::Parser<Answers>,
+    /// All that was shown.
+    shown: Vec<u8>,
     before: String,
     _slot: Slot,
 }
@@ -78,7 +80,18 @@ impl Terminal {
     }
 
     /// The same for other CPUs, in a terminal of so many rows and columns.
-    pub(super) fn of((rows, columns): (u16, u16), smp: &str, words: &[&str]) -> Self {
+    pub(super) fn of(size: (u16, u16), smp: &str, words: &[&str]) -> Self {
+        Self::start(size, smp, |command| {
+            command.arg("--shell").args(words);
+        })
+    }
+
+    /// Runs `cargo xtask run` for so many CPUs with what `further` adds, in a terminal of so many rows and columns.
+    pub(crate) fn start(
+        (rows, columns): (u16, u16),
+        smp: &str,
+        further: impl FnOnce(&mut Command),
+    ) -> Self {
         let cpus: Smp = smp.parse().expect("a good value");
         let slot = slot(&Machine::new(cpus));
         let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
@@ -97,7 +110,7 @@ impl Terminal {
         let before = unusual_settings(&process);
         let dimension = |it| NonZeroU16::new(it).expect("it is not 0");
         Self {
-            xtask: spawn(&process, smp, words),
+            xtask: spawn(&process, smp, further),
             person: Some(person),
             process,
             emulator: vt100::Parser::new_with_callbacks(
@@ -106,6 +119,7 @@ impl Terminal {
                 0,
                 Answers::default(),
             ),
+            shown: Vec::new(),
             before,
             _slot: slot,
         }
@@ -159,7 +173,7 @@ impl Terminal {
     }
 
     /// Waits until xtask has ended, and all it showed was seen.
-    pub(super) fn ends(&mut self) -> ExitStatus {
+    pub(crate) fn ends(&mut self) -> ExitStatus {
         self.ends_by_typing("")
     }
 
@@ -249,8 +263,17 @@ impl Terminal {
         self.person = None;
     }
 
-    pub(super) fn contents(&self) -> String {
+    pub(crate) fn contents(&self) -> String {
         self.emulator.screen().contents()
+    }
+
+    pub(crate) fn screen(&self) -> &vt100::Screen {
+        self.emulator.screen()
+    }
+
+    /// All that was shown, byte by byte.
+    pub(crate) fn shown(&self) -> &[u8] {
+        &self.shown
     }
 
     /// Takes in what xtask shows until `deadline`; `false` when nothing comes.
@@ -268,6 +291,7 @@ impl Terminal {
             Ok(0) | Err(Errno::IO) => false,
             Ok(length) => {
                 self.emulator.process(&bytes[..length]);
+                self.shown.extend(&bytes[..length]);
                 let answers = std::mem::take(&mut self.emulator.callbacks_mut().answers);
                 let _gone = write(person, &answers);
                 true
@@ -308,16 +332,21 @@ fn settings(terminal: &OwnedFd) -> String {
 }
 
 /// Starts xtask in a session of its own, of which `terminal` is the terminal, as a login has it.
-fn spawn(terminal: &OwnedFd, smp: &str, words: &[&str]) -> Child {
+fn spawn(terminal: &OwnedFd, smp: &str, further: impl FnOnce(&mut Command)) -> Child {
     let end = || terminal.try_clone().expect("a descriptor is left");
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command
-        .args(["run", "--shell", "--smp", smp, "--accel", "tcg"])
-        .args(words)
+        .args(["run", "--smp", smp, "--accel", "tcg"])
         .env(IMAGE_VARIABLE, kernel().image())
+        // As most terminals are, wherever the tests run.
+        .env("TERM", "xterm-256color")
+        .env("LC_ALL", "C.UTF-8")
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
         .stdin(end())
         .stdout(end())
         .stderr(end());
+    further(&mut command);
     let prepare = || {
         setsid()?;
         Ok(ioctl_tiocsctty(rustix::stdio::stdin())?)
