@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
+use reveille_smp::look::{Hue, Look};
 
 use super::Soak;
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     outcome::Outcome,
     setup,
     spread::Spread,
+    terminal::look::{self, When, fit},
 };
 
 impl Soak {
@@ -52,7 +54,7 @@ impl Soak {
             }
         }
         show_progress("");
-        println!("{tally}");
+        println!("{}", tally.told(look::of_this_process(When::Auto)));
         Ok(match interrupts.received() {
             Some(signal) => ExitCode::from(Outcome::Interrupted(signal).exit_code()),
             None if tally.is_whole() => ExitCode::SUCCESS,
@@ -122,16 +124,12 @@ impl Tally {
     fn is_whole(&self) -> bool {
         self.online.len() == usize::try_from(self.boots).unwrap_or(usize::MAX)
     }
-}
 
-impl std::fmt::Display for Tally {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(
-            f,
-            "{} of {} boots came up whole",
-            self.online.len(),
-            self.boots
-        )?;
+    /// In words, and how the times spread.
+    fn told(&self, look: Look) -> String {
+        let hue = if self.is_whole() { Hue::Good } else { Hue::Bad };
+        let whole = look.paint(hue, self.online.len());
+        let mut text = format!("{whole} of {} boots came up whole\n", self.boots);
         let mut table = Table::new();
         table
             .load_style(presets::NOTHING)
@@ -149,10 +147,11 @@ impl std::fmt::Display for Tally {
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
+        fit(&mut table, look);
         if !table.is_empty() {
-            write!(f, "{}", table.trim_fmt())?;
+            text += &table.trim_fmt();
         }
-        Ok(())
+        text
     }
 }
 
@@ -162,6 +161,8 @@ fn milliseconds(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use reveille_smp::look::Columns;
+
     use super::*;
 
     #[test]
@@ -172,17 +173,25 @@ mod tests {
         };
         tally.whole(Duration::from_micros(1500), Duration::from_millis(300));
         tally.whole(Duration::from_micros(2500), Duration::from_millis(400));
-        let text = tally.to_string();
+        let text = tally.told(Look::default());
         assert!(text.starts_with("2 of 3 boots came up whole\n"), "{text}");
         assert!(
             text.contains("1.50 ms") && text.contains("400.00 ms"),
             "{text}"
         );
         assert!(!tally.is_whole());
+        let narrow = Look {
+            columns: Some(Columns::nearest(40)),
+            ..Look::default()
+        };
+        let text = tally.told(narrow);
+        assert!(text.lines().all(|line| line.len() <= 40), "{text}");
+        assert!(text.contains("400.00"), "{text}");
     }
 
     #[test]
     fn a_soak_of_no_boots_has_no_times() {
-        assert_eq!(Tally::default().to_string(), "0 of 0 boots came up whole\n");
+        let text = Tally::default().told(Look::default());
+        assert_eq!(text, "0 of 0 boots came up whole\n");
     }
 }

@@ -1,36 +1,61 @@
-//! The tables on the terminal, no wider than 80 columns.
+//! The tables on the terminal, no wider than it is; 80 columns where there is none.
 
 use std::fmt;
 
 use comfy_table::{CellAlignment, Table, presets};
-
-use super::figures::{MILLIS, about_intervals, boots, with_interval};
-use crate::bench::{
-    cell::REVEILLE,
-    stats::summary::{Group, Summary},
+use reveille_smp::{
+    lines::WIDTH,
+    look::{Hue, Look},
 };
 
-/// A row of a terminal.
-const COLUMNS: usize = 80;
+use super::figures::{MILLIS, about_intervals, boots, digits, with_interval};
+use crate::{
+    bench::{
+        cell::REVEILLE,
+        stats::{
+            median::Median,
+            summary::{Group, Summary},
+        },
+    },
+    terminal::look::fit,
+};
 
 /// A table for each machine.
-pub struct Tables<'a>(pub &'a Summary);
+pub struct Tables<'a>(pub &'a Summary, pub Look);
 
 impl fmt::Display for Tables<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for group in &self.0.groups {
-            wrapped(f, &title(group), "  ")?;
+        let Self(summary, look) = self;
+        let width = look.width();
+        let mut is_short = false;
+        for group in &summary.groups {
+            for line in lines(&title(group), "  ", width) {
+                writeln!(f, "{}", look.paint(Hue::Strong, line))?;
+            }
             if !group.rows.is_empty() {
-                writeln!(f, "{}", table(group).trim_fmt())?;
+                let mut shown = table(group, with_interval);
+                let widest = shown.lines().map(|line| line.chars().count()).max();
+                if look.columns.is_some() && widest > Some(width) {
+                    shown = table(group, |median, scale| digits(median.median * scale));
+                    fit(&mut shown, *look);
+                    is_short = true;
+                }
+                writeln!(f, "{}", shown.trim_fmt())?;
             }
             for (run, reason) in &group.failed {
                 let reason = reason.lines().next().unwrap_or_default();
-                wrapped(f, &format!("run {run} failed: {reason}"), "  ")?;
+                for line in lines(&format!("run {run} failed: {reason}"), "  ", width) {
+                    writeln!(f, "{}", look.paint(Hue::Bad, line))?;
+                }
             }
             writeln!(f)?;
         }
-        if let Some(about) = about_intervals(self.0) {
-            wrapped(f, &about, "")?;
+        if let Some(mut about) = about_intervals(summary) {
+            if is_short {
+                about += "; these are left out where the terminal is too narrow for them";
+            }
+            let lines = lines(&about, "", width);
+            lines.iter().try_for_each(|line| writeln!(f, "{line}"))?;
         }
         Ok(())
     }
@@ -45,19 +70,28 @@ pub(super) fn title(group: &Group) -> String {
     format!("{system}{}: {}", group.machine, boots(group))
 }
 
-fn table(group: &Group) -> Table {
+fn table(group: &Group, figure: impl Fn(&Median, f64) -> String) -> Table {
+    // A column that nobody has a figure for, as there were no yardsticks, is none.
+    let has_bare = group.rows.iter().any(|row| row.of_bare.is_some());
+    let has_parallel = group.rows.iter().any(|row| row.of_parallel.is_some());
+    let cells = |cells: [String; 4]| {
+        let is_there = [true, true, has_bare, has_parallel];
+        let cells = cells.into_iter().zip(is_there);
+        cells.filter_map(|(cell, is_there)| is_there.then_some(cell))
+    };
     let mut table = Table::new();
+    let heads = ["", "online, ms", "x bare", "x parallel"].map(str::to_owned);
     table
         .load_style(presets::NOTHING)
-        .set_header(["", "online, ms", "x bare", "x parallel"]);
+        .set_header(cells(heads).collect::<Vec<_>>());
     for row in &group.rows {
-        let ratio = |median: &Option<_>| median.as_ref().map(|it| with_interval(it, 1.0));
-        table.add_row([
+        let ratio = |median: &Option<_>| median.as_ref().map(|it| figure(it, 1.0));
+        table.add_row(cells([
             row.contender.clone(),
-            with_interval(&row.online_ns, MILLIS),
+            figure(&row.online_ns, MILLIS),
             ratio(&row.of_bare).unwrap_or_default(),
             ratio(&row.of_parallel).unwrap_or_default(),
-        ]);
+        ]));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -68,30 +102,36 @@ fn table(group: &Group) -> Table {
 /// Writes a line as so many as it needs, those behind the first one indented; a word that is too long for a
 /// row by itself is left whole.
 pub(super) fn wrapped(f: &mut fmt::Formatter<'_>, text: &str, indent: &str) -> fmt::Result {
-    let mut column = 0;
+    let lines = lines(text, indent, WIDTH);
+    lines.iter().try_for_each(|line| writeln!(f, "{line}"))
+}
+
+/// The lines of [`wrapped`].
+fn lines(text: &str, indent: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
     for word in text.split_ascii_whitespace() {
-        let width = word.chars().count();
-        if column > 0 && column + 1 + width > COLUMNS {
-            write!(f, "\n{indent}{word}")?;
-            column = indent.len() + width;
-        } else if column > 0 {
-            write!(f, " {word}")?;
-            column += 1 + width;
+        let line = lines.last_mut().expect("there is one");
+        let used = line.chars().count();
+        if used == 0 {
+            *line = word.to_owned();
+        } else if used + 1 + word.chars().count() > width {
+            lines.push(format!("{indent}{word}"));
         } else {
-            write!(f, "{word}")?;
-            column = width;
+            *line += &format!(" {word}");
         }
     }
-    writeln!(f)
+    lines
 }
 
 #[cfg(test)]
 mod tests {
+    use reveille_smp::look::{Colour, Columns};
+
     use super::{super::by_hand, *};
 
     #[test]
     fn a_table_has_medians_with_intervals_and_ratios_and_says_what_failed() {
-        let text = Tables(&by_hand::summary()).to_string();
+        let text = Tables(&by_hand::summary(), Look::default()).to_string();
         let line = |word: &str| {
             text.lines()
                 .find(|line| line.trim_start().starts_with(word))
@@ -115,10 +155,48 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_a_terminal() {
-        let text = Tables(&by_hand::wide()).to_string();
-        assert!(text.contains("112,sockets=2,cores=28,threads=2"), "{text}");
-        for line in text.lines() {
-            assert!(line.chars().count() <= COLUMNS, "{line}");
+        for columns in [None, Some(40), Some(80), Some(200)] {
+            let look = Look {
+                columns: columns.map(Columns::nearest),
+                ..Look::default()
+            };
+            let text = Tables(&by_hand::wide(), look).to_string();
+            assert!(text.contains("112,sockets=2,cores=28,threads=2"), "{text}");
+            for line in text.lines() {
+                assert!(line.chars().count() <= look.width(), "{line}");
+            }
+            // No figure is broken, whatever stands around it.
+            let mut figures = vec!["88889", "88.9", "100000", "1000"];
+            if columns != Some(40) {
+                figures.push("(88889-88889)");
+            }
+            for figure in figures {
+                let mut words = text.split_ascii_whitespace();
+                assert!(words.any(|word| word == figure), "{figure} in\n{text}");
+            }
         }
+    }
+
+    #[test]
+    fn where_there_were_no_yardsticks_there_is_no_column_for_them() {
+        let mut summary = by_hand::summary();
+        for row in &mut summary.groups[0].rows {
+            row.of_bare = None;
+        }
+        let text = Tables(&summary, Look::default()).to_string();
+        assert!(!text.contains("x bare"), "{text}");
+        assert!(text.contains("x parallel"), "{text}");
+        assert!(text.contains("2.00 (2.00-2.00)"), "{text}");
+    }
+
+    #[test]
+    fn at_a_terminal_a_machine_stands_out_and_what_failed_does_too() {
+        let look = Look {
+            colour: Colour::On,
+            ..Look::default()
+        };
+        let text = Tables(&by_hand::summary(), look).to_string();
+        assert!(text.starts_with("\x1b[1mq35 tcg 8: 5 boots"), "{text}");
+        assert!(text.contains("\x1b[1;31mrun 6 failed: the guest hung\x1b[m\n"));
     }
 }

@@ -36,6 +36,7 @@ use crate::{
     kernel::Kernel,
     outcome::Outcome,
     setup,
+    terminal::look::{self, When},
 };
 
 /// What may differ between a benchmark and the one that goes on with it.
@@ -190,7 +191,8 @@ pub(super) fn and_told(code: ExitCode, shown: Result<ExitCode>) -> ExitCode {
 pub(super) fn show(folder: &Path, results: &Results) -> Result<bool> {
     let summary = Summary::of(results);
     to_stdout(|out| {
-        write!(out, "{}", Tables(&summary))?;
+        let look = look::of_this_process(When::Auto);
+        write!(out, "{}", Tables(&summary, look))?;
         Ok(ExitCode::SUCCESS)
     })?;
     let written = write_files(folder, &summary);
