@@ -154,6 +154,10 @@ pub(super) fn ended(end: End, failed: usize, folder: &Path) -> ExitCode {
     match end {
         End::Done => match failed {
             0 => ExitCode::SUCCESS,
+            1 => {
+                eprintln!("xtask: 1 boot failed; --resume tries it again");
+                ExitCode::FAILURE
+            }
             failed => {
                 eprintln!("xtask: {failed} boots failed; --resume tries them again");
                 ExitCode::FAILURE
