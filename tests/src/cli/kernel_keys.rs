@@ -3,6 +3,8 @@
 //! The keys stand in the kernel's own order, and a scenario compares them with those that the kernel
 //! names; what each value means is the kernel's to say.
 
+use anyhow::{Result, bail};
+
 /// What the kernel takes on its command line, and what each key does. The kernel's own list, with
 /// all values, is in its answer to a key that it does not know.
 pub const KERNEL_KEYS: &[(&str, &str)] = &[
@@ -156,6 +158,31 @@ pub(super) fn is_kernel_word(word: &str) -> bool {
     KERNEL_KEYS.iter().any(|(known, _)| key == Some(*known))
 }
 
+/// The value of the option `--append`. A key that the kernel does not know costs no boot; what the values may be
+/// is the kernel's to say.
+pub(super) fn kernel_words(text: String) -> Result<String> {
+    for word in text.split_ascii_whitespace() {
+        let Some((key, _)) = word.split_once('=') else {
+            continue;
+        };
+        // Those of the firmware, and what hypervisors add by themselves, pass the kernel by.
+        if is_kernel_word(word) || key.starts_with("firmware.") || word == "pci=off" {
+            continue;
+        }
+        let likeness = |known: &str| strsim::jaro_winkler(known, key);
+        let keys = KERNEL_KEYS.iter().map(|(known, _)| *known);
+        let nearest = keys.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        match nearest.filter(|known| likeness(known) > LIKE) {
+            Some(known) => bail!("the kernel has no key `{key}`; there is one called `{known}`"),
+            None => bail!("the kernel has no key `{key}`; `cargo xtask run --help` has them all"),
+        }
+    }
+    Ok(text)
+}
+
+/// Keys that are more alike than that may be meant, as clap has it for options.
+const LIKE: f64 = 0.7;
+
 /// The help of the option `--firmware`: what the firmware of the tests takes from `--append`.
 pub(super) const FIRMWARE_HELP: &str = "\
 Start the kernel by a firmware of the tests. It gives the kernel a MADT, which madt=module makes it
@@ -167,3 +194,33 @@ take; that key is added where it is not there. Words for the firmware, by --appe
   firmware.swallow=APIC_ID   this one lets its own request pass, and takes the next one, of another
 
 All but the first may be given several times, for different APs.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_the_kernel_does_not_have_is_refused_with_the_nearest_one() {
+        for good in [
+            "",
+            "bench=nine cycle=2",
+            "quiet",
+            "pci=off firmware.deaf=3",
+            "columns=80",
+        ] {
+            let text = kernel_words(good.to_owned()).expect("the kernel's to judge");
+            assert_eq!(text, good);
+        }
+        for (wrong, hint) in [
+            (
+                "bench=3 bnech=9",
+                "no key `bnech`; there is one called `bench`",
+            ),
+            ("color=on", "one called `colour`"),
+            ("xyzzy=1", "run --help"),
+        ] {
+            let error = kernel_words(wrong.to_owned()).expect_err(wrong).to_string();
+            assert!(error.contains(hint), "{wrong}: {error}");
+        }
+    }
+}

@@ -5,10 +5,10 @@ use std::{fs::File, path::PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::{
     Args, ValueEnum,
-    builder::{PathBufValueParser, TypedValueParser},
+    builder::{PathBufValueParser, StringValueParser, TypedValueParser},
 };
 
-use super::kernel_keys::{FIRMWARE_HELP, append_help};
+use super::kernel_keys::{FIRMWARE_HELP, append_help, kernel_words};
 use crate::{
     firmware::Firmware,
     kernel::Kernel,
@@ -43,7 +43,12 @@ pub(super) struct MachineOptions {
     pub(super) memory: Option<String>,
 
     /// The kernel's command line; may be given several times
-    #[arg(long, value_name = "KEY=VALUE ...", long_help = append_help())]
+    #[arg(
+        long,
+        value_name = "KEY=VALUE ...",
+        long_help = append_help(),
+        value_parser = StringValueParser::new().try_map(kernel_words)
+    )]
     pub(super) append: Vec<String>,
 
     /// Load FILE beside the kernel; with `madt=module` the kernel takes its list of CPUs from it

@@ -46,8 +46,11 @@ pub(crate) fn stderr(output: &Output) -> String {
 #[test]
 fn run_ends_with_the_kernels_verdict_as_its_status() {
     assert_eq!(xtask(&["run"]).status.code(), Some(0));
-    let failed = xtask(&["run", "--append", "nonsense=1"]);
+    let failed = xtask(&["run", "--append", "bench=nine"]);
     assert_eq!(failed.status.code(), Some(3));
+    let unknown = xtask(&["run", "--append", "bnech=9"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(stderr(&unknown).contains("there is one called `bench`"));
     let panicked = xtask(&["run", "--append", "test=panic-ap"]);
     assert_eq!(panicked.status.code(), Some(4));
     assert!(stderr(&panicked).contains("panic on CPU 1 (APIC 1): "));

@@ -252,7 +252,7 @@ fn run_writes_the_trace_and_says_how_to_see_it() {
     check::read(File::open(&path).expect("it is written")).expect("it is right");
     // And one that ends before there is a trace says that, and leaves what was there.
     let before = fs::read(&path).expect("it is there");
-    let output = xtask(&[&words[..], &["--append", "nonsense=1"]].concat());
+    let output = xtask(&[&words[..], &["--append", "bench=nine"]].concat());
     assert_eq!(output.status.code(), Some(3));
     let text = stderr(&output);
     assert!(

@@ -92,7 +92,7 @@ fn a_qemu_that_is_killed_in_the_middle_of_a_view_leaves_the_terminal_as_before()
 
 #[test]
 fn a_command_line_that_is_refused_leaves_the_terminal_as_before() {
-    for (words, status) in [("nonsense=1", 3), ("after=halt", 2)] {
+    for (words, status) in [("bench=nine", 3), ("nonsense=1", 2), ("after=halt", 2)] {
         let mut terminal = Terminal::run(&["--append", words]);
         assert_eq!(terminal.ends().code(), Some(status));
         terminal.is_as_before();
