@@ -7,6 +7,7 @@ use clap::{
     Args, ValueEnum,
     builder::{PathBufValueParser, StringValueParser, TypedValueParser},
 };
+use reveille_smp::lines::Words;
 
 use super::kernel_keys::{FIRMWARE_HELP, append_help, kernel_words};
 use crate::{
@@ -98,7 +99,9 @@ impl MachineOptions {
         };
         let cpus = self.smp.cpus();
         let noun = if cpus == 1 { "CPU" } else { "CPUs" };
-        eprintln!("xtask: {}, {cpus} {noun}, {accel} ({reason})", self.machine);
+        let text = format!("xtask: {}, {cpus} {noun}, {accel} ({reason})", self.machine);
+        let (text, indent) = (text.as_str(), "xtask: ".len());
+        eprintln!("{}", Words { text, indent });
         let command_line = self.append.join(" ");
         let has_source = command_line
             .split(' ')
