@@ -9,7 +9,7 @@ use super::{Difference, Header, Key, Results, Run};
 pub struct Merged {
     /// What they are results of: the header of the first file, for the whole plan.
     pub header: Header,
-    /// The boots of all, file by file. One that was measured on another host than the first file's
+    /// The boots of all, in the order of the plan. One that was measured on another host than the first file's
     /// names it.
     pub runs: Vec<Run>,
     /// Boots that several files have as ok, of which the first is kept.
@@ -80,6 +80,7 @@ pub fn merge(files: Vec<Results>) -> Result<Merged, Differs> {
             merged.add(run);
         }
     }
+    merged.sort();
     merged.missing = merged.find_missing();
     Ok(merged)
 }
@@ -94,6 +95,18 @@ impl Merged {
             Some(_) if run.is_ok() => self.duplicates.push(run.key().to_string()),
             Some(_) => {}
         }
+    }
+
+    /// Puts the boots in the order in which one host would have measured them; what the plan does not have comes
+    /// last, as it came.
+    fn sort(&mut self) {
+        let order: Vec<String> = self.header.keys().map(|key| key.to_string()).collect();
+        let place = |run: &Run| {
+            let key = run.key().to_string();
+            order.iter().position(|it| *it == key)
+        };
+        self.runs
+            .sort_by_cached_key(|run| place(run).unwrap_or(order.len()));
     }
 
     fn find_missing(&self) -> Vec<String> {
@@ -140,12 +153,12 @@ mod tests {
             .runs
             .iter()
             .map(|run| (run.machine.smp.cpus(), run.run));
-        assert!(keys.eq([(2, 1), (2, 2), (8, 2), (8, 1)]));
+        assert!(keys.eq([(2, 1), (8, 1), (2, 2), (8, 2)]));
         assert!(merged.runs.iter().all(Run::is_ok));
         assert_eq!(merged.duplicates, ["q35 tcg 2, run 1"]);
         assert_eq!(merged.missing, [""; 0]);
         let hosts: Vec<_> = merged.runs.iter().map(|run| run.host.as_deref()).collect();
-        assert_eq!(hosts, [None, None, Some(&other), Some(&other)]);
+        assert_eq!(hosts, [None, Some(&other), None, Some(&other)]);
         let part = merge(vec![one]).expect("one agrees with itself");
         assert_eq!(part.missing, ["q35 tcg 8, run 1", "q35 tcg 8, run 2"]);
     }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     measure::{and_told, show},
     report,
 };
-use crate::bench::results::{Results, Writer, merge};
+use crate::bench::results::{FILE, Results, Writer, merge};
 
 /// Where they come from, and where to.
 #[derive(Debug, Args)]
@@ -26,6 +26,12 @@ pub(super) struct Merge {
 impl Merge {
     /// Ends in 1 where a boot of the plan is missing, behind all else.
     pub(super) fn execute(self) -> Result<ExitCode> {
+        if self.out.join(FILE).exists() {
+            bail!(
+                "{} has results already, which a merge would replace: another OUT keeps them",
+                self.out.display()
+            );
+        }
         let mut files = Vec::new();
         for part in &self.parts {
             let results = Results::read(part)?;
