@@ -1,8 +1,11 @@
 //! The figures of the documentation are those of the committed results.
 
+use std::{collections::BTreeSet, fs::File, io::BufReader};
+
 use reveille_tests::{
     bench::figures::{PAGES, PICTURES, outside, page},
     kernel::workspace,
+    trace::check,
 };
 
 #[test]
@@ -28,6 +31,40 @@ fn every_picture_is_made_from_the_committed_results() {
             picture.source
         );
     }
+}
+
+/// The picture itself is of a browser's window, whose bytes differ from machine to machine: TRACE.md says how
+/// it is made.
+#[test]
+fn the_trace_behind_the_picture_has_all_cpus_and_what_started_them() {
+    let path = workspace().join("docs/results/trace.json");
+    let file = File::open(path).expect("it is committed");
+    let picture = check::read(BufReader::new(file)).unwrap_or_else(|error| panic!("{error:#}"));
+    assert_eq!(picture.other["overwritten"], 0);
+    assert_eq!(picture.tracks.len(), 8);
+    for (cpu, track) in picture.tracks.iter().enumerate() {
+        assert!(
+            track.name.starts_with(&format!("CPU {cpu}, ")),
+            "{}",
+            track.name
+        );
+        let stages: BTreeSet<_> = track.slices.iter().map(|it| it.name.as_str()).collect();
+        for stage in ["real mode", "long mode", "alive", "online"] {
+            assert_eq!(stages.contains(stage), cpu != 0, "{}: {stage}", track.name);
+        }
+    }
+    // Each AP is started by the boot, and again by the cycle.
+    let kicks = picture.arrows.iter().filter(|it| it.name == "kick");
+    let mut started: Vec<_> = kicks
+        .map(|kick| {
+            assert_eq!(picture.slice(kick.from).name, "send SIPI");
+            assert_eq!(picture.slice(kick.to).name, "real mode");
+            (kick.from.0, kick.to.0)
+        })
+        .collect();
+    started.sort_unstable();
+    let twice: Vec<_> = (1..8).flat_map(|cpu| [(0, cpu); 2]).collect();
+    assert_eq!(started, twice);
 }
 
 /// A number with a unit of time behind it, or a factor such as `1.5x` or `50 times`.
