@@ -8,7 +8,7 @@
 //! **All text and every figure is written here**, and the scripts only draw and sort: what a chart shows stands
 //! below it in words. Nothing is fetched, and the page's own policy forbids it.
 
-mod colours;
+mod curves;
 mod distributions;
 mod embed;
 mod figure;
@@ -58,7 +58,7 @@ const CONTENTS: [(&str, &str); 8] = [
 #[derive(Serialize)]
 struct Drawn {
     stages: Vec<timeline::Drawn>,
-    growth: Vec<growth::Curves>,
+    growth: Vec<curves::Curves>,
     linux: Option<linux::Beside>,
     timeline: Vec<timeline::Bars>,
     heat: Vec<usize>,
@@ -79,7 +79,7 @@ pub fn write(report: &Report, out: &mut impl Write) -> Result<()> {
 fn page(report: &Report) -> Result<Markup> {
     let drawn = Drawn {
         stages: timeline::stages(),
-        growth: growth::curves(report),
+        growth: curves::curves(report),
         linux: linux::Beside::of(report),
         timeline: timeline::bars(report),
         heat: heat::drawn(report),
