@@ -15,6 +15,7 @@ mod figure;
 mod growth;
 mod headline;
 mod heat;
+mod licences;
 mod linux;
 mod machine;
 mod scripts;
@@ -114,7 +115,10 @@ fn page(report: &Report) -> Result<Markup> {
                     (distributions::section(report, &drawn.distributions))
                     (machine::section(report))
                 }
-                footer { p { "Made by " code { "cargo xtask bench report" } ". This file needs no network." } }
+                footer {
+                    p { "Made by " code { "cargo xtask bench report" } ". This file needs no network." }
+                    (licences::folded())
+                }
                 (embed::data("data", report)?)
                 (embed::data("drawn", &drawn)?)
                 (embed::script(scripts::ECHARTS))

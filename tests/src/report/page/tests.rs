@@ -201,6 +201,27 @@ fn large(cpus: u32) -> Report {
 }
 
 #[test]
+fn the_licences_of_what_is_not_ours_are_in_each_page() {
+    for report in [sample::report(), empty()] {
+        let page = written(&report);
+        let elements = elements(&page);
+        let folded = elements
+            .iter()
+            .find(|it| it.name == "details" && it.get("class") == Some("licences"));
+        let folded = folded.expect("they are at its end");
+        for file in [
+            include_str!("vendor/NOTICE"),
+            include_str!("vendor/LICENSE"),
+            include_str!("vendor/LICENSE-d3"),
+            include_str!("vendor/LICENSE-zrender"),
+            include_str!("vendor/LICENSE-tslib"),
+        ] {
+            assert!(folded.text.contains(file), "{file:.60}");
+        }
+    }
+}
+
+#[test]
 fn what_nobody_knows_is_called_unknown_and_is_no_figure() {
     let mut report = sample::report();
     let origin = &mut report.origins[0];
