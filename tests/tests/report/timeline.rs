@@ -164,6 +164,7 @@ fn it_is_enlarged_by_the_wheel_and_by_keys_and_made_whole_again() {
 #[test]
 fn ticks_stand_apart_however_much_it_is_enlarged() {
     open("ticks", &with_boot(kept(8)), async |page| {
+        page.scroll_to_timeline().await;
         for percent in [100.0, 10.0, 1.0, 0.2] {
             let ticks: Vec<String> = page
                 .js(
