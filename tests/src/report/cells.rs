@@ -1,17 +1,17 @@
-//! Who took how long, machine by machine: the rows of the [`Summary`], with all that was measured behind them.
+//! Who of ours took how long, machine by machine: the rows of the [`Summary`], with all that was measured behind
+//! them.
+//!
+//! Beside Linux all have the figures of the table that `bench linux` shows ([`super::beside`]), whose medians are of
+//! other boots. So no Linux is here, and nothing that only that table has: **a figure stands in one place.**
 
 use reveille_smp::contender::Contender;
 
 use super::{
     data::Cell,
-    source::{Benchmark, Source},
+    source::{Benchmark, Source, busy},
 };
 use crate::bench::{
-    cell::{Machine, REVEILLE},
-    linux::{
-        plan::{Subject, View},
-        samples,
-    },
+    cell::REVEILLE,
     results::Results,
     stats::{
         median::Median,
@@ -20,7 +20,7 @@ use crate::bench::{
 };
 
 /// As many values show how times spread as well as more do.
-const MOST_SAMPLES: usize = 500;
+pub(super) const MOST_SAMPLES: usize = 500;
 
 /// The cells of a file, and what it lacks.
 pub(super) fn cells(source: &Source) -> (Vec<Cell>, Vec<String>) {
@@ -30,7 +30,7 @@ pub(super) fn cells(source: &Source) -> (Vec<Cell>, Vec<String>) {
     }
     let (mut cells, mut missing) = (Vec::new(), Vec::new());
     let groups = Summary::of(&source.results).groups;
-    for group in groups.iter().filter(|group| is_plain(group)) {
+    for group in groups.iter().filter(|group| group.system == REVEILLE) {
         if group.machine.smp.cpus() == 1 {
             missing.push(format!(
                 "Strategies: {} has one CPU, so there is nothing to bring up, and no time of it.",
@@ -48,7 +48,7 @@ pub(super) fn cells(source: &Source) -> (Vec<Cell>, Vec<String>) {
         if !without.is_empty() {
             missing.push(format!(
                 "Strategies: {} has no time of {}; {} tries again.",
-                named(&group.system, &group.machine),
+                group.machine,
                 without.join(", "),
                 source.goes_on()
             ));
@@ -59,29 +59,14 @@ pub(super) fn cells(source: &Source) -> (Vec<Cell>, Vec<String>) {
     (cells, missing)
 }
 
-/// Whether these boots were made without a trace, which would be in their times.
-fn is_plain(group: &Group) -> bool {
-    let subject = Subject::named(&group.system);
-    subject.is_none_or(|it| it.view == View::Plain)
-}
-
-/// Who should be in a group: who was asked for, and who is there.
+/// Who should be in a group: the strategies and yardsticks that were asked for, and those that are there.
 fn expected(group: &Group, source: &Source) -> Vec<String> {
-    let is_ours = group.system == REVEILLE;
-    let asked: Vec<&str> = match (is_ours, source.benchmark()) {
-        (false, _) => vec![samples::BRING_UP],
-        (true, Benchmark::Linux) => vec![samples::COLD],
-        (true, _) => Vec::new(),
-    };
-    let strategies = source.results.header.strategies.iter();
-    let ours = strategies.filter(|_| is_ours).map(String::as_str);
-    let there = group.rows.iter().map(|row| row.contender.as_str());
+    let asked = source.results.header.strategies.iter();
+    let there = group.rows.iter().map(|row| &row.contender);
     let mut expected: Vec<String> = Vec::new();
-    for name in ours.chain(asked).chain(there) {
-        let is_time_to_all_online =
-            [samples::BRING_UP, samples::COLD].contains(&name) || name.parse::<Contender>().is_ok();
-        if is_time_to_all_online && !expected.iter().any(|it| it == name) {
-            expected.push(name.to_owned());
+    for name in asked.chain(there) {
+        if name.parse::<Contender>().is_ok() && !expected.contains(name) {
+            expected.push(name.clone());
         }
     }
     expected
@@ -91,16 +76,19 @@ fn cell(group: &Group, contender: &str, results: &Results) -> Cell {
     let row = group.rows.iter().find(|row| row.contender == contender);
     let online = row.map(|row| row.online_ns);
     let interval = online.and_then(|median: Median| median.interval);
-    let is_of =
-        |system: &str, machine: &Machine| *system == group.system && *machine == group.machine;
-    let runs = results
-        .ok_runs()
-        .filter(|run| is_of(&run.system, &run.machine));
-    let samples = runs.filter_map(|run| run.samples.get(contender));
+    let ratio = row.and_then(|row| row.of_parallel);
+    let ratio_interval = ratio.and_then(|median| median.interval);
+    let runs = || {
+        let ok = results.ok_runs();
+        ok.filter(|run| run.system == group.system && run.machine == group.machine)
+    };
+    let samples = runs().filter_map(|run| run.samples.get(contender));
+    let samples = samples.flat_map(|it| it.headline_ns().iter().copied());
+    let mut samples: Vec<u64> = samples.collect();
+    samples.sort_unstable();
     Cell {
         machine: group.machine.to_string(),
         cpus: group.machine.smp.cpus(),
-        system: group.system.clone(),
         contender: contender.to_owned(),
         is_yardstick: matches!(contender.parse(), Ok(Contender::Bare | Contender::Floor)),
         boots: online.map_or(0, |it| it.values as u32),
@@ -110,16 +98,16 @@ fn cell(group: &Group, contender: &str, results: &Results) -> Cell {
             .iter()
             .map(|(run, why)| format!("run {run}: {}", why.lines().next().unwrap_or_default()))
             .collect(),
-        busy: group.busy as u32,
+        busy: busy(runs()),
         median_ns: online.map(|it| nanoseconds(it.median)),
         low_ns: interval.map(|it| nanoseconds(it.low)),
         high_ns: interval.map(|it| nanoseconds(it.high)),
-        samples_ns: thinned(
-            samples
-                .flat_map(|it| it.headline_ns().iter().copied())
-                .collect(),
-        ),
-        ratio: row.and_then(|row| row.of_parallel).map(|it| it.median),
+        rounds: samples.len() as u32,
+        five_ns: five(&samples),
+        samples_ns: thinned(samples),
+        ratio: ratio.map(|it| it.median),
+        ratio_low: ratio_interval.map(|it| it.low),
+        ratio_high: ratio_interval.map(|it| it.high),
     }
 }
 
@@ -143,29 +131,27 @@ fn not_booted(source: &Source) -> Option<String> {
     })
 }
 
-/// What people tell a system on a machine by.
-fn named(system: &str, machine: &Machine) -> String {
-    match system {
-        REVEILLE => machine.to_string(),
-        other => format!("{other} on {machine}"),
-    }
-}
-
 /// As all times of a report are.
 pub(super) fn nanoseconds(value: f64) -> u64 {
     value.round() as u64
 }
 
-/// Values in their order; of very many, quantiles at equal distances.
-fn thinned(mut values: Vec<u64>) -> Vec<u64> {
-    values.sort_unstable();
-    let count = values.len();
+/// The shortest, the quartiles and the longest of values in their order: each is one that was measured, as medians
+/// are everywhere.
+fn five(sorted: &[u64]) -> Option<[u64; 5]> {
+    let last = sorted.len().checked_sub(1)?;
+    Some([0, 1, 2, 3, 4].map(|quarters| sorted[last * quarters / 4]))
+}
+
+/// Of very many values in their order, quantiles at equal distances.
+fn thinned(sorted: Vec<u64>) -> Vec<u64> {
+    let count = sorted.len();
     if count <= MOST_SAMPLES {
-        return values;
+        return sorted;
     }
     let last = MOST_SAMPLES - 1;
     (0..=last)
-        .map(|it| values[it * (count - 1) / last])
+        .map(|it| sorted[it * (count - 1) / last])
         .collect()
 }
 
@@ -175,6 +161,7 @@ mod tests {
         super::tests::{folder_of, lines},
         *,
     };
+    use crate::kernel::workspace;
 
     fn of(text: &str) -> (Vec<Cell>, Vec<String>) {
         let folder = folder_of(text);
@@ -193,7 +180,10 @@ mod tests {
             assert_eq!(cell.contender, row.contender);
             assert_eq!(cell.median_ns, Some(nanoseconds(row.online_ns.median)));
             assert_eq!(cell.ratio, row.of_parallel.map(|it| it.median));
-            assert_eq!(cell.samples_ns.len(), 6);
+            let ratio = row.of_parallel.and_then(|it| it.interval);
+            assert_eq!(cell.ratio_low, ratio.map(|it| it.low));
+            assert_eq!(cell.ratio_high, ratio.map(|it| it.high));
+            assert_eq!((cell.samples_ns.len(), cell.rounds), (6, 6));
             assert_eq!(
                 (cell.boots, cell.is_yardstick),
                 (2, cell.contender == "bare")
@@ -239,11 +229,49 @@ mod tests {
     }
 
     #[test]
+    fn no_linux_and_no_cold_boot_stands_among_strategies() {
+        let path = workspace().join("docs/results/linux.jsonl");
+        let source = Source::read(&path).expect("it is committed");
+        let (cells, _) = cells(&source);
+        assert!(!cells.is_empty());
+        for cell in &cells {
+            assert!(cell.contender.parse::<Contender>().is_ok(), "{cell:?}");
+        }
+        let group = &Summary::of(&source.results).groups[0];
+        assert_eq!(group.system, REVEILLE);
+        let ours = cells.iter().find(|it| it.contender == "parallel");
+        let row = group.rows.iter().find(|row| row.contender == "parallel");
+        let median = row.map(|row| nanoseconds(row.online_ns.median));
+        assert_eq!(ours.and_then(|it| it.median_ns), median);
+    }
+
+    #[test]
     fn very_many_samples_become_quantiles_with_the_first_and_the_last() {
-        let few: Vec<u64> = (0..500).rev().collect();
-        assert_eq!(thinned(few), (0..500).collect::<Vec<_>>());
-        let many = thinned((0..10_001).rev().collect());
+        let few: Vec<u64> = (0..500).collect();
+        assert_eq!(thinned(few.clone()), few);
+        let many = thinned((0..10_001).collect());
         assert_eq!((many.len(), many[0], many[499]), (500, 0, 10_000));
         assert!(many.is_sorted());
+    }
+
+    #[test]
+    fn rounds_and_quartiles_are_those_of_all_that_was_measured_however_few_are_drawn() {
+        let rounds = (1..=401).map(|it| it.to_string()).collect::<Vec<_>>();
+        let text = lines().concat();
+        let text = text.replace("[5,6,7]", &format!("[{}]", rounds.join(",")));
+        let (cells, _) = of(&text);
+        let cell = &cells[0];
+        assert_eq!((cell.contender.as_str(), cell.rounds), ("parallel", 802));
+        assert_eq!(cell.samples_ns.len(), MOST_SAMPLES);
+        // Of two boots with the same rounds.
+        assert_eq!(cell.five_ns, Some([1, 101, 201, 301, 401]));
+    }
+
+    #[test]
+    fn the_five_are_values_that_were_measured() {
+        assert_eq!(five(&[]), None);
+        assert_eq!(five(&[7]), Some([7; 5]));
+        assert_eq!(five(&[1, 2, 3, 4, 5]), Some([1, 2, 3, 4, 5]));
+        assert_eq!(five(&[1, 2, 3, 4]), Some([1, 1, 2, 3, 4]));
     }
 }

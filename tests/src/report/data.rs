@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bootchart::BootChart;
+use crate::{bench::host::Host, bootchart::BootChart};
 
 /// All that a report shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,15 +30,15 @@ pub struct Report {
     pub missing: Vec<String>,
 }
 
-/// A file of results: how it came to be.
+/// A file of results: how it came to be. What the file does not tell is null, or in words `unknown`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
     /// Its name, or that of its folder, and nothing of where that is.
     pub file: String,
     /// When, as RFC 3339 has it.
-    pub started: String,
+    pub started: Option<String>,
     /// The command.
-    pub command: String,
+    pub command: Option<String>,
     /// Our version and commit.
     pub reveille: String,
     /// The version of QEMU.
@@ -47,14 +47,8 @@ pub struct Origin {
     pub rustc: String,
     /// What tells the kernel's image from another build.
     pub kernel: String,
-    /// What the host's CPUs call themselves.
-    pub host_cpu: String,
-    /// CPUs of the host.
-    pub host_cpus: u32,
-    /// The host's memory.
-    pub host_memory_bytes: u64,
-    /// Distribution and kernel of the host.
-    pub host_system: String,
+    /// The host.
+    pub host: Option<Host>,
     /// Boots of each machine that were asked for.
     pub runs: u32,
     /// Warm rounds of each boot.
@@ -63,20 +57,18 @@ pub struct Origin {
     pub boots_ok: u32,
     /// Boots that did not.
     pub boots_failed: u32,
-    /// Of those that did, on a host that was busy otherwise.
-    pub busy_boots: u32,
+    /// Of those that did, on a host that was busy otherwise; null where one of them does not tell.
+    pub busy_boots: Option<u32>,
 }
 
-/// One strategy or yardstick on one machine.
+/// One strategy or yardstick of ours on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// The machine, as a person tells it by.
     pub machine: String,
     /// Its CPUs.
     pub cpus: u32,
-    /// Whom it measured.
-    pub system: String,
-    /// Who of it, such as `parallel`, `bare` or `cold`.
+    /// Who, such as `parallel` or `bare`.
     pub contender: String,
     /// Whether it measures what is possible, and is no way to boot.
     pub is_yardstick: bool,
@@ -86,18 +78,26 @@ pub struct Cell {
     pub failed: u32,
     /// Why, a sentence each.
     pub failures: Vec<String>,
-    /// Of those that did, on a host that was busy otherwise.
-    pub busy: u32,
+    /// Of those that did, on a host that was busy otherwise; null where one of them does not tell.
+    pub busy: Option<u32>,
     /// The median of boots, each of which is the median of its rounds.
     pub median_ns: Option<u64>,
     /// The lower end of where that median lies.
     pub low_ns: Option<u64>,
     /// The upper end.
     pub high_ns: Option<u64>,
-    /// All rounds of all boots; of very many, quantiles at equal distances.
+    /// So many rounds were measured in all boots.
+    pub rounds: u32,
+    /// The shortest of all rounds, the quartiles and the longest.
+    pub five_ns: Option<[u64; 5]>,
+    /// All rounds, to be drawn; of very many, quantiles at equal distances.
     pub samples_ns: Vec<u64>,
-    /// How many times longer than `parallel`, within a boot.
+    /// How many times longer than `parallel`, within a boot: the median of boots.
     pub ratio: Option<f64>,
+    /// The lower end of where that median lies.
+    pub ratio_low: Option<f64>,
+    /// The upper end.
+    pub ratio_high: Option<f64>,
 }
 
 /// What a number of CPUs costs.
@@ -113,7 +113,7 @@ pub struct GrowthPoint {
     pub low: Option<f64>,
     /// The upper end.
     pub high: Option<f64>,
-    /// Of so many boots.
+    /// Of so many boots, which are those that stand in it.
     pub boots: u32,
 }
 

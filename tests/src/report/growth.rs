@@ -4,7 +4,7 @@ use super::{
     data::{self, GrowthPoint},
     source::{Benchmark, Source},
 };
-use crate::bench::growth::points::{Quantity, Size, interval, sizes};
+use crate::bench::growth::points::{Quantity, Size, behind, sizes};
 
 /// The points of a file, and what it lacks; none where it is of another kind.
 pub(super) fn growth(source: &Source) -> (Vec<GrowthPoint>, Vec<String>) {
@@ -13,15 +13,70 @@ pub(super) fn growth(source: &Source) -> (Vec<GrowthPoint>, Vec<String>) {
     }
     let sizes = sizes(&source.results);
     let points = sizes.iter().flat_map(|size| points(size, source));
+    let points: Vec<GrowthPoint> = points.collect();
     let lacking = sizes.iter().filter(|size| size.boots == 0);
-    let missing = lacking.map(|size| {
+    let lacking = lacking.map(|size| {
         format!(
             "Growth: with {} CPUs not all kinds of boots are there; {} makes them.",
             size.cpus,
             source.goes_on()
         )
     });
-    (points.collect(), missing.collect())
+    let missing = lacking.chain(not_told(&sizes, &points)).chain(busy(&sizes));
+    let missing = missing.collect();
+    (points, missing)
+}
+
+/// Quantities that no boot tells of, where all kinds of boots are there.
+fn not_told(sizes: &[Size], points: &[GrowthPoint]) -> Vec<String> {
+    let named = [
+        (data::Quantity::Online, "when all are online, warm"),
+        (data::Quantity::Cold, "when all are online, cold"),
+        (data::Quantity::GuestMemory, "what APs take of the memory"),
+        (data::Quantity::HostCpu, "the host's time for APs"),
+        (data::Quantity::QemuMemory, "the memory of QEMU"),
+    ];
+    let is_whole = |cpus: u32| {
+        let size = sizes.iter().find(|size| size.cpus == cpus);
+        size.is_some_and(|size| size.boots > 0)
+    };
+    let sentence = |(what, name): (data::Quantity, &str)| {
+        let of_it = points.iter().filter(|it| it.what == what);
+        let silent = of_it.filter(|it| it.median.is_none() && is_whole(it.cpus));
+        let cpus: Vec<_> = silent.map(|it| it.cpus.to_string()).collect();
+        (!cpus.is_empty()).then(|| {
+            let cpus = cpus.join(", ");
+            format!("Growth: no boot with {cpus} CPUs tells {name}.")
+        })
+    };
+    named.into_iter().filter_map(sentence).collect()
+}
+
+/// Boots on a busy host, as the terminal tells of them.
+fn busy(sizes: &[Size]) -> Option<String> {
+    let busy: u32 = sizes.iter().map(|size| size.busy).sum();
+    let left_out: u32 = sizes.iter().map(|size| size.left_out).sum();
+    let boots = |number: u32| match number {
+        1 => "1 boot".to_owned(),
+        _ => format!("{number} boots"),
+    };
+    let stand = busy - left_out.min(busy);
+    match (busy, left_out) {
+        (0, _) => None,
+        (_, 0) => Some(format!(
+            "Growth: {} ran while others used the host and had to stand: trust no time from them.",
+            boots(busy)
+        )),
+        _ if stand == 0 => Some(format!(
+            "Growth: {} ran while others used the host, and are in no figure, as there are others.",
+            boots(busy)
+        )),
+        _ => Some(format!(
+            "Growth: {} ran while others used the host: {left_out} are in no figure, as there are others, and \
+             {stand} had to stand: trust no time from them.",
+            boots(busy)
+        )),
+    }
 }
 
 /// The points of a size. With a single CPU there are no APs, and nothing of theirs to tell.
@@ -49,14 +104,14 @@ fn points(size: &Size, source: &Source) -> Vec<GrowthPoint> {
     let has_aps = size.cpus > 1;
     let all = of_aps.into_iter().filter(|_| has_aps).chain(of_all);
     let point = |(what, quantity, median)| {
-        let ends = interval(quantity, size.cpus, &source.results);
+        let behind = behind(quantity, size.cpus, &source.results);
         GrowthPoint {
             cpus: size.cpus,
             what,
             median,
-            low: ends.map(|it| it.low),
-            high: ends.map(|it| it.high),
-            boots: size.boots,
+            low: behind.interval.map(|it| it.low),
+            high: behind.interval.map(|it| it.high),
+            boots: behind.boots as u32,
         }
     };
     all.map(point).collect()
@@ -65,15 +120,22 @@ fn points(size: &Size, source: &Source) -> Vec<GrowthPoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::workspace;
+    use crate::{bench::host::Load, kernel::workspace};
 
     #[test]
     fn each_size_of_the_committed_results_has_its_figures_and_where_they_lie() {
         let path = workspace().join("docs/results/growth.jsonl");
         let source = Source::read(&path).expect("it is committed");
         let (points, missing) = growth(&source);
-        assert_eq!(missing, [""; 0]);
         let sizes = sizes(&source.results);
+        let left_out: u32 = sizes.iter().map(|size| size.left_out).sum();
+        let [told] = &missing[..] else {
+            panic!("one sentence tells of the host: {missing:?}");
+        };
+        assert!(
+            left_out > 0 && told.contains(&left_out.to_string()),
+            "{told}"
+        );
         assert_eq!(points.len(), 1 + 5 * (sizes.len() - 1));
         // Where the host was busy in all boots but one, nobody knows where the median lies.
         let ends = |it: &GrowthPoint| Some((it.low?, it.median?, it.high?));
@@ -89,5 +151,35 @@ mod tests {
             |it: &&GrowthPoint| it.cpus == largest.cpus && it.what == data::Quantity::Online;
         let online = points.iter().find(is_it).expect("it was measured");
         assert_eq!(online.median, largest.warm_ns.map(|it| it as f64));
+        // Who is left out is in no number either.
+        for point in &points {
+            let size = sizes.iter().find(|size| size.cpus == point.cpus);
+            assert!(point.boots <= size.expect("it has a size").boots);
+            assert_eq!(point.median.is_some(), point.boots > 0, "{point:?}");
+        }
+        let fewer = points
+            .iter()
+            .filter(|it| it.boots < source.results.header.runs);
+        assert!(fewer.count() > 0, "no boot was left out");
+    }
+    #[test]
+    fn what_boots_do_not_tell_of_the_host_is_no_figure_and_is_said() {
+        let path = workspace().join("docs/results/growth.jsonl");
+        let mut source = Source::read(&path).expect("it is committed");
+        for run in &mut source.results.runs {
+            run.load = Load::default();
+        }
+        let (points, missing) = growth(&source);
+        let of_host = [data::Quantity::HostCpu, data::Quantity::QemuMemory];
+        for point in &points {
+            let is_told = !of_host.contains(&point.what);
+            assert_eq!(point.median.is_some(), is_told, "{point:?}");
+        }
+        assert_eq!(missing.len(), 2, "{missing:?}");
+        assert!(
+            missing[0].contains("the host's time for APs"),
+            "{missing:?}"
+        );
+        assert!(missing[1].contains("with 1, 2, 4"), "{missing:?}");
     }
 }

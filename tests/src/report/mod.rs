@@ -16,6 +16,7 @@ pub mod charts;
 pub mod data;
 mod growth;
 mod looked_at;
+mod mend;
 pub mod page;
 mod source;
 
@@ -25,8 +26,8 @@ use anyhow::Result;
 
 use self::{
     charts::Charts,
-    data::{Cell, Origin},
-    source::Source,
+    data::Origin,
+    source::{Source, busy},
 };
 pub use self::{data::Report, looked_at::MOST_IN_PAIRS};
 
@@ -61,14 +62,26 @@ impl Report {
         self.origins.push(origin(source));
         self.missing.extend(source.missing.iter().cloned());
         let (cells, missing) = cells::cells(source);
-        self.add_cells(cells);
         self.missing.extend(missing);
+        let twice = add(&mut self.cells, cells, |one, other| {
+            one.machine == other.machine && one.contender == other.contender
+        });
+        self.say_twice("Strategies", twice.into_iter().map(|it| it.machine));
         let (points, missing) = growth::growth(source);
-        self.growth.extend(points);
         self.missing.extend(missing);
+        let twice = add(&mut self.growth, points, |one, other| {
+            one.cpus == other.cpus && one.what == other.what
+        });
+        self.say_twice("Growth", twice.into_iter().map(|it| cpus(it.cpus)));
         if let Some((linux, missing)) = beside::linux(source) {
-            self.linux.get_or_insert_default().rows.extend(linux.rows);
             self.missing.extend(missing);
+            let rows = &mut self.linux.get_or_insert_default().rows;
+            let twice = add(rows, linux.rows, |one, other| {
+                one.machine == other.machine
+                    && one.system == other.system
+                    && one.is_cold == other.is_cold
+            });
+            self.say_twice("Linux", twice.into_iter().map(|it| it.machine));
         }
         let charts = Charts::beside(&source.path);
         self.missing.extend(looked_at::missing(source, &charts));
@@ -84,25 +97,21 @@ impl Report {
         }
     }
 
-    /// Who was measured on a machine by several benchmarks has the figures of the first of them.
-    fn add_cells(&mut self, cells: Vec<Cell>) {
-        let is = |one: &Cell, other: &Cell| {
-            one.machine == other.machine
-                && one.system == other.system
-                && one.contender == other.contender
+    /// What was measured by several benchmarks has the figures of the first of them.
+    fn say_twice(&mut self, part: &str, what: impl Iterator<Item = String>) {
+        let mut what: Vec<String> = what.collect();
+        what.dedup();
+        let told = match &what[..] {
+            [] => return,
+            [only] => {
+                format!("{only} was measured several times, and is shown as the first file has it")
+            }
+            all => format!(
+                "{} were measured several times, and each is shown as the first file has it",
+                all.join(", ")
+            ),
         };
-        let (twice, new): (Vec<_>, Vec<_>) = cells
-            .into_iter()
-            .partition(|cell| self.cells.iter().any(|other| is(cell, other)));
-        if !twice.is_empty() {
-            let mut machines: Vec<_> = twice.iter().map(|cell| cell.machine.as_str()).collect();
-            machines.dedup();
-            self.missing.push(format!(
-                "Strategies: {} was measured several times, and each is shown as the first file has it.",
-                machines.join(", ")
-            ));
-        }
-        self.cells.extend(new);
+        self.missing.push(format!("{part}: {told}."));
     }
 
     /// What a whole part of the report would need.
@@ -136,13 +145,28 @@ impl Report {
     }
 }
 
+/// Adds those that are not the same as one that is there, and returns the others.
+fn add<T>(all: &mut Vec<T>, more: Vec<T>, is_same: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    let is_there = |it: &T| all.iter().any(|other| is_same(it, other));
+    let (twice, new) = more.into_iter().partition(is_there);
+    all.extend::<Vec<T>>(new);
+    twice
+}
+
+fn cpus(number: u32) -> String {
+    match number {
+        1 => "1 CPU".to_owned(),
+        _ => format!("{number} CPUs"),
+    }
+}
+
 /// What was measured, and when.
 fn title(sources: &[Source]) -> String {
     let day = |source: &Source| {
-        let started = &source.results.header.started;
-        started.split('T').next().unwrap_or_default().to_owned()
+        let started = source.told("started", &source.results.header.started)?;
+        Some(started.split('T').next().unwrap_or_default().to_owned())
     };
-    let mut days: Vec<_> = sources.iter().map(day).collect();
+    let mut days: Vec<_> = sources.iter().filter_map(day).collect();
     days.sort_unstable();
     match (days.first(), days.last()) {
         (Some(first), Some(last)) if first != last => {
@@ -159,21 +183,18 @@ fn origin(source: &Source) -> Origin {
     let ok = results.ok_runs().count();
     Origin {
         file: source.name.clone(),
-        started: header.started,
-        command: header.command,
+        started: source.told("started", header.started),
+        command: source.told("command", header.command),
         reveille: header.reveille,
         qemu: header.qemu,
         rustc: header.rustc,
         kernel: header.kernel,
-        host_cpu: header.host.cpu,
-        host_cpus: header.host.cpus,
-        host_memory_bytes: header.host.memory_bytes,
-        host_system: header.host.system,
+        host: source.told("host", header.host),
         runs: header.runs,
         rounds: header.rounds,
         boots_ok: ok as u32,
         boots_failed: (results.runs.len() - ok) as u32,
-        busy_boots: results.ok_runs().filter(|run| run.load.busy).count() as u32,
+        busy_boots: busy(results.ok_runs()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::{charts::tests::kept, *};
+use super::{charts::tests::kept, data::Cell, *};
 use crate::{
     bench::results::{
         self, Line, Outcome,
@@ -56,7 +56,7 @@ fn the_committed_results_give_a_report_with_all_parts_but_those_that_were_not_ke
     let cpus = report.cells.iter().map(|it| it.cpus);
     assert_eq!(cpus.max(), Some(255));
     // What several files have of one machine is there once.
-    let key = |cell: &Cell| format!("{} {} {}", cell.system, cell.machine, cell.contender);
+    let key = |cell: &Cell| format!("{} {}", cell.machine, cell.contender);
     let mut keys: Vec<_> = report.cells.iter().map(key).collect();
     keys.sort_unstable();
     let all = keys.len();
@@ -145,4 +145,52 @@ fn a_single_strategy_and_boots_that_all_failed_are_drawn_with_what_there_is() {
             .all(|it| it.median_ns.is_none() && it.failed == 2)
     );
     assert_eq!(all_failed.origins[0].boots_failed, 4);
+}
+
+#[test]
+fn what_several_files_have_of_one_size_or_one_machine_is_there_once_and_told() {
+    for (name, part) in [
+        ("growth", "Growth: 1 CPU, 2 CPUs"),
+        ("linux", "Linux: q35 tcg 2"),
+    ] {
+        let path = workspace().join(format!("docs/results/{name}.jsonl"));
+        let once = Report::of(&[&path]).expect("it is whole");
+        let twice = Report::of(&[&path, &path]).expect("it is whole");
+        assert_eq!((&twice.growth, &twice.linux), (&once.growth, &once.linux));
+        assert!(says(&twice, part), "{:?}", twice.missing);
+        assert!(!says(&once, "several times"));
+    }
+}
+
+#[test]
+fn what_nobody_knows_is_null_and_no_figure() {
+    let told = lines().concat();
+    let told = told.replace(r#""own_cpu_ns":0"#, r#""own_cpu_ns":7"#);
+    let origin = &report(&told).origins[0];
+    assert!(origin.host.is_some() && origin.busy_boots == Some(0));
+    let mut lines: Vec<serde_json::Map<_, _>> = told
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("it is JSON"))
+        .collect();
+    for field in ["host", "started", "command", "load"] {
+        for line in &mut lines {
+            line.remove(field);
+        }
+    }
+    let text = lines.into_iter().map(serde_json::Value::Object);
+    let lacking = report(&text.map(|it| format!("{it}\n")).collect::<String>());
+    let origin = &lacking.origins[0];
+    assert_eq!(
+        (&origin.host, &origin.started, &origin.command),
+        (&None, &None, &None)
+    );
+    assert_eq!(origin.busy_boots, None);
+    assert!(says(&lacking, "the command that made it, with `--resume"));
+    assert!(
+        lacking
+            .cells
+            .iter()
+            .all(|it| it.median_ns.is_some() && it.busy.is_none())
+    );
+    assert_eq!(lacking.title, "Reveille: bring-up");
 }

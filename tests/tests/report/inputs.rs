@@ -63,6 +63,10 @@ pub(crate) fn odd_ones() -> Vec<(&'static str, Report)> {
         }
         lines
     };
+    let all_failed = |lines: Vec<Value>| {
+        let sizes = ["2", "8", "64", "255"];
+        sizes.into_iter().fold(lines, failed)
+    };
     let one_cpu = || {
         let mut lines = of_size(strategies(), "2");
         for line in &mut lines[1..] {
@@ -83,7 +87,7 @@ pub(crate) fn odd_ones() -> Vec<(&'static str, Report)> {
     };
     let lacking = || {
         let mut lines = strategies();
-        for field in ["host", "qemu", "plan", "rounds"] {
+        for field in ["host", "qemu", "plan", "rounds", "started", "command"] {
             lines[0]
                 .as_object_mut()
                 .expect("a line is one")
@@ -103,6 +107,7 @@ pub(crate) fn odd_ones() -> Vec<(&'static str, Report)> {
             "all-failed",
             of(failed(of_size(strategies(), "8"), "8"), &[]),
         ),
+        ("all-sizes-failed", of(all_failed(strategies()), &[])),
         ("one-cpu", of(one_cpu(), &[kept(1)])),
         ("single-strategy", of(single(), &[kept(8)])),
         ("one-machine", of(of_size(strategies(), "8"), &[kept(8)])),
@@ -210,7 +215,7 @@ pub(crate) fn kept(cpus: u32) -> Kept {
 }
 
 /// The same, and the last CPU is stuck in real mode.
-fn stuck(cpus: u32) -> Kept {
+pub(crate) fn stuck(cpus: u32) -> Kept {
     let mut kept = kept(cpus);
     let last = kept.chart.lanes.last_mut().expect("there is one");
     last.outcome = Outcome::StuckRealMode;

@@ -67,7 +67,7 @@ fn it_keeps_nobody_out_in_light_or_dark_on_a_desk_or_a_phone() {
 }
 
 #[test]
-fn on_paper_tables_are_open_and_nothing_is_there_to_press() {
+fn on_paper_all_tables_are_open_whatever_is_chosen_and_nothing_is_there_to_press() {
     open("print", &some(), async |page| {
         page.scrolled_through().await;
         let _told: serde_json::Value = page
@@ -85,7 +85,6 @@ fn on_paper_tables_are_open_and_nothing_is_there_to_press() {
         let shut: Vec<String> = page
             .js(
                 "return [...document.querySelectorAll('figure details table')]
-                     .filter(it => !it.closest('[data-choice][hidden]'))
                      .filter(it => it.getBoundingClientRect().height < 20 || !it.checkVisibility(
                          {contentVisibilityAuto: true}))
                      .map(it => it.closest('figure').id)",
@@ -93,7 +92,25 @@ fn on_paper_tables_are_open_and_nothing_is_there_to_press() {
             )
             .await;
         assert_eq!(shut, [""; 0]);
+        let drawn: String = page
+            .js(
+                "const caption = document.querySelector('#chart-distributions figcaption');
+                 return getComputedStyle(caption, '::before').content",
+                &[],
+            )
+            .await;
+        assert!(drawn.contains("Drawn: "), "{drawn}");
         page.screenshot("paper").await;
         page.print().await;
+        // On the screen what was not chosen is away again.
+        page.media("screen", "light").await;
+        let _told: serde_json::Value = page.js("dispatchEvent(new Event('afterprint'))", &[]).await;
+        let away: usize = page
+            .js(
+                "return document.querySelectorAll('[data-choice][hidden]').length",
+                &[],
+            )
+            .await;
+        assert!(away > 0);
     });
 }

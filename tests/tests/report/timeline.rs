@@ -9,7 +9,7 @@ use thirtyfour::{By, Key};
 
 use crate::{
     browser::{Page, open, write},
-    inputs::{kept, with_boot},
+    inputs::{kept, stuck, with_boot},
 };
 
 /// The most elements on the screen, whatever the machine: axes, names, and all bars of a stage in one.
@@ -158,6 +158,45 @@ fn it_is_enlarged_by_the_wheel_and_by_keys_and_made_whole_again() {
         all.send_keys(Key::Enter).await.expect("it takes keys");
         page.settled().await;
         assert_eq!(page.extent("xAxis").await, whole);
+    });
+}
+
+#[test]
+fn ticks_stand_apart_however_much_it_is_enlarged() {
+    open("ticks", &with_boot(kept(8)), async |page| {
+        page.scroll_to_timeline().await;
+        for percent in [100.0, 10.0, 1.0, 0.2] {
+            let ticks: Vec<String> = page
+                .js(
+                    "const chart = reveille.charts.timeline;
+                     const end = 50 + arguments[0] / 2;
+                     chart.dispatchAction({type: 'dataZoom', dataZoomIndex: 0, start: end - arguments[0], end});
+                     const axis = chart.getModel().getComponent('xAxis', 0).axis;
+                     return axis.getViewLabels().map(label => label.formattedLabel)",
+                    &[json!(percent)],
+                )
+                .await;
+            let mut apart = ticks.clone();
+            apart.dedup();
+            assert!(ticks.len() > 2 && apart == ticks, "{percent} %: {ticks:?}");
+        }
+        page.window("enlarged").await;
+    });
+}
+
+#[test]
+fn the_mark_says_how_many_came_up_and_not_that_all_did() {
+    let kept = stuck(8);
+    let nanos = kept.chart.online_ns.expect("some came up");
+    open("mark", &with_boot(kept), async |page| {
+        let said: String = page
+            .js(
+                "const [first] = reveille.charts.timeline.getOption().series;
+                 return first.markLine.label.formatter",
+                &[],
+            )
+            .await;
+        assert_eq!(said, format!("6 of 7 APs online {} ms", Millis { nanos }));
     });
 }
 

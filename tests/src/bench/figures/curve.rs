@@ -2,11 +2,15 @@
 //! with the CPUs rises by one decade a decade. Each point is a median of boots, with its interval.
 
 use anyhow::{Context, Result, anyhow, ensure};
-use plotters::{coord::Shift, prelude::*};
+use plotters::{coord::Shift, element::DashedPathElement, prelude::*};
+use reveille_smp::table::Millis;
 
-use crate::bench::{
-    results::Results,
-    stats::{median::Median, summary::Summary},
+use crate::{
+    bench::{
+        results::Results,
+        stats::{median::Median, summary::Summary},
+    },
+    looks::{Colour, Look},
 };
 
 /// In pixels.
@@ -16,26 +20,18 @@ const SIZE: (u32, u32) = (960, 600);
 const CAP: u32 = 8;
 const POINT: u32 = 3;
 
+/// A dash of a yardstick, and what is between two.
+const DASH: u32 = 7;
+const GAP: u32 = 5;
+
 const SUBTITLE: RGBColor = RGBColor(80, 80, 80);
 
 const NANOS_A_MILLI: f64 = 1e6;
 
-/// Okabe and Ito's colours, which people tell apart however they see colours. Ours is the strongest; yardsticks are
-/// grey and black.
-const COLOURS: [(&str, RGBColor); 7] = [
-    ("parallel", RGBColor(0, 114, 178)),
-    ("broadcast", RGBColor(86, 180, 233)),
-    ("two-pass", RGBColor(230, 159, 0)),
-    ("serial", RGBColor(213, 94, 0)),
-    ("legacy", RGBColor(204, 121, 167)),
-    ("bare", RGBColor(90, 90, 90)),
-    ("floor", RGBColor(160, 160, 160)),
-];
-
 /// One who was measured on several machines: CPUs and medians in milliseconds.
 struct Line {
     name: String,
-    colour: RGBColor,
+    look: Look,
     points: Vec<(f64, Median)>,
 }
 
@@ -75,7 +71,7 @@ fn lines(results: &Results) -> Result<Vec<Line>> {
                 Some(line) => line.points.push(point),
                 None => lines.push(Line {
                     name: row.contender.clone(),
-                    colour: colour(&row.contender)?,
+                    look: look(&row.contender)?,
                     points: vec![point],
                 }),
             }
@@ -84,10 +80,10 @@ fn lines(results: &Results) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
-fn colour(name: &str) -> Result<RGBColor> {
-    let known = COLOURS.iter().find(|(known, _)| *known == name);
-    let (_, colour) = known.with_context(|| format!("{name} has no colour"))?;
-    Ok(*colour)
+fn look(name: &str) -> Result<Look> {
+    let contender = name.parse().ok();
+    let contender = contender.with_context(|| format!("{name} is no contender"))?;
+    Ok(Look::of(contender))
 }
 
 /// What it says to those who do not see it.
@@ -96,9 +92,11 @@ fn description(lines: &[Line]) -> String {
         let [(few, fast), .., (many, slow)] = &line.points[..] else {
             return None;
         };
-        let ms = |it: &Median| it.median / NANOS_A_MILLI;
+        let ms = |it: &Median| Millis {
+            nanos: it.median.round() as u64,
+        };
         Some(format!(
-            "{}: {:.2} ms at {few} CPUs, {:.2} ms at {many}",
+            "{}: {} ms at {few} CPUs, {} ms at {many}",
             line.name,
             ms(fast),
             ms(slow)
@@ -159,17 +157,29 @@ fn chart<'a>(
         .draw()?;
     // The first one is ours: the last that is drawn lies above the others.
     for line in lines.iter().rev() {
-        let style = line.colour.stroke_width(2);
+        let Colour(red, green, blue) = line.look.colour.unwrap_or(Colour::MUTED);
+        let style = RGBColor(red, green, blue).stroke_width(2);
         let at = |(cpus, it): &(f64, Median)| (*cpus, it.median / NANOS_A_MILLI);
-        let series = LineSeries::new(line.points.iter().map(at), style).point_size(POINT);
-        chart
-            .draw_series(series)?
-            .label(&line.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+        let points = || line.points.iter().map(at);
+        let sample = |(x, y): (i32, i32)| [(x, y), (x + 18, y)].into_iter();
+        if line.look.is_dashed {
+            let dashes = DashedLineSeries::new(points(), DASH, GAP, style);
+            let drawn = chart.draw_series(dashes)?;
+            drawn
+                .label(&line.name)
+                .legend(move |at| DashedPathElement::new(sample(at), DASH, GAP, style));
+        } else {
+            let drawn = chart.draw_series(LineSeries::new(points(), style))?;
+            drawn
+                .label(&line.name)
+                .legend(move |at| PathElement::new(sample(at).collect::<Vec<_>>(), style));
+        }
+        let dots = points().map(|at| Circle::new(at, POINT, style.filled()));
+        chart.draw_series(dots)?;
         chart.draw_series(line.points.iter().map(|(cpus, it)| {
             let [low, high] = ends(it).map(|nanos| nanos / NANOS_A_MILLI);
             let middle = it.median / NANOS_A_MILLI;
-            ErrorBar::new_vertical(*cpus, low, middle, high, line.colour.filled(), CAP)
+            ErrorBar::new_vertical(*cpus, low, middle, high, style.filled(), CAP)
         }))?;
     }
     chart

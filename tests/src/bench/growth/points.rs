@@ -101,8 +101,17 @@ pub fn sizes(results: &Results) -> Vec<Size> {
     all.iter().map(of_size).collect()
 }
 
-/// Where the median of a quantity lies for a size; `None` where fewer than two boots tell of it.
-pub fn interval(quantity: Quantity, cpus: u32, results: &Results) -> Option<Interval> {
+/// What is behind the median of a quantity for a size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Behind {
+    /// So many boots tell of it and stand. They are fewer than [`Size::boots`] where the host was busy in some.
+    pub boots: usize,
+    /// Where the median lies; `None` where fewer than two boots tell.
+    pub interval: Option<Interval>,
+}
+
+/// The boots behind the median of a quantity for a size.
+pub fn behind(quantity: Quantity, cpus: u32, results: &Results) -> Behind {
     let values = Boots::of(cpus, results).values();
     let time = |values: Vec<u64>| values.into_iter().map(|it| it as f64).collect();
     let values: Vec<f64> = match quantity {
@@ -112,7 +121,10 @@ pub fn interval(quantity: Quantity, cpus: u32, results: &Results) -> Option<Inte
         Quantity::Host => time(values.rss_bytes),
         Quantity::Cpu => values.ap_cpu_ns.into_iter().map(|it| it as f64).collect(),
     };
-    Median::of(&values)?.interval
+    Behind {
+        boots: values.len(),
+        interval: Median::of(&values).and_then(|it| it.interval),
+    }
 }
 
 fn size(cpus: u32, results: &Results) -> Size {
@@ -193,11 +205,22 @@ impl<'a> Boots<'a> {
             cold_ns: boot.iter().filter_map(|run| run.boot_online_ns).collect(),
             warm_ns: warm.collect(),
             guest_bytes: guest.collect(),
-            rss_bytes: boot.iter().map(|run| run.load.peak_rss_bytes).collect(),
-            cpu_ns: boot.iter().map(|run| run.load.own_cpu_ns).collect(),
+            rss_bytes: boot
+                .iter()
+                .filter_map(|run| told(run.load.peak_rss_bytes))
+                .collect(),
+            cpu_ns: boot
+                .iter()
+                .filter_map(|run| told(run.load.own_cpu_ns))
+                .collect(),
             ap_cpu_ns: beyond,
         }
     }
+}
+
+/// What a boot took of the host. Nothing stands for what nobody knows: no QEMU runs without time and memory.
+fn told(value: u64) -> Option<u64> {
+    (value > 0).then_some(value)
 }
 
 /// Those during which nobody else used the host, or all where there are none.
@@ -210,10 +233,10 @@ fn quiet<'a>(runs: &[&'a Run]) -> Vec<&'a Run> {
 /// What boots cost beyond those of the same number that wake nobody, which ran one behind the other. A pair is
 /// busy if either was.
 fn beyond(boot: &[&Run], alone: &[&Run]) -> Vec<i64> {
-    let cpu = |run: &Run| i64::try_from(run.load.own_cpu_ns).unwrap_or(i64::MAX);
+    let cpu = |run: &Run| Some(i64::try_from(told(run.load.own_cpu_ns)?).unwrap_or(i64::MAX));
     let pairs = boot.iter().filter_map(|run| {
         let other = alone.iter().find(|other| other.run == run.run)?;
-        Some((run.load.busy || other.load.busy, cpu(run) - cpu(other)))
+        Some((run.load.busy || other.load.busy, cpu(run)? - cpu(other)?))
     });
     let (busy, quiet): (Vec<_>, Vec<_>) = pairs.partition(|(is_busy, _)| *is_busy);
     let stand = if quiet.is_empty() { busy } else { quiet };
@@ -241,6 +264,7 @@ mod tests {
     use crate::{
         bench::{
             growth::plan::plan,
+            host::Load,
             results::{Outcome, Samples, tests::header},
         },
         qemu::{machine::Accel, smp::Smp},
@@ -315,15 +339,38 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_of_a_figure_is_that_of_the_boots_behind_it() {
+    fn the_interval_of_a_figure_is_that_of_the_boots_behind_it_and_their_number_is_theirs() {
         let results = results(&[8]);
         let size = sizes(&results).swap_remove(0);
-        let of = |quantity| interval(quantity, 8, &results).map(|it| (it.low, it.high));
+        let of = |quantity| {
+            let behind = behind(quantity, 8, &results);
+            assert_eq!((behind.boots, size.boots), (2, 3));
+            behind.interval.map(|it| (it.low, it.high))
+        };
         // Two of three boots stand: the third is busy.
         assert_eq!(of(Quantity::Cpu), Some((4_920.0, 4_940.0)));
         assert_eq!(of(Quantity::Warm), Some((350.0, 350.0)));
         assert_eq!(size.warm_ns, Some(350));
-        assert_eq!(interval(Quantity::Cold, 9, &results), None);
+        let none = behind(Quantity::Cold, 9, &results);
+        assert_eq!((none.boots, none.interval), (0, None));
+    }
+
+    #[test]
+    fn boots_whose_load_nobody_knows_tell_nothing_of_the_host() {
+        let mut results = results(&[8]);
+        let of = |results: &Results| {
+            let size = sizes(results).swap_remove(0);
+            (size.rss_bytes, size.cpu_ns.is_some(), size.ap_cpu_ns)
+        };
+        for run in results.runs.iter_mut().filter(|run| run.run == 1) {
+            run.load = Load::default();
+        }
+        assert_eq!(of(&results), (Some(135), true, Some(4_940)));
+        for run in &mut results.runs {
+            run.load = Load::default();
+        }
+        assert_eq!(of(&results), (None, false, None));
+        assert!(sizes(&results)[0].cold_ns.is_some());
     }
 
     #[test]

@@ -4,15 +4,17 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::{
-    colours::Look,
     figure::{Chart, Choice},
     strategies::fastest_and_slowest,
     table::{self, Column, Row, Table},
     words::micros,
 };
 use crate::{
-    bench::cell::REVEILLE,
-    report::data::{Cell, Report},
+    looks::Look,
+    report::{
+        cells::MOST_SAMPLES,
+        data::{Cell, Report},
+    },
 };
 
 /// Those that were measured on one machine.
@@ -29,8 +31,6 @@ struct Strip {
     /// Which of the report's cells has the samples.
     cell: usize,
     look: Look,
-    /// The shortest, the quartiles and the longest.
-    five_ns: [u64; 5],
 }
 
 const COLUMNS: &[Column] = &[
@@ -47,29 +47,20 @@ const COLUMNS: &[Column] = &[
 pub(super) fn spreads(report: &Report) -> Vec<Spread> {
     let mut spreads: Vec<Spread> = Vec::new();
     for (index, cell) in report.cells.iter().enumerate() {
-        let Some(five_ns) = five(&cell.samples_ns) else {
+        let (Ok(contender), Some(_)) = (cell.contender.parse(), cell.five_ns) else {
             continue;
         };
-        let name = match cell.system.as_str() {
-            REVEILLE => cell.machine.clone(),
-            other => format!("{other}, {}", cell.machine),
-        };
-        let at = spreads
-            .iter()
-            .position(|spread| spread.name == name)
-            .unwrap_or_else(|| {
-                spreads.push(Spread {
-                    name,
-                    rows: Vec::new(),
-                });
-                spreads.len() - 1
-            });
-        let place = spreads[at].rows.len();
-        spreads[at].rows.push(Strip {
+        let strip = Strip {
             cell: index,
-            look: Look::of(&cell.contender, cell.is_yardstick, place),
-            five_ns,
-        });
+            look: Look::of(contender),
+        };
+        match spreads.iter_mut().find(|it| it.name == cell.machine) {
+            Some(spread) => spread.rows.push(strip),
+            None => spreads.push(Spread {
+                name: cell.machine.clone(),
+                rows: vec![strip],
+            }),
+        }
     }
     spreads
 }
@@ -89,12 +80,21 @@ pub(super) fn section(report: &Report, spreads: &[Spread]) -> Markup {
                     reading: html! {
                         "A dot a warm round, of all boots; the box holds the middle half, with the median as a line,
                         and its whiskers reach to the shortest and the longest. The axis is logarithmic."
+                        @if report.cells.iter().any(is_thinned) {
+                            " Of more than " (MOST_SAMPLES) " rounds " (MOST_SAMPLES) " dots stand for all: quantiles
+                            at equal distances."
+                        }
                     },
                     buttons: &[],
                 })
             }
         }
     }
+}
+
+/// Whether fewer dots are drawn than there were rounds.
+fn is_thinned(cell: &Cell) -> bool {
+    cell.rounds as usize > MOST_SAMPLES
 }
 
 impl Spread {
@@ -120,12 +120,10 @@ impl Strip {
         let cell = &report.cells[self.cell];
         let mut cells = vec![
             table::Cell::words(&cell.contender),
-            table::Cell::number(cell.samples_ns.len() as u64),
+            table::Cell::number(cell.rounds),
         ];
-        cells.extend(
-            self.five_ns
-                .map(|nanos| table::Cell::figure(nanos, micros(nanos))),
-        );
+        let five = cell.five_ns.into_iter().flatten();
+        cells.extend(five.map(|nanos| table::Cell::figure(nanos, micros(nanos))));
         Row {
             machine: Some(cell.machine.clone()),
             contender: Some(cell.contender.clone()),
@@ -134,23 +132,24 @@ impl Strip {
     }
 }
 
-/// The shortest, the quartiles and the longest: each is one that was measured, as medians are everywhere.
-fn five(samples_ns: &[u64]) -> Option<[u64; 5]> {
-    let mut sorted = samples_ns.to_vec();
-    sorted.sort_unstable();
-    let last = sorted.len().checked_sub(1)?;
-    Some([0, 1, 2, 3, 4].map(|quarters| sorted[last * quarters / 4]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::page::sample;
 
     #[test]
-    fn the_five_are_values_that_were_measured() {
-        assert_eq!(five(&[]), None);
-        assert_eq!(five(&[7]), Some([7; 5]));
-        assert_eq!(five(&[5, 1, 4, 2, 3]), Some([1, 2, 3, 4, 5]));
-        assert_eq!(five(&[4, 1, 3, 2]), Some([1, 1, 2, 3, 4]));
+    fn the_table_has_the_rounds_that_were_measured_and_not_those_that_are_drawn() {
+        let mut report = sample::report();
+        report.cells[0].rounds = 9_000;
+        report.cells[0].five_ns = Some([1_000, 2_000, 3_000, 4_000, 5_000]);
+        let spreads = spreads(&report);
+        let told = section(&report, &spreads).into_string();
+        for value in [9_000, 1_000, 2_000, 3_000, 4_000, 5_000] {
+            assert!(told.contains(&format!("data-value=\"{value}\"")), "{value}");
+        }
+        assert!(told.contains("500 dots stand for all"), "{told}");
+        let few = sample::report();
+        let told = section(&few, &super::spreads(&few)).into_string();
+        assert!(!told.contains("stand for all"), "{told}");
     }
 }

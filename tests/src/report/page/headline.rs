@@ -1,12 +1,11 @@
 //! The result in a sentence.
 
+use std::cmp::Reverse;
+
 use maud::{Markup, html};
 
-use super::words::{digits, millis};
-use crate::{
-    bench::cell::REVEILLE,
-    report::data::{Boot, Cell, Report},
-};
+use super::words::{count, digits, millis};
+use crate::report::data::{Boot, Cell, Report};
 
 /// The strategy that the others are compared with.
 pub(super) const OURS: &str = "parallel";
@@ -17,17 +16,21 @@ const BEFORE: &str = "serial";
 /// The largest machine's time, and how it stands to one CPU after the other; without a benchmark that of a boot.
 pub(super) fn headline(report: &Report) -> Markup {
     if let Some(ours) = best(&report.cells) {
-        let before = report.cells.iter().find(|cell| {
-            cell.machine == ours.machine && cell.system == ours.system && cell.contender == BEFORE
-        });
+        let mut cells = report.cells.iter();
+        let before = cells.find(|cell| cell.machine == ours.machine && cell.contender == BEFORE);
         return html! {
-            (ours.cpus) " CPUs online in " b { (millis(ours.median_ns.unwrap_or_default())) " ms" }
-            " by " code { (ours.contender) }
-            @if let Some(before) = before { (beside(ours, before)) }
+            "On " (ours.machine) ", " (ours.cpus) " CPUs are online in "
+            b { (millis(ours.median_ns.unwrap_or_default())) " ms" } " by " code { (ours.contender) }
+            ", the median of " (count(ours.boots as usize, "boot"))
+            @if let Some(before) = before { (beside(before)) }
             "."
         };
     }
-    match report.boots.iter().max_by_key(|boot| boot.chart.online) {
+    match report
+        .boots
+        .iter()
+        .max_by_key(|boot| (boot.chart.online, Reverse(&boot.machine)))
+    {
         Some(boot) => html! { (of_boot(boot)) "." },
         None => html! { "Nothing was measured." },
     }
@@ -53,41 +56,35 @@ pub(super) fn of_boot(boot: &Boot) -> String {
     )
 }
 
-/// Ours on the largest machine that has a figure; where that was not measured, whoever was fastest there.
+/// Ours on the largest machine that has a figure; where that was not measured, whoever was fastest there. Of machines
+/// with as many CPUs it is the first by its name, whichever file was read first.
 fn best(cells: &[Cell]) -> Option<&Cell> {
     let measured = || {
         let cells = cells.iter().filter(|cell| cell.median_ns.is_some());
-        cells.filter(|cell| cell.system == REVEILLE && !cell.is_yardstick)
+        cells.filter(|cell| !cell.is_yardstick)
     };
+    let size = |cell: &&Cell| (cell.cpus, Reverse(cell.machine.clone()));
     let ours = measured().filter(|cell| cell.contender == OURS);
-    ours.max_by_key(|cell| cell.cpus).or_else(|| {
-        let cpus = measured().map(|cell| cell.cpus).max()?;
-        let largest = measured().filter(|cell| cell.cpus == cpus);
-        largest.min_by_key(|cell| cell.median_ns)
+    ours.max_by_key(size).or_else(|| {
+        let largest = measured().map(|cell| size(&cell)).max()?;
+        let on_it = measured().filter(|cell| size(cell) == largest);
+        on_it.min_by_key(|cell| (cell.median_ns, &cell.contender))
     })
 }
 
-/// How many times faster, as far as the intervals say so.
-fn beside(ours: &Cell, before: &Cell) -> Markup {
+/// How many times faster ours is, as far as the ratios within boots say so: where 1 is outside of their interval.
+fn beside(before: &Cell) -> Markup {
     let (Some(ratio), Some(median)) = (before.ratio, before.median_ns) else {
         return html! {};
     };
     let other = html! { code { (before.contender) } ", which takes " (millis(median)) " ms" };
-    if overlap(ours, before) {
-        html! { ", not told apart from " (other) }
-    } else if ratio >= 1.0 {
-        html! { ", " (digits(ratio)) " times as fast as " (other) }
-    } else {
-        html! { ", " (digits(1.0 / ratio)) " times as slow as " (other) }
-    }
-}
-
-/// Whether the medians may be the same, by what is known of where they lie.
-fn overlap(one: &Cell, other: &Cell) -> bool {
-    let ends = |cell: &Cell| cell.low_ns.zip(cell.high_ns);
-    match (ends(one), ends(other)) {
-        (Some(one), Some(other)) => one.0 <= other.1 && other.0 <= one.1,
-        _ => false,
+    match before.ratio_low.zip(before.ratio_high) {
+        Some((low, _)) if low > 1.0 => html! { ", " (digits(ratio)) " times as fast as " (other) },
+        Some((_, high)) if high < 1.0 => {
+            html! { ", " (digits(1.0 / ratio)) " times as slow as " (other) }
+        }
+        Some(_) => html! { ", not told apart from " (other) },
+        None => html! { ", which is too few to tell it apart from " (other) },
     }
 }
 
@@ -100,22 +97,55 @@ mod tests {
         headline(report).into_string()
     }
 
+    /// The same with the ratio of one CPU after the other on the largest machine changed.
+    fn with(change: impl Fn(&mut Cell)) -> String {
+        let mut report = sample::report();
+        let serial = |cell: &&mut Cell| cell.cpus == 64 && cell.contender == "serial";
+        let cell = report.cells.iter_mut().find(serial);
+        change(cell.expect("it is there"));
+        told(&report)
+    }
+
     #[test]
     fn the_headline_is_of_the_largest_machine_and_says_how_the_way_before_stands_to_it() {
-        let mut report = sample::report();
         assert_eq!(
-            told(&report),
-            "64 CPUs online in <b>5.00 ms</b> by <code>parallel</code>, 1.60 times as fast as \
-             <code>serial</code>, which takes 8.00 ms."
+            told(&sample::report()),
+            "On q35 tcg 64, 64 CPUs are online in <b>5.00 ms</b> by <code>parallel</code>, the median of 5 boots, \
+             1.60 times as fast as <code>serial</code>, which takes 8.00 ms."
         );
-        let serial = |cell: &&mut Cell| cell.cpus == 64 && cell.contender == "serial";
-        let cell = report.cells.iter_mut().find(serial).expect("it is there");
-        cell.low_ns = Some(4_900_000);
-        assert!(
-            told(&report).contains("not told apart from"),
-            "{}",
-            told(&report)
-        );
+        let slower = with(|serial| {
+            (serial.ratio, serial.ratio_low, serial.ratio_high) = (Some(0.5), Some(0.4), Some(0.9));
+        });
+        assert!(slower.contains("2.00 times as slow as"), "{slower}");
+    }
+
+    #[test]
+    fn nobody_is_faster_unless_the_interval_of_the_ratio_says_so() {
+        let chance = with(|serial| serial.ratio_low = Some(0.99));
+        assert!(chance.contains("not told apart from"), "{chance}");
+        let single = with(|serial| (serial.ratio_low, serial.ratio_high) = (None, None));
+        assert!(single.contains("too few to tell it apart"), "{single}");
+        for said in [chance, single] {
+            assert!(!said.contains("as fast as"), "{said}");
+        }
+        // The times themselves scatter more than ratios within a boot do.
+        let scattered = with(|serial| serial.low_ns = Some(4_900_000));
+        assert!(scattered.contains("1.60 times as fast as"), "{scattered}");
+    }
+
+    #[test]
+    fn of_two_machines_as_large_it_is_the_same_in_any_order() {
+        let mut report = sample::report();
+        let mut others = report.cells.clone();
+        for cell in &mut others {
+            cell.machine += " qemu64";
+            cell.median_ns = Some(1_000_000);
+        }
+        report.cells.extend(others);
+        let said = told(&report);
+        report.cells.reverse();
+        assert_eq!(told(&report), said);
+        assert!(said.starts_with("On q35 tcg 64, "), "{said}");
     }
 
     #[test]

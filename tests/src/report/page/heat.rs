@@ -31,7 +31,7 @@ const MOST_PAIRS: usize = 1_024;
 
 /// Those that have anything to draw.
 pub(super) fn drawn(report: &Report) -> Vec<usize> {
-    let has_any = |heat: &Heat| heat.pairs.iter().any(|pair| pair.p50_ns.is_some());
+    let has_any = |heat: &Heat| timed(heat.pairs.iter()).next().is_some();
     let all = report.heat.iter().enumerate();
     all.filter(|(_, heat)| has_any(heat))
         .map(|(index, _)| index)
@@ -114,8 +114,10 @@ fn says(heat: &Heat) -> String {
     says + "."
 }
 
+/// Those that have a place on a logarithmic scale, as `js/heat.js` picks them too: a call that took no time at all
+/// is none that was measured.
 fn timed<'a>(pairs: impl Iterator<Item = &'a Pair>) -> impl Iterator<Item = (u64, &'a Pair)> {
-    pairs.filter_map(|pair| Some((pair.p50_ns?, pair)))
+    pairs.filter_map(|pair| Some((pair.p50_ns.filter(|&nanos| nanos > 0)?, pair)))
 }
 
 fn of_pair(pair: &Pair) -> Row {
@@ -123,7 +125,7 @@ fn of_pair(pair: &Pair) -> Row {
         cells: vec![
             Cell::number(pair.from),
             Cell::number(pair.to),
-            Cell::of(pair.p50_ns, micros),
+            Cell::of(pair.p50_ns.filter(|&nanos| nanos > 0), micros),
             Cell::of(pair.p99_ns, micros),
             Cell::of(pair.max_ns, micros),
         ],
@@ -156,5 +158,23 @@ fn callers(heat: &Heat) -> Table {
         caption: format!("Round trips of calls on {}, by caller", heat.machine),
         columns: CALLERS,
         rows: from.into_iter().map(row).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::page::sample;
+
+    #[test]
+    fn calls_that_took_no_time_are_none_and_where_all_did_nothing_is_drawn() {
+        let mut report = sample::report();
+        report.heat[0].pairs[0].p50_ns = Some(0);
+        assert_eq!(drawn(&report), [0]);
+        assert!(says(&report.heat[0]).contains("2 pairs without a figure"));
+        for pair in &mut report.heat[0].pairs {
+            pair.p50_ns = Some(0);
+        }
+        assert_eq!(drawn(&report), [0; 0]);
     }
 }

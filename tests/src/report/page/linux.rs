@@ -1,18 +1,18 @@
 //! Ours beside Linux, machine by machine.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use maud::{Markup, html};
 use serde::Serialize;
 
 use super::{
-    colours::Look,
     figure::{Chart, Choice},
     table::{Cell, Column, Row, Table},
     words::{count, interval, millis},
 };
 use crate::{
     bench::cell::REVEILLE,
+    looks::Look,
     report::data::{LinuxRow, Report},
 };
 
@@ -67,7 +67,7 @@ impl Beside {
             if !systems.iter().any(|system| system.name == name) {
                 let place = systems.len();
                 systems.push(System {
-                    look: Look::of(&name, false, place),
+                    look: Look::nth(place),
                     name,
                     dots: Vec::new(),
                 });
@@ -190,7 +190,9 @@ fn says(rows: &[LinuxRow]) -> String {
         rows.iter()
             .filter(|row| row.is_cold && row.median_ns.is_some())
     };
-    let Some(largest) = cold().max_by_key(|row| (row.cpus, row.system == REVEILLE)) else {
+    let Some(largest) =
+        cold().max_by_key(|row| (row.cpus, row.system == REVEILLE, Reverse(&row.machine)))
+    else {
         return "No system has a cold time.".to_owned();
     };
     let there = cold().filter(|row| row.machine == largest.machine);

@@ -2,8 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::words::{count, digits, mebibytes};
-use crate::report::data::{Origin, Report};
+use super::words::{UNKNOWN, count, digits, mebibytes};
+use crate::{
+    bench::host::Host,
+    report::data::{Origin, Report},
+};
 
 /// The section.
 pub(super) fn section(report: &Report) -> Markup {
@@ -19,14 +22,26 @@ pub(super) fn section(report: &Report) -> Markup {
 }
 
 fn one(origin: &Origin) -> Markup {
-    let gibibytes = digits(mebibytes(origin.host_memory_bytes as f64) / 1024.0);
     html! {
         h3 { (origin.file) }
-        pre tabindex="0" aria-label={ "Command of " (origin.file) } role="region" { code { (origin.command) } }
+        @match &origin.command {
+            Some(command) => pre tabindex="0" aria-label={ "Command of " (origin.file) } role="region" {
+                code { (command) }
+            },
+            None => p.missing { "The file does not tell by which command it was measured." },
+        }
         dl {
-            div { dt { "Started" } dd { time datetime=(origin.started) { (origin.started) } } }
-            div { dt { "Host" } dd { (count(origin.host_cpus as usize, "CPU")) " (" (origin.host_cpu) "), " (gibibytes) " GiB" } }
-            div { dt { "System" } dd { (origin.host_system) } }
+            div {
+                dt { "Started" }
+                dd {
+                    @match &origin.started {
+                        Some(started) => time datetime=(started) { (started) },
+                        None => (UNKNOWN),
+                    }
+                }
+            }
+            div { dt { "Host" } dd { (origin.host.as_ref().map_or_else(|| UNKNOWN.to_owned(), host)) } }
+            div { dt { "System" } dd { (origin.host.as_ref().map_or(UNKNOWN, |host| &host.system)) } }
             div { dt { "Reveille" } dd { (origin.reveille) } }
             div { dt { "Kernel" } dd { (origin.kernel) } }
             div { dt { "QEMU" } dd { (origin.qemu) } }
@@ -37,9 +52,23 @@ fn one(origin: &Origin) -> Markup {
                     (count(origin.boots_ok as usize, "boot"))
                     ", asked for " (origin.runs) " of each machine with " (count(origin.rounds as usize, "round"))
                     @if origin.boots_failed > 0 { "; " b { (origin.boots_failed) " failed" } }
-                    @if origin.busy_boots > 0 { "; the host was busy otherwise in " (origin.busy_boots) }
+                    @match origin.busy_boots {
+                        Some(0) => {},
+                        Some(busy) => { "; the host was busy otherwise in " (busy) },
+                        None => "; whether the host was busy otherwise is unknown",
+                    }
                 }
             }
         }
+    }
+}
+
+/// Its CPUs, and its memory if it told that.
+fn host(host: &Host) -> String {
+    let cpus = count(host.cpus as usize, "CPU");
+    let gibibytes = mebibytes(host.memory_bytes as f64) / 1024.0;
+    match host.memory_bytes {
+        0 => format!("{cpus} ({})", host.cpu),
+        _ => format!("{cpus} ({}), {} GiB", host.cpu, digits(gibibytes)),
     }
 }

@@ -8,13 +8,14 @@
 //! **All text and every figure is written here**, and the scripts only draw and sort: what a chart shows stands
 //! below it in words. Nothing is fetched, and the page's own policy forbids it.
 
-mod colours;
+mod curves;
 mod distributions;
 mod embed;
 mod figure;
 mod growth;
 mod headline;
 mod heat;
+mod licences;
 mod linux;
 mod machine;
 mod scripts;
@@ -58,7 +59,7 @@ const CONTENTS: [(&str, &str); 8] = [
 #[derive(Serialize)]
 struct Drawn {
     stages: Vec<timeline::Drawn>,
-    growth: Vec<growth::Curves>,
+    growth: Vec<curves::Curves>,
     linux: Option<linux::Beside>,
     timeline: Vec<timeline::Bars>,
     heat: Vec<usize>,
@@ -79,7 +80,7 @@ pub fn write(report: &Report, out: &mut impl Write) -> Result<()> {
 fn page(report: &Report) -> Result<Markup> {
     let drawn = Drawn {
         stages: timeline::stages(),
-        growth: growth::curves(report),
+        growth: curves::curves(report),
         linux: linux::Beside::of(report),
         timeline: timeline::bars(report),
         heat: heat::drawn(report),
@@ -114,7 +115,10 @@ fn page(report: &Report) -> Result<Markup> {
                     (distributions::section(report, &drawn.distributions))
                     (machine::section(report))
                 }
-                footer { p { "Made by " code { "cargo xtask bench report" } ". This file needs no network." } }
+                footer {
+                    p { "Made by " code { "cargo xtask bench report" } ". This file needs no network." }
+                    (licences::folded())
+                }
                 (embed::data("data", report)?)
                 (embed::data("drawn", &drawn)?)
                 (embed::script(scripts::ECHARTS))

@@ -6,6 +6,7 @@ use reveille_smp::{
 };
 
 use crate::{
+    bench::host::Host,
     bootchart::{BootChart, Doing, Lane, Span, Turn, stage::Times},
     report::data::{
         Boot, Cell, GrowthPoint, Heat, Linux, LinuxRow, Origin, Pair, Quantity, Report,
@@ -56,21 +57,23 @@ pub(super) fn report() -> Report {
 fn origin() -> Origin {
     Origin {
         file: "strategies".to_owned(),
-        started: "2026-11-29T03:36:43Z".to_owned(),
-        command: "cargo xtask bench --smp 8,64 --append \"a 'b' <c>\"".to_owned(),
+        started: Some("2026-11-29T03:36:43Z".to_owned()),
+        command: Some("cargo xtask bench --smp 8,64 --append \"a 'b' <c>\"".to_owned()),
         reveille: "0.1.0 fa92d7e1ad".to_owned(),
         qemu: "10.0.2".to_owned(),
         rustc: "1.95.0".to_owned(),
         kernel: "crc32 59eaf028".to_owned(),
-        host_cpu: HOSTILE.to_owned(),
-        host_cpus: 2,
-        host_memory_bytes: 25_276_502_016,
-        host_system: "Debian GNU/Linux 12 (bookworm)".to_owned(),
+        host: Some(Host {
+            cpu: HOSTILE.to_owned(),
+            cpus: 2,
+            memory_bytes: 25_276_502_016,
+            system: "Debian GNU/Linux 12 (bookworm)".to_owned(),
+        }),
         runs: 5,
         rounds: 9,
         boots_ok: 9,
         boots_failed: 1,
-        busy_boots: 2,
+        busy_boots: Some(2),
     }
 }
 
@@ -78,18 +81,21 @@ fn cell(cpus: u32, contender: &str, nanos: u64, ratio: Option<f64>) -> Cell {
     Cell {
         machine: format!("q35 tcg {cpus}"),
         cpus,
-        system: "reveille".to_owned(),
         contender: contender.to_owned(),
         is_yardstick: contender == "bare",
         boots: 5,
         failed: 1,
         failures: vec![format!("run 3: {HOSTILE}")],
-        busy: 0,
+        busy: Some(0),
         median_ns: Some(nanos),
         low_ns: Some(nanos * 9 / 10),
         high_ns: Some(nanos * 11 / 10),
+        rounds: 41,
+        five_ns: Some([80, 90, 100, 110, 120].map(|percent| nanos * percent / 100)),
         samples_ns: (80..=120).map(|percent| nanos * percent / 100).collect(),
         ratio,
+        ratio_low: ratio.map(|it| it * 0.9),
+        ratio_high: ratio.map(|it| it * 1.1),
     }
 }
 

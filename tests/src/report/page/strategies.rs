@@ -5,12 +5,9 @@ use maud::{Markup, html};
 use super::{
     headline::OURS,
     table::{Cell, Column, Row, Table},
-    words::{count, digits, interval, millis},
+    words::{between, count, digits, interval, millis},
 };
-use crate::{
-    bench::cell::REVEILLE,
-    report::data::{self, Report},
-};
+use crate::report::data::{self, Report};
 
 const COLUMNS: &[Column] = &[
     Column::Words("machine"),
@@ -19,6 +16,7 @@ const COLUMNS: &[Column] = &[
     Column::Figures("online, ms"),
     Column::Figures("interval, ms"),
     Column::Figures("x parallel"),
+    Column::Figures("interval of x"),
     Column::Figures("boots"),
     Column::Figures("failed"),
     Column::Figures("busy"),
@@ -35,7 +33,7 @@ pub(super) fn section(report: &Report) -> Markup {
                 p {
                     "From the first INIT until the last CPU is online: medians of boots, each the median of its
                     warm rounds, with the interval in which that median lies. A ratio is one of times in the same
-                    boot. Yardsticks are marked by a dagger: they say what starting CPUs costs at all."
+                    boot, and its interval tells whether it is more than chance: whether 1 is outside. Yardsticks are marked by a dagger: they say what starting CPUs costs at all."
                 }
                 (Table {
                     caption: "Time until all CPUs are online, by strategy and machine".to_owned(),
@@ -51,10 +49,10 @@ pub(super) fn section(report: &Report) -> Markup {
 fn row(cell: &data::Cell) -> Row {
     let strategy = html! {
         (cell.contender)
-        @if cell.system != REVEILLE { " of " (cell.system) }
         @if cell.is_yardstick { span.yardstick title="a yardstick" { "†" } }
     };
     let ends = cell.low_ns.zip(cell.high_ns);
+    let ratio_ends = cell.ratio_low.zip(cell.ratio_high);
     Row {
         machine: Some(cell.machine.clone()),
         contender: Some(cell.contender.clone()),
@@ -64,32 +62,31 @@ fn row(cell: &data::Cell) -> Row {
             Cell::words(strategy),
             Cell::millis(cell.median_ns),
             Cell::of(ends.map(|(low, _)| low), |_| interval(ends)),
-            ratio(cell),
+            ratio(cell, cell.ratio, digits),
+            ratio(cell, cell.ratio_low, |_| {
+                ratio_ends.map(between).unwrap_or_default()
+            }),
             Cell::number(cell.boots),
             Cell::number(cell.failed),
-            Cell::number(cell.busy),
+            Cell::told(cell.busy),
         ],
     }
 }
 
 /// Whom it is to be compared with has none, and lacks none.
-fn ratio(cell: &data::Cell) -> Cell {
+fn ratio(cell: &data::Cell, value: Option<f64>, text: impl Fn(f64) -> String) -> Cell {
     match cell.contender == OURS {
         true => Cell::words(""),
-        false => Cell::of(cell.ratio, digits),
+        false => Cell::of(value, text),
     }
 }
 
 /// Why boots failed, each reason of a machine once: those who were measured in one boot failed together.
 fn failures(cells: &[data::Cell]) -> Markup {
-    let mut told: Vec<(&str, &str, &str)> = Vec::new();
+    let mut told: Vec<(&str, &str)> = Vec::new();
     for cell in cells {
         for failure in &cell.failures {
-            let one = (
-                cell.system.as_str(),
-                cell.machine.as_str(),
-                failure.as_str(),
-            );
+            let one = (cell.machine.as_str(), failure.as_str());
             if !told.contains(&one) {
                 told.push(one);
             }
@@ -99,8 +96,8 @@ fn failures(cells: &[data::Cell]) -> Markup {
         @if !told.is_empty() {
             h3 { "What failed" }
             ul.failures {
-                @for (system, machine, failure) in told {
-                    li { b { (system) ", " (machine) } ": " (failure) }
+                @for (machine, failure) in told {
+                    li { b { (machine) } ": " (failure) }
                 }
             }
         }

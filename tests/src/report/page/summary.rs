@@ -4,7 +4,7 @@ use maud::{Markup, Render, html};
 
 use super::{
     headline::headline,
-    words::{count, day},
+    words::{UNKNOWN, count, day},
 };
 use crate::report::data::{Origin, Report};
 
@@ -29,9 +29,17 @@ pub(super) fn section(report: &Report) -> Markup {
 impl Render for Origin {
     fn render(&self) -> Markup {
         html! {
-            (self.file) ", " time datetime=(self.started) { (day(&self.started)) } ": Reveille " (self.reveille)
-            ", QEMU " (self.qemu) "; host: " (count(self.host_cpus as usize, "CPU")) " (" (self.host_cpu) "), "
-            (self.host_system) "."
+            (self.file) ", "
+            @match &self.started {
+                Some(started) => time datetime=(started) { (day(started)) },
+                None => { "day " (UNKNOWN) },
+            }
+            ": Reveille " (self.reveille) ", QEMU " (self.qemu) "; host: "
+            @match &self.host {
+                Some(host) => { (count(host.cpus as usize, "CPU")) " (" (host.cpu) "), " (host.system) },
+                None => (UNKNOWN),
+            }
+            "."
         }
     }
 }

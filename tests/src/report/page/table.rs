@@ -5,7 +5,7 @@
 
 use maud::{Markup, Render, html};
 
-use super::words::{NONE, millis};
+use super::words::{NONE, UNKNOWN, millis};
 
 /// A table that sorts.
 pub(super) struct Table {
@@ -74,6 +74,14 @@ impl Cell {
     /// A time in nanoseconds, which people get in milliseconds.
     pub(super) fn millis(nanos: Option<u64>) -> Self {
         Self::of(nanos, millis)
+    }
+
+    /// A number that nobody may have told.
+    pub(super) fn told(value: Option<u32>) -> Self {
+        match value {
+            Some(value) => Self::number(value),
+            None => Self::words(html! { span.none { (UNKNOWN) } }),
+        }
     }
 
     /// A figure, in words of its own, or that there is none.

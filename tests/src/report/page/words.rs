@@ -5,6 +5,9 @@ use reveille_smp::table::{Micros, Millis};
 /// What stands where there is no figure.
 pub(super) const NONE: &str = "none";
 
+/// What stands where there may be one, and nobody has told it.
+pub(super) const UNKNOWN: &str = "unknown";
+
 /// A time in milliseconds, without its unit.
 pub(super) fn millis(nanos: u64) -> String {
     Millis { nanos }.to_string()
@@ -17,7 +20,12 @@ pub(super) fn micros(nanos: u64) -> String {
 
 /// A value with as many digits as a time has: three, and at most two decimals.
 pub(super) fn digits(value: f64) -> String {
-    millis((value * 1e6).round() as u64)
+    let text = millis((value.abs() * 1e6).round() as u64);
+    let is_seen = text.contains(|it: char| ('1'..='9').contains(&it));
+    match value < 0.0 && is_seen {
+        true => format!("−{text}"),
+        false => text,
+    }
 }
 
 /// Such as `4.80–6.82`; `none` without an end.
@@ -26,6 +34,11 @@ pub(super) fn interval(ends: Option<(u64, u64)>) -> String {
         Some((low, high)) => format!("{}–{}", millis(low), millis(high)),
         None => NONE.to_owned(),
     }
+}
+
+/// The same of values.
+pub(super) fn between((low, high): (f64, f64)) -> String {
+    format!("{}–{}", digits(low), digits(high))
 }
 
 /// Such as `1 boot` and `5 boots`.
@@ -53,6 +66,10 @@ mod tests {
     #[test]
     fn figures_have_three_digits_and_counts_their_number() {
         assert_eq!(digits(1.7654), "1.77");
+        assert_eq!(
+            (digits(-195.4), digits(-0.004)),
+            ("−195".into(), "0.00".into())
+        );
         assert_eq!(interval(Some((4_800_000, 26_820_000))), "4.80–26.8");
         assert_eq!(interval(None), "none");
         assert_eq!(

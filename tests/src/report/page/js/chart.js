@@ -27,6 +27,8 @@
       chart.getZr().flush(); // Paper does not wait for the next frame.
     };
     const choose = () => {
+      // Paper has all that can be chosen, and one of it is in the picture.
+      if (select) figure.querySelector('figcaption').dataset.drawn = select.selectedOptions[0].text;
       figure.querySelectorAll('[data-choice]').forEach((part) => {
         part.hidden = Number(part.dataset.choice) !== chosen();
       });

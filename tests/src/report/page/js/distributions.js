@@ -31,10 +31,10 @@
       tooltip: {
         ...reveille.base(theme).tooltip, trigger: 'item',
         formatter: ({ dataIndex }) => {
-          const { contender, five_ns, samples_ns } = strips[dataIndex];
+          const { contender, five_ns, rounds } = strips[dataIndex];
           const parts = ['shortest', 'quarter', 'median', 'three quarters', 'longest'];
           const lines = parts.map((part, at) => `<tr><td>${part}</td><td class="figure">${micros(five_ns[at])} µs</td></tr>`);
-          return `<b>${escaped(contender)}</b>: ${samples_ns.length} rounds<table class="tip">${lines.join('')}</table>`;
+          return `<b>${escaped(contender)}</b>: ${rounds} rounds<table class="tip">${lines.join('')}</table>`;
         },
       },
       series: [...dots, boxes],

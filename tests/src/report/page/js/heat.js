@@ -11,6 +11,7 @@
   reveille.draw('heat', (choice, theme, canvas) => {
     const heat = reveille.data.heat[reveille.drawn.heat[choice]];
     const index = new Map(heat.cpus.map((cpu, at) => [cpu, at]));
+    // As the page picks what is drawn.
     const timed = heat.pairs.filter((pair) => pair.p50_ns > 0);
     const values = timed.map((pair) => Math.log10(pair.p50_ns));
     const least = values.reduce((a, b) => Math.min(a, b));

@@ -3,7 +3,7 @@
 'use strict';
 {
   const { above, nameOf, ofLane, reasonOf } = reveille.lanes;
-  const { millis } = reveille.words;
+  const { millis, exactly } = reveille.words;
 
   const [LANES, ABOVE] = [0, 1]; // The grids: the boot processor's rows keep their height beside hundreds of lanes.
   const ROW = 18; // Pixels, while there is room.
@@ -70,7 +70,7 @@
       xAxis: [
         reveille.axis(theme, {
           ...x, gridIndex: LANES, name: 'ms from the first INIT', nameLocation: 'middle', nameGap: 24,
-          axisLabel: { color: theme.muted, hideOverlap: true, showMaxLabel: false, formatter: millis },
+          axisLabel: { color: theme.muted, hideOverlap: true, showMaxLabel: false, formatter: exactly },
         }),
         reveille.axis(theme, { ...x, gridIndex: ABOVE, axisLabel: { show: false }, axisTick: { show: false } }),
       ],
@@ -109,7 +109,7 @@
       series[0].markLine = {
         symbol: 'none', silent: true, lineStyle: { color: theme.ink, type: 'solid', width: 1 },
         label: {
-          color: theme.ink, formatter: `all online ${millis(chart.online_ns)} ms`, position: 'start',
+          color: theme.ink, formatter: `${chart.online} of ${chart.aps} APs online ${millis(chart.online_ns)} ms`, position: 'start',
           align: chart.online_ns > end / 2 ? 'right' : 'left',
         },
         data: [{ xAxis: chart.online_ns }],

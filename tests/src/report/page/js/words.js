@@ -5,6 +5,10 @@
 
   // Rounded to hundredths first, so that the choice of decimals sees what will be shown.
   const digits = (millionths) => {
+    if (millionths < 0) {
+      const text = digits(-millionths);
+      return /[1-9]/.test(text) ? `−${text}` : text;
+    }
     const rounded = (parts) => Math.floor((millionths + MILLION / parts / 2) / (MILLION / parts));
     const hundredths = rounded(100);
     if (hundredths < 1_000) return (hundredths / 100).toFixed(2);
@@ -14,6 +18,8 @@
 
   reveille.words = {
     millis: (nanos) => (nanos == null ? 'none' : digits(nanos)),
+    // A time in milliseconds to the nanosecond: ticks of an axis stand apart however much it is enlarged.
+    exactly: (nanos) => String(Number((nanos / MILLION).toFixed(6))),
     micros: (nanos) => (nanos == null ? 'none' : digits(nanos * 1_000)),
     value: (value) => digits(value * MILLION),
     // A tick of a logarithmic axis: short, whatever its size.
