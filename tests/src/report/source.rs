@@ -31,7 +31,12 @@ pub(super) struct Source {
     pub(super) results: Results,
     /// What is not.
     pub(super) missing: Vec<String>,
+    /// A benchmark can go on with it: nothing had to be filled in or left out.
+    can_go_on: bool,
 }
+
+/// The command of a file that does not name it.
+const UNKNOWN: &str = "unknown";
 
 /// Which benchmark made a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +70,7 @@ impl Source {
             }
             Err(error) => return Err(error.into()),
         };
+        let can_go_on = lacked.is_empty();
         let told = lacked.into_iter().chain(results.warning());
         let missing = told.map(|it| format!("{name}: {it}.")).collect();
         Ok(Self {
@@ -72,6 +78,7 @@ impl Source {
             name,
             results,
             missing,
+            can_go_on,
         })
     }
 
@@ -94,9 +101,18 @@ impl Source {
         }
     }
 
-    /// The command that measures what is not there yet.
+    /// The command that measures what is not there yet: all of it, where no benchmark goes on with this file.
     pub(super) fn goes_on(&self) -> String {
-        format!("`{} --resume --out DIR`", self.results.header.command)
+        let command = match (self.results.header.command.as_str(), self.benchmark()) {
+            (UNKNOWN, Benchmark::Strategies) => "cargo xtask bench",
+            (UNKNOWN, Benchmark::Linux) => "cargo xtask bench linux",
+            (UNKNOWN, Benchmark::Growth) => "cargo xtask bench growth",
+            (command, _) => command,
+        };
+        match self.can_go_on {
+            true => format!("`{command} --resume --out DIR`"),
+            false => format!("`{command}`, from the beginning,"),
+        }
     }
 }
 
@@ -229,7 +245,7 @@ fn run() -> [(&'static str, Value); 6] {
 
 /// What stands for a field that the header lacks: what the boots say of it, or that nobody knows.
 fn header_of(runs: &[Object]) -> [(&'static str, Value); 14] {
-    let unknown = || json!("unknown");
+    let unknown = || json!(UNKNOWN);
     let mut plan: Vec<Value> = Vec::new();
     let mut systems: Vec<Value> = Vec::new();
     let mut strategies: Vec<&String> = Vec::new();
@@ -267,7 +283,7 @@ fn header_of(runs: &[Object]) -> [(&'static str, Value); 14] {
         ("record", json!("bench")),
         ("schema", json!(SCHEMA)),
         ("started", unknown()),
-        ("command", json!("cargo xtask bench")),
+        ("command", unknown()),
         ("reveille", unknown()),
         ("kernel", unknown()),
         ("qemu", unknown()),
@@ -287,6 +303,7 @@ mod tests {
         super::tests::{folder_of, lines},
         *,
     };
+    use crate::kernel::workspace;
 
     /// What is read of these lines, in a folder `boots`.
     fn read(text: &str) -> Source {
@@ -330,6 +347,38 @@ mod tests {
         assert!(source.missing[0].contains("`host`"), "{:?}", source.missing);
         let headless = read(&whole[1..].concat());
         assert_eq!(headless.results.runs.len(), 4);
+    }
+
+    #[test]
+    fn only_a_file_that_lacks_nothing_is_said_to_be_gone_on_with() {
+        let whole = lines();
+        let command = "cargo xtask bench --smp 2,8 --runs 2";
+        let goes_on = |text: &str| read(text).goes_on();
+        let resumed = format!("`{command} --resume --out DIR`");
+        assert_eq!(goes_on(&whole.concat()), resumed);
+        // A last line that is cut off is measured again.
+        let cut = whole.concat();
+        assert_eq!(goes_on(&cut[..cut.len() - 40]), resumed);
+        let lacking = whole.concat().replace(r#""elapsed_ns":1000000000,"#, "");
+        assert_eq!(
+            goes_on(&lacking),
+            format!("`{command}`, from the beginning,")
+        );
+        // Without a header, by what was measured.
+        let headless = whole[1..].concat();
+        assert_eq!(
+            goes_on(&headless),
+            "`cargo xtask bench`, from the beginning,"
+        );
+        for (name, expected) in [
+            ("growth", "`cargo xtask bench growth`, from the beginning,"),
+            ("linux", "`cargo xtask bench linux`, from the beginning,"),
+        ] {
+            let path = workspace().join(format!("docs/results/{name}.jsonl"));
+            let text = fs::read_to_string(path).expect("it is committed");
+            let (_header, boots) = text.split_once('\n').expect("there are boots");
+            assert_eq!(goes_on(boots), expected);
+        }
     }
 
     #[test]
