@@ -30,7 +30,7 @@ fn each_size_is_booted_in_three_ways_and_its_aps_take_as_much_memory_as_each_oth
     );
     let told = stdout(&output);
     assert!(told.lines().all(|line| line.len() <= 80), "{told}");
-    assert!(told.contains("too few to tell: 2 numbers of APs have a figure"));
+    assert!(told.contains("too few to tell: 2 sizes have a figure"));
 
     let csv = fs::read_to_string(folder.path().join("growth.csv")).expect("it was written");
     let cells = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
