@@ -101,10 +101,10 @@ fn output(command: &mut Command) -> Option<String> {
 }
 
 /// The words of a command line that say what is measured: without where the results go, with what they are
-/// compared, and whether there are some already. Those are of one host, and of one day.
+/// compared, whether there are some already, and whether there are pictures. Those are of one host, and of one day.
 fn what_is_measured(words: impl IntoIterator<Item = String>) -> Vec<String> {
     const WITH_VALUE: [&str; 3] = ["--out", "--compare", "--by"];
-    const ALONE: [&str; 2] = ["--resume", "--strict"];
+    const ALONE: [&str; 3] = ["--resume", "--strict", "--no-charts"];
     let mut kept = Vec::new();
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_header_names_no_folder_of_the_host() {
-        let words = "bench --smp 2 --out /home/me/a --resume --compare=/home/me/b --by time --strict --runs 12";
+        let words = "bench --smp 2 --out /home/me/a --resume --compare=/home/me/b --by time --strict --no-charts --runs 12";
         let kept = what_is_measured(words.split(' ').map(str::to_owned));
         assert_eq!(kept, ["bench", "--smp", "2", "--runs", "12"]);
         let equals = ["bench".to_owned(), "--append=test=x".to_owned()];

@@ -124,7 +124,7 @@ fn not_booted(source: &Source) -> Option<String> {
     };
     (left > 0).then(|| {
         format!(
-            "{}: {left} of {all} boots were not made; {} goes on.",
+            "{}: {left} of {all} boots were not made; {} makes them.",
             source.name,
             source.goes_on()
         )
@@ -224,7 +224,7 @@ mod tests {
         assert!(missing[0].contains("q35 tcg 1 has one CPU"), "{missing:?}");
         let (_, missing) = of(&lines()[..3].concat());
         let told = "boots: 2 of 4 boots were not made; `cargo xtask bench --smp 2,8 --runs 2 \
-                    --resume --out DIR` goes on.";
+                    --resume --out DIR` makes them.";
         assert_eq!(missing, [told]);
     }
 

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use reveille_smp::record::Ipi;
 use serde::{Deserialize, Serialize};
 
@@ -177,17 +177,37 @@ impl Charts {
         }
     }
 
+    /// Adds a boot, in the place of one of that machine.
+    pub fn replace(&mut self, kept: Kept) {
+        match self.kept.iter_mut().find(|it| it.machine == kept.machine) {
+            Some(old) => *old = kept,
+            None => self.kept.push(kept),
+        }
+    }
+
+    /// Whether the file may be written.
+    ///
+    /// # Errors
+    ///
+    /// There is one of another program, or one that cannot be read.
+    pub fn check(&self) -> Result<()> {
+        if self.is_foreign {
+            bail!(
+                "{} stays as it is, as it {}: move it away, or choose another folder",
+                self.path.display(),
+                self.problem.as_deref().unwrap_or_default()
+            );
+        }
+        Ok(())
+    }
+
     /// Writes them all. The file is there as a whole, or as it was before.
     ///
     /// # Errors
     ///
-    /// The folder takes no file, or there is one of another schema, which stays.
+    /// The folder takes no file, or there is one of another program, which stays.
     pub fn write(&self) -> Result<()> {
-        let path = self.path.display();
-        if self.is_foreign {
-            let problem = self.problem.as_deref().unwrap_or_default();
-            ensure!(!self.is_foreign, "{path} stays as it is: it {problem}");
-        }
+        self.check()?;
         let write = || -> Result<()> {
             let folder = self.path.parent().context("it is in no folder")?;
             let mut file = tempfile::Builder::new()
@@ -201,7 +221,7 @@ impl Charts {
             file.persist(&self.path)?;
             Ok(())
         };
-        write().with_context(|| format!("cannot write {path}"))
+        write().with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     data::{Boot, Heat},
     source::{Benchmark, Source},
 };
-use crate::bench::cell::Machine;
+use crate::{bench::cell::Machine, bootchart::gap::Gap};
 
 /// The CPUs of the largest machine whose pairs are measured: their number grows by the square.
 pub const MOST_IN_PAIRS: u32 = 64;
@@ -44,7 +44,7 @@ pub(super) fn missing(source: &Source, charts: &Charts) -> Vec<String> {
         .collect();
     for kept in &charts.kept {
         let gaps = kept.chart.gaps.iter();
-        missing.extend(gaps.map(|gap| format!("Timeline: {}: {gap}.", kept.machine)));
+        missing.extend(gaps.map(|gap| format!("Timeline: {}: {}.", kept.machine, told(gap))));
     }
     if source.benchmark() != Benchmark::Strategies {
         return missing;
@@ -71,7 +71,7 @@ pub(super) fn missing(source: &Source, charts: &Charts) -> Vec<String> {
     lacks(
         "Calls: none were measured on",
         silent.map(|kept| kept.machine.to_string()).collect(),
-        &format!("; without {file}, {again} does that."),
+        &format!("; {again} does that."),
     );
     let large = kept().filter(|kept| cpus(kept) > MOST_IN_PAIRS);
     lacks(
@@ -80,4 +80,14 @@ pub(super) fn missing(source: &Source, charts: &Charts) -> Vec<String> {
         &format!("; up to {MOST_IN_PAIRS} CPUs they are."),
     );
     missing
+}
+
+/// A gap, and where it can be helped, by what.
+fn told(gap: &Gap) -> String {
+    match gap {
+        Gap::BspOverwritten | Gap::ApOverwritten(_) => {
+            format!("{gap}, with `cargo xtask timeline --append trace=N`")
+        }
+        Gap::Broken | Gap::ModesUntold | Gap::ClocksApart(_) => gap.to_string(),
+    }
 }

@@ -40,10 +40,6 @@ impl Report {
     /// # Errors
     ///
     /// One of them cannot be read, is of another schema, or is none of a benchmark.
-    ///
-    /// # Panics
-    ///
-    /// When there are none.
     pub fn of(paths: &[impl AsRef<Path>]) -> Result<Self> {
         let sources = paths.iter().map(|path| Source::read(path.as_ref()));
         let sources = sources.collect::<Result<Vec<_>>>()?;

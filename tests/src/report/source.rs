@@ -28,6 +28,8 @@ pub(super) struct Source {
     pub(super) missing: Vec<String>,
     /// The fields of the header that stand in for what nobody knows.
     unknown: Vec<&'static str>,
+    /// A benchmark can go on with it: nothing had to be filled in or left out.
+    can_go_on: bool,
 }
 
 /// Which benchmark made a file.
@@ -62,7 +64,9 @@ impl Source {
             }
             Err(error) => return Err(error.into()),
         };
-        let told = lacked.said().into_iter().chain(results.warning());
+        let said = lacked.said();
+        let can_go_on = said.is_empty();
+        let told = said.into_iter().chain(results.warning());
         let missing = told.map(|it| format!("{name}: {it}.")).collect();
         Ok(Self {
             path,
@@ -70,6 +74,7 @@ impl Source {
             results,
             missing,
             unknown: lacked.header,
+            can_go_on,
         })
     }
 
@@ -97,11 +102,18 @@ impl Source {
         }
     }
 
-    /// The command that measures what is not there yet.
+    /// The command that measures what is not there yet: all of it, where no benchmark goes on with this file.
     pub(super) fn goes_on(&self) -> String {
-        match self.told("command", &self.results.header.command) {
-            Some(command) => format!("`{command} --resume --out DIR`"),
-            None => "the command that made it, with `--resume --out DIR`,".to_owned(),
+        let command = &self.results.header.command;
+        let command = match (self.told("command", command), self.benchmark()) {
+            (Some(command), _) => command,
+            (None, Benchmark::Strategies) => "cargo xtask bench",
+            (None, Benchmark::Linux) => "cargo xtask bench linux",
+            (None, Benchmark::Growth) => "cargo xtask bench growth",
+        };
+        match self.can_go_on {
+            true => format!("`{command} --resume --out DIR`"),
+            false => format!("`{command}`, from the beginning,"),
         }
     }
 }
@@ -131,6 +143,7 @@ pub(super) mod tests {
         *,
     };
     use crate::bench::results::tests::run;
+    use crate::kernel::workspace;
 
     /// What is read of these lines, in a folder `boots`.
     pub(in crate::report) fn read(text: &str) -> Source {
@@ -157,6 +170,38 @@ pub(super) mod tests {
         assert_eq!(busy(runs.iter()), Some(1));
         runs[0].load = Load::default();
         assert_eq!(busy(runs.iter()), None);
+    }
+
+    #[test]
+    fn only_a_file_that_lacks_nothing_is_said_to_be_gone_on_with() {
+        let whole = lines();
+        let command = "cargo xtask bench --smp 2,8 --runs 2";
+        let goes_on = |text: &str| read(text).goes_on();
+        let resumed = format!("`{command} --resume --out DIR`");
+        assert_eq!(goes_on(&whole.concat()), resumed);
+        // A last line that is cut off is measured again.
+        let cut = whole.concat();
+        assert_eq!(goes_on(&cut[..cut.len() - 40]), resumed);
+        let lacking = whole.concat().replace(r#""elapsed_ns":1000000000,"#, "");
+        assert_eq!(
+            goes_on(&lacking),
+            format!("`{command}`, from the beginning,")
+        );
+        // Without a header, by what was measured.
+        let headless = whole[1..].concat();
+        assert_eq!(
+            goes_on(&headless),
+            "`cargo xtask bench`, from the beginning,"
+        );
+        for (name, expected) in [
+            ("growth", "`cargo xtask bench growth`, from the beginning,"),
+            ("linux", "`cargo xtask bench linux`, from the beginning,"),
+        ] {
+            let path = workspace().join(format!("docs/results/{name}.jsonl"));
+            let text = fs::read_to_string(path).expect("it is committed");
+            let (_header, boots) = text.split_once('\n').expect("there are boots");
+            assert_eq!(goes_on(boots), expected);
+        }
     }
 
     #[test]

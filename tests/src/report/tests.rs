@@ -10,6 +10,7 @@ use crate::{
         self, Line, Outcome,
         tests::{header, run},
     },
+    bootchart::gap::Gap,
     kernel::workspace,
 };
 
@@ -109,6 +110,20 @@ fn boots_to_look_at_are_those_beside_the_results() {
 }
 
 #[test]
+fn what_a_ring_was_too_small_for_is_told_with_a_command_that_has_such_an_option() {
+    let folder = folder_of(&lines().concat());
+    let boots = folder.path().join("boots");
+    let mut charts = Charts::beside(&boots);
+    let mut kept = kept(8);
+    kept.chart.gaps = vec![Gap::BspOverwritten];
+    charts.add(kept);
+    charts.write().expect("there is room");
+    let report = Report::of(&[&boots]).expect("it is whole");
+    let told = "trace=N keeps more, with `cargo xtask timeline --append trace=N`.";
+    assert!(says(&report, told), "{:?}", report.missing);
+}
+
+#[test]
 fn machines_with_too_many_pairs_are_said_to_have_them() {
     let folder = folder_of(&lines().concat());
     let boots = folder.path().join("boots");
@@ -121,7 +136,9 @@ fn machines_with_too_many_pairs_are_said_to_have_them() {
     }
     charts.write().expect("there is room");
     let report = Report::of(&[&boots]).expect("it is whole");
-    assert!(says(&report, "Calls: none were measured on q35 tcg 8;"));
+    let told =
+        "Calls: none were measured on q35 tcg 8; `cargo xtask bench --smp 2,8 --runs 2 --resume";
+    assert!(says(&report, told), "{:?}", report.missing);
     assert!(says(&report, "too many to be measured on q35 tcg 255;"));
 }
 

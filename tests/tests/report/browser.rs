@@ -145,7 +145,8 @@ fn capabilities() -> thirtyfour::ChromeCapabilities {
 }
 
 impl Page {
-    async fn go(&self, file: &Path) {
+    /// Opens a file.
+    pub(crate) async fn go(&self, file: &Path) {
         // What was open before has nothing to do with it.
         self.complaints().await;
         self.requests().await;

@@ -1,9 +1,11 @@
 //! Reports open: whole ones, and those of what benchmarks leave behind.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::{
-    browser::{Page, open},
+    browser::{Page, open, write},
     inputs::{all, odd_ones},
 };
 use reveille_tests::report::Report;
@@ -27,7 +29,10 @@ fn charts(report: &Report) -> Vec<(&'static str, bool)> {
 impl Page {
     /// It is there as a whole, says what is missing, and has asked nobody for anything.
     async fn is_whole(&self, report: &Report) {
-        let text: String = self.js("return document.body.textContent", &[]).await;
+        // Not the body's, which has the data of the page in it.
+        let text: String = self
+            .js("return document.querySelector('main').textContent", &[])
+            .await;
         // Lines are broken anywhere.
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let text = words(&text);
@@ -88,24 +93,40 @@ fn whatever_a_benchmark_leaves_opens_with_what_there_is_and_says_what_is_missing
     }
 }
 
+/// Asks for a picture, and waits until there is none.
+async fn ask_for(page: &Page, url: &str) {
+    let asked = page.driver.execute_async(
+        "const [url, done] = arguments;
+         const picture = new Image();
+         picture.onload = picture.onerror = () => done(true);
+         picture.src = url;",
+        vec![json!(url)],
+    );
+    asked.await.expect("it ends");
+}
+
 #[test]
-fn the_guard_that_looks_at_requests_sees_one() {
+fn the_guards_that_look_at_requests_and_complaints_see_one() {
     let report = all();
+    // Nobody listens there.
+    let url = "http://127.0.0.1:49151/picture.png";
     open("requests", &report, async |page| {
-        page.requests().await;
-        // Its policy refuses this, and the log has it all the same.
-        let _asked: serde_json::Value = page
-            .js("new Image().src = 'http://127.0.0.1:9/'; return null", &[])
-            .await;
-        page.settled().await;
-        let asked = page.requests().await;
+        // The page's own policy refuses it, and says so.
+        ask_for(page, url).await;
         let complaints = page.complaints().await;
-        assert!(
-            asked.iter().any(|url| url.starts_with("http:"))
-                || complaints
-                    .iter()
-                    .any(|it| it.contains("Content Security Policy")),
-            "{asked:?} {complaints:?}"
-        );
+        let is_refused = |it: &String| it.contains("Content Security Policy");
+        assert!(complaints.iter().any(is_refused), "{complaints:?}");
+
+        // A page without a policy sends it.
+        let file = write("requests", &report);
+        let text = fs::read_to_string(&file).expect("it was just written");
+        let without = text.replacen("Content-Security-Policy", "X-None", 1);
+        assert_ne!(text, without);
+        let open = file.with_file_name("requests-open.html");
+        fs::write(&open, without).expect("there is room");
+        page.go(&open).await;
+        ask_for(page, url).await;
+        let asked = page.requests().await;
+        assert!(asked.iter().any(|it| it == url), "{asked:?}");
     });
 }

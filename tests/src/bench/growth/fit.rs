@@ -133,9 +133,15 @@ pub enum TooFew {
 impl std::fmt::Display for TooFew {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Points(1) => {
+                write!(
+                    f,
+                    "too few to tell: 1 size has a figure, and {FEWEST} need one"
+                )
+            }
             Self::Points(points) => write!(
                 f,
-                "too few to tell: {points} numbers of APs have a figure, and {FEWEST} are needed"
+                "too few to tell: {points} sizes have a figure, and {FEWEST} need one"
             ),
             Self::Span => write!(
                 f,
@@ -414,7 +420,12 @@ mod tests {
         let mut wrong = points.clone();
         wrong[..5].iter_mut().for_each(|point| point.value = -1.0);
         assert_eq!(grows(&wrong), Err(TooFew::Points(4)));
-        let text = TooFew::Points(4).to_string();
-        assert!(text.starts_with("too few to tell: 4 numbers"), "{text}");
+        for (points, told) in [
+            (1, "1 size has a figure, and 5 need one"),
+            (4, "4 sizes have a figure, and 5 need one"),
+        ] {
+            let text = TooFew::Points(points).to_string();
+            assert_eq!(text, format!("too few to tell: {told}"));
+        }
     }
 }

@@ -4,6 +4,7 @@
 use std::{fmt, io};
 
 use csv::Writer;
+use reveille_smp::lines::Words;
 use serde::Serialize;
 
 use super::{
@@ -40,14 +41,26 @@ impl fmt::Display for Report<'_> {
         let busy: u32 = self.0.iter().map(|size| size.busy).sum();
         let left_out: u32 = self.0.iter().map(|size| size.left_out).sum();
         if busy > 0 {
-            writeln!(f, "{busy} boots ran while others used the host")?;
+            let boots = boots(busy);
+            writeln!(f, "{boots} ran while others used the host")?;
         }
         if left_out > 0 {
-            writeln!(f, "{left_out} of them are left out, as there are others")?;
+            writeln!(f, "{} left out, as there are others", are(left_out))?;
         }
         if busy > left_out {
             let stand = busy - left_out;
-            writeln!(f, "{stand} of them had to stand: trust no time from them")?;
+            let of = self.0.iter().filter(|size| size.busy > size.left_out);
+            let of: Vec<_> = of.map(|size| size.cpus.to_string()).collect();
+            let text = format!(
+                "{} in the figures, as there are no others of the kind: trust no time of {} CPUs",
+                are(stand),
+                of.join(", ")
+            );
+            let words = Words {
+                text: &text,
+                indent: 2,
+            };
+            writeln!(f, "{words}")?;
         }
         for (index, quantity) in Quantity::ALL.into_iter().enumerate() {
             let end = if index + 1 < Quantity::ALL.len() {
@@ -58,6 +71,20 @@ impl fmt::Display for Report<'_> {
             write!(f, "{}{end}", Said::of(quantity, self.0))?;
         }
         Ok(())
+    }
+}
+
+fn boots(count: u32) -> String {
+    match count {
+        1 => "1 boot".to_owned(),
+        count => format!("{count} boots"),
+    }
+}
+
+fn are(count: u32) -> String {
+    match count {
+        1 => "1 of them is".to_owned(),
+        count => format!("{count} of them are"),
     }
 }
 
@@ -262,7 +289,7 @@ mod tests {
         let text = Report(few).to_string();
         assert!(text.lines().all(|line| line.len() <= 80), "{text}");
         assert_eq!(
-            text.matches("too few to tell: 2 numbers").count(),
+            text.matches("too few to tell: 2 sizes have").count(),
             5,
             "{text}"
         );
@@ -283,7 +310,23 @@ mod tests {
             text.contains("150 boots ran while others used the host\n40 of them are left out"),
             "{text}"
         );
-        assert!(text.contains("\n110 of them had to stand"), "{text}");
+        let told = "\n110 of them are in the figures, as there are no others of the kind: trust no\n  time of \
+                    1, 2, 4, 8, 16, 32, 64, 128, 256, 512 CPUs\n";
+        assert!(text.contains(told), "{text}");
+    }
+
+    #[test]
+    fn a_busy_boot_that_has_no_other_beside_it_is_told_with_its_size() {
+        let mut sizes = sizes(|aps| 50 * aps);
+        (sizes[0].busy, sizes[0].left_out) = (1, 1);
+        (sizes[3].busy, sizes[3].left_out) = (1, 0);
+        let text = Report(&sizes).to_string();
+        for told in [
+            "\n2 boots ran while others used the host\n1 of them is left out, as there are others\n",
+            "\n1 of them is in the figures, as there are no others of the kind: trust no time\n  of 8 CPUs\n",
+        ] {
+            assert!(text.contains(told), "{text}");
+        }
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::bench::{
     },
 };
 
+/// More boots are no advice.
+const MOST_BOOTS: usize = 999;
+
 /// A table of verdicts for each machine, and what they come to.
 pub struct Verdicts<'a>(pub &'a Comparison);
 
@@ -154,6 +157,9 @@ fn verdict(judgement: &Result<Judgement, Unjudged>) -> String {
         Verdict::Faster(how) => format!("faster, {}", sureness(how)),
         Verdict::NoDifference(how) => format!("no difference, {}", sureness(how)),
         Verdict::CannotTell { boots: None } => "cannot tell".to_owned(),
+        Verdict::CannotTell { boots: Some(boots) } if boots > MOST_BOOTS => {
+            format!("cannot tell: >{MOST_BOOTS} boots")
+        }
         Verdict::CannotTell { boots: Some(boots) } => format!("cannot tell: {boots} boots"),
     }
 }
@@ -205,8 +211,11 @@ fn legend(f: &mut fmt::Formatter<'_>, comparison: &Comparison) -> fmt::Result {
     if comparison.cells().any(is_open) {
         wrapped(
             f,
-            "Cannot tell: neither a change nor its absence is sure. About so many boots of each set would do \
-             (--runs), or more rounds (--rounds), or a host that does nothing else.",
+            &format!(
+                "Cannot tell: neither a change nor its absence is sure. About so many boots of each set would do \
+                 (--runs), or more rounds (--rounds), or a host that does nothing else. More than {MOST_BOOTS} boots \
+                 are more than anyone would run."
+            ),
             "   ",
         )?;
     }
@@ -363,6 +372,21 @@ mod tests {
                 assert!(line.chars().count() <= 80, "{}: {line}", line.len());
             }
         }
+    }
+
+    #[test]
+    fn nobody_is_told_to_run_thousands_of_boots() {
+        let told = |boots| {
+            verdict(&Ok(Judgement {
+                verdict: Verdict::CannotTell { boots },
+                change: 1.0,
+                interval: None,
+                smallest_seen: None,
+            }))
+        };
+        assert_eq!(told(Some(999)), "cannot tell: 999 boots");
+        assert_eq!(told(Some(14_448)), "cannot tell: >999 boots");
+        assert_eq!(told(None), "cannot tell");
     }
 
     #[test]

@@ -14,9 +14,8 @@ use clap::Args;
 use super::{
     super::{machine_options::AccelOption, to_stdout},
     matrix::{SmpList, resolve},
-    measure::{and_told, begin, check_folder, ended, go_on, keep},
-    progress::Progress,
     report,
+    session::{Session, and_told, folder_of_now, keep, prepare},
 };
 use crate::{
     bench::{
@@ -26,15 +25,14 @@ use crate::{
             points::{MEMORY, sizes},
             words::{Report, write_csv},
         },
-        measure::{Task, measure},
+        measure::Task,
         plan::Plan,
-        provenance::{self, Provenance},
+        provenance::Provenance,
         results::{Key, Results, Run, Samples},
     },
     interrupt::Interrupts,
     kernel::Kernel,
     qemu::{machine::Chipset, smp::Smp},
-    setup,
 };
 
 /// The table's name in the folder of the results.
@@ -88,48 +86,26 @@ impl Growth {
             }
             return to_stdout(|out| show(out, &results));
         }
-        if let Some(out) = &self.out {
-            check_folder(out)?;
-        }
-        setup::ensure(false)?;
-        let kernel = Kernel::ready()?;
+        let kernel = prepare(self.out.as_deref())?;
         let accel = resolve(self.accel, Chipset::Q35, None, &kernel)?;
         let plan = plan(&self.sizes(), accel, self.runs, self.rounds);
         let folder = match &self.out {
             Some(out) => out.clone(),
-            // A name for every system, so without colons.
-            None => {
-                let name = provenance::now().replace(':', "-");
-                kernel.scratch().join("growth").join(name)
-            }
+            None => folder_of_now(&kernel.scratch().join("growth"), ""),
         };
         let header = Provenance::here(&kernel)?.header(&plan, None);
-        let (mut results, mut writer) = match self.resume {
-            true => go_on(&folder, &header)?,
-            false => begin(&folder, &header)?,
-        };
-        eprintln!("xtask: the results go to {}", folder.display());
+        let mut session = Session::open(folder.clone(), &header, self.resume)?;
         let chosen: Vec<usize> = (0..plan.machines.len()).collect();
         let costs = plan.costs();
         let tasks: Vec<Task<'_>> = plan.tasks(&chosen, &costs).collect();
-        let is_left = |task: &&Task<'_>| !results.find(task.key).is_some_and(Run::is_ok);
-        let mut progress = Progress::new(tasks.iter().filter(is_left).count());
-        let interrupts = Interrupts::listen()?;
-        let boot = |key: Key<'_>| self.boot_one(&kernel, &plan, key, &interrupts, &folder);
-        let end = measure(
-            tasks,
-            &mut results,
-            &mut writer,
-            &interrupts,
-            &mut progress,
-            boot,
-        );
-        drop(progress);
-        let failed = results.runs.iter().filter(|run| !run.is_ok()).count();
-        let code = ended(end, failed, &folder);
-        let shown = to_stdout(|out| show(out, &results));
-        let code = and_told(code, shown);
-        let code = and_told(code, csv(&folder, &results));
+        let interrupts = session.interrupts.clone();
+        let end = session.measure(tasks, |key| {
+            self.boot_one(&kernel, &plan, key, &interrupts, &folder)
+        });
+        let code = session.ended(end, |run| !run.is_ok());
+        let results = &session.results;
+        let code = and_told(code, to_stdout(|out| show(out, results)));
+        let code = and_told(code, csv(&folder, results));
         Ok(and_told(code, report::beside(&folder)))
     }
 
@@ -178,8 +154,7 @@ impl Growth {
             run.samples.insert(MEMORY.to_owned(), samples);
         }
         if !run.is_ok() && interrupts.received().is_none() {
-            // The reason is in the results; that there is no more to see is told by its absence.
-            let _unkept = keep(folder, key, &booted.0);
+            keep(folder, key, &booted.0);
         }
         Ok(run)
     }

@@ -13,29 +13,21 @@ use reveille_smp::{contender::Contender, strategy::Strategy};
 use super::{
     super::to_stdout,
     matrix::SmpList,
-    measure::{and_told, begin, check_folder, ended, go_on},
-    progress::Progress,
     report,
+    session::{self, and_told, folder_of_now, prepare},
 };
-use crate::{
-    bench::{
-        cell::Machine,
-        linux::{
-            image::{self, Image},
-            late::{Fate, Late},
-            plan::{Plan, Subject},
-            report::Report,
-            session::Session,
-            system::Series,
-        },
-        measure::measure,
-        plan,
-        provenance::{self, Provenance},
-        results::Run,
+use crate::bench::{
+    cell::Machine,
+    linux::{
+        image::{self, Image},
+        late::{Fate, Late},
+        plan::{Plan, Subject},
+        report::Report,
+        session::Session,
+        system::Series,
     },
-    interrupt::Interrupts,
-    kernel::Kernel,
-    setup,
+    plan,
+    provenance::Provenance,
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -104,11 +96,7 @@ pub(super) struct Linux {
 
 impl Linux {
     pub(super) fn execute(self) -> Result<ExitCode> {
-        if let Some(out) = &self.out {
-            check_folder(out)?;
-        }
-        setup::ensure(false)?;
-        let kernel = Kernel::ready()?;
+        let kernel = prepare(self.out.as_deref())?;
         let kept = image::folder(&kernel);
         // A key that is there twice would be measured twice, and told once.
         let series = once(self.kernels).into_iter();
@@ -128,38 +116,20 @@ impl Linux {
             subjects: Subject::all(&images, !self.untraced),
             limit: self.timeout,
         };
-        let folder = self.out.unwrap_or_else(|| {
-            // A name for every system, so without colons.
-            let now = provenance::now().replace(':', "-");
-            kernel.scratch().join("bench").join(format!("linux-{now}"))
-        });
+        let all = kernel.scratch().join("bench");
+        let folder = self.out.unwrap_or_else(|| folder_of_now(&all, "linux-"));
         let header = plan.header(Provenance::here(&kernel)?);
-        let (mut results, mut writer) = match self.resume {
-            true => go_on(&folder, &header)?,
-            false => begin(&folder, &header)?,
-        };
-        eprintln!("xtask: the results go to {}", folder.display());
-        let interrupts = Interrupts::listen()?;
-        let late = Late::known(&results.runs, self.timeout);
-        let session = Session::new(&plan, &kernel, &images, &interrupts, &late)?;
+        let mut session = session::Session::open(folder.clone(), &header, self.resume)?;
+        let interrupts = session.interrupts.clone();
+        let late = Late::known(&session.results.runs, self.timeout);
+        let boots = Session::new(&plan, &kernel, &images, &interrupts, &late)?;
         let mut tasks = plan.tasks(&header);
-        tasks.retain(|task| !late.is_settled(&results, task.key));
-        let mut progress = Progress::new(tasks.len());
-        let end = measure(
-            tasks,
-            &mut results,
-            &mut writer,
-            &interrupts,
-            &mut progress,
-            |key| session.boot(key),
-        );
-        drop(progress);
-        let is_broken = |run: &&Run| Fate::of(run) == Fate::Failed;
-        let failed = results.runs.iter().filter(is_broken).count();
-        let code = ended(end, failed, &folder);
+        tasks.retain(|task| !late.is_settled(&session.results, task.key));
+        let end = session.measure(tasks, |key| boots.boot(key));
+        let code = session.ended(end, |run| Fate::of(run) == Fate::Failed);
         let report = Report {
-            header: &results.header,
-            runs: &results.runs,
+            header: &session.results.header,
+            runs: &session.results.runs,
         };
         let shown = to_stdout(|out| {
             write!(out, "{report}")?;

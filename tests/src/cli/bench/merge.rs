@@ -5,11 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 
-use super::{
-    charts,
-    measure::{and_told, show},
-    report,
-};
+use super::{charts, measure::show, report, session::and_told};
 use crate::bench::results::{FILE, Results, Writer, merge};
 
 /// Where they come from, and where to.
@@ -32,6 +28,7 @@ impl Merge {
                 self.out.display()
             );
         }
+        charts::check(&self.out)?;
         let mut files = Vec::new();
         for part in &self.parts {
             let results = Results::read(part)?;
@@ -60,11 +57,11 @@ impl Merge {
             results.add(run);
         }
         eprintln!("xtask: the results are in {}", writer.path().display());
-        let is_whole = show(&self.out, &results)? && merged.missing.is_empty();
-        let code = match is_whole {
+        let code = match merged.missing.is_empty() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         };
+        let code = and_told(code, show(&self.out, &results));
         let joined = charts::join(&self.parts, &self.out, &results).map(|()| ExitCode::SUCCESS);
         Ok(and_told(and_told(code, joined), report::beside(&self.out)))
     }

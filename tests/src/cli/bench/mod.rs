@@ -14,6 +14,7 @@ mod measure;
 mod merge;
 mod progress;
 mod report;
+mod session;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -76,7 +77,7 @@ enum Command {
     /// Say what became faster or slower, and end in 1 if something got slower
     Compare(compare::Compare),
     Growth(growth::Growth),
-    /// Write the documentation's tables from the committed results
+    /// Write the documentation's tables and pictures from the committed results
     Figures(figures::Figures),
     /// Write a page with pictures and tables of results, which opens in any browser, offline
     ///
@@ -129,7 +130,9 @@ struct Options {
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = super::seconds)]
     timeout: Duration,
 
-    /// Do not boot each machine once more for the pictures of the report
+    /// Do not boot the machines again for the pictures of the report
+    ///
+    /// That is a boot with a trace of each, and one of those of 2 to 64 CPUs for calls between them.
     #[arg(long)]
     no_charts: bool,
 }

@@ -7,7 +7,10 @@ use super::{
     table::{Cell, Column, Row, Table},
     words::{count, micros},
 };
-use crate::report::data::{Heat, Pair, Report};
+use crate::report::{
+    MOST_IN_PAIRS,
+    data::{Heat, Pair, Report},
+};
 
 const PAIRS: &[Column] = &[
     Column::Figures("from"),
@@ -45,8 +48,8 @@ pub(super) fn section(report: &Report, drawn: &[usize]) -> Markup {
             h2 #heat-head { "Calls between CPUs" }
             @if drawn.is_empty() {
                 p.missing {
-                    "No calls were measured; " code { "cargo xtask run --append ipi=matrix" } " measures those
-                    between all pairs."
+                    "No calls were measured; " code { "cargo xtask bench" } " measures those between all pairs, on
+                    machines of 2 to " (MOST_IN_PAIRS) " CPUs."
                 }
             } @else {
                 (Chart {

@@ -2,8 +2,13 @@
 
 use std::{fs, path::Path, process::Command};
 
-use super::{bench, boots, results, run};
+use super::{boots, results, run, with_charts};
 use crate::command::{stderr, stdout};
+
+/// Lets a benchmark of growth run to its end.
+fn growth(out: &Path, words: &str) -> std::process::Output {
+    run(&mut with_charts(out, &format!("growth {words}")))
+}
 
 /// Shows what a folder has.
 fn show(folder: &Path) -> std::process::Output {
@@ -15,8 +20,8 @@ fn show(folder: &Path) -> std::process::Output {
 #[test]
 fn each_size_is_booted_in_three_ways_and_its_aps_take_as_much_memory_as_each_other() {
     let folder = tempfile::tempdir().expect("a folder");
-    let words = "growth --smp 1,2,3 --runs 1 --rounds 2";
-    let output = bench(folder.path(), words);
+    let words = "--smp 1,2,3 --runs 1 --rounds 2";
+    let output = growth(folder.path(), words);
     assert_eq!(output.status.code(), Some(0));
     let results = results(folder.path());
     assert_eq!(
@@ -25,7 +30,7 @@ fn each_size_is_booted_in_three_ways_and_its_aps_take_as_much_memory_as_each_oth
     );
     let told = stdout(&output);
     assert!(told.lines().all(|line| line.len() <= 80), "{told}");
-    assert!(told.contains("too few to tell: 2 numbers of APs have a figure"));
+    assert!(told.contains("too few to tell: 2 sizes have a figure"));
 
     let csv = fs::read_to_string(folder.path().join("growth.csv")).expect("it was written");
     let cells = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
@@ -60,7 +65,7 @@ fn each_size_is_booted_in_three_ways_and_its_aps_take_as_much_memory_as_each_oth
     assert_eq!(shown.status.code(), Some(0));
     assert_eq!(stdout(&shown), told);
     // Nothing is left to be done.
-    let again = bench(folder.path(), &format!("{words} --resume"));
+    let again = growth(folder.path(), &format!("{words} --resume"));
     assert_eq!(again.status.code(), Some(0));
     assert_eq!(stdout(&again), told);
 }
@@ -76,13 +81,13 @@ fn what_cannot_be_shown_or_measured_is_said() {
         stderr(&nothing)
     );
     for words in [
-        "growth --runs 0",
-        "growth --smp many",
-        "growth --resume --show x",
-        "growth --model skylake-112",
+        "--runs 0",
+        "--smp many",
+        "--resume --show x",
+        "--model skylake-112",
     ] {
         assert_eq!(
-            bench(folder.path(), words).status.code(),
+            growth(folder.path(), words).status.code(),
             Some(2),
             "{words}"
         );
@@ -92,12 +97,7 @@ fn what_cannot_be_shown_or_measured_is_said() {
 #[test]
 fn a_boot_that_fails_is_no_figure_and_is_tried_again() {
     let folder = tempfile::tempdir().expect("a folder");
-    let measured = |words: &str| {
-        bench(
-            folder.path(),
-            &format!("growth --runs 1 --rounds 1 {words}"),
-        )
-    };
+    let measured = |words: &str| growth(folder.path(), &format!("--runs 1 --rounds 1 {words}"));
     let failed = measured("--smp 2 --timeout 0.001");
     assert_eq!(failed.status.code(), Some(1));
     assert!(

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: machines take turns, each boot is a line, and nothing that was measured is lost.
 
+mod charts;
 mod compared;
 mod ends;
 mod growth;
@@ -20,8 +21,14 @@ use crate::{
 /// A small benchmark's options: two machines, one boot each unless it is said otherwise.
 const SMALL: &str = "--smp 2,3 --accel tcg --strategies serial,bare --rounds 2";
 
-/// `cargo xtask bench` with these words, which have no blanks in them, and its results in `out`.
+/// `cargo xtask bench` with these words, which have no blanks in them, and its results in `out`. Who is to be looked at
+/// is booted again for that, which few tests are about: the others leave it out.
 fn command(out: &Path, words: &str) -> Command {
+    with_charts(out, &format!("{words} --no-charts"))
+}
+
+/// The same with boots to look at, or a benchmark that has none.
+fn with_charts(out: &Path, words: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.arg("bench").args(words.split_ascii_whitespace());
     command.arg("--out").arg(out);
@@ -39,6 +46,13 @@ fn run(command: &mut Command) -> Output {
     let output = command.output().expect("xtask starts");
     println!("{}{}", stdout(&output), stderr(&output));
     output
+}
+
+/// Joins parts in a folder into another one in it.
+fn merge(folder: &Path, out: &str, parts: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["bench", "merge"]).arg(folder.join(out));
+    run(command.args(parts.iter().map(|name| folder.join(name))))
 }
 
 fn results(out: &Path) -> Results {
@@ -59,7 +73,7 @@ fn machines_take_turns_and_each_boot_leaves_a_line_with_its_load() {
     let results = results(folder.path());
     assert_eq!(boots(&results), [(2, 1), (3, 1), (2, 2), (3, 2)]);
     assert_eq!(results.header.strategies, ["serial", "bare"]);
-    // Without the folder, which is this host's.
+    // Without the folder, which is this host's, and whatever becomes of pictures.
     assert_eq!(
         results.header.command,
         format!("cargo xtask bench {SMALL} --runs 2")
@@ -100,11 +114,7 @@ fn parts_that_several_hosts_measure_are_joined_into_the_whole() {
         assert_eq!(bench(&part(name), &words).status.code(), Some(0));
         assert_eq!(results(&part(name)).runs.len(), 1, "half of two machines");
     }
-    let merge = |out: &str, parts: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(["bench", "merge"]).arg(part(out));
-        run(command.args(parts.iter().map(|name| part(name))))
-    };
+    let merge = |out: &str, parts: &[&str]| merge(folder.path(), out, parts);
     let whole = merge("whole", &["b", "a"]);
     assert_eq!(whole.status.code(), Some(0));
     // In the plan's order, whatever that of the files.
