@@ -8,6 +8,7 @@ use reveille_smp::{
     bringup::Timing,
     cpu::CpuIndex,
     inbox::MAX_TASKS,
+    lines::Sentence,
     look::{Hue, Look},
     madt::Madt,
     plan::plan,
@@ -30,6 +31,7 @@ use crate::{
     calling, calls,
     command_line::{After, MadtSource, Options, TestHook},
     consistency::{self, Settled, clock::Clocks, identity, registers},
+    console::print_lines,
     cpu_list::CpuList,
     cpuid::ThisCpu,
     cpus::{
@@ -104,10 +106,19 @@ fn conclude(result: Result<Option<Enough>, Failure>, look: Look) -> u8 {
             exit_code::OK
         }
         Err(reason) => {
-            println!("reveille: {}: {reason}", look.paint(Hue::Bad, "failed"));
+            say(
+                &format!("reveille: {}: {reason}", look.paint(Hue::Bad, "failed")),
+                look,
+            );
             exit_code::FAILED
         }
     }
+}
+
+/// Says a sentence, in as many lines as a terminal needs for it.
+fn say(text: &str, look: Look) {
+    let indent = "reveille: ".len();
+    print_lines(Sentence { text, indent, look });
 }
 
 /// Takes the machine over and goes on in the executor.
@@ -367,8 +378,9 @@ impl Run {
             verdict,
         } = booted;
         if let Err(failure) = &verdict {
-            let failed = self.options.look.paint(Hue::Bad, "failed");
-            println!("boot: {failed}: {failure}");
+            let look = self.options.look;
+            let failed = look.paint(Hue::Bad, "failed");
+            say(&format!("boot: {failed}: {failure}"), look);
         }
         let context = Context::new(operations, &self.options, move || self.print(&told));
         let context: &'static Context = Box::leak(Box::new(context));

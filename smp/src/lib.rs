@@ -15,7 +15,7 @@
 //! and go while the system runs), [`rendezvous`] (all stop, some work), [`probe`]
 //! (what one does that does not answer), [`trace`] (what each CPU notes as it runs), [`contender`]
 //! (who is measured beside whom), [`record`],
-//! [`table`], [`look`], [`summary`], [`cpu_states`] and [`deviations`] (what a person or a program gets to see).
+//! [`stage`], [`table`], [`look`], [`summary`], [`cpu_states`] and [`deviations`] (what a person or a program gets to see).
 #![no_std]
 // But for calls that borrow from their caller (`call/lent.rs`).
 #![cfg_attr(not(loom), deny(unsafe_code))]
@@ -90,6 +90,7 @@ pub mod siblings;
 pub mod slot;
 pub mod spread;
 pub mod srat;
+pub mod stage;
 mod stamp;
 pub mod state;
 pub mod states;

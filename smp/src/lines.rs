@@ -102,29 +102,35 @@ pub struct Words<'a> {
     pub indent: usize,
 }
 
+impl<'a> Words<'a> {
+    /// The same for a terminal, where there is one. There a word that is too long for any line is broken too, behind a
+    /// comma if it has one.
+    pub fn within(self, look: Look) -> impl fmt::Display + 'a {
+        let width = look.width();
+        Wrapped {
+            text: self.text,
+            indent: self.indent.min(width / 2),
+            width,
+            breaks_words: look.columns.is_some(),
+        }
+    }
+}
+
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Up to the end of the last word, and the spaces behind it.
-        let (mut used, mut gap) = (0, 0);
-        for piece in self.text.split_inclusive(' ') {
-            let word = piece.trim_end_matches(' ');
-            if !word.is_empty() {
-                if used > self.indent && used + gap + columns(word) > WIDTH {
-                    write!(f, "\n{:1$}", "", self.indent)?;
-                    (used, gap) = (self.indent, 0);
-                }
-                write!(f, "{:gap$}{word}", "")?;
-                used += gap + columns(word);
-                gap = 0;
-            }
-            gap += piece.len() - word.len();
+        let Self { text, indent } = *self;
+        Wrapped {
+            text,
+            indent,
+            width: WIDTH,
+            breaks_words: false,
         }
-        Ok(())
+        .fmt(f)
     }
 }
 
 /// A sentence with the end of its last line left out: in one piece for a file, and for a terminal broken as [`Words`]
-/// are. There a word that is too long for any line is broken too, behind a comma if it has one.
+/// are.
 pub struct Sentence<'a> {
     /// The text.
     pub text: &'a str,
@@ -136,20 +142,36 @@ pub struct Sentence<'a> {
 
 impl fmt::Display for Sentence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.look.width();
-        if self.look.columns.is_none() || columns(self.text) <= width {
-            return f.write_str(self.text);
+        let Self { text, indent, look } = *self;
+        if look.columns.is_none() || columns(text) <= look.width() {
+            return f.write_str(text);
         }
-        let indent = self.indent.min(width / 2);
+        Words { text, indent }.within(look).fmt(f)
+    }
+}
+
+/// A text in lines of so many columns.
+struct Wrapped<'a> {
+    text: &'a str,
+    indent: usize,
+    width: usize,
+    breaks_words: bool,
+}
+
+impl fmt::Display for Wrapped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { indent, width, .. } = *self;
+        // Up to the end of the last word, and the spaces behind it.
         let (mut used, mut gap) = (0, 0);
         for piece in self.text.split_inclusive(' ') {
             let mut word = piece.trim_end_matches(' ');
+            let gap_behind = piece.len() - word.len();
             if !word.is_empty() {
                 if used > indent && used + gap + columns(word) > width {
                     write!(f, "\n{:indent$}", "")?;
                     (used, gap) = (indent, 0);
                 }
-                while used + gap + columns(word) > width {
+                while self.breaks_words && used + gap + columns(word) > width {
                     let (first, rest) = broken(word, width.saturating_sub(used + gap).max(1));
                     write!(f, "{:gap$}{first}\n{:indent$}", "", "")?;
                     (word, used, gap) = (rest, indent, 0);
@@ -158,7 +180,7 @@ impl fmt::Display for Sentence<'_> {
                 used += gap + columns(word);
                 gap = 0;
             }
-            gap += piece.len() - piece.trim_end_matches(' ').len();
+            gap += gap_behind;
         }
         Ok(())
     }

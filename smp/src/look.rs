@@ -7,7 +7,7 @@ use core::{fmt, ops::RangeInclusive, str::FromStr};
 
 use strum::{EnumString, VariantNames};
 
-use crate::lines::WIDTH;
+use crate::{lines::WIDTH, stage::Stage};
 
 /// How what is told is to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,16 +105,8 @@ pub enum Hue {
     Strong,
     /// What only helps to read the rest.
     Faint,
-    /// Between INIT and SIPI.
-    Init,
-    /// Between SIPI and the first instruction.
-    Start,
-    /// In real mode. No red, which is for what went wrong.
-    RealMode,
-    /// In long mode.
-    LongMode,
-    /// In Rust.
-    Alive,
+    /// A stage of a CPU's way up. None is red, which is for what went wrong.
+    Stage(Stage),
 }
 
 impl Hue {
@@ -124,11 +116,11 @@ impl Hue {
             Self::Good => "32",
             Self::Bad => "1;31",
             Self::Strong => "1",
-            Self::Faint | Self::Init => "90",
-            Self::Start => "33",
-            Self::RealMode => "35",
-            Self::LongMode => "36",
-            Self::Alive => "34",
+            Self::Faint | Self::Stage(Stage::Init) => "90",
+            Self::Stage(Stage::Start) => "33",
+            Self::Stage(Stage::RealMode) => "35",
+            Self::Stage(Stage::LongMode) => "36",
+            Self::Stage(Stage::Alive) => "34",
         }
     }
 }

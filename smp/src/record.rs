@@ -25,7 +25,7 @@ use alloc::{string::String, vec::Vec};
 #[cfg(feature = "serde")]
 use crate::machine::Way;
 use crate::{
-    cpu::{ApicId, CpuIndex},
+    cpu::{ApicId, CpuIndex, Place},
     outcome::Outcome,
 };
 
@@ -214,6 +214,15 @@ impl Cpu {
             uncertainty_ns: Some(0),
             attempt: 0,
         }
+    }
+
+    /// Where it sits, if somebody knows.
+    pub fn place(&self) -> Option<Place> {
+        Some(Place {
+            package: self.package?,
+            core: self.core?,
+            thread: self.thread?,
+        })
     }
 
     /// Whether it has times that it took by its own clock.

@@ -2,6 +2,7 @@
 //! the strategies. Made from the records, so that whoever has records can print it, and as it suits who
 //! looks on: a [`Look`] says what that is.
 
+mod axis;
 mod bar;
 mod layout;
 mod rows;

@@ -104,7 +104,7 @@ pub struct Options {
 
 /// Words that whoever plays the machine adds by himself, whatever he is asked for: `pci=off` is Firecracker's
 /// (`src/vmm/src/builder.rs`). They mean nothing here.
-const OF_VMMS: &[&str] = &["pci=off"];
+pub const OF_VMMS: &[&str] = &["pci=off"];
 
 impl Options {
     /// Reads a command line.

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use reveille_executor::Instant;
 use reveille_smp::{
-    lines::Parts,
+    lines::{Parts, Words},
     machine::Way,
     outcome::Outcome,
     plan::Role,
@@ -34,6 +34,11 @@ use crate::{
     topology::Topology,
     vmm_probe::OfRound0,
 };
+
+/// Why strategies are not measured beside the bare bring-up and the floor.
+const BY_MAILBOX: &str = "they need INIT and SIPI; broadcast runs like parallel";
+const BY_MODEL: &str = "they do nothing of the model's; broadcast runs like parallel, as first threads come before \
+                        the others";
 
 /// What is told of the bring-up.
 pub(super) struct Told {
@@ -160,17 +165,14 @@ impl Run {
             }
             rounds => {
                 print_lines(results.comparison(rounds).within(look));
-                if self.waking.way() == Way::Mailbox {
-                    println!(
-                        "{:10}no yardsticks: they need INIT and SIPI; broadcast runs like parallel",
-                        ""
-                    );
-                } else if model.is_some() {
-                    println!(
-                        "{:10}no yardsticks: they do nothing of the model's; broadcast runs like\n\
-                         {:10}parallel, as first threads come before the others",
-                        "", ""
-                    );
+                let without_yardsticks = match self.waking.way() {
+                    Way::Mailbox => Some(BY_MAILBOX),
+                    Way::InitSipi => model.map(|_| BY_MODEL),
+                };
+                if let Some(why) = without_yardsticks {
+                    let indent = 10;
+                    let text = &format!("{:indent$}no yardsticks: {why}", "");
+                    print_lines(Words { text, indent }.within(look));
                 }
             }
         }

@@ -4,12 +4,11 @@
 //! rest fits, and the bar is long enough to be read where there are bars.
 
 use alloc::{
-    format,
     string::{String, ToString},
     vec::Vec,
 };
 
-use super::{Millis, bar::Axis};
+use super::{Millis, axis::Axis};
 use crate::{
     look::{Bars, Look},
     record::Cpu,
@@ -78,7 +77,7 @@ impl Column {
         let text = match self {
             Self::Cpu => cpu.cpu.map(|it| it.to_string()),
             Self::Apic => Some(cpu.apic_id.to_string()),
-            Self::Place => place(cpu),
+            Self::Place => cpu.place().map(|it| it.to_string()),
             Self::Sipi => millis(cpu.sipi_ns),
             Self::Real => millis(cpu.real_ns),
             Self::Long => millis(cpu.long_ns),
@@ -115,12 +114,6 @@ impl Column {
         let gap = usize::from(self.is_time());
         (texts.max().unwrap_or_default() + gap).max(self.usual_width())
     }
-}
-
-/// Package, core and thread.
-fn place(cpu: &Cpu) -> Option<String> {
-    let (package, core, thread) = (cpu.package?, cpu.core?, cpu.thread?);
-    Some(format!("{package}/{core}/{thread}"))
 }
 
 /// A column where it stands.

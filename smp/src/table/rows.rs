@@ -8,7 +8,7 @@ use alloc::{
 };
 
 use super::{
-    bar::Bar,
+    bar::{Bar, cells_of},
     layout::{Column, Layout},
 };
 use crate::{
@@ -105,7 +105,7 @@ impl Rows {
     fn cpu(&self, f: &mut fmt::Formatter<'_>, cpu: &Cpu) -> fmt::Result {
         self.columns(f, |column| column.text(cpu))?;
         let outcome = self.outcome(cpu.outcome);
-        let cells = self.layout.axis.map(|axis| axis.cells_of(cpu));
+        let cells = self.layout.axis.map(|axis| cells_of(cpu, axis));
         match cells.as_deref() {
             None | Some([]) => writeln!(f, " {outcome}"),
             Some(cells) => {

@@ -43,26 +43,15 @@ impl BootChart {
 
 impl Lane {
     fn of(cpu: &Cpu) -> Self {
-        let place = match (cpu.package, cpu.core, cpu.thread) {
-            (Some(package), Some(core), Some(thread)) => Some(format!("{package}/{core}/{thread}")),
-            _ => None,
-        };
         let advice = cpu.outcome.advice().map(str::to_owned);
         Self {
             cpu: cpu.cpu,
             apic_id: cpu.apic_id,
-            place,
+            place: cpu.place().map(|it| it.to_string()),
             outcome: cpu.outcome,
             step: cpu.step.clone(),
             reason: cpu.reason.clone().or(advice),
-            times: Times {
-                init_ns: cpu.init_ns,
-                sipi_ns: cpu.sipi_ns,
-                real_ns: cpu.real_ns,
-                long_ns: cpu.long_ns,
-                alive_ns: cpu.alive_ns,
-                online_ns: cpu.online_ns,
-            },
+            times: Times::of(cpu),
             sipis: cpu.sipis,
             polls: cpu.polls,
             uncertainty_ns: cpu.uncertainty_ns,

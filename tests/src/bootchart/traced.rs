@@ -85,7 +85,7 @@ impl Window {
     /// A while, counted from the kick, as far as it is a part of the bring-up.
     fn part(&self, began_ns: u64, ended_ns: u64) -> Option<(u64, u64)> {
         let kick_ns = self.kick_ns?;
-        if ended_ns < kick_ns || began_ns > kick_ns + self.total_ns {
+        if ended_ns < kick_ns || began_ns > kick_ns.saturating_add(self.total_ns) {
             return None;
         }
         let from_kick = |at_ns: u64| at_ns.saturating_sub(kick_ns).min(self.total_ns);

@@ -136,7 +136,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "bars",
         "each CPU's way up as a bar in the table: off, blocks or ascii; run says it too",
     ),
-    ("colour", "off, or on; run says it too"),
+    (
+        "colour",
+        "whether the tables have colours: off, or on; run says it too",
+    ),
     (
         "test",
         "a fault to bring about, such as panic-ap or hang; several times",
@@ -166,19 +169,31 @@ pub(super) fn kernel_words(text: String) -> Result<String> {
             continue;
         };
         // Those of the firmware, and what hypervisors add by themselves, pass the kernel by.
-        if is_kernel_word(word) || key.starts_with("firmware.") || word == "pci=off" {
-            continue;
-        }
-        let likeness = |known: &str| strsim::jaro_winkler(known, key);
-        let keys = KERNEL_KEYS.iter().map(|(known, _)| *known);
-        let nearest = keys.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        match nearest.filter(|known| likeness(known) > LIKE) {
-            Some(known) => bail!("the kernel has no key `{key}`; there is one called `{known}`"),
-            None => bail!("the kernel has no key `{key}`; `cargo xtask run --help` has them all"),
+        if !key.starts_with("firmware.") && !OF_VMMS.contains(&word) {
+            is_known(key)?;
         }
     }
     Ok(text)
 }
+
+/// Looks whether the kernel knows a key.
+///
+/// # Errors
+///
+/// It does not; the nearest one that it does know is named.
+pub(super) fn is_known(key: &str) -> Result<()> {
+    let likeness = |known: &str| strsim::jaro_winkler(known, key);
+    let keys = KERNEL_KEYS.iter().map(|(known, _)| *known);
+    let nearest = keys.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match nearest.filter(|known| likeness(known) > LIKE) {
+        Some(known) if known == key => Ok(()),
+        Some(known) => bail!("the kernel has no key `{key}`; there is one called `{known}`"),
+        None => bail!("the kernel has no key `{key}`; `cargo xtask run --help` has them all"),
+    }
+}
+
+/// Words that hypervisors add by themselves: the kernel's own list.
+const OF_VMMS: &[&str] = &["pci=off"];
 
 /// Keys that are more alike than that may be meant, as clap has it for options.
 const LIKE: f64 = 0.7;
@@ -198,6 +213,18 @@ All but the first may be given several times, for different APs.";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_hypervisors_add_is_what_the_kernel_lets_pass() {
+        assert_eq!(OF_VMMS, reveille_kernel::command_line::OF_VMMS);
+    }
+
+    #[test]
+    fn each_key_of_the_kernel_is_known() {
+        for (key, _) in KERNEL_KEYS {
+            is_known(key).expect("it is the kernel's own");
+        }
+    }
 
     #[test]
     fn a_key_that_the_kernel_does_not_have_is_refused_with_the_nearest_one() {

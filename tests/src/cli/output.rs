@@ -88,6 +88,12 @@ impl Destination {
         self.resolved == other.resolved
     }
 
+    /// Whether writing would replace this file, by whatever name.
+    pub(super) fn replaces(&self, file: &Path) -> bool {
+        let is_plain = matches!(self.kind, Kind::Plain(_));
+        is_plain && fs::canonicalize(file).is_ok_and(|file| file == self.resolved)
+    }
+
     /// Begins to write.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use clap::{
 
 use super::{
     boot::{Boot, pictures::Pictures},
-    output,
+    mistake, output,
 };
 use crate::{bootchart::BootChart, records::Records};
 
@@ -65,15 +65,28 @@ impl Timeline {
             return self.boot.execute(pictures);
         };
         let text = fs::read_to_string(&from).with_context(|| from.display().to_string())?;
-        pictures.destinations()?.draw_chart(|| read(&text))?;
+        let pictures = pictures.destinations()?;
+        if let Err(wrong) = pictures
+            .are_apart(None)
+            .and_then(|()| pictures.spare(&from))
+        {
+            return Ok(mistake(&wrong));
+        }
+        pictures.draw_chart(|| read(&text))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// A chart from a file that has one, or from the records of a boot.
 fn read(text: &str) -> Result<BootChart> {
-    if let Ok(chart) = serde_json::from_str(text) {
-        return Ok(chart);
+    let no_chart = match serde_json::from_str(text) {
+        Ok(chart) => return Ok(chart),
+        Err(error) => error,
+    };
+    if !text.contains("\"record\"") {
+        let what = "it is no whole chart, and no records: `cargo xtask timeline --chart` writes the one, \
+                    `cargo xtask run --json` the others";
+        return Err(no_chart).context(what);
     }
     let mut records = Records::default();
     text.lines().for_each(|line| records.push(line.to_owned()));

@@ -1,5 +1,5 @@
 //! What the tables of a boot are to look like where we write to: so many columns, bars and colours for a person at
-//! a terminal, none of it for a pipe or a file.
+//! a terminal, none of it for a pipe or a file; bars and colours there too where somebody asks for colours.
 //!
 //! The kernel is told by keys on its command line, as it cannot ask. What a person says to the kernel wins.
 
@@ -17,7 +17,7 @@ use rustix::{stdio::stdout, termios::tcgetwinsize};
 /// When there are colours, and bars with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum When {
-    /// At a terminal, unless NO_COLOR or TERM=dumb says otherwise
+    /// At a terminal, unless NO_COLOR or TERM=dumb says otherwise; in a pipe with CLICOLOR_FORCE=1
     #[default]
     Auto,
     /// In a pipe too: for a pager, or a picture

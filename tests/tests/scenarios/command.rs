@@ -28,6 +28,10 @@ pub(crate) fn xtask_with(cpus: u32, words: &[&str]) -> Output {
 pub(crate) fn bare(words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(words);
+    // What whoever runs the tests wants of colours is nothing to them.
+    for variable in ["NO_COLOR", "CLICOLOR_FORCE", "TERM"] {
+        command.env_remove(variable);
+    }
     command.env(IMAGE_VARIABLE, kernel().image());
     command.env(FIRMWARE_VARIABLE, firmware().image());
     let output = command.output().expect("xtask starts");
@@ -49,6 +53,9 @@ fn run_ends_with_the_kernels_verdict_as_its_status() {
     let failed = xtask(&["run", "--append", "bench=nine"]);
     assert_eq!(failed.status.code(), Some(3));
     let unknown = xtask(&["run", "--append", "bnech=9"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(stderr(&unknown).contains("there is one called `bench`"));
+    let unknown = bare(&["bench", "--append", "bnech=9"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(stderr(&unknown).contains("there is one called `bench`"));
     let panicked = xtask(&["run", "--append", "test=panic-ap"]);

@@ -127,7 +127,7 @@ fn a_run_that_fails_is_drawn_with_the_cpu_that_did_and_ends_as_it_does() {
     assert_eq!(lanes(&drawn), 4);
 
     // One that ends before there is anything to draw says that, and leaves what was there.
-    let output = xtask_with(4, &[&words[..], &["nonsense=1"]].concat());
+    let output = xtask_with(4, &[&words[..], &["bench=nine"]].concat());
     assert_eq!(output.status.code(), Some(3));
     assert!(
         stderr(&output).contains("were not written"),
@@ -145,16 +145,54 @@ fn a_timeline_is_drawn_from_what_there_is_and_from_nothing_else() {
     let from = folder.path().join("wrong.jsonl");
     fs::write(&from, "no record\n").expect("it can be written");
     let from = from.to_str().expect("UTF-8");
-    let wrong: [(&[&str], i32, &str); 4] = [
+    // A chart that was cut off has no record in it.
+    let cut_off = folder.path().join("cut-off.json");
+    fs::write(&cut_off, r#"{"machine":"BOCHS BXPC","hypervisor""#).expect("it can be written");
+    let cut_off = cut_off.to_str().expect("UTF-8");
+    let broken = folder.path().join("broken.jsonl");
+    fs::write(&broken, "{\"record\":\"bo\n").expect("it can be written");
+    let broken = broken.to_str().expect("UTF-8");
+    let wrong: [(&[&str], i32, &str); 6] = [
         (&["--from", from, "--smp", "2"], 2, "cannot be used with"),
         (&["--from", from, "--shell"], 2, "cannot be used with"),
         (&["--from", "/dev/null/none"], 1, "/dev/null/none"),
-        (&["--from", from], 1, "the record no record"),
+        (&["--from", from], 1, "no whole chart, and no records"),
+        (&["--from", cut_off], 1, "EOF while parsing"),
+        (&["--from", broken], 1, "the record {\"record\":\"bo"),
     ];
     for (words, status, why) in wrong {
         let output = bare(&[&["timeline", "--out", out], words].concat());
         assert_eq!(output.status.code(), Some(status));
         assert!(stderr(&output).contains(why), "{}", stderr(&output));
         assert!(!path.exists());
+    }
+}
+
+#[test]
+fn a_timeline_neither_replaces_what_it_is_drawn_from_nor_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let chart = include_str!("../../../docs/results/boots/timeline-8.json");
+    fs::write(at("boot.json"), chart).expect("it can be written");
+    std::os::unix::fs::symlink(at("boot.json"), at("link.json")).expect("a link");
+    let paths = ["boot.json", "link.json", "boot.svg"].map(at);
+    let [from, link, svg] = paths.each_ref().map(|it| it.to_str().expect("UTF-8"));
+    for (words, why) in [
+        (
+            ["--out", from, "--chart", svg],
+            "the timeline would replace",
+        ),
+        (
+            ["--out", link, "--chart", svg],
+            "the timeline would replace",
+        ),
+        (["--out", svg, "--chart", from], "--chart would replace"),
+        (["--out", svg, "--chart", svg], "cannot both be written"),
+    ] {
+        let output = bare(&[&["timeline", "--from", from], &words[..]].concat());
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+        assert_eq!(fs::read_to_string(from).expect("it is there"), chart);
+        assert!(!paths[2].exists());
     }
 }

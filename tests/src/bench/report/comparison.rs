@@ -23,7 +23,7 @@ pub struct Verdicts<'a>(pub &'a Comparison);
 impl fmt::Display for Verdicts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for pair in &self.0.pairs {
-            wrapped(f, &title(pair), "  ")?;
+            wrapped(f, &title(pair), 2)?;
             if !pair.cells.is_empty() {
                 writeln!(f, "{}", table(&pair.cells).trim_fmt())?;
             }
@@ -31,16 +31,12 @@ impl fmt::Display for Verdicts<'_> {
         }
         legend(f, self.0)?;
         for machine in &self.0.lost {
-            wrapped(
-                f,
-                &format!("LOST, only in the old results: {machine}"),
-                "  ",
-            )?;
+            wrapped(f, &format!("LOST, only in the old results: {machine}"), 2)?;
         }
         for note in &self.0.notes {
-            wrapped(f, &format!("note: {note}"), "  ")?;
+            wrapped(f, &format!("note: {note}"), 2)?;
         }
-        wrapped(f, &Tally::of(self.0).to_string(), "  ")
+        wrapped(f, &Tally::of(self.0).to_string(), 2)
     }
 }
 
@@ -179,7 +175,7 @@ fn legend(f: &mut fmt::Formatter<'_>, comparison: &Comparison) -> fmt::Result {
         wrapped(
             f,
             "x: as many times longer than `bare` takes in the same boot, by the fastest rounds",
-            "   ",
+            3,
         )?;
     }
     if has(Measure::OfBare) || has(Measure::Time) {
@@ -189,14 +185,14 @@ fn legend(f: &mut fmt::Formatter<'_>, comparison: &Comparison) -> fmt::Result {
              one of {margin} % is ruled out. All verdicts together are {:.0} % sure (Mann-Whitney, Bonferroni).",
             LEVEL * 100.0
         );
-        wrapped(f, &text, "   ")?;
+        wrapped(f, &text, 3)?;
     }
     if has(Measure::VirtualTime) {
         wrapped(
             f,
             "Virtual times repeat, so any difference is one; but what QEMU charges for a reset is in them, and \
              moves by more than the work that has changed: see `cargo xtask bench gate`.",
-            "   ",
+            3,
         )?;
     }
     let is_open = |cell: &Cell| {
@@ -216,7 +212,7 @@ fn legend(f: &mut fmt::Formatter<'_>, comparison: &Comparison) -> fmt::Result {
                  (--runs), or more rounds (--rounds), or a host that does nothing else. More than {MOST_BOOTS} boots \
                  are more than anyone would run."
             ),
-            "   ",
+            3,
         )?;
     }
     Ok(())

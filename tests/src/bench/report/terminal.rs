@@ -4,7 +4,7 @@ use std::fmt;
 
 use comfy_table::{CellAlignment, Table, presets};
 use reveille_smp::{
-    lines::WIDTH,
+    lines::Words,
     look::{Hue, Look},
 };
 
@@ -29,9 +29,7 @@ impl fmt::Display for Tables<'_> {
         let width = look.width();
         let mut is_short = false;
         for group in &summary.groups {
-            for line in lines(&title(group), "  ", width) {
-                writeln!(f, "{}", look.paint(Hue::Strong, line))?;
-            }
+            painted(f, &title(group), *look, Hue::Strong)?;
             if !group.rows.is_empty() {
                 let mut shown = table(group, with_interval);
                 let widest = shown.lines().map(|line| line.chars().count()).max();
@@ -44,9 +42,7 @@ impl fmt::Display for Tables<'_> {
             }
             for (run, reason) in &group.failed {
                 let reason = reason.lines().next().unwrap_or_default();
-                for line in lines(&format!("run {run} failed: {reason}"), "  ", width) {
-                    writeln!(f, "{}", look.paint(Hue::Bad, line))?;
-                }
+                painted(f, &format!("run {run} failed: {reason}"), *look, Hue::Bad)?;
             }
             writeln!(f)?;
         }
@@ -54,11 +50,18 @@ impl fmt::Display for Tables<'_> {
             if is_short {
                 about += "; these are left out where the terminal is too narrow for them";
             }
-            let lines = lines(&about, "", width);
-            lines.iter().try_for_each(|line| writeln!(f, "{line}"))?;
+            let (text, indent) = (about.as_str(), 0);
+            writeln!(f, "{}", Words { text, indent }.within(*look))?;
         }
         Ok(())
     }
+}
+
+/// Writes a line in a hue, as so many as it needs. Each ends its colour.
+fn painted(f: &mut fmt::Formatter<'_>, text: &str, look: Look, hue: Hue) -> fmt::Result {
+    let told = Words { text, indent: 2 }.within(look).to_string();
+    told.lines()
+        .try_for_each(|line| writeln!(f, "{}", look.paint(hue, line)))
 }
 
 /// The machine and its boots, such as `q35 tcg 64: 5 boots of 9 rounds`.
@@ -99,28 +102,9 @@ fn table(group: &Group, figure: impl Fn(&Median, f64) -> String) -> Table {
     table
 }
 
-/// Writes a line as so many as it needs, those behind the first one indented; a word that is too long for a
-/// row by itself is left whole.
-pub(super) fn wrapped(f: &mut fmt::Formatter<'_>, text: &str, indent: &str) -> fmt::Result {
-    let lines = lines(text, indent, WIDTH);
-    lines.iter().try_for_each(|line| writeln!(f, "{line}"))
-}
-
-/// The lines of [`wrapped`].
-fn lines(text: &str, indent: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_ascii_whitespace() {
-        let line = lines.last_mut().expect("there is one");
-        let used = line.chars().count();
-        if used == 0 {
-            *line = word.to_owned();
-        } else if used + 1 + word.chars().count() > width {
-            lines.push(format!("{indent}{word}"));
-        } else {
-            *line += &format!(" {word}");
-        }
-    }
-    lines
+/// Writes a line as so many as it needs, those behind the first one indented by so many columns.
+pub(super) fn wrapped(f: &mut fmt::Formatter<'_>, text: &str, indent: usize) -> fmt::Result {
+    writeln!(f, "{}", Words { text, indent })
 }
 
 #[cfg(test)]

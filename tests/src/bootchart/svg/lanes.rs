@@ -23,17 +23,17 @@ const FINEST: f64 = 0.2;
 pub(super) fn draw(chart: &BootChart, scale: &Scale, lanes: &Lanes) -> Group {
     let mut group = Group::new();
     for (place, lane) in chart.lanes.iter().enumerate() {
-        group = group.add(one(lane, scale, lanes, place));
+        group = group.add(one(chart, lane, scale, lanes, place));
     }
     group
 }
 
-fn one(lane: &Lane, scale: &Scale, lanes: &Lanes, place: usize) -> Group {
+fn one(chart: &BootChart, lane: &Lane, scale: &Scale, lanes: &Lanes, place: usize) -> Group {
     let (y, height) = lanes.bar(place);
     let whole = LEFT..PLOT.end + GAP * 3.0;
     let mut group = Group::new()
         .set("class", "lane")
-        .add(title(&words::figures(lane)))
+        .add(title(&words::figures(chart, lane)))
         .add(rect("hit", &whole, lanes.y(place), lanes.height));
     if place.is_multiple_of(lanes.names_each()) {
         group = named(group, lane, lanes, place);
@@ -93,20 +93,21 @@ fn is_own_time(stage: Stage) -> bool {
     !matches!(stage, Stage::Init | Stage::Start)
 }
 
-/// From where on nothing was heard of a CPU that failed: behind the last place to which it is known to have come.
-fn lost_from(lane: &Lane, scale: &Scale) -> Option<f64> {
+/// From where on nothing was heard of a CPU that failed: behind the last place to which it is known to have come, which
+/// may be the whole way, too late.
+pub(super) fn lost_from(lane: &Lane, scale: &Scale) -> Option<f64> {
     if !lane.outcome.is_failure() {
         return None;
     }
     let last = lane.times.passages().pop();
-    Some(scale.x(last.map_or(0, |it| it.began_ns)))
+    let last_ns = last.map_or(0, |it| it.ended_ns.unwrap_or(it.began_ns));
+    Some(scale.x(last_ns))
 }
 
 /// A CPU's way up is seen however short it is, in pixels.
-const SEEN: f64 = 1.0;
+pub(super) const SEEN: f64 = 1.0;
 
-/// Where its stages lie. Two clocks' times may cross within what they are uncertain by: none begins before
-/// the one that it follows. One without an end is not there: nobody knows how long it was in it.
+/// Where its stages lie. One without an end is not there: nobody knows how long it was in it.
 fn passages(lane: &Lane, scale: &Scale) -> Vec<(Stage, Range<f64>)> {
     let mut placed: Vec<(Stage, Range<f64>)> = Vec::new();
     let mut all = lane.times.passages();
@@ -117,7 +118,7 @@ fn passages(lane: &Lane, scale: &Scale) -> Vec<(Stage, Range<f64>)> {
     let (start, last) = (scale.x(first.began_ns), last.stage);
     let mut from = start;
     for passage in &all {
-        let until = passage.ended_ns.map_or(from, |it| scale.x(it).max(from));
+        let until = passage.ended_ns.map_or(from, |it| scale.x(it));
         if until - from >= FINEST {
             placed.push((passage.stage, from..until));
             from = until;
@@ -226,6 +227,12 @@ mod tests {
         let scale = scale(&stuck);
         assert_eq!(passages(&stuck, &scale).len(), 2);
         assert_eq!(lost_from(&stuck, &scale), Some(scale.x(600)));
+        let mut late = lane(
+            [Some(0), Some(400), Some(600), None, None, Some(800)],
+            Outcome::Late,
+        );
+        late.times.alive_ns = Some(700);
+        assert_eq!(lost_from(&late, &scale), Some(scale.x(800)));
         let silent = lane([None; 6], Outcome::NeverStarted);
         assert_eq!(lost_from(&silent, &scale), Some(0.0));
     }

@@ -104,9 +104,14 @@ pub(super) fn width(words: &str, letters: f64) -> f64 {
     words.chars().count() as f64 * letters * LETTER
 }
 
+/// So many letters there is room for, and for one at least.
+pub(super) fn letters_in(room: f64, letters: f64) -> usize {
+    (room / (letters * LETTER)).max(1.0) as usize
+}
+
 /// As much of the words as there is room for.
 pub(super) fn cut(words: &str, letters: f64, room: f64) -> String {
-    let most = (room / (letters * LETTER)).max(1.0) as usize;
+    let most = letters_in(room, letters);
     if words.chars().count() <= most {
         return words.to_owned();
     }

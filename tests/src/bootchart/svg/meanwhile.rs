@@ -72,7 +72,7 @@ fn of_spans(doing: Doing, spans: &[Span], scale: &Scale, y: f64) -> Group {
     let lasted = mine
         .clone()
         .map(|it| it.ended_ns.saturating_sub(it.began_ns));
-    let lasted = words::time(lasted.sum());
+    let lasted = words::time(lasted.fold(0, u64::saturating_add));
     let count = mine.count();
     let (name, class, told) = match doing {
         Doing::Poll => (

@@ -58,7 +58,7 @@ pub fn draw(chart: &BootChart) -> String {
     let axis_y = LEGEND_Y + legend.height + SPACE;
     let top = axis_y + SPACE / 2.0;
     let lanes = Lanes::new(top + rows.height() + SPACE / 2.0, chart.lanes.len());
-    let remarks = Remarks::of(chart, &lanes);
+    let remarks = Remarks::of(chart, &scale, &lanes);
     let list_y = lanes.bottom() + LINE + SPACE;
     let notes = words::notes(chart, scale.strip().is_some());
     let notes_y = list_y + remarks.height();

@@ -3,7 +3,8 @@
 //! Invariant: a later time is never further left, and every time lies between the two edges.
 //!
 //! A CPU that never answers is waited for until its deadline, which may be fifty times what the others took.
-//! Then the axis is cut behind the last thing that happened, and the wait is a strip at its end.
+//! Then the axis is cut behind the last thing that happened, and the wait is a strip at its end. Where nobody is
+//! missing it never is, however long the boot processor took to find that out.
 
 use std::ops::Range;
 
@@ -44,22 +45,13 @@ pub(super) struct Tick {
 impl Scale {
     /// One that has room for a boot.
     pub(super) fn of(chart: &BootChart, edges: Range<f64>) -> Self {
-        let times = chart.lanes.iter().flat_map(|lane| {
-            let it = &lane.times;
-            [
-                it.init_ns,
-                it.sipi_ns,
-                it.real_ns,
-                it.long_ns,
-                it.alive_ns,
-                it.online_ns,
-            ]
-        });
-        let last_ns = times.flatten().max().unwrap_or_default();
+        let last_ns = chart.lanes.iter().filter_map(|lane| lane.times.last_ns());
+        let last_ns = last_ns.max().unwrap_or_default();
         let end_ns = chart.total_ns.max(last_ns).max(1);
+        let is_short = chart.lanes.iter().any(|lane| lane.outcome.is_failure());
         let is_long = last_ns > 0 && end_ns as f64 > last_ns as f64 * LONG;
-        let linear_ns = match is_long {
-            true => (last_ns as f64 * (1.0 + MARGIN)) as u64 + 1,
+        let linear_ns = match is_short && is_long {
+            true => ((last_ns as f64 * (1.0 + MARGIN)) as u64).saturating_add(1),
             false => end_ns,
         };
         Self {
@@ -118,7 +110,7 @@ impl Scale {
 
 /// The smallest of 1, 2, 5, 10 and so on that gives not too many ticks.
 fn step_ns(whole_ns: u64) -> u64 {
-    let decades = (0..18).map(|exponent| 10_u64.pow(exponent));
+    let decades = (0..19).map(|exponent| 10_u64.pow(exponent));
     let mut steps = decades.flat_map(|decade| [1, 2, 5].map(|times| times * decade));
     steps
         .find(|step| whole_ns / step <= MOST_TICKS)
@@ -181,7 +173,7 @@ mod tests {
         assert_eq!((fine[0].as_str(), fine[1].as_str()), ("0.0 ms", "0.2 ms"));
         assert_eq!(words(&scale(450_000, 450_000))[1], "50 µs");
         assert_eq!(words(&scale(60_000_000_000, 60_000_000_000))[1], "10 s");
-        for end_ns in [1, 7, 999, 12_345, 17_000_000, u64::MAX / 2] {
+        for end_ns in [1, 7, 999, 12_345, 17_000_000, u64::MAX / 2, u64::MAX] {
             let ticks = scale(end_ns, end_ns).ticks();
             assert!(ticks.len() <= MOST_TICKS as usize + 1, "{ticks:?}");
         }

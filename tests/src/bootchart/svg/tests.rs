@@ -1,183 +1,13 @@
 //! Drawings of boots of every kind, read back as XML.
 
-use reveille_smp::{
-    cpu::{ApicId, CpuIndex},
-    outcome::Outcome,
-};
+mod boots;
+mod extremes;
+
+use reveille_smp::outcome::Outcome;
 use roxmltree::{Document as Xml, Node as Element};
 
+use self::boots::{becomes, boot, failed, kinds};
 use super::{draw, layout};
-use crate::bootchart::{BootChart, Doing, Lane, Span, Turn, gap::Gap, stage::Times};
-
-/// A boot of so many CPUs, which all come up.
-fn boot(cpus: u32) -> BootChart {
-    let spans = (0..u64::from(cpus) * 3).map(|number| Span {
-        doing: if number % 3 == 2 {
-            Doing::Sleep
-        } else {
-            Doing::Poll
-        },
-        began_ns: number * 50_000,
-        ended_ns: number * 50_000 + 40_000,
-    });
-    let turns = (1..cpus).map(|cpu| Turn {
-        cpu: CpuIndex(cpu),
-        step: "join".to_owned(),
-        began_ns: 600_000 + u64::from(cpu) * 100_000,
-        ended_ns: 680_000 + u64::from(cpu) * 100_000,
-    });
-    let lanes: Vec<_> = (0..cpus).map(lane).collect();
-    let online_ns = lanes.last().and_then(|it| it.times.online_ns);
-    BootChart {
-        machine: "BOCHS BXPC".to_owned(),
-        hypervisor: "TCGTCGTCGTCG".to_owned(),
-        model: None,
-        strategy: "parallel".to_owned(),
-        aps: cpus - 1,
-        online: cpus - 1,
-        online_ns,
-        total_ns: online_ns.unwrap_or_default() + 70_000,
-        lanes,
-        bsp: Some(spans.collect()),
-        serialised: Some(turns.collect()),
-        gaps: Vec::new(),
-    }
-}
-
-fn lane(cpu: u32) -> Lane {
-    let at = |nanos: u64| Some(u64::from(cpu) * 100_000 + nanos);
-    let times = Times {
-        init_ns: Some(u64::from(cpu) * 5_000),
-        sipi_ns: at(200_000),
-        real_ns: at(350_000),
-        long_ns: at(360_000),
-        alive_ns: at(500_000),
-        online_ns: at(700_000),
-    };
-    let is_bsp = cpu == 0;
-    Lane {
-        cpu: Some(CpuIndex(cpu)),
-        apic_id: ApicId(cpu),
-        place: Some(format!("0/{cpu}/0")),
-        outcome: if is_bsp {
-            Outcome::Bsp
-        } else {
-            Outcome::Online
-        },
-        step: None,
-        reason: None,
-        times: if is_bsp { Times::default() } else { times },
-        sipis: u32::from(!is_bsp),
-        polls: 3,
-        uncertainty_ns: Some(30_000),
-    }
-}
-
-/// What became of a CPU: it came to so many of its stages.
-fn becomes(chart: &mut BootChart, cpu: usize, outcome: Outcome, stages: usize, reason: &str) {
-    let lane = &mut chart.lanes[cpu];
-    lane.outcome = outcome;
-    lane.reason = Some(reason.to_owned());
-    let times = &mut lane.times;
-    let all = [
-        &mut times.init_ns,
-        &mut times.sipi_ns,
-        &mut times.real_ns,
-        &mut times.long_ns,
-        &mut times.alive_ns,
-        &mut times.online_ns,
-    ];
-    all.into_iter().skip(stages).for_each(|it| *it = None);
-    chart.online -= 1;
-}
-
-/// One of each kind that is not online, and a wait for them that is long.
-fn failed(cpus: u32) -> BootChart {
-    let mut chart = boot(cpus);
-    let step = "join";
-    becomes(
-        &mut chart,
-        1,
-        Outcome::NeverStarted,
-        2,
-        "it gave no sign of life: is it really there?",
-    );
-    becomes(&mut chart, 2, Outcome::Failed, 5, "it was told to fail");
-    chart.lanes[2].step = Some(step.to_owned());
-    becomes(
-        &mut chart,
-        3,
-        Outcome::Late,
-        5,
-        &"it answered after its deadline; ".repeat(9),
-    );
-    becomes(
-        &mut chart,
-        4,
-        Outcome::StuckRealMode,
-        3,
-        "it started in real mode and went no further",
-    );
-    becomes(&mut chart, 5, Outcome::Skipped, 0, "left out by cpus=");
-    becomes(
-        &mut chart,
-        6,
-        Outcome::Disabled,
-        0,
-        "the firmware lists it as disabled",
-    );
-    chart.lanes[6].cpu = None;
-    chart.total_ns *= 40;
-    chart
-}
-
-fn kinds() -> Vec<(&'static str, BootChart)> {
-    let mut model = boot(8);
-    model.model = Some("skylake-112".to_owned());
-    let mut mailbox = boot(8);
-    mailbox.lanes.iter_mut().for_each(|it| {
-        it.times.init_ns = None;
-        it.times.real_ns = None;
-    });
-    let mut strange = boot(8);
-    strange.lanes[5].uncertainty_ns = None;
-    strange.lanes[5].times.real_ns = Some(1);
-    let mut untraced = boot(8);
-    (untraced.bsp, untraced.serialised) = (None, None);
-    let mut overwritten = untraced.clone();
-    overwritten.gaps = vec![Gap::BspOverwritten, Gap::ApOverwritten(CpuIndex(3))];
-    let mut alone = boot(1);
-    (alone.aps, alone.online, alone.total_ns) = (0, 0, 0);
-    let mut silent = boot(4);
-    for cpu in 1..4 {
-        becomes(&mut silent, cpu, Outcome::NeverStarted, 0, "silence");
-    }
-    (silent.online_ns, silent.total_ns) = (None, 2_000_000_000);
-    let mut all_failed = boot(512);
-    for cpu in 1..512 {
-        let reason = format!("reason {}", cpu % 3);
-        becomes(&mut all_failed, cpu, Outcome::StuckLongMode, 4, &reason);
-    }
-    let mut hostile = boot(4);
-    hostile.machine = "<A&\u{1}\"B>]]>".to_owned();
-    vec![
-        ("4", boot(4)),
-        ("64", boot(64)),
-        ("255", boot(255)),
-        ("512", boot(512)),
-        ("failed of 8", failed(8)),
-        ("failed of 255", failed(255)),
-        ("all failed of 512", all_failed),
-        ("all silent", silent),
-        ("model", model),
-        ("mailbox", mailbox),
-        ("strange clock", strange),
-        ("not traced", untraced),
-        ("overwritten", overwritten),
-        ("alone", alone),
-        ("hostile", hostile),
-    ]
-}
 
 fn number(node: Element<'_, '_>, name: &str) -> f64 {
     let text = node
@@ -252,9 +82,40 @@ fn lies_inside(kind: &str, xml: &Xml<'_>) {
     }
 }
 
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_stage(node: &Element<'_, '_>) -> bool {
+    (0..5).any(|stage| has_class(*node, &format!("s{stage}")))
+}
+
+/// No words stand on a stage: what is below them is paper.
+fn hides_no_stage(kind: &str, xml: &Xml<'_>) {
+    // Numbers are told to a hundredth of a pixel.
+    const ROUNDED: f64 = 0.03;
+    let remarks = of_class(xml, "remarks")[0];
+    let papers = remarks.descendants().filter(|it| has_class(*it, "paper"));
+    let papers: Vec<_> = papers.collect();
+    let overlap = |one: Element<'_, '_>, other: Element<'_, '_>, from: &str, long: &str| {
+        let end = |it| number(it, from) + number(it, long);
+        end(one).min(end(other)) - number(one, from).max(number(other, from))
+    };
+    for stage in xml.descendants().filter(is_stage) {
+        // That of the legend is no lane's.
+        if !stage.ancestors().any(|it| has_class(it, "lane")) {
+            continue;
+        }
+        for paper in &papers {
+            let hidden = overlap(*paper, stage, "x", "width") > ROUNDED
+                && overlap(*paper, stage, "y", "height") > ROUNDED;
+            assert!(!hidden, "{kind}: {paper:?} hides {stage:?}");
+        }
+    }
+}
+
 /// The stages of a lane follow each other.
 fn is_in_order(kind: &str, lane: Element<'_, '_>) {
-    let is_stage = |it: &Element<'_, '_>| (0..5).any(|stage| has_class(*it, &format!("s{stage}")));
     let stages: Vec<_> = lane.children().filter(is_stage).collect();
     for pair in stages.windows(2) {
         let end = number(pair[0], "x") + number(pair[0], "width");
@@ -276,6 +137,7 @@ fn a_drawing_of_any_boot_has_a_lane_a_cpu_and_lies_within_its_paper() {
         let lanes = of_class(&xml, "lane");
         assert_eq!(lanes.len(), chart.lanes.len(), "{kind}");
         lies_inside(kind, &xml);
+        hides_no_stage(kind, &xml);
         lanes.iter().for_each(|lane| is_in_order(kind, *lane));
         assert_eq!(
             draw(&chart),
@@ -314,7 +176,7 @@ fn who_did_not_come_online_is_crossed_and_has_its_reason() {
         let text = draw(&chart);
         let xml = Xml::parse(&text).expect("it is XML");
         let remarks = of_class(&xml, "remarks");
-        let seen = words(remarks[0]);
+        let seen = in_one_line(&words(remarks[0]));
         for (lane, drawn) in chart.lanes.iter().zip(of_class(&xml, "lane")) {
             let crosses = drawn
                 .children()
@@ -331,10 +193,11 @@ fn who_did_not_come_online_is_crossed_and_has_its_reason() {
                 words(drawn).contains(reason.as_str()),
                 "under the pointer: {reason}"
             );
-            let start: String = reason.chars().take(20).collect();
+            // All of it, in the lane or in the lines below.
+            let reason = in_one_line(reason);
             assert!(
-                seen.contains(&start),
-                "{cpus} CPUs: {start} is not in {seen}"
+                seen.contains(&reason),
+                "{cpus} CPUs: {reason} is not in {seen}"
             );
         }
     }
@@ -381,4 +244,42 @@ fn a_long_wait_for_nobody_leaves_the_others_their_room() {
     let widest = widest.map(|it| number(it, "width")).fold(0.0, f64::max);
     assert!(widest > 50.0, "{widest}");
     assert!(of_class(&Xml::parse(&draw(&boot(8))).expect("it is XML"), "strip").is_empty());
+}
+
+#[test]
+fn where_nobody_is_missing_the_axis_is_whole_however_late_that_was_known() {
+    let mut chart = boot(8);
+    chart.total_ns *= 40;
+    let text = draw(&chart);
+    let xml = Xml::parse(&text).expect("it is XML");
+    assert!(of_class(&xml, "strip").is_empty());
+    assert!(!text.contains("given up"), "{text}");
+}
+
+#[test]
+fn a_long_reason_of_a_cpu_that_came_far_stands_below_and_its_stages_are_seen() {
+    let mut chart = boot(8);
+    let reason = "it answered after its deadline; ".repeat(5);
+    for cpu in [6, 7] {
+        becomes(&mut chart, cpu, Outcome::Failed, 5, reason.trim());
+    }
+    let text = draw(&chart);
+    let xml = Xml::parse(&text).expect("it is XML");
+    hides_no_stage("late", &xml);
+    let seen = in_one_line(&words(of_class(&xml, "remarks")[0]));
+    assert_eq!(seen.matches(reason.trim()).count(), 1, "told once: {seen}");
+    assert!(seen.contains("CPUs 6-7: failed: "), "{seen}");
+}
+
+#[test]
+fn who_is_alone_or_has_left_out_all_others_has_no_aps_to_wake() {
+    let mut left_out = boot(4);
+    for cpu in 1..4 {
+        becomes(&mut left_out, cpu, Outcome::Skipped, 0, "left out by cpus=");
+    }
+    (left_out.aps, left_out.online, left_out.online_ns) = (0, 0, None);
+    let text = draw(&left_out);
+    assert!(text.contains("no APs to wake"), "{text}");
+    assert!(!text.contains("drives the others"), "{text}");
+    assert!(draw(&boot(4)).contains("drives the others"));
 }

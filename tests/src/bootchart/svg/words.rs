@@ -23,7 +23,7 @@ pub(super) fn time(nanos: u64) -> String {
 pub(super) fn headline(chart: &BootChart) -> String {
     let BootChart { aps, online, .. } = chart;
     match chart.online_ns {
-        _ if *aps == 0 => "one CPU, and no other to wake".to_owned(),
+        _ if *aps == 0 => "no APs to wake".to_owned(),
         Some(online_ns) => format!("{online} of {aps} APs online in {}", time(online_ns)),
         None => format!("{online} of {aps} APs online"),
     }
@@ -60,7 +60,7 @@ pub(super) fn description(chart: &BootChart) -> String {
         headline(chart)
     );
     for lane in failed.iter().take(MOST_TOLD) {
-        text += &format!(" {}: {}.", name(lane), remark(lane));
+        text += &format!(" {}: {}.", name(lane), remark(chart, lane));
     }
     if failed.len() > MOST_TOLD {
         text += &format!(" {} more did not come online.", failed.len() - MOST_TOLD);
@@ -76,15 +76,21 @@ pub(super) fn name(lane: &Lane) -> String {
     }
 }
 
-/// What is to be said of a CPU that did not come online, such as `failed in join: it was told to fail`.
-pub(super) fn remark(lane: &Lane) -> String {
-    let mut text = match lane.outcome {
-        Outcome::Bsp => "boot processor: it drives the others".to_owned(),
-        other => other.to_string(),
-    };
-    if let Some(step) = &lane.step {
-        text += &format!(" in {step}");
+/// How its bring-up ended, such as `failed in join`.
+pub(super) fn outcome(lane: &Lane) -> String {
+    match &lane.step {
+        Some(step) => format!("{} in {step}", lane.outcome),
+        None => lane.outcome.to_string(),
     }
+}
+
+/// What is to be said of a CPU that did not come online, such as `failed in join: it was told to fail`.
+pub(super) fn remark(chart: &BootChart, lane: &Lane) -> String {
+    let mut text = match lane.outcome {
+        Outcome::Bsp if chart.aps == 0 => "boot processor".to_owned(),
+        Outcome::Bsp => "boot processor: it drives the others".to_owned(),
+        _ => outcome(lane),
+    };
     if let Some(reason) = &lane.reason {
         text += &format!(": {reason}");
     }
@@ -92,7 +98,7 @@ pub(super) fn remark(lane: &Lane) -> String {
 }
 
 /// All that is known of a CPU, a line for each kind.
-pub(super) fn figures(lane: &Lane) -> String {
+pub(super) fn figures(chart: &BootChart, lane: &Lane) -> String {
     let place = lane.place.as_ref();
     let place = place.map_or_else(String::new, |place| format!(", {place}"));
     let mut lines = vec![format!(
@@ -100,7 +106,7 @@ pub(super) fn figures(lane: &Lane) -> String {
         lane.cpu
             .map_or_else(|| "-".to_owned(), |cpu| cpu.to_string()),
         lane.apic_id,
-        remark(lane)
+        remark(chart, lane)
     )];
     let times = &lane.times;
     let told = [
@@ -184,5 +190,11 @@ pub(super) fn notes(chart: &BootChart, is_cut: bool) -> Vec<String> {
 
 /// As XML can have it: a firmware's table may say anything.
 pub(super) fn clean(text: &str) -> String {
-    text.replace(|letter: char| letter.is_control() && letter != '\n', " ")
+    // XML 1.0, "Characters": these two are none, and of the others that are none a `char` is one only if it controls.
+    let is_none = |letter: char| match letter {
+        '\n' => false,
+        '\u{fffe}' | '\u{ffff}' => true,
+        _ => letter.is_control(),
+    };
+    text.replace(is_none, " ")
 }

@@ -207,3 +207,19 @@ fn where_nobody_was_kicked_there_is_nothing_to_tell() {
         (Some(vec![]), Some(vec![]))
     );
 }
+
+#[test]
+fn a_bring_up_at_the_end_of_time_is_cut_there() {
+    let ends = [0, 1, u64::MAX - 1, u64::MAX];
+    for kick_ns in ends {
+        for total_ns in ends {
+            let kick_ns = Some(kick_ns);
+            let window = Window { kick_ns, total_ns };
+            for began_ns in ends {
+                if let Some((from, until)) = window.part(began_ns, u64::MAX) {
+                    assert!(from <= until && until <= total_ns);
+                }
+            }
+        }
+    }
+}

@@ -9,7 +9,7 @@ use clap::{
 };
 use reveille_smp::contender::{Contender, Contenders};
 
-use super::super::{kernel_keys::KERNEL_KEYS, machine_options::AccelOption};
+use super::super::{kernel_keys::is_known, machine_options::AccelOption};
 use crate::{
     bench::cell::Machine,
     kernel::Kernel,
@@ -172,10 +172,7 @@ fn words(text: &str) -> Result<String> {
         let (key, _) = word
             .split_once('=')
             .with_context(|| format!("`{word}` is no KEY=VALUE"))?;
-        ensure!(
-            KERNEL_KEYS.iter().any(|(known, _)| *known == key),
-            "`{key}` is no key of the kernel's (cargo xtask run --help has them)"
-        );
+        is_known(key)?;
         ensure!(!OURS.contains(&key), "`{key}=` is for the benchmark to say");
     }
     Ok(text.to_owned())
@@ -184,6 +181,7 @@ fn words(text: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::KERNEL_KEYS;
 
     #[test]
     fn a_part_with_an_equals_sign_belongs_to_the_number_before_it() {
@@ -215,7 +213,7 @@ mod tests {
         assert!(words("init-delay=10000 report=cpu").is_ok());
         for (wrong, hint) in [
             ("quiet", "KEY=VALUE"),
-            ("brinup=serial", "no key"),
+            ("brinup=serial", "there is one called `bringup`"),
             ("report=cpu bench=3", "`bench=`"),
             ("after=halt", "`after=`"),
         ] {

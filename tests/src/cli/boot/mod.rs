@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use clap::{
     Args,
     builder::{PathBufValueParser, TypedValueParser},
@@ -75,7 +75,8 @@ pub(super) struct Boot {
     /// Whether the table is coloured
     ///
     /// At a terminal it is as wide as that, and has a bar of each CPU's way up too. What goes to a pipe or a
-    /// file has 80 columns, no bars and no colours.
+    /// file has 80 columns, no bars and no colours, unless `always` or CLICOLOR_FORCE=1 asks for colours:
+    /// then it has bars too.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     pub(super) color: When,
 
@@ -107,11 +108,8 @@ impl Boot {
         let limit = limit(self.timeout, self.shell && io::stdin().is_terminal());
         let json = self.json.map(Destination::new).transpose()?;
         let pictures = pictures.with_trace(self.trace).destinations()?;
-        if let Some([(one, _), (other, path)]) = pictures.clash(json.as_ref()) {
-            return Ok(mistake(&anyhow!(
-                "{one} and {other} cannot both be written to {}",
-                path.path().display()
-            )));
+        if let Err(wrong) = pictures.are_apart(json.as_ref()) {
+            return Ok(mistake(&wrong));
         }
         setup::ensure(false)?;
         let kernel = Kernel::ready()?;

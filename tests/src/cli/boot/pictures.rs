@@ -1,8 +1,11 @@
 //! What is drawn of a boot when it has ended: its trace, its timeline, and the chart that this is drawn from.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::{
     bootchart::{BootChart, svg},
@@ -16,9 +19,6 @@ pub(in crate::cli) type Pictures = Each<PathBuf>;
 
 /// The same, and each can be written.
 pub(super) type Destinations = Each<Destination>;
-
-/// A destination, and what says that something goes there.
-type Named<'a> = (&'static str, &'a Destination);
 
 /// Something for each picture that is wanted.
 #[derive(Debug)]
@@ -86,22 +86,48 @@ impl Pictures {
 }
 
 impl Destinations {
-    /// Two that would be written to one file, `json` among them.
-    pub(super) fn clash<'a>(&'a self, json: Option<&'a Destination>) -> Option<[Named<'a>; 2]> {
+    /// Looks whether none replaces a file that is read.
+    ///
+    /// # Errors
+    ///
+    /// One does.
+    pub(in crate::cli) fn spare(&self, from: &Path) -> Result<()> {
+        let lost = self.named().find(|(_, it)| it.replaces(from));
+        let name = lost.map_or("", |(name, _)| name);
+        ensure!(
+            lost.is_none(),
+            "{name} would replace {}, which --from reads",
+            from.display()
+        );
+        Ok(())
+    }
+
+    /// Looks whether two would be written to one file, `json` among them.
+    ///
+    /// # Errors
+    ///
+    /// There are two.
+    pub(in crate::cli) fn are_apart(&self, json: Option<&Destination>) -> Result<()> {
         let all = json.map(|json| ("--json", json)).into_iter();
         let all: Vec<_> = all.chain(self.named()).collect();
         let mut pairs =
             (0..all.len()).flat_map(|one| (one + 1..all.len()).map(move |it| (one, it)));
-        pairs
-            .find(|&(one, other)| all[one].1.is(all[other].1))
-            .map(|(one, other)| [all[one], all[other]])
+        let Some((one, other)) = pairs.find(|&(one, other)| all[one].1.is(all[other].1)) else {
+            return Ok(());
+        };
+        bail!(
+            "{} and {} cannot both be written to {}",
+            all[one].0,
+            all[other].0,
+            all[other].1.path().display()
+        )
     }
 
     /// Draws all of them, as far as the records have what they need.
     ///
     /// # Errors
     ///
-    /// The first that could not be drawn or written; the others are.
+    /// What could not be drawn or written; the others are.
     pub(super) fn draw(&self, records: &Records) -> Result<()> {
         let trace = self.trace.as_ref();
         let trace = trace.map_or(Ok(()), |it| draw_trace(it, records));
@@ -109,14 +135,14 @@ impl Destinations {
             true => self.draw_chart(|| BootChart::of(records)),
             false => Ok(()),
         };
-        trace.and(chart)
+        both(trace, chart)
     }
 
     /// Draws a chart.
     ///
     /// # Errors
     ///
-    /// There is none, or it cannot be written.
+    /// There is none, or it cannot be written. The picture may be there all the same, or what it is drawn from.
     pub(in crate::cli) fn draw_chart(
         &self,
         chart: impl FnOnce() -> Result<BootChart>,
@@ -130,14 +156,23 @@ impl Destinations {
                 if paths.len() == 1 { "was" } else { "were" }
             )
         })?;
-        if let Some(timeline) = &self.timeline {
-            write(timeline, &svg::draw(&chart))?;
-            eprintln!("xtask: timeline: {}", timeline.path().display());
-        }
-        if let Some(to) = &self.chart {
-            write(to, &format!("{}\n", serde_json::to_string(&chart)?))?;
-        }
-        Ok(())
+        let timeline = self.timeline.as_ref().map_or(Ok(()), |to| {
+            write(to, &svg::draw(&chart))?;
+            eprintln!("xtask: timeline: {}", to.path().display());
+            Ok(())
+        });
+        let chart = self.chart.as_ref().map_or(Ok(()), |to| {
+            write(to, &format!("{}\n", serde_json::to_string(&chart)?))
+        });
+        both(timeline, chart)
+    }
+}
+
+/// What went wrong with the one, the other, or each of them.
+fn both(one: Result<()>, other: Result<()>) -> Result<()> {
+    match (one, other) {
+        (Err(one), Err(other)) => Err(anyhow!("{one:#}; {other:#}")),
+        (one, other) => one.and(other),
     }
 }
 
@@ -161,4 +196,44 @@ fn draw_trace(destination: &Destination, records: &Records) -> Result<()> {
     eprintln!("xtask: trace: {drawing}");
     eprintln!("xtask: to see it, open {path} at https://ui.perfetto.dev");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const CHART: &str = include_str!("../../../../docs/results/boots/timeline-8.json");
+
+    #[test]
+    fn what_can_be_written_is_and_all_that_cannot_is_told() {
+        for (lost, told) in [
+            (&["a"][..], vec!["a/boot.svg"]),
+            (&["b"], vec!["b/boot.json"]),
+            (&["a", "b"], vec!["a/boot.svg", "b/boot.json"]),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let at = |name: &str| folder.path().join(name);
+            for it in ["a", "b"] {
+                fs::create_dir(at(it)).expect("a folder");
+            }
+            let files = ["a/boot.svg", "b/boot.json"];
+            let pictures = Pictures {
+                timeline: Some(at(files[0])),
+                chart: Some(at(files[1])),
+                ..Pictures::default()
+            };
+            let destinations = pictures.destinations().expect("they can be written");
+            for it in lost {
+                fs::remove_dir(at(it)).expect("it is empty");
+            }
+            let drawn = destinations.draw_chart(|| Ok(serde_json::from_str(CHART)?));
+            let error = drawn.expect_err("a folder is gone").to_string();
+            for file in files {
+                assert_eq!(error.contains(file), told.contains(&file), "{error}");
+                assert_eq!(at(file).exists(), !told.contains(&file), "{file}");
+            }
+        }
+    }
 }

@@ -10,7 +10,10 @@ use super::{
     words::{count, micros, millis},
 };
 use crate::{
-    bootchart::{Doing, Lane, Span, Turn, stage::Stage},
+    bootchart::{
+        Doing, Lane, Span, Turn,
+        stage::{Stage, colour},
+    },
     report::data::{Boot, Report},
 };
 
@@ -61,7 +64,7 @@ const TURNS: &[Column] = &[
 pub(super) fn stages() -> Vec<Drawn> {
     let drawn = |stage: Stage| Drawn {
         name: stage.name(),
-        colour: stage.colour(),
+        colour: colour(stage),
     };
     Stage::ALL.map(drawn).into()
 }
