@@ -202,7 +202,7 @@ fn what_nobody_knows_is_null_and_no_figure() {
         (&None, &None, &None)
     );
     assert_eq!(origin.busy_boots, None);
-    assert!(says(&lacking, "the command that made it, with `--resume"));
+    assert!(says(&lacking, "`cargo xtask bench`, from the beginning,"));
     assert!(
         lacking
             .cells
