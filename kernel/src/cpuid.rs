@@ -37,6 +37,11 @@ pub trait Cpuid {
         }
     }
 
+    /// Whether QEMU translates what this CPU runs.
+    fn is_translated(&self) -> bool {
+        self.hypervisor_signature() == Some(*b"TCGTCGTCGTCG")
+    }
+
     /// The hypervisor's signature, such as `TCGTCGTCGTCG`; `None` if there is none.
     ///
     /// The hypervisor's bit must be set and the signature be text, zeros behind it: a machine

@@ -417,6 +417,7 @@ impl Run {
             counters: self.counters,
             platform: self.platform,
             timing: self.timing(),
+            head_start: self.head_start(),
             order: self.options.order,
             clocks: Clocks::new(
                 self.options.consistency,
@@ -568,6 +569,15 @@ impl Run {
     fn is_to_miss_any(&self) -> bool {
         let mut faults = self.options.faults.iter();
         faults.any(|fault| fault.kind.keeps_away())
+    }
+
+    /// The times of a published machine are those of one that runs code as it is.
+    fn head_start(&self) -> Duration {
+        match (self.options.head_start, self.options.model) {
+            (Some(head_start), _) => head_start,
+            (None, Some(_)) => Duration::ZERO,
+            (None, None) => machine::head_start(&ThisCpu),
+        }
     }
 
     fn timing(&self) -> Timing {

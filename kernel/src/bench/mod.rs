@@ -5,7 +5,7 @@ mod bare;
 mod floor;
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
-use core::{cell::OnceCell, error::Error, fmt, ops::RangeInclusive};
+use core::{cell::OnceCell, error::Error, fmt, ops::RangeInclusive, time::Duration};
 
 use reveille_executor::{Counters, Spawner, Timer};
 use reveille_smp::{
@@ -44,8 +44,10 @@ pub struct Bench<'a> {
     pub counters: &'static Counters,
     /// The BSP's platform, for what runs below the executor.
     pub platform: &'static CpuPlatform,
-    /// How long a bring-up waits.
+    /// How long a bring-up waits, of APs that have all run the kernel before.
     pub timing: Timing,
+    /// How long the lowest AP goes ahead of all others where none has.
+    pub head_start: Duration,
     /// Who may go through the serialised steps when.
     pub order: Order,
     /// The APs' clocks against the BSP's.
@@ -82,9 +84,20 @@ impl Bench<'_> {
     /// Brings up all APs that are down, and tells how many doorbells that took. Behind it, the clocks
     /// of those that came for the first time are compared with the BSP's.
     pub async fn bring_up(&self, strategy: Strategy) -> (Round, u64) {
+        self.bring_up_all(self.all_aps(), strategy).await
+    }
+
+    /// The same where no AP has run the kernel's code yet.
+    pub async fn bring_up_cold(&self, strategy: Strategy) -> (Round, u64) {
+        let mut aps = self.all_aps();
+        aps.timing.head_start = self.head_start;
+        self.bring_up_all(aps, strategy).await
+    }
+
+    async fn bring_up_all(&self, aps: BringUp<Hardware>, strategy: Strategy) -> (Round, u64) {
         let doorbells = || self.counters.snapshot().doorbells_sent;
         let before = doorbells();
-        let mut round = self.all_aps().run(&self.spawner, strategy).await;
+        let mut round = aps.run(&self.spawner, strategy).await;
         let doorbells = doorbells() - before;
         self.compare_clocks().await;
         round.put_on_one_clock(|cpu| self.clocks.skew(cpu));

@@ -126,6 +126,10 @@ pub(super) const KEYS: &[Key] = &[
         Takes::Milliseconds(|options, it| options.online_timeout = Some(it)),
     ),
     once(
+        "head-start",
+        Takes::Milliseconds(|options, it| options.head_start = Some(it)),
+    ),
+    once(
         "init-delay",
         Takes::Microseconds(|options, it| options.init_delay = Some(it)),
     ),

@@ -69,6 +69,8 @@ pub struct Options {
     pub alive_timeout: Option<Duration>,
     /// `online-timeout=`: how long an AP may take from alive to online, if not the default.
     pub online_timeout: Option<Duration>,
+    /// `head-start=`: how long the lowest AP goes ahead at boot, if not as the machine needs it.
+    pub head_start: Option<Duration>,
     /// `init-delay=`: time between INIT and SIPI, if not the CPU family's.
     pub init_delay: Option<Duration>,
     /// `hotplug=`: whether CPUs that are added are brought up, if it is said.

@@ -42,7 +42,7 @@ fn a_word_that_a_hypervisor_adds_by_itself_is_passed_over() {
 
 #[test]
 fn every_key_reaches_its_option() {
-    let line = "bringup=serial order=strict bench=9 strategies=serial,floor model=skylake-112 probe=1 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 init-delay=10000 \
+    let line = "bringup=serial order=strict bench=9 strategies=serial,floor model=skylake-112 probe=1 round-trips=40 ipi=matrix:50 calls=60 stop=15 cycle=20 do=offline:all do=states torture=30 seed=7 call-limit=45 alive-timeout=50  online-timeout=70 head-start=20 init-delay=10000 \
                 maxcpus=5 cpus=1-3,5 possible=8 smt=off require=4 madt=module wake=mailbox \
                 attempts=3 consistency=off report=cpu trace=300 fault=2:silent fault=3:late=40 after=halt terminal=plain columns=132 bars=ascii colour=on hotplug=off test=no-wake \
                 test=panic-ap";
@@ -71,6 +71,7 @@ fn every_key_reaches_its_option() {
             call_limit: Some(Duration::from_millis(45)),
             alive_timeout: Some(Duration::from_millis(50)),
             online_timeout: Some(Duration::from_millis(70)),
+            head_start: Some(Duration::from_millis(20)),
             init_delay: Some(Duration::from_millis(10)),
             selection: Selection {
                 max_cpus: NonZero::new(5),
@@ -288,6 +289,7 @@ fn of_an_unknown_key_the_message_lists_what_every_key_takes() {
         " call-limit=MS (from 1)",
         " alive-timeout=MS",
         " online-timeout=MS",
+        " head-start=MS",
         " init-delay=US",
         " maxcpus=N (from 1)",
         " cpus=LIST",

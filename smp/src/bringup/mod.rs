@@ -91,6 +91,11 @@ impl Ap {
 /// How long the bring-up waits, and for what.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
+    /// How long [`Strategy::Parallel`] lets the lowest AP go ahead of all others: until its outcome is known,
+    /// and never longer than this. Nothing where processors run code as it is. An emulator translates what a
+    /// CPU first comes to, and where all come to it at once, each translates it for itself while the rest
+    /// spin for a lock.
+    pub head_start: Duration,
     /// Between INIT and SIPI. Processors before Intel's family 6 and AMD's family 0xF need 10 ms,
     /// later ones and virtual ones none (Linux, `smpboot.c`).
     pub init_delay: Duration,
@@ -141,6 +146,7 @@ impl Default for Timing {
     /// milliseconds before its first instruction, and a second SIPI would come for nothing.
     fn default() -> Self {
         Self {
+            head_start: Duration::ZERO,
             init_delay: Duration::ZERO,
             second_sipi: SecondSipi::IfUnseen(Duration::from_millis(50)),
             init_repeat: Duration::from_millis(500),

@@ -98,6 +98,49 @@ fn parallel_overlaps_all_delays_and_serial_adds_them_up() {
 }
 
 #[test]
+fn with_a_head_start_the_lowest_ap_goes_its_whole_way_before_all_others() {
+    let timing = Timing {
+        head_start: 50 * MS,
+        ..timing()
+    };
+    let round = Fake::healthy(8, MS, steps()).bring_up(Strategy::Parallel, timing);
+    assert_eq!(outcomes(&round), [Outcome::Online; 8]);
+    let online = nanos(&round, |report| report.online, 0);
+    let others = (1..8).map(|ap| nanos(&round, |report| report.init, ap));
+    assert!(others.clone().all(|init| init >= online));
+    // And they do not wait for the time that is left.
+    assert!(others.max() < Some(nanoseconds(10 * MS)));
+}
+
+#[test]
+fn an_ap_that_makes_nothing_of_its_head_start_holds_up_nobody_for_longer() {
+    let nature = |n| {
+        if n == 1 {
+            Nature::Silent
+        } else {
+            Nature::Healthy
+        }
+    };
+    let fake = Fake::new((1..=8).map(|n| (nature(n), MS)), steps());
+    let timing = Timing {
+        head_start: 10 * MS,
+        ..timing()
+    };
+    let round = fake.bring_up(Strategy::Parallel, timing);
+    let mut expected = [Outcome::Online; 8];
+    expected[0] = Outcome::NeverStarted;
+    assert_eq!(outcomes(&round), expected);
+    for ap in 1..8 {
+        let init = nanos(&round, |report| report.init, ap);
+        assert!((nanoseconds(10 * MS)..nanoseconds(12 * MS)).contains(&init));
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_nanos() as u64
+}
+
+#[test]
 fn serialised_steps_run_one_cpu_at_a_time_from_the_lowest() {
     take_log();
     Fake::healthy(16, MS, steps()).bring_up(Strategy::Parallel, timing());

@@ -70,6 +70,10 @@ pub const KERNEL_KEYS: &[(&str, &str)] = &[
         "online-timeout",
         "milliseconds that an AP may take from alive to online",
     ),
+    (
+        "head-start",
+        "milliseconds that the lowest AP may go ahead of all others at boot; 50 under TCG, else 0",
+    ),
     ("init-delay", "microseconds between INIT and SIPI"),
     ("maxcpus", "bring up at most so many CPUs, CPU 0 included"),
     (

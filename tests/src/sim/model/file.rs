@@ -105,6 +105,8 @@ struct ShapeTable {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct TimingTable {
     #[serde(deserialize_with = "some_microseconds")]
+    head_start: Option<Duration>,
+    #[serde(deserialize_with = "some_microseconds")]
     init_delay: Option<Duration>,
     #[serde(deserialize_with = "some_microseconds")]
     second_sipi: Option<Duration>,
@@ -121,6 +123,7 @@ impl TimingTable {
         let default = Timing::default();
         let second_sipi = self.second_sipi.map(SecondSipi::IfUnseen);
         Timing {
+            head_start: self.head_start.unwrap_or(default.head_start),
             init_delay: self.init_delay.unwrap_or(default.init_delay),
             second_sipi: second_sipi.unwrap_or(default.second_sipi),
             init_repeat: self.init_repeat.unwrap_or(default.init_repeat),

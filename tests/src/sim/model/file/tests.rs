@@ -14,6 +14,7 @@ numbering = "siblings-together"
 scale = "packages"
 
 [timing]
+head-start = 40
 init-delay = 10
 second-sipi = 20.5
 
@@ -85,6 +86,7 @@ fn a_model_is_read_as_it_is_written() {
     let time = Duration::from_nanos;
     let model = model(MODEL);
     assert_eq!((model.name.as_str(), model.shape.cpus()), ("test", 16));
+    assert_eq!(model.timing.head_start, time(40_000));
     assert_eq!(model.timing.init_delay, time(10_000));
     assert_eq!(model.timing.second_sipi, SecondSipi::IfUnseen(time(20_500)));
     assert_eq!(model.timing.init_repeat, Timing::default().init_repeat);
