@@ -3,6 +3,9 @@
 //! Invariant: the passages of a CPU follow each other. Its own times are by another clock than those of the boot
 //! processor, and the two may cross within what they are uncertain by: no stage begins before the one that it
 //! follows.
+//!
+//! A clock that was not compared with the boot processor's may be off by seconds. What such a clock showed has no
+//! place on an axis that others share: [`Times::on_one_clock`] leaves it out.
 
 use alloc::vec::Vec;
 
@@ -85,6 +88,27 @@ impl Times {
             long_ns: cpu.long_ns,
             alive_ns: cpu.alive_ns,
             online_ns: cpu.online_ns,
+        }
+    }
+
+    /// What the boot processor noted itself: when it kicked the CPU.
+    pub const fn of_kick(self) -> Self {
+        Self {
+            init_ns: self.init_ns,
+            sipi_ns: self.sipi_ns,
+            real_ns: None,
+            long_ns: None,
+            alive_ns: None,
+            online_ns: None,
+        }
+    }
+
+    /// Those that may be drawn beside another CPU's. `uncertainty_ns` is that of the record: where it is `None`, the
+    /// CPU's own times are by a clock that nobody compared.
+    pub const fn on_one_clock(self, uncertainty_ns: Option<u64>) -> Self {
+        match uncertainty_ns {
+            Some(_) => self,
+            None => self.of_kick(),
         }
     }
 
@@ -173,6 +197,22 @@ mod tests {
         let expected = [(Stage::Start, 10, Some(30)), (Stage::LongMode, 30, None)];
         assert_eq!(told(&times), expected);
         assert_eq!(Times::default().passages(), []);
+    }
+
+    #[test]
+    fn of_a_clock_that_was_not_compared_only_the_kick_is_left() {
+        let times = times([
+            0,
+            10,
+            4_000_000_020,
+            4_000_000_030,
+            4_000_000_040,
+            4_000_000_050,
+        ]);
+        assert_eq!(times.on_one_clock(Some(7)), times);
+        let left = times.on_one_clock(None);
+        let expected = [(Stage::Init, 0, Some(10)), (Stage::Start, 10, None)];
+        assert_eq!((told(&left), left.last_ns()), (expected.into(), Some(10)));
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn is_row_of(line: &str, outcome: &str) -> bool {
 
 /// The bar of a row: what is behind the outcome.
 fn bar(row: &str) -> String {
-    let is_of_bar = |it: char| STAGES.contains(&it) || it == '×';
+    let is_of_bar = |it: char| STAGES.contains(&it) || matches!(it, '×' | '?');
     let begins = row.find(is_of_bar).unwrap_or(row.len());
     row[begins..].into()
 }
@@ -146,6 +146,42 @@ fn bars_agree_with_the_times_and_who_failed_is_marked() {
             let stages: Vec<_> = bar.chars().filter_map(stage).collect();
             assert!(stages.is_sorted(), "{bar}");
         }
+    }
+}
+
+#[test]
+fn a_clock_that_was_not_compared_leaves_the_bars_of_the_others_as_they_are() {
+    let well = machine(8);
+    let look = look(100, Colour::Off);
+    let number = 5;
+    let rows = |cpus: &[Cpu]| {
+        let text = Table(cpus, look).to_string();
+        let rows = text.lines().filter(|line| is_row_of(line, "online"));
+        rows.map(bar).collect::<Vec<_>>()
+    };
+    let (mut ahead, mut behind) = (well.clone(), well.clone());
+    for (cpus, by_ns) in [(&mut ahead, 4_000_000_000), (&mut behind, -4_000_000_000)] {
+        let odd = &mut cpus[number];
+        odd.uncertainty_ns = None;
+        for time in [
+            &mut odd.real_ns,
+            &mut odd.long_ns,
+            &mut odd.alive_ns,
+            &mut odd.online_ns,
+        ] {
+            *time = time.map(|nanos| nanos.saturating_add_signed(by_ns));
+        }
+    }
+    let mut expected = rows(&well);
+    // The boot processor and CPU 3 are not among them.
+    let at = number - 2;
+    for cpus in [ahead, behind] {
+        let text = Table(&cpus, look).to_string();
+        assert!(text.contains("? clock not compared"), "{text}");
+        let rows = rows(&cpus);
+        assert!(rows[at].ends_with('?') && rows[at].width() < 10, "{text}");
+        expected[at].clone_from(&rows[at]);
+        assert_eq!(rows, expected, "{text}");
     }
 }
 

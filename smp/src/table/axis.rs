@@ -20,7 +20,7 @@ use crate::{
 /// What all bars of a table share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Axis {
-    /// Its end: the last that befell anybody. It begins at 0.
+    /// Its end: the last that befell anybody, as far as one clock tells it. It begins at 0.
     pub(super) end_ns: u64,
     pub(super) cells: usize,
 }
@@ -28,7 +28,8 @@ pub(super) struct Axis {
 impl Axis {
     /// The end of an axis on which there is something to see of these CPUs.
     pub(super) fn end_of(cpus: &[Cpu]) -> Option<u64> {
-        let end_ns = cpus.iter().filter_map(|cpu| Times::of(cpu).last_ns()).max();
+        let known = |cpu: &Cpu| Times::of(cpu).on_one_clock(cpu.uncertainty_ns);
+        let end_ns = cpus.iter().filter_map(|cpu| known(cpu).last_ns()).max();
         end_ns.filter(|&nanos| nanos > 0)
     }
 
@@ -68,8 +69,11 @@ impl Axis {
             shown.contains(&cell).then(|| format!("{glyph} {text}"))
         };
         let stages = Stage::ALL.map(|stage| part(Cell::Stage(stage), leads_to(stage)));
-        let missing = part(Cell::Missing, "not online");
-        let parts = stages.into_iter().chain([missing]).flatten();
+        let others = [
+            part(Cell::Unknown, "clock not compared"),
+            part(Cell::Missing, "not online"),
+        ];
+        let parts = stages.into_iter().chain(others).flatten();
         Parts::with_gaps("     ", parts).within(look).to_string()
     }
 }

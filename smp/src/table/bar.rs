@@ -2,7 +2,8 @@
 //! that who was faster is seen without reading.
 //!
 //! A cell shows the stage of the slice's middle. A CPU that did not come online is drawn up to the end of the axis
-//! and marked there.
+//! and marked there, also one that was never kicked. One whose clock was not compared with the others' is drawn up to
+//! its kick: behind that nobody knows where its stages lie on the axis.
 
 use core::fmt;
 
@@ -12,7 +13,7 @@ use super::axis::Axis;
 use crate::{
     look::{Bars, Hue, Look},
     record::Cpu,
-    stage::{Stage, Times},
+    stage::{Passage, Stage, Times},
 };
 
 /// What a cell shows.
@@ -21,6 +22,8 @@ pub(super) enum Cell {
     /// Nothing has begun.
     Before,
     Stage(Stage),
+    /// What came then is by a clock that was not compared.
+    Unknown,
     /// It did not come online.
     Missing,
 }
@@ -30,6 +33,7 @@ impl Cell {
         use Stage::{Alive, Init, LongMode, RealMode, Start};
         match (bars, self) {
             (Bars::Off, _) | (_, Self::Before) => ' ',
+            (_, Self::Unknown) => '?',
             (Bars::Blocks, Self::Stage(Init)) => '·',
             (Bars::Blocks, Self::Stage(Start)) => '░',
             (Bars::Blocks, Self::Stage(RealMode)) => '▒',
@@ -47,7 +51,7 @@ impl Cell {
 
     pub(super) const fn hue(self) -> Hue {
         match self {
-            Self::Before => Hue::Faint,
+            Self::Before | Self::Unknown => Hue::Faint,
             Self::Stage(stage) => Hue::Stage(stage),
             Self::Missing => Hue::Bad,
         }
@@ -56,18 +60,24 @@ impl Cell {
 
 /// The cells of a CPU, as far as it has any.
 pub(super) fn cells_of(cpu: &Cpu, axis: Axis) -> Vec<Cell> {
-    let passages = Times::of(cpu).passages();
-    let Some(last) = passages.last() else {
-        return Vec::new();
-    };
-    let stage_at = |nanos: u64| {
-        let passage = passages.iter().rfind(|it| it.began_ns <= nanos);
-        passage.map_or(Cell::Before, |it| Cell::Stage(it.stage))
-    };
+    let times = Times::of(cpu);
+    let known = times.on_one_clock(cpu.uncertainty_ns);
+    let is_unsure = known != times;
     let is_missing = cpu.outcome.is_failure();
-    let until_ns = match last.ended_ns {
-        Some(ended_ns) if !is_missing => ended_ns,
+    let passages = known.passages();
+    let until_ns = match passages.last() {
+        None if !is_missing => return Vec::new(),
+        Some(last) if !is_missing && is_unsure => last.began_ns,
+        Some(Passage {
+            ended_ns: Some(ended_ns),
+            ..
+        }) if !is_missing => *ended_ns,
         _ => axis.end_ns,
+    };
+    let stage_at = |nanos: u64| match passages.iter().rfind(|it| it.began_ns <= nanos) {
+        None => Cell::Before,
+        Some(last) if is_unsure && last.ended_ns.is_none() => Cell::Unknown,
+        Some(passage) => Cell::Stage(passage.stage),
     };
     let middles = (0..axis.cells).map(|cell| axis.middle_ns(cell));
     let mut cells: Vec<_> = middles
@@ -78,8 +88,8 @@ pub(super) fn cells_of(cpu: &Cpu, axis: Axis) -> Vec<Cell> {
         if let Some(last) = cells.last_mut() {
             *last = Cell::Missing;
         }
-    } else if cells.iter().all(|cell| *cell == Cell::Before) {
-        // Its way is shorter than a cell, and has one all the same.
+    } else if is_unsure || cells.iter().all(|cell| *cell == Cell::Before) {
+        // What is shorter than a cell has one all the same: a whole way, or the place from which on nothing is known.
         cells.resize(axis.cell_of(until_ns), Cell::Before);
         cells.push(stage_at(until_ns));
     }
@@ -178,10 +188,37 @@ mod tests {
     }
 
     #[test]
-    fn who_was_not_woken_has_no_bar() {
-        let bsp = Cpu::unwoken(Some(CpuIndex::BSP), ApicId(0), Outcome::Bsp);
-        assert_eq!(bar(&bsp, Bars::Blocks), "");
-        assert_eq!(Axis::end_of(&[bsp]), None);
+    fn who_was_not_to_be_woken_has_no_bar_and_who_was_to_and_was_not_is_marked() {
+        let unwoken = |outcome| Cpu::unwoken(Some(CpuIndex(2)), ApicId(2), outcome);
+        for outcome in [Outcome::Bsp, Outcome::Skipped, Outcome::Disabled] {
+            assert_eq!(bar(&unwoken(outcome), Bars::Blocks), "");
+            assert_eq!(Axis::end_of(&[unwoken(outcome)]), None);
+        }
+        for outcome in [Outcome::Failed, Outcome::UnknownId] {
+            assert_eq!(bar(&unwoken(outcome), Bars::Blocks), "         ×");
+        }
+    }
+
+    #[test]
+    fn what_a_clock_showed_that_was_not_compared_is_not_drawn() {
+        let mut odd = woken();
+        odd.uncertainty_ns = None;
+        assert_eq!(bar(&odd, Bars::Blocks), " ·?");
+        for time in [
+            &mut odd.real_ns,
+            &mut odd.long_ns,
+            &mut odd.alive_ns,
+            &mut odd.online_ns,
+        ] {
+            *time = Some(0);
+        }
+        assert_eq!(bar(&odd, Bars::Ascii), " .?");
+        odd.sipi_ns = Some(999);
+        assert_eq!(bar(&odd, Bars::Blocks), " ········?");
+        (odd.init_ns, odd.sipi_ns) = (None, Some(0));
+        assert_eq!(bar(&odd, Bars::Blocks), "?");
+        (odd.sipi_ns, odd.outcome) = (Some(500), Outcome::Late);
+        assert_eq!(bar(&odd, Bars::Blocks), "     ????×");
     }
 
     #[test]

@@ -53,6 +53,21 @@ pub struct BootChart {
     pub gaps: Vec<Gap>,
 }
 
+impl BootChart {
+    /// The times of each lane that count for the length of an axis. A clock that was not compared with the boot
+    /// processor's may be seconds ahead, and would leave the others no room: of it only the kick counts. Where nobody's
+    /// was compared there are no others, and all of them count.
+    pub fn times_on_axis(&self) -> impl Iterator<Item = stage::Times> {
+        let known = |lane: &Lane| lane.times.on_one_clock(lane.uncertainty_ns);
+        let is_compared = |lane: &Lane| known(lane) != lane.times.of_kick();
+        let are_compared = self.lanes.iter().any(is_compared);
+        self.lanes.iter().map(move |lane| match are_compared {
+            true => known(lane),
+            false => lane.times,
+        })
+    }
+}
+
 /// One CPU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lane {

@@ -60,7 +60,10 @@ fn one(chart: &BootChart, lane: &Lane, scale: &Scale, lanes: &Lanes, place: usiz
     match lane.times.online_ns.filter(|_| lanes.are_readable()) {
         Some(online_ns) => {
             let (y, letters) = (lanes.words_y(place..place + 1), lanes.letters());
-            let at = words::time(online_ns);
+            let mut at = words::time(online_ns);
+            if lane.uncertainty_ns.is_none() {
+                at += "?";
+            }
             group.add(text("pale", &at, scale.x(online_ns) + GAP, y, letters))
         }
         None => group,
@@ -88,9 +91,9 @@ pub(super) fn is_left_out(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Skipped | Outcome::Disabled)
 }
 
-/// Whether the stage begins at a time by the CPU's own clock.
+/// Whether the stage ends at a time by the CPU's own clock.
 fn is_own_time(stage: Stage) -> bool {
-    !matches!(stage, Stage::Init | Stage::Start)
+    stage != Stage::Init
 }
 
 /// From where on nothing was heard of a CPU that failed: behind the last place to which it is known to have come, which

@@ -4,7 +4,8 @@
 //!
 //! A CPU that never answers is waited for until its deadline, which may be fifty times what the others took.
 //! Then the axis is cut behind the last thing that happened, and the wait is a strip at its end. Where nobody is
-//! missing it never is, however long the boot processor took to find that out.
+//! missing it never is, however long the boot processor took to find that out. A time by a clock that was not compared
+//! may lie behind the end, and is drawn there.
 
 use std::ops::Range;
 
@@ -45,7 +46,7 @@ pub(super) struct Tick {
 impl Scale {
     /// One that has room for a boot.
     pub(super) fn of(chart: &BootChart, edges: Range<f64>) -> Self {
-        let last_ns = chart.lanes.iter().filter_map(|lane| lane.times.last_ns());
+        let last_ns = chart.times_on_axis().filter_map(|it| it.last_ns());
         let last_ns = last_ns.max().unwrap_or_default();
         let end_ns = chart.total_ns.max(last_ns).max(1);
         let is_short = chart.lanes.iter().any(|lane| lane.outcome.is_failure());

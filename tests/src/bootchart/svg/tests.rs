@@ -6,7 +6,7 @@ mod extremes;
 use reveille_smp::outcome::Outcome;
 use roxmltree::{Document as Xml, Node as Element};
 
-use self::boots::{becomes, boot, failed, kinds};
+use self::boots::{becomes, boot, failed, is_ahead, kinds};
 use super::{draw, layout};
 
 fn number(node: Element<'_, '_>, name: &str) -> f64 {
@@ -244,6 +244,29 @@ fn a_long_wait_for_nobody_leaves_the_others_their_room() {
     let widest = widest.map(|it| number(it, "width")).fold(0.0, f64::max);
     assert!(widest > 50.0, "{widest}");
     assert!(of_class(&Xml::parse(&draw(&boot(8))).expect("it is XML"), "strip").is_empty());
+}
+
+#[test]
+fn a_clock_that_was_not_compared_leaves_the_lanes_of_the_others_as_they_are() {
+    let lanes = |chart: &_| {
+        let text = draw(chart);
+        let xml = Xml::parse(&text).expect("it is XML");
+        let lanes = of_class(&xml, "lane").into_iter();
+        let lanes = lanes.map(|it| text[it.range()].to_owned());
+        lanes.collect::<Vec<_>>()
+    };
+    let well = boot(8);
+    let mut ahead = well.clone();
+    is_ahead(&mut ahead, 5);
+    let (mut expected, drawn) = (lanes(&well), lanes(&ahead));
+    let odd = &drawn[5];
+    assert!(odd.contains("unsure") && odd.contains(" ms?"), "{odd}");
+    expected[5].clone_from(&drawn[5]);
+    assert_eq!(drawn, expected);
+    // Where nobody's clock was compared, all of them make the axis.
+    (1..8).for_each(|cpu| ahead.lanes[cpu].uncertainty_ns = None);
+    let longest = ahead.times_on_axis().filter_map(|it| it.last_ns()).max();
+    assert_eq!(longest, ahead.lanes[5].times.online_ns);
 }
 
 #[test]

@@ -87,9 +87,10 @@ impl Bars {
             passages: Vec::new(),
             stuck: Vec::new(),
         };
-        for (index, lane) in boot.chart.lanes.iter().enumerate() {
+        let lanes = boot.chart.lanes.iter().zip(boot.chart.times_on_axis());
+        for (index, (lane, times)) in lanes.enumerate() {
             let mut heard_ns = 0;
-            for passage in lane.times.passages() {
+            for passage in times.passages() {
                 heard_ns = passage.ended_ns.unwrap_or(passage.began_ns);
                 if let Some(ended_ns) = passage.ended_ns {
                     let stage = Stage::ALL.iter().position(|it| *it == passage.stage);
@@ -249,5 +250,23 @@ fn of_turn(turn: &Turn) -> Row {
             Cell::figure(took_ns, micros(took_ns)),
         ],
         ..Row::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample, *};
+
+    #[test]
+    fn a_clock_that_was_not_compared_leaves_the_axis_of_the_others_as_it_is() {
+        let mut boot = sample::report().boots.remove(0);
+        let well = Bars::of(0, &boot);
+        let lane = &mut boot.chart.lanes[2];
+        lane.uncertainty_ns = None;
+        lane.times.online_ns = Some(4_000_000_000);
+        let mut expected = well.passages;
+        // Of its stages only what the boot processor noted is left, the one from INIT to SIPI.
+        expected.retain(|(lane, stage, ..)| (*lane, *stage > 0) != (2, true));
+        assert_eq!(Bars::of(0, &boot).passages, expected);
     }
 }

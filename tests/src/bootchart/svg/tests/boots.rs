@@ -7,6 +7,24 @@ use reveille_smp::{
 
 use crate::bootchart::{BootChart, Doing, Lane, Span, Turn, gap::Gap, stage::Times};
 
+/// A CPU's clock is seconds ahead, and was not compared.
+pub(super) fn is_ahead(chart: &mut BootChart, cpu: usize) {
+    let Lane {
+        times,
+        uncertainty_ns,
+        ..
+    } = &mut chart.lanes[cpu];
+    *uncertainty_ns = None;
+    for time in [
+        &mut times.real_ns,
+        &mut times.long_ns,
+        &mut times.alive_ns,
+        &mut times.online_ns,
+    ] {
+        *time = time.map(|nanos| nanos + 4_000_000_000);
+    }
+}
+
 /// A boot of so many CPUs, which all come up.
 pub(super) fn boot(cpus: u32) -> BootChart {
     let spans = (0..u64::from(cpus) * 3).map(|number| Span {
@@ -146,6 +164,8 @@ pub(super) fn kinds() -> Vec<(&'static str, BootChart)> {
     let mut strange = boot(8);
     strange.lanes[5].uncertainty_ns = None;
     strange.lanes[5].times.real_ns = Some(1);
+    let mut ahead = boot(8);
+    is_ahead(&mut ahead, 5);
     let mut untraced = boot(8);
     (untraced.bsp, untraced.serialised) = (None, None);
     let mut overwritten = untraced.clone();
@@ -176,6 +196,7 @@ pub(super) fn kinds() -> Vec<(&'static str, BootChart)> {
         ("model", model),
         ("mailbox", mailbox),
         ("strange clock", strange),
+        ("clock ahead", ahead),
         ("not traced", untraced),
         ("overwritten", overwritten),
         ("alone", alone),
