@@ -96,23 +96,14 @@ fn conclude(result: Result<Option<Enough>, Failure>, look: Look) -> u8 {
     let verdict = result.map_err(|error| error.to_string());
     calls::kept::write();
     report::write_exit(verdict.as_ref().err().cloned());
-    match verdict {
-        Ok(None) => {
-            println!("reveille: {}", look.paint(Hue::Good, "ok"));
-            exit_code::OK
-        }
-        Ok(Some(enough)) => {
-            println!("reveille: {}: {enough}", look.paint(Hue::Good, "ok"));
-            exit_code::OK
-        }
-        Err(reason) => {
-            say(
-                &format!("reveille: {}: {reason}", look.paint(Hue::Bad, "failed")),
-                look,
-            );
-            exit_code::FAILED
-        }
-    }
+    let (ok, failed) = (look.paint(Hue::Good, "ok"), look.paint(Hue::Bad, "failed"));
+    let (text, code) = match verdict {
+        Ok(None) => (format!("reveille: {ok}"), exit_code::OK),
+        Ok(Some(enough)) => (format!("reveille: {ok}: {enough}"), exit_code::OK),
+        Err(reason) => (format!("reveille: {failed}: {reason}"), exit_code::FAILED),
+    };
+    say(&text, look);
+    code
 }
 
 /// Says a sentence, in as many lines as a terminal needs for it.
@@ -488,10 +479,11 @@ impl Run {
         let probed_well = probed.verdict();
         let told = self.told(attempts, results, figures, balance);
         self.tell(&told);
+        let look = self.options.look;
         match hotplug {
             None => {}
-            Some(Ok(hotplug)) => println!("{hotplug}"),
-            Some(Err(unavailable)) => println!("{unavailable}"),
+            Some(Ok(hotplug)) => say(&hotplug.to_string(), look),
+            Some(Err(unavailable)) => say(&unavailable.to_string(), look),
         }
         settled.write(self.options.report);
         bench.clocks.write();
@@ -502,7 +494,7 @@ impl Run {
         if self.options.trace != Tracing::Off
             && let Some(told) = trace::tell(bench.ladder(), self.cpus.machine.clock)
         {
-            println!("{:10}{told}", "");
+            say(&format!("{:10}{told}", ""), look);
         }
         let is_asked_for = |hook| self.options.tests.contains(&hook);
         // These count on the CPUs that are online.

@@ -98,7 +98,7 @@ pub struct Options {
     pub after: After,
     /// `terminal=`: what a shell's terminal can do.
     pub terminal: Terminal,
-    /// `columns=`, `bars=` and `colour=`: what the tables are to look like.
+    /// `columns=`, `bars=` and `colour=`: what the table of the bring-up is to look like, and what is told around it.
     pub look: Look,
     /// `test=`: what a test wants to go wrong.
     pub tests: Vec<TestHook>,

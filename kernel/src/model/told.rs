@@ -5,16 +5,17 @@
 use alloc::{format, vec::Vec};
 use core::fmt;
 
-use reveille_smp::lines::Words;
+use reveille_smp::{lines::Words, look::Look};
 
 use super::machine::Modelled;
 
 /// The lines, with the end of the last left out.
-pub struct Told<'a>(pub &'a Modelled);
+pub struct Told<'a>(pub &'a Modelled, pub Look);
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(modelled) = self;
+        let Self(modelled, look) = *self;
+        let indent = 7;
         let figures = modelled.figures();
         let steps: Vec<_> = figures.steps.iter().map(|step| step.name).collect();
         let text = format!(
@@ -24,14 +25,8 @@ impl fmt::Display for Told<'_> {
             figures.title,
             steps.join(", "),
         );
-        write!(
-            f,
-            "{}",
-            Words {
-                text: &text,
-                indent: 7
-            }
-        )?;
+        let text = text.as_str();
+        write!(f, "{}", Words { text, indent }.within(look))?;
         if modelled.fits() {
             return Ok(());
         }
@@ -41,13 +36,7 @@ impl fmt::Display for Told<'_> {
             modelled.cpus(),
             figures.cpus(),
         );
-        write!(
-            f,
-            "\n{}",
-            Words {
-                text: &text,
-                indent: 7
-            }
-        )
+        let text = text.as_str();
+        write!(f, "\n{}", Words { text, indent }.within(look))
     }
 }

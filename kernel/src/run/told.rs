@@ -19,7 +19,7 @@ use reveille_smp::{
     table::{Headline, Table},
 };
 
-use super::Run;
+use super::{Run, say};
 use crate::{
     attempts::{Attempt, Attempts},
     bench,
@@ -129,7 +129,7 @@ impl Run {
         print_lines(Parts::with_commas("machine: ", machine).within(look));
         let model = self.cpus.machine.model();
         if let Some(model) = model {
-            println!("{}", model::Told(model));
+            print_lines(model::Told(model, look));
         }
         let source = match self.options.madt {
             MadtSource::Firmware => "firmware",
@@ -137,13 +137,13 @@ impl Run {
         };
         let flaws = self.cpu_list.flaws(self.cpus.machine.apic.id());
         for flaw in flaws.into_iter().chain(self.waking.flaw()) {
-            println!("{source}: {flaw}");
+            say(&format!("{source}: {flaw}"), look);
         }
         if let Some(defect) = self.srat.as_ref().and_then(|srat| srat.defect) {
-            println!("firmware: {defect}");
+            say(&format!("firmware: {defect}"), look);
         }
         if let Some(errors) = apic_errors() {
-            println!("{errors}");
+            say(&errors.to_string(), look);
         }
         for (attempt, cpus) in attempts.iter().zip(cpus) {
             if attempts.len() > 1 {
@@ -159,9 +159,11 @@ impl Run {
         let is_short = attempts.last().is_some_and(|last| last.record.failed > 0);
         match self.options.bench_rounds {
             0 => {}
-            _ if self.cpus.aps.is_empty() => println!("{:10}no APs, nothing to compare", ""),
+            _ if self.cpus.aps.is_empty() => {
+                say(&format!("{:10}no APs, nothing to compare", ""), look);
+            }
             _ if is_short && !self.is_to_miss_any() => {
-                println!("{:10}no rounds: not all APs are online", "");
+                say(&format!("{:10}no rounds: not all APs are online", ""), look);
             }
             rounds => {
                 print_lines(results.comparison(rounds).within(look));

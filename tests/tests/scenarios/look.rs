@@ -17,15 +17,21 @@ fn looked_at(columns: u16, variables: &[(&str, &str)], words: &[&str]) -> Termin
     terminal
 }
 
-/// The lines of the table and its headline, and where they stand on the screen.
-fn table(screen: &vt100::Screen) -> Vec<(u16, String)> {
+/// The lines from the table on to the verdict, and where they stand on the screen.
+fn told(screen: &vt100::Screen) -> Vec<(u16, String)> {
     let columns = screen.size().1.get();
     let lines = screen.rows(0, columns).enumerate();
     let lines = lines.map(|(row, line)| (u16::try_from(row).expect("a few"), line));
     lines
         .skip_while(|(_, line)| !line.contains("ms from the first INIT to"))
-        .take_while(|(_, line)| !line.trim_start().starts_with("steps:"))
         .collect()
+}
+
+/// Those of the table and its headline.
+fn table(screen: &vt100::Screen) -> Vec<(u16, String)> {
+    let is_of_table = |line: &str| !line.trim_start().starts_with("steps:");
+    let told = told(screen).into_iter();
+    told.take_while(|(_, line)| is_of_table(line)).collect()
 }
 
 #[test]
@@ -39,7 +45,10 @@ fn at_a_terminal_the_table_is_as_wide_as_that_with_bars_and_colours() {
             let found = lines.find(|(_, line)| line.starts_with(start));
             found.unwrap_or_else(|| panic!("no `{start}` in {table:?}"))
         };
-        for (row, text) in &table {
+        let told = told(screen);
+        let verdict = |(_, line): &(u16, String)| line.starts_with("reveille: ok: 3 of 4 ");
+        assert!(told.iter().any(verdict), "{told:?}");
+        for (row, text) in &told {
             assert!(!screen.row_wrapped(*row), "{columns}: {text}");
         }
         assert!(line("   1 ").1.ends_with('█'), "{table:?}");
