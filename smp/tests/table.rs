@@ -67,6 +67,18 @@ fn machine(count: u32) -> Vec<Cpu> {
     [bsp].into_iter().chain((1..count).map(cpu)).collect()
 }
 
+/// Such a machine, of which nothing is seen of so many CPUs in a row. They are folded.
+fn with_silent(silent: usize) -> Vec<Cpu> {
+    let count = u32::try_from(silent).expect("a few");
+    let mut cpus = machine(count + 30);
+    for cpu in &mut cpus[20..][..silent] {
+        cpu.outcome = Outcome::NeverStarted;
+        (cpu.real_ns, cpu.long_ns) = (None, None);
+        (cpu.alive_ns, cpu.online_ns, cpu.sipis) = (None, None, 2);
+    }
+    cpus
+}
+
 /// The text without colours, which are all the escape sequences that there may be.
 fn plain(text: &str) -> String {
     let mut pieces = text.split("\x1b[");
@@ -99,8 +111,9 @@ fn bar(row: &str) -> String {
 #[test]
 fn every_layout_fits_its_terminal_and_ends_each_colour_in_its_line() {
     for columns in [40, 60, 80, 120, 200, 500] {
-        for count in [1, 8, 300] {
-            let cpus = machine(count);
+        let machines = [machine(1), machine(8), machine(300)];
+        let folded = [100, 9_000].map(with_silent);
+        for cpus in machines.into_iter().chain(folded) {
             let text = Table(&cpus, look(columns, Colour::On)).to_string();
             let without = Table(&cpus, look(columns, Colour::Off)).to_string();
             assert_eq!(plain(&text), without);
@@ -121,31 +134,37 @@ fn every_layout_fits_its_terminal_and_ends_each_colour_in_its_line() {
 #[test]
 fn bars_agree_with_the_times_and_who_failed_is_marked() {
     for columns in [40, 80, 120, 200] {
-        let cpus = machine(300);
-        let text = Table(&cpus, look(columns, Colour::Off)).to_string();
-        let row = |cpu: &Cpu| {
-            let number = format!("{:>4} ", cpu.cpu.expect("it has one").0);
-            let row = text.lines().find(|line| line.starts_with(&number));
-            bar(row.expect("each CPU has a row"))
-        };
-        let bars: Vec<_> = cpus.iter().skip(1).map(|cpu| (cpu, row(cpu))).collect();
-        let longest = bars.iter().map(|(_, bar)| bar.width()).max();
-        let cells = longest.expect("there are some") as u64;
-        let end = cpus.iter().filter_map(|cpu| cpu.online_ns).max();
-        let end = end.expect("some are online");
-        for (cpu, bar) in bars {
-            match cpu.online_ns {
-                Some(online) => {
-                    // A cell is there if its middle is.
-                    let expected = (2 * online * cells + end).div_ceil(2 * end) - 1;
-                    assert_eq!(bar.width() as u64, expected, "{columns}: {bar}");
-                }
-                None => assert!(bar.ends_with('×') && bar.width() as u64 == cells, "{bar}"),
+        bars_agree(&machine(300), 0, columns);
+        bars_agree(&with_silent(100), 98, columns);
+    }
+}
+
+/// Of a machine of which so many CPUs are folded.
+fn bars_agree(cpus: &[Cpu], folded: usize, columns: u16) {
+    let text = Table(cpus, look(columns, Colour::Off)).to_string();
+    let row = |cpu: &Cpu| {
+        let number = format!("{:>4} ", cpu.cpu.expect("it has one").0);
+        text.lines().find(|line| line.starts_with(&number)).map(bar)
+    };
+    let aps = cpus.iter().skip(1);
+    let bars: Vec<_> = aps.filter_map(|cpu| Some((cpu, row(cpu)?))).collect();
+    assert_eq!(bars.len() + folded, cpus.len() - 1, "{text}");
+    let longest = bars.iter().map(|(_, bar)| bar.width()).max();
+    let cells = longest.expect("there are some") as u64;
+    let end = cpus.iter().filter_map(|cpu| cpu.online_ns).max();
+    let end = end.expect("some are online");
+    for (cpu, bar) in bars {
+        match cpu.online_ns {
+            Some(online) => {
+                // A cell is there if its middle is.
+                let expected = (2 * online * cells + end).div_ceil(2 * end) - 1;
+                assert_eq!(bar.width() as u64, expected, "{columns}: {bar}");
             }
-            let stage = |it| STAGES.iter().position(|stage| *stage == it);
-            let stages: Vec<_> = bar.chars().filter_map(stage).collect();
-            assert!(stages.is_sorted(), "{bar}");
+            None => assert!(bar.ends_with('×') && bar.width() as u64 == cells, "{bar}"),
         }
+        let stage = |it| STAGES.iter().position(|stage| *stage == it);
+        let stages: Vec<_> = bar.chars().filter_map(stage).collect();
+        assert!(stages.is_sorted(), "{bar}");
     }
 }
 
@@ -203,6 +222,12 @@ fn any_time() -> impl Strategy<Value = Option<u64>> {
     option::of(prop_oneof![0..1_000_000_000_u64, 0..=u64::MAX])
 }
 
+/// A CPU, or many in a row that ended alike.
+fn any_cpus() -> impl Strategy<Value = Vec<Cpu>> {
+    let count = prop_oneof![4 => Just(1_usize), 1 => 2..=60_usize];
+    (any_cpu(), count).prop_map(|(cpu, count)| vec![cpu; count])
+}
+
 prop_compose! {
     fn any_cpu()(
         (number, apic_id, outcome) in (option::of(0..=u32::MAX), 0..=u32::MAX, 0..OUTCOMES.len()),
@@ -236,7 +261,7 @@ prop_compose! {
 proptest! {
     #[test]
     fn whatever_the_records_no_line_is_wider_than_the_terminal(
-        cpus in prop::collection::vec(any_cpu(), 0..40),
+        cpus in prop::collection::vec(any_cpus(), 0..40).prop_map(|it| it.concat()),
         columns in 40..=500_u16,
         bars in prop_oneof![Just(Bars::Off), Just(Bars::Blocks), Just(Bars::Ascii)],
         is_coloured: bool,
