@@ -5,7 +5,13 @@ use core::fmt;
 
 use alloc::{collections::BTreeMap, string::ToString, vec::Vec};
 
-use crate::{lines::Sentence, look::Look, outcome::Outcome, ranges::Ranges, record::Cpu};
+use crate::{
+    lines::{BELOW_TABLE, Sentence},
+    look::Look,
+    outcome::Outcome,
+    ranges::Ranges,
+    record::Cpu,
+};
 
 /// A line for each thing that befell CPUs, in the order of the first CPU of each.
 pub(crate) struct Explanations<'a>(pub(crate) &'a [Cpu], pub(crate) Look);
@@ -31,7 +37,7 @@ impl fmt::Display for Explanations<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         groups(self.0).iter().try_for_each(|group| {
             let text = group.to_string();
-            let (text, indent, look) = (text.as_str(), 7, self.1);
+            let (text, indent, look) = (text.as_str(), BELOW_TABLE, self.1);
             writeln!(f, "{}", Sentence { text, indent, look })
         })
     }

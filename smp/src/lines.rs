@@ -5,10 +5,14 @@ use core::fmt;
 
 use alloc::{format, string::String, vec::Vec};
 
-use crate::look::Look;
+use crate::look::{COLOUR_OFF, Look};
 
 /// The columns of a terminal that nobody asked.
 pub const WIDTH: usize = 80;
+
+/// How far the second line of what is told of CPUs below their table is moved to the right: the first begins with
+/// whose it is, as in `CPU 12 (APIC 24):`.
+pub(crate) const BELOW_TABLE: usize = 7;
 
 /// A heading and what is told behind it, part by part, with the end of the last line left out. A part stays
 /// whole, unless it alone is too long.
@@ -129,8 +133,8 @@ impl fmt::Display for Words<'_> {
     }
 }
 
-/// A sentence with the end of its last line left out: in one piece for a file, and for a terminal broken as [`Words`]
-/// are.
+/// A line that scripts look for, with its end left out: in one piece for a file, however long, and for a terminal broken
+/// as [`Words`] are.
 pub struct Sentence<'a> {
     /// The text.
     pub text: &'a str,
@@ -150,7 +154,8 @@ impl fmt::Display for Sentence<'_> {
     }
 }
 
-/// A text in lines of so many columns.
+/// A text in lines of so many columns. A colour that is on where a line ends goes on in the next one, and not in the room
+/// in front of that.
 struct Wrapped<'a> {
     text: &'a str,
     indent: usize,
@@ -163,20 +168,24 @@ impl fmt::Display for Wrapped<'_> {
         let Self { indent, width, .. } = *self;
         // Up to the end of the last word, and the spaces behind it.
         let (mut used, mut gap) = (0, 0);
+        let mut colour = "";
         for piece in self.text.split_inclusive(' ') {
             let mut word = piece.trim_end_matches(' ');
             let gap_behind = piece.len() - word.len();
             if !word.is_empty() {
                 if used > indent && used + gap + columns(word) > width {
-                    write!(f, "\n{:indent$}", "")?;
+                    next_line(f, indent, colour)?;
                     (used, gap) = (indent, 0);
                 }
                 while self.breaks_words && used + gap + columns(word) > width {
                     let (first, rest) = broken(word, width.saturating_sub(used + gap).max(1));
-                    write!(f, "{:gap$}{first}\n{:indent$}", "", "")?;
+                    write!(f, "{:gap$}{first}", "")?;
+                    colour = colour_behind(first).unwrap_or(colour);
+                    next_line(f, indent, colour)?;
                     (word, used, gap) = (rest, indent, 0);
                 }
                 write!(f, "{:gap$}{word}", "")?;
+                colour = colour_behind(word).unwrap_or(colour);
                 used += gap + columns(word);
                 gap = 0;
             }
@@ -186,23 +195,41 @@ impl fmt::Display for Wrapped<'_> {
     }
 }
 
+/// Goes to the next line, with the colour that is on.
+fn next_line(f: &mut fmt::Formatter<'_>, indent: usize, colour: &str) -> fmt::Result {
+    let off = if colour.is_empty() { "" } else { COLOUR_OFF };
+    write!(f, "{off}\n{:indent$}{colour}", "")
+}
+
+/// The sequence that switches the last colour of a text on, or nothing where it is off again; `None` where the text has
+/// none.
+fn colour_behind(text: &str) -> Option<&str> {
+    let sequence = &text[text.rfind('\x1b')?..];
+    let end = sequence.find('m').map_or(sequence.len(), |at| at + 1);
+    let sequence = &sequence[..end];
+    Some(if sequence == COLOUR_OFF { "" } else { sequence })
+}
+
 /// A word that has more columns than there is room for, in two.
 fn broken(word: &str, room: usize) -> (&str, &str) {
-    let end = word.char_indices().nth(room).map(|(at, _)| at);
-    let end = end.unwrap_or(word.len());
+    let end = seen(word).nth(room).unwrap_or(word.len());
     let comma = word[..end].rfind(',').map(|at| at + 1);
     word.split_at(comma.unwrap_or(end))
 }
 
 /// What is told here takes a column a character, and none for a colour.
 pub(crate) fn columns(text: &str) -> usize {
+    seen(text).count()
+}
+
+/// Where the characters are that take a column.
+fn seen(text: &str) -> impl Iterator<Item = usize> {
     let mut is_colour = false;
-    let takes_one = |&character: &char| {
+    text.char_indices().filter_map(move |(at, character)| {
         let is_part = is_colour || character == '\x1b';
         is_colour = is_part && character != 'm';
-        !is_part
-    };
-    text.chars().filter(takes_one).count()
+        (!is_part).then_some(at)
+    })
 }
 
 #[cfg(all(test, not(loom)))]
@@ -289,6 +316,27 @@ mod tests {
         let text = &"a long sentence ".repeat(20);
         let (indent, look) = (2, file);
         assert_eq!(&Sentence { text, indent, look }.to_string(), text);
+    }
+
+    #[test]
+    fn a_colour_that_is_broken_ends_in_its_line_and_goes_on_in_the_next() {
+        let (indent, look) = (2, at_terminal(20));
+        let x = |count| "x".repeat(count);
+        let text = &format!("\x1b[1;31m{}\x1b[m", x(30));
+        assert_eq!(
+            Sentence { text, indent, look }.to_string(),
+            format!("\x1b[1;31m{}\x1b[m\n  \x1b[1;31m{}\x1b[m", x(20), x(10))
+        );
+        let text = &format!("a \x1b[32m{} {}\x1b[m {}", x(15), x(15), x(9));
+        assert_eq!(
+            Sentence { text, indent, look }.to_string(),
+            format!(
+                "a \x1b[32m{}\x1b[m\n  \x1b[32m{}\x1b[m\n  {}",
+                x(15),
+                x(15),
+                x(9)
+            )
+        );
     }
 
     #[test]

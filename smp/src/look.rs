@@ -1,7 +1,7 @@
 //! How what is told is to look: for a file, or for a person at a terminal of so many columns.
 //!
-//! The default is what a file gets, a pipe or a log: lists for 80 columns, sentences in one piece, no bars and no
-//! escape sequence. It does not change with who reads it.
+//! The default is what a file gets, a pipe or a log: lists for 80 columns, in one piece what scripts look for, such as
+//! the headline, what befell CPUs and the verdict, no bars and no escape sequence. It does not change with who reads it.
 
 use core::{fmt, ops::RangeInclusive, str::FromStr};
 
@@ -125,6 +125,9 @@ impl Hue {
     }
 }
 
+/// The sequence that switches any hue off.
+pub(crate) const COLOUR_OFF: &str = "\x1b[m";
+
 /// A text in a hue. No width is given to it: colours take no columns.
 #[derive(Clone, Copy, Debug)]
 pub struct Painted<T> {
@@ -135,7 +138,7 @@ pub struct Painted<T> {
 impl<T: fmt::Display> fmt::Display for Painted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.hue {
-            Some(hue) => write!(f, "\x1b[{}m{}\x1b[m", hue.parameters(), self.text),
+            Some(hue) => write!(f, "\x1b[{}m{}{COLOUR_OFF}", hue.parameters(), self.text),
             None => write!(f, "{}", self.text),
         }
     }

@@ -4,7 +4,7 @@
 use core::fmt;
 
 use crate::{
-    lines::{Sentence, Words},
+    lines::{BELOW_TABLE, Words},
     look::Look,
     ranges::Ranges,
     record::Cpu,
@@ -20,6 +20,10 @@ const SHOWN_NS: u64 = 10_000;
 
 impl fmt::Display for Trust<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = |f: &mut fmt::Formatter<'_>, text: &str| {
+            let indent = BELOW_TABLE;
+            writeln!(f, "{}", Words { text, indent }.within(self.1))
+        };
         let with_own_times = || self.0.iter().filter(|cpu| cpu.has_own_times());
         let is_alone = |cpu: &&Cpu| cpu.uncertainty_ns.is_none();
         let alone: Ranges = with_own_times()
@@ -34,11 +38,7 @@ impl fmt::Display for Trust<'_> {
             let text = alloc::format!(
                 "{word} {alone}: times from real mode on are by {whose}, not compared with the BSP's"
             );
-            let (text, indent, look) = (text.as_str(), 7, self.1);
-            match look.columns {
-                None => writeln!(f, "{}", Words { text, indent })?,
-                Some(_) => writeln!(f, "{}", Sentence { text, indent, look })?,
-            }
+            told(f, &text)?;
         }
         let worst = with_own_times().filter_map(|cpu| cpu.uncertainty_ns).max();
         match worst {
@@ -47,8 +47,7 @@ impl fmt::Display for Trust<'_> {
                     "times from real mode on are certain to {} ms, as the clocks were compared",
                     Millis { nanos }
                 );
-                let (text, indent, look) = (text.as_str(), 7, self.1);
-                writeln!(f, "{}", Sentence { text, indent, look })
+                told(f, &text)
             }
             _ => Ok(()),
         }
