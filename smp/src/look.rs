@@ -90,11 +90,11 @@ pub enum Colour {
     /// No.
     #[default]
     Off,
-    /// The sixteen that every terminal has, on a background that nobody knows.
+    /// Those that every terminal has, on a background that nobody knows.
     On,
 }
 
-/// What a colour says. Black and white are none of them: one of both is the background.
+/// What a colour says. Black, white and their bright ones are none of them: each is somebody's background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hue {
     /// All is well.
@@ -116,7 +116,7 @@ impl Hue {
             Self::Good => "32",
             Self::Bad => "1;31",
             Self::Strong => "1",
-            Self::Faint | Self::Stage(Stage::Init) => "90",
+            Self::Faint | Self::Stage(Stage::Init) => "2",
             Self::Stage(Stage::Start) => "33",
             Self::Stage(Stage::RealMode) => "35",
             Self::Stage(Stage::LongMode) => "36",
@@ -171,5 +171,17 @@ mod tests {
         assert_eq!(look.paint(Hue::Bad, 7).to_string(), "7");
         look.colour = Colour::On;
         assert_eq!(look.paint(Hue::Bad, 7).to_string(), "\x1b[1;31m7\x1b[m");
+    }
+
+    #[test]
+    fn a_hue_is_bold_or_faint_or_a_colour_that_is_nobodys_background() {
+        let stages = Stage::ALL.map(Hue::Stage);
+        let hues = [Hue::Good, Hue::Bad, Hue::Strong, Hue::Faint];
+        for hue in hues.into_iter().chain(stages) {
+            for parameter in hue.parameters().split(';') {
+                let parameter: u8 = parameter.parse().unwrap();
+                assert!(matches!(parameter, 1 | 2 | 31..=36), "{hue:?}");
+            }
+        }
     }
 }
