@@ -48,7 +48,10 @@ impl Stage {
     }
 }
 
-/// When a CPU came to where. A later one may be there although one before it is not.
+/// When a CPU came to where, in nanoseconds from the first INIT of the round, or the first request in a mailbox. A later
+/// one may be there although one before it is not.
+///
+/// Those from `real_ns` on the CPU took by its own clock: [`Cpu::uncertainty_ns`] says how far they can be trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -72,9 +75,9 @@ pub struct Times {
 pub struct Passage {
     /// The stage.
     pub stage: Stage,
-    /// From when, in nanoseconds.
+    /// From when, counted as [`Times`] are.
     pub began_ns: u64,
-    /// Until when; `None` where the CPU went no further.
+    /// Until when, counted alike; `None` where the CPU went no further.
     pub ended_ns: Option<u64>,
 }
 

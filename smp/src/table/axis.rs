@@ -9,6 +9,7 @@ use alloc::{
 use super::{
     Millis,
     bar::{Cell, cells_of},
+    layout::Column,
 };
 use crate::{
     lines::Parts,
@@ -68,7 +69,8 @@ impl Axis {
             let glyph = look.paint(cell.hue(), cell.glyph(look.bars));
             shown.contains(&cell).then(|| format!("{glyph} {text}"))
         };
-        let stages = Stage::ALL.map(|stage| part(Cell::Stage(stage), leads_to(stage)));
+        let leads_to = |stage| format!("to {}", end_of(stage).head());
+        let stages = Stage::ALL.map(|stage| part(Cell::Stage(stage), &leads_to(stage)));
         let others = [
             part(Cell::Unknown, "clock not compared"),
             part(Cell::Missing, "not online"),
@@ -78,14 +80,14 @@ impl Axis {
     }
 }
 
-/// The word of the column that has the time at which a stage ends.
-const fn leads_to(stage: Stage) -> &'static str {
+/// The column that has the time at which a stage ends.
+const fn end_of(stage: Stage) -> Column {
     match stage {
-        Stage::Init => "to sipi",
-        Stage::Start => "to real",
-        Stage::RealMode => "to long",
-        Stage::LongMode => "to alive",
-        Stage::Alive => "to online",
+        Stage::Init => Column::Sipi,
+        Stage::Start => Column::Real,
+        Stage::RealMode => Column::Long,
+        Stage::LongMode => Column::Alive,
+        Stage::Alive => Column::Online,
     }
 }
 

@@ -43,8 +43,9 @@ impl Column {
         Self::Polls,
     ];
 
-    /// Those that may be left out, the least telling first: a bar shows the first three times, and the last time is
-    /// the whole.
+    /// Those that may be left out, the least telling first. Of the times the first three go together: the last one is
+    /// the whole, the one before it says whether the CPU or its steps took long, and what these three add a bar shows
+    /// where there is one.
     const EXPENDABLE: [&[Self]; 7] = [
         &[Self::Sipi, Self::Real, Self::Long],
         &[Self::Polls],
