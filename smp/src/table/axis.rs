@@ -8,12 +8,12 @@ use alloc::{
 
 use super::{
     Millis,
-    bar::{Cell, cells_of},
+    bar::{Cell, Ink, cells_of},
     layout::Column,
 };
 use crate::{
     lines::Parts,
-    look::{Bars, Hue, Look},
+    look::{Hue, Look},
     record::Cpu,
     stage::{Stage, Times},
 };
@@ -24,6 +24,7 @@ pub(super) struct Axis {
     /// Its end: the last that befell anybody, as far as one clock tells it. It begins at 0.
     pub(super) end_ns: u64,
     pub(super) cells: usize,
+    pub(super) ink: Ink,
 }
 
 impl Axis {
@@ -55,9 +56,9 @@ impl Axis {
         let Some(line) = self.cells.checked_sub(end.len() + 3) else {
             return end;
         };
-        let dash = match look.bars {
-            Bars::Blocks => "─",
-            Bars::Ascii | Bars::Off => "-",
+        let dash = match self.ink {
+            Ink::Blocks => "─",
+            Ink::Ascii => "-",
         };
         format!("0 {} {end}", look.paint(Hue::Faint, dash.repeat(line)))
     }
@@ -66,7 +67,7 @@ impl Axis {
     pub(super) fn legend(self, cpus: &[Cpu], look: Look) -> String {
         let shown: Vec<_> = cpus.iter().flat_map(|cpu| cells_of(cpu, self)).collect();
         let part = |cell: Cell, text: &str| {
-            let glyph = look.paint(cell.hue(), cell.glyph(look.bars));
+            let glyph = cell.times(1, self.ink, look);
             shown.contains(&cell).then(|| format!("{glyph} {text}"))
         };
         let leads_to = |stage| format!("to {}", end_of(stage).head());
@@ -106,11 +107,9 @@ mod tests {
         let axis = Axis {
             end_ns: 1_420_000,
             cells: 20,
+            ink: Ink::Blocks,
         };
-        let mut look = Look {
-            bars: Bars::Blocks,
-            ..Look::default()
-        };
+        let mut look = Look::default();
         assert_eq!(axis.scale(look), "0 ────────── 1.42 ms");
         let by_mailbox = Cpu {
             sipi_ns: Some(200),

@@ -5,9 +5,12 @@
 //! and marked there, also one that was never kicked. One whose clock was not compared with the others' is drawn up to
 //! its kick: behind that nobody knows where its stages lie on the axis.
 
-use core::fmt;
+use core::{fmt, iter};
 
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use super::axis::Axis;
 use crate::{
@@ -15,6 +18,23 @@ use crate::{
     record::Cpu,
     stage::{Passage, Stage, Times},
 };
+
+/// What bars are drawn with, where there are any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ink {
+    Blocks,
+    Ascii,
+}
+
+impl Ink {
+    pub(super) const fn of(bars: Bars) -> Option<Self> {
+        match bars {
+            Bars::Off => None,
+            Bars::Blocks => Some(Self::Blocks),
+            Bars::Ascii => Some(Self::Ascii),
+        }
+    }
+}
 
 /// What a cell shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,31 +49,42 @@ pub(super) enum Cell {
 }
 
 impl Cell {
-    pub(super) const fn glyph(self, bars: Bars) -> char {
+    const fn glyph(self, ink: Ink) -> char {
         use Stage::{Alive, Init, LongMode, RealMode, Start};
-        match (bars, self) {
-            (Bars::Off, _) | (_, Self::Before) => ' ',
+        match (ink, self) {
+            (_, Self::Before) => ' ',
             (_, Self::Unknown) => '?',
-            (Bars::Blocks, Self::Stage(Init)) => '·',
-            (Bars::Blocks, Self::Stage(Start)) => '░',
-            (Bars::Blocks, Self::Stage(RealMode)) => '▒',
-            (Bars::Blocks, Self::Stage(LongMode)) => '▓',
-            (Bars::Blocks, Self::Stage(Alive)) => '█',
-            (Bars::Blocks, Self::Missing) => '×',
-            (Bars::Ascii, Self::Stage(Init)) => '.',
-            (Bars::Ascii, Self::Stage(Start)) => '-',
-            (Bars::Ascii, Self::Stage(RealMode)) => '+',
-            (Bars::Ascii, Self::Stage(LongMode)) => '=',
-            (Bars::Ascii, Self::Stage(Alive)) => '#',
-            (Bars::Ascii, Self::Missing) => 'x',
+            (Ink::Blocks, Self::Stage(Init)) => '·',
+            (Ink::Blocks, Self::Stage(Start)) => '░',
+            (Ink::Blocks, Self::Stage(RealMode)) => '▒',
+            (Ink::Blocks, Self::Stage(LongMode)) => '▓',
+            (Ink::Blocks, Self::Stage(Alive)) => '█',
+            (Ink::Blocks, Self::Missing) => '×',
+            (Ink::Ascii, Self::Stage(Init)) => '.',
+            (Ink::Ascii, Self::Stage(Start)) => '-',
+            (Ink::Ascii, Self::Stage(RealMode)) => '+',
+            (Ink::Ascii, Self::Stage(LongMode)) => '=',
+            (Ink::Ascii, Self::Stage(Alive)) => '#',
+            (Ink::Ascii, Self::Missing) => 'x',
         }
     }
 
-    pub(super) const fn hue(self) -> Hue {
+    /// Where there is nothing to see there is no colour.
+    const fn hue(self) -> Option<Hue> {
         match self {
-            Self::Before | Self::Unknown => Hue::Faint,
-            Self::Stage(stage) => Hue::Stage(stage),
-            Self::Missing => Hue::Bad,
+            Self::Before => None,
+            Self::Stage(stage) => Some(Hue::Stage(stage)),
+            Self::Unknown => Some(Hue::Faint),
+            Self::Missing => Some(Hue::Bad),
+        }
+    }
+
+    /// So many of them side by side.
+    pub(super) fn times(self, count: usize, ink: Ink, look: Look) -> String {
+        let glyphs: String = iter::repeat_n(self.glyph(ink), count).collect();
+        match self.hue() {
+            None => glyphs,
+            Some(hue) => look.paint(hue, glyphs).to_string(),
         }
     }
 }
@@ -99,27 +130,20 @@ pub(super) fn cells_of(cpu: &Cpu, axis: Axis) -> Vec<Cell> {
 /// Cells as they are shown.
 pub(super) struct Bar<'a> {
     pub(super) cells: &'a [Cell],
+    pub(super) ink: Ink,
     pub(super) look: Look,
 }
 
 impl fmt::Display for Bar<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for alike in self.cells.chunk_by(|a, b| a == b) {
-            let glyphs = alike.iter().map(|cell| cell.glyph(self.look.bars));
-            let glyphs: String = glyphs.collect();
-            match alike[0] {
-                Cell::Before => f.write_str(&glyphs)?,
-                cell => write!(f, "{}", self.look.paint(cell.hue(), glyphs))?,
-            }
-        }
-        Ok(())
+        let Self { cells, ink, look } = *self;
+        let mut runs = cells.chunk_by(|a, b| a == b);
+        runs.try_for_each(|alike| f.write_str(&alike[0].times(alike.len(), ink, look)))
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use alloc::string::ToString;
-
     use super::*;
     use crate::{
         cpu::{ApicId, CpuIndex},
@@ -139,23 +163,20 @@ mod tests {
         }
     }
 
-    fn bar(cpu: &Cpu, bars: Bars) -> String {
+    fn bar(cpu: &Cpu, ink: Ink) -> String {
         let axis = Axis {
             end_ns: 1_000,
             cells: 10,
+            ink,
         };
-        let look = Look {
-            bars,
-            ..Look::default()
-        };
-        let cells = &cells_of(cpu, axis);
-        Bar { cells, look }.to_string()
+        let (cells, look) = (&cells_of(cpu, axis), Look::default());
+        Bar { cells, ink, look }.to_string()
     }
 
     #[test]
     fn a_cell_shows_the_stage_that_its_slice_of_time_belongs_to() {
-        assert_eq!(bar(&woken(), Bars::Blocks), " ·░░▒▒▓██");
-        assert_eq!(bar(&woken(), Bars::Ascii), " .--++=##");
+        assert_eq!(bar(&woken(), Ink::Blocks), " ·░░▒▒▓██");
+        assert_eq!(bar(&woken(), Ink::Ascii), " .--++=##");
     }
 
     #[test]
@@ -163,7 +184,7 @@ mod tests {
         let mut stuck = woken();
         stuck.outcome = Outcome::StuckRealMode;
         (stuck.long_ns, stuck.alive_ns, stuck.online_ns) = (None, None, None);
-        assert_eq!(bar(&stuck, Bars::Blocks), " ·░░▒▒▒▒▒×");
+        assert_eq!(bar(&stuck, Ink::Blocks), " ·░░▒▒▒▒▒×");
     }
 
     #[test]
@@ -178,24 +199,24 @@ mod tests {
             *time = Some(460);
         }
         (quick.alive_ns, quick.online_ns) = (Some(470), Some(490));
-        assert_eq!(bar(&quick, Bars::Blocks), "    █");
+        assert_eq!(bar(&quick, Ink::Blocks), "    █");
         let moved = |time: &mut Option<u64>| *time = time.map(|nanos| nanos + 500);
         moved(&mut quick.alive_ns);
         moved(&mut quick.online_ns);
         quick.init_ns = quick.alive_ns;
         (quick.sipi_ns, quick.real_ns, quick.long_ns) = (None, None, None);
-        assert_eq!(bar(&quick, Bars::Blocks), "         █");
+        assert_eq!(bar(&quick, Ink::Blocks), "         █");
     }
 
     #[test]
     fn who_was_not_to_be_woken_has_no_bar_and_who_was_to_and_was_not_is_marked() {
         let unwoken = |outcome| Cpu::unwoken(Some(CpuIndex(2)), ApicId(2), outcome);
         for outcome in [Outcome::Bsp, Outcome::Skipped, Outcome::Disabled] {
-            assert_eq!(bar(&unwoken(outcome), Bars::Blocks), "");
+            assert_eq!(bar(&unwoken(outcome), Ink::Blocks), "");
             assert_eq!(Axis::end_of(&[unwoken(outcome)]), None);
         }
         for outcome in [Outcome::Failed, Outcome::UnknownId] {
-            assert_eq!(bar(&unwoken(outcome), Bars::Blocks), "         ×");
+            assert_eq!(bar(&unwoken(outcome), Ink::Blocks), "         ×");
         }
     }
 
@@ -203,7 +224,7 @@ mod tests {
     fn what_a_clock_showed_that_was_not_compared_is_not_drawn() {
         let mut odd = woken();
         odd.uncertainty_ns = None;
-        assert_eq!(bar(&odd, Bars::Blocks), " ·?");
+        assert_eq!(bar(&odd, Ink::Blocks), " ·?");
         for time in [
             &mut odd.real_ns,
             &mut odd.long_ns,
@@ -212,19 +233,19 @@ mod tests {
         ] {
             *time = Some(0);
         }
-        assert_eq!(bar(&odd, Bars::Ascii), " .?");
+        assert_eq!(bar(&odd, Ink::Ascii), " .?");
         odd.sipi_ns = Some(999);
-        assert_eq!(bar(&odd, Bars::Blocks), " ········?");
+        assert_eq!(bar(&odd, Ink::Blocks), " ········?");
         (odd.init_ns, odd.sipi_ns) = (None, Some(0));
-        assert_eq!(bar(&odd, Bars::Blocks), "?");
+        assert_eq!(bar(&odd, Ink::Blocks), "?");
         (odd.sipi_ns, odd.outcome) = (Some(500), Outcome::Late);
-        assert_eq!(bar(&odd, Bars::Blocks), "     ????×");
+        assert_eq!(bar(&odd, Ink::Blocks), "     ????×");
     }
 
     #[test]
     fn clocks_that_contradict_each_other_do_not_lead_back() {
         let mut odd = woken();
         (odd.real_ns, odd.long_ns) = (Some(650), Some(300));
-        assert_eq!(bar(&odd, Bars::Blocks), " ·░░░░▓██");
+        assert_eq!(bar(&odd, Ink::Blocks), " ·░░░░▓██");
     }
 }

@@ -8,11 +8,8 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Millis, axis::Axis};
-use crate::{
-    look::{Bars, Look},
-    record::Cpu,
-};
+use super::{Millis, axis::Axis, bar::Ink};
+use crate::{look::Look, record::Cpu};
 
 /// A column in front of the outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,19 +143,16 @@ impl Layout {
     pub(super) fn of(cpus: &[Cpu], look: Look) -> Self {
         let outcomes = cpus.iter().map(|cpu| <&str>::from(cpu.outcome).len());
         let outcome = outcomes.max().unwrap_or_default().max("outcome".len());
-        let end_ns = match look.bars {
-            Bars::Off => None,
-            Bars::Blocks | Bars::Ascii => Axis::end_of(cpus),
-        };
+        let bars = Ink::of(look.bars).and_then(|ink| Some((ink, Axis::end_of(cpus)?)));
         let mut layout = Self {
             columns: placed(Column::ALL.map(|it| (it, it.width(cpus)))),
             outcome,
             axis: None,
         };
-        if look.columns.is_none() && end_ns.is_none() {
+        if look.columns.is_none() && bars.is_none() {
             return layout;
         }
-        let bar = if end_ns.is_some() { 1 + GOOD_BAR } else { 0 };
+        let bar = if bars.is_some() { 1 + GOOD_BAR } else { 0 };
         let needs_a_second = |cpu: &Cpu| cpu.sipis > 1;
         let says_nothing: &[Column] = match cpus.iter().any(needs_a_second) {
             true => &[],
@@ -177,10 +171,11 @@ impl Layout {
             layout.columns = placed(columns.filter(|(column, _)| !left_out.contains(column)));
         }
         let cells = look.width().saturating_sub(layout.before_bars());
-        layout.axis = end_ns
-            .map(|end_ns| Axis {
+        layout.axis = bars
+            .map(|(ink, end_ns)| Axis {
                 end_ns,
                 cells: cells.min(LONGEST_BAR),
+                ink,
             })
             .filter(|axis| axis.cells >= SHORTEST_BAR);
         layout
@@ -226,7 +221,7 @@ mod tests {
     use super::*;
     use crate::{
         cpu::{ApicId, CpuIndex},
-        look::Columns,
+        look::{Bars, Columns},
         outcome::Outcome,
     };
 

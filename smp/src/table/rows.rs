@@ -8,6 +8,7 @@ use alloc::{
 };
 
 use super::{
+    axis::Axis,
     bar::{Bar, cells_of},
     layout::{Column, Layout},
 };
@@ -105,14 +106,14 @@ impl Rows {
     fn cpu(&self, f: &mut fmt::Formatter<'_>, cpu: &Cpu) -> fmt::Result {
         self.columns(f, |column| column.text(cpu))?;
         let outcome = self.outcome(cpu.outcome);
-        let cells = self.layout.axis.map(|axis| cells_of(cpu, axis));
-        match cells.as_deref() {
-            None | Some([]) => writeln!(f, " {outcome}"),
-            Some(cells) => {
-                let look = self.look;
+        let drawn = |axis: Axis| (cells_of(cpu, axis), axis.ink);
+        match self.layout.axis.map(drawn) {
+            Some((cells, ink)) if !cells.is_empty() => {
+                let (cells, look) = (&cells, self.look);
                 let gap = self.layout.outcome + 1 - <&str>::from(cpu.outcome).len();
-                writeln!(f, " {outcome}{:gap$}{}", "", Bar { cells, look })
+                writeln!(f, " {outcome}{:gap$}{}", "", Bar { cells, ink, look })
             }
+            _ => writeln!(f, " {outcome}"),
         }
     }
 
