@@ -65,7 +65,7 @@ pub trait Cpuid {
     }
 
     /// The same as text, without the zeros behind it.
-    fn hypervisor_name(&self) -> Option<String> {
+    fn hypervisor_signature_text(&self) -> Option<String> {
         let signature = self.hypervisor_signature()?;
         let name = String::from_utf8_lossy(&signature);
         Some(name.trim_end_matches('\0').to_owned())
@@ -248,7 +248,7 @@ mod tests {
         const KVM: [u32; 4] = [0x4000_0001, 0x4b4d_564b, 0x564b_4d56, 0x4d];
         let name = |present: bool, leaf| {
             let leaves = [(HYPERVISOR_BASE, 0, leaf), PRESENT];
-            Recorded(&leaves[..1 + usize::from(present)]).hypervisor_name()
+            Recorded(&leaves[..1 + usize::from(present)]).hypervisor_signature_text()
         };
         assert_eq!(name(true, KVM).as_deref(), Some("KVMKVMKVM"));
         assert_eq!(name(false, KVM), None);

@@ -5,13 +5,14 @@
 //! follows.
 //!
 //! A clock that was not compared with the boot processor's may be off by seconds. What such a clock showed has no
-//! place on an axis that others share: [`Times::on_one_clock`] leaves it out.
+//! place on an axis that others share: [`Milestones::on_one_clock`] leaves it out.
 
 use alloc::vec::Vec;
 
 use crate::record::Cpu;
 
-/// A stage: what lies between two times of a CPU.
+/// A stage: what lies between two milestones of a CPU. [`state::Stage`](crate::state::Stage) is another thing: what the
+/// state word of its slot says now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// From INIT to the first SIPI.
@@ -55,7 +56,7 @@ impl Stage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
-pub struct Times {
+pub struct Milestones {
     /// INIT was sent; `None` where a mailbox is used.
     pub init_ns: Option<u64>,
     /// The first SIPI was sent, or the first request.
@@ -75,13 +76,13 @@ pub struct Times {
 pub struct Passage {
     /// The stage.
     pub stage: Stage,
-    /// From when, counted as [`Times`] are.
+    /// From when, counted as [`Milestones`] are.
     pub began_ns: u64,
     /// Until when, counted alike; `None` where the CPU went no further.
     pub ended_ns: Option<u64>,
 }
 
-impl Times {
+impl Milestones {
     /// Those of a record.
     pub const fn of(cpu: &Cpu) -> Self {
         Self {
@@ -160,9 +161,9 @@ impl Times {
 mod tests {
     use super::*;
 
-    fn times(times: [u64; 6]) -> Times {
+    fn times(times: [u64; 6]) -> Milestones {
         let [init_ns, sipi_ns, real_ns, long_ns, alive_ns, online_ns] = times.map(Some);
-        Times {
+        Milestones {
             init_ns,
             sipi_ns,
             real_ns,
@@ -172,7 +173,7 @@ mod tests {
         }
     }
 
-    fn told(times: &Times) -> Vec<(Stage, u64, Option<u64>)> {
+    fn told(times: &Milestones) -> Vec<(Stage, u64, Option<u64>)> {
         let passages = times.passages().into_iter();
         passages
             .map(|it| (it.stage, it.began_ns, it.ended_ns))
@@ -192,14 +193,14 @@ mod tests {
 
     #[test]
     fn a_stage_that_was_not_told_of_is_part_of_the_one_before_and_a_stuck_one_has_no_end() {
-        let times = Times {
+        let times = Milestones {
             sipi_ns: Some(10),
             long_ns: Some(30),
-            ..Times::default()
+            ..Milestones::default()
         };
         let expected = [(Stage::Start, 10, Some(30)), (Stage::LongMode, 30, None)];
         assert_eq!(told(&times), expected);
-        assert_eq!(Times::default().passages(), []);
+        assert_eq!(Milestones::default().passages(), []);
     }
 
     #[test]

@@ -225,7 +225,7 @@ impl Run {
             schema: record::SCHEMA,
             machine: self.cpu_list.oem(),
             accel_hint: ThisCpu
-                .hypervisor_name()
+                .hypervisor_signature_text()
                 .unwrap_or_else(|| String::from("none")),
             cpus_listed: self.cpus.plan.len() as u32,
             cpus_enabled: numbered.count() as u32,

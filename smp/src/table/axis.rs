@@ -15,7 +15,7 @@ use crate::{
     lines::Parts,
     look::{Hue, Look},
     record::Cpu,
-    stage::{Stage, Times},
+    stage::{Milestones, Stage},
 };
 
 /// What all bars of a table share.
@@ -30,7 +30,7 @@ pub(super) struct Axis {
 impl Axis {
     /// The end of an axis on which there is something to see of these CPUs.
     pub(super) fn end_of(cpus: &[Cpu]) -> Option<u64> {
-        let known = |cpu: &Cpu| Times::of(cpu).on_one_clock(cpu.uncertainty_ns);
+        let known = |cpu: &Cpu| Milestones::of(cpu).on_one_clock(cpu.uncertainty_ns);
         let end_ns = cpus.iter().filter_map(|cpu| known(cpu).last_ns()).max();
         end_ns.filter(|&nanos| nanos > 0)
     }

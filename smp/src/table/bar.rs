@@ -16,7 +16,7 @@ use super::axis::Axis;
 use crate::{
     look::{Bars, Hue, Look},
     record::Cpu,
-    stage::{Passage, Stage, Times},
+    stage::{Milestones, Passage, Stage},
 };
 
 /// What bars are drawn with, where there are any.
@@ -91,7 +91,7 @@ impl Cell {
 
 /// The cells of a CPU, as far as it has any.
 pub(super) fn cells_of(cpu: &Cpu, axis: Axis) -> Vec<Cell> {
-    let times = Times::of(cpu);
+    let times = Milestones::of(cpu);
     let known = times.on_one_clock(cpu.uncertainty_ns);
     let is_unsure = known != times;
     let is_missing = cpu.outcome.is_failure();

@@ -57,7 +57,7 @@ impl BootChart {
     /// The times of each lane that count for the length of an axis. A clock that was not compared with the boot
     /// processor's may be seconds ahead, and would leave the others no room: of it only the kick counts. Where nobody's
     /// was compared there are no others, and all of them count.
-    pub fn times_on_axis(&self) -> impl Iterator<Item = stage::Times> {
+    pub fn times_on_axis(&self) -> impl Iterator<Item = stage::Milestones> {
         let known = |lane: &Lane| lane.times.on_one_clock(lane.uncertainty_ns);
         let is_compared = |lane: &Lane| known(lane) != lane.times.of_kick();
         let are_compared = self.lanes.iter().any(is_compared);
@@ -87,7 +87,7 @@ pub struct Lane {
     #[serde(default)]
     pub reason: Option<String>,
     /// When it came to where: the beginnings of the stages, in their order, as far as it came.
-    pub times: stage::Times,
+    pub times: stage::Milestones,
     /// SIPIs that were sent to it, or requests for it.
     pub sipis: u32,
     /// Polls of its task on the boot processor.

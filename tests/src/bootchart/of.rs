@@ -5,7 +5,7 @@ use reveille_smp::record::Cpu;
 
 use super::{
     BootChart, Lane,
-    stage::Times,
+    stage::Milestones,
     traced::{Traced, Window},
 };
 use crate::records::Records;
@@ -51,7 +51,7 @@ impl Lane {
             outcome: cpu.outcome,
             step: cpu.step.clone(),
             reason: cpu.reason.clone().or(advice),
-            times: Times::of(cpu),
+            times: Milestones::of(cpu),
             sipis: cpu.sipis,
             polls: cpu.polls,
             uncertainty_ns: cpu.uncertainty_ns,

@@ -1,6 +1,6 @@
 //! The stages of a CPU's way up, as pictures and pages colour them.
 
-pub use reveille_smp::stage::{Passage, Stage, Times};
+pub use reveille_smp::stage::{Milestones, Passage, Stage};
 
 /// The colour of a stage. They are Okabe and Ito's, which people tell apart however they see colours, and their
 /// lightness differs too, so that they do on grey paper.

@@ -8,7 +8,7 @@ use reveille_smp::{
 };
 use reveille_tests::{
     bench::{cell::Machine, results::FILE},
-    bootchart::{BootChart, Doing, Lane, Span, Turn, stage::Times},
+    bootchart::{BootChart, Doing, Lane, Span, Turn, stage::Milestones},
     kernel::workspace,
     report::{
         Report,
@@ -220,7 +220,7 @@ pub(crate) fn stuck(cpus: u32) -> Kept {
     let last = kept.chart.lanes.last_mut().expect("there is one");
     last.outcome = Outcome::StuckRealMode;
     last.reason = Outcome::StuckRealMode.advice().map(str::to_owned);
-    last.times = Times {
+    last.times = Milestones {
         long_ns: None,
         alive_ns: None,
         online_ns: None,
@@ -245,7 +245,7 @@ fn lane(cpu: u32) -> Lane {
         },
         step: None,
         reason: None,
-        times: Times {
+        times: Milestones {
             init_ns: at(0),
             sipi_ns: at(9_000),
             real_ns: at(31_000 + 37 * u64::from(cpu)),

@@ -139,7 +139,7 @@ mod tests {
     use reveille_smp::cpu::{ApicId, CpuIndex};
 
     use super::*;
-    use crate::bootchart::stage::Times;
+    use crate::bootchart::stage::Milestones;
 
     fn lane(times: [Option<u64>; 6], outcome: Outcome) -> Lane {
         let [init_ns, sipi_ns, real_ns, long_ns, alive_ns, online_ns] = times;
@@ -150,7 +150,7 @@ mod tests {
             outcome,
             step: None,
             reason: None,
-            times: Times {
+            times: Milestones {
                 init_ns,
                 sipi_ns,
                 real_ns,

@@ -6,26 +6,26 @@ use reveille_smp::{
 };
 
 use super::*;
-use crate::bootchart::{Lane, stage::Times};
+use crate::bootchart::{Lane, stage::Milestones};
 
 /// A boot of so many CPUs, by hand: the last one is stuck in real mode.
 pub(crate) fn kept(cpus: u32) -> Kept {
     let lane = |cpu: u32| {
         let at = |ns: u64| Some(1_000 * u64::from(cpu) + ns);
         let (outcome, times) = match cpu {
-            0 => (Outcome::Bsp, Times::default()),
+            0 => (Outcome::Bsp, Milestones::default()),
             _ if cpu == cpus - 1 => (
                 Outcome::StuckRealMode,
-                Times {
+                Milestones {
                     init_ns: at(0),
                     sipi_ns: at(100),
                     real_ns: at(300),
-                    ..Times::default()
+                    ..Milestones::default()
                 },
             ),
             _ => (
                 Outcome::Online,
-                Times {
+                Milestones {
                     init_ns: at(0),
                     sipi_ns: at(100),
                     real_ns: at(300),

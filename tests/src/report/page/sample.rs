@@ -7,7 +7,7 @@ use reveille_smp::{
 
 use crate::{
     bench::host::Host,
-    bootchart::{BootChart, Doing, Lane, Span, Turn, stage::Times},
+    bootchart::{BootChart, Doing, Lane, Span, Turn, stage::Milestones},
     report::data::{
         Boot, Cell, GrowthPoint, Heat, Linux, LinuxRow, Origin, Pair, Quantity, Report,
     },
@@ -137,7 +137,7 @@ fn chart() -> BootChart {
             outcome,
             step: None,
             reason: outcome.is_failure().then(|| HOSTILE.to_owned()),
-            times: Times {
+            times: Milestones {
                 init_ns: was_woken.then_some(begin),
                 sipi_ns: was_woken.then_some(begin + 20_000),
                 real_ns: was_woken.then_some(begin + 300_000),

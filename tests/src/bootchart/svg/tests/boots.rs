@@ -5,7 +5,7 @@ use reveille_smp::{
     outcome::Outcome,
 };
 
-use crate::bootchart::{BootChart, Doing, Lane, Span, Turn, gap::Gap, stage::Times};
+use crate::bootchart::{BootChart, Doing, Lane, Span, Turn, gap::Gap, stage::Milestones};
 
 /// A CPU's clock is seconds ahead, and was not compared.
 pub(super) fn is_ahead(chart: &mut BootChart, cpu: usize) {
@@ -62,7 +62,7 @@ pub(super) fn boot(cpus: u32) -> BootChart {
 
 pub(super) fn lane(cpu: u32) -> Lane {
     let at = |nanos: u64| Some(u64::from(cpu) * 100_000 + nanos);
-    let times = Times {
+    let times = Milestones {
         init_ns: Some(u64::from(cpu) * 5_000),
         sipi_ns: at(200_000),
         real_ns: at(350_000),
@@ -82,7 +82,7 @@ pub(super) fn lane(cpu: u32) -> Lane {
         },
         step: None,
         reason: None,
-        times: if is_bsp { Times::default() } else { times },
+        times: if is_bsp { Milestones::default() } else { times },
         sipis: u32::from(!is_bsp),
         polls: 3,
         uncertainty_ns: Some(30_000),

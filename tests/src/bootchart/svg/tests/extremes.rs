@@ -8,7 +8,7 @@ use reveille_smp::{
 use roxmltree::Document as Xml;
 
 use super::{hides_no_stage, is_in_order, of_class};
-use crate::bootchart::{BootChart, Doing, Lane, Span, Turn, stage::Times, svg::draw};
+use crate::bootchart::{BootChart, Doing, Lane, Span, Turn, stage::Milestones, svg::draw};
 
 const OUTCOMES: [Outcome; 10] = [
     Outcome::Bsp,
@@ -44,7 +44,7 @@ prop_compose! {
             outcome: OUTCOMES[outcome],
             step,
             reason,
-            times: Times { init_ns, sipi_ns, real_ns, long_ns, alive_ns, online_ns },
+            times: Milestones { init_ns, sipi_ns, real_ns, long_ns, alive_ns, online_ns },
             sipis,
             polls,
             uncertainty_ns,
