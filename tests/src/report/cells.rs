@@ -108,6 +108,11 @@ fn cell(group: &Group, contender: &str, results: &Results) -> Cell {
         ratio: ratio.map(|it| it.median),
         ratio_low: ratio_interval.map(|it| it.low),
         ratio_high: ratio_interval.map(|it| it.high),
+        level: [interval, ratio_interval]
+            .into_iter()
+            .flatten()
+            .map(|it| it.level)
+            .min_by(f64::total_cmp),
     }
 }
 
@@ -161,7 +166,7 @@ mod tests {
         super::tests::{folder_of, lines},
         *,
     };
-    use crate::kernel::workspace;
+    use crate::{bench::stats::median::percent, kernel::workspace};
 
     fn of(text: &str) -> (Vec<Cell>, Vec<String>) {
         let folder = folder_of(text);
@@ -183,6 +188,8 @@ mod tests {
             let ratio = row.of_parallel.and_then(|it| it.interval);
             assert_eq!(cell.ratio_low, ratio.map(|it| it.low));
             assert_eq!(cell.ratio_high, ratio.map(|it| it.high));
+            // Of two boots the interval is from one to the other.
+            assert_eq!(cell.level.map(percent), Some(50));
             assert_eq!((cell.samples_ns.len(), cell.rounds), (6, 6));
             assert_eq!(
                 (cell.boots, cell.is_yardstick),

@@ -98,6 +98,9 @@ pub struct Cell {
     pub ratio_low: Option<f64>,
     /// The upper end.
     pub ratio_high: Option<f64>,
+    /// What the intervals are worth, of that of the time and that of the ratio the lower: in this share of all
+    /// benchmarks of as many boots such an interval has the median inside. Of few boots that is little.
+    pub level: Option<f64>,
 }
 
 /// What a number of CPUs costs.
@@ -113,6 +116,8 @@ pub struct GrowthPoint {
     pub low: Option<f64>,
     /// The upper end.
     pub high: Option<f64>,
+    /// What the interval is worth, as [`Cell::level`] says.
+    pub level: Option<f64>,
     /// Of so many boots, which are those that stand in it.
     pub boots: u32,
 }

@@ -111,6 +111,7 @@ fn points(size: &Size, source: &Source) -> Vec<GrowthPoint> {
             median,
             low: behind.interval.map(|it| it.low),
             high: behind.interval.map(|it| it.high),
+            level: behind.interval.map(|it| it.level),
             boots: behind.boots as u32,
         }
     };

@@ -3,7 +3,7 @@
 use reveille_smp::table::Millis;
 
 use crate::bench::stats::{
-    median::Median,
+    median::{Median, percent},
     summary::{Group, Row, Summary},
 };
 
@@ -56,8 +56,8 @@ pub(super) fn about_intervals(summary: &Summary) -> Option<String> {
     let levels = rows.filter_map(|row: &Row| Some(row.online_ns.interval?.level));
     let worst = levels.min_by(f64::total_cmp)?;
     Some(format!(
-        "medians of boots, each the median of its rounds, and their {:.0} % intervals (order statistics)",
-        (worst * 100.0).floor()
+        "medians of boots, each the median of its rounds, and their {} % intervals (order statistics)",
+        percent(worst)
     ))
 }
 

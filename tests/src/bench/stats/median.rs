@@ -51,6 +51,13 @@ impl Interval {
     }
 }
 
+/// What an interval is worth in whole per cent, and never more than it is: 93 for 93.75.
+pub fn percent(level: f64) -> u32 {
+    // A sum of probabilities errs in its last digits, and a half is no 49 %.
+    const ERROR: f64 = 1e-9;
+    (level * 100.0 + ERROR).floor() as u32
+}
+
 /// The values in their order; `None` if one of them is no number.
 pub(super) fn sorted(values: &[f64]) -> Option<Vec<f64>> {
     if values.iter().any(|value| value.is_nan()) {
@@ -129,6 +136,9 @@ mod tests {
         let interval = five.interval.expect("five are some");
         assert_eq!((interval.low, interval.high), (1.0, 5.0));
         assert!((interval.level - 0.9375).abs() < 1e-12, "{interval:?}");
+        assert_eq!(percent(interval.level), 93);
+        let two = of([1, 2]).interval.expect("two are some");
+        assert_eq!(percent(two.level), 50);
         assert_eq!(of([7]).interval, None);
         assert_eq!(of([1, 2, 3, 4]).median, 2.5);
         assert_eq!(Median::of(&[]), None);

@@ -48,6 +48,9 @@ pub(super) struct Point {
     /// What was measured, in nanoseconds or bytes.
     #[serde(skip)]
     pub(super) whole: f64,
+    /// What the interval is worth.
+    #[serde(skip)]
+    pub(super) level: Option<f64>,
     #[serde(skip)]
     pub(super) boots: u32,
 }
@@ -101,6 +104,7 @@ impl Curves {
                 median: scale(median),
                 ends: ends.map(|(low, high)| (scale(low), scale(high))),
                 whole: median as f64,
+                level: cell.level.filter(|_| ends.is_some()),
                 boots: cell.boots,
             };
             match lines.iter_mut().find(|line| line.name == cell.contender) {
@@ -136,6 +140,7 @@ impl Curves {
                 median: unit.scale(median),
                 ends: ends.map(|(low, high)| (unit.scale(low), unit.scale(high))),
                 whole: median,
+                level: it.level,
                 boots: it.boots,
             })
         };

@@ -6,7 +6,7 @@ use super::{
     curves::{Curves, Line, Point, not_drawn},
     figure::{Chart, Choice},
     table::{self, Column, Row, Table},
-    words::{between, digits},
+    words::{between, digits, worth},
 };
 use crate::report::data::Report;
 
@@ -39,8 +39,9 @@ pub(super) fn section(report: &Report, curves: &[Curves]) -> Markup {
                     choose: "Shown",
                     choices: curves.iter().map(Curves::choice).collect(),
                     reading: html! {
-                        "Both axes are logarithmic; bars reach over the interval in which the median lies. Yardsticks
-                        are dashed. The legend shows and hides curves."
+                        "Both axes are logarithmic; bars reach over the interval in which the median lies"
+                        @if let Some(worth) = worth(levels(curves)) { ", the worst of them in " (worth) " of all cases" }
+                        ". Yardsticks are dashed. The legend shows and hides curves."
                     },
                     buttons: &[],
                 })
@@ -51,6 +52,13 @@ pub(super) fn section(report: &Report, curves: &[Curves]) -> Markup {
             }
         }
     }
+}
+
+/// What each interval that is drawn is worth.
+fn levels(curves: &[Curves]) -> impl Iterator<Item = f64> {
+    let lines = curves.iter().flat_map(|curves| &curves.lines);
+    let points = lines.flat_map(|line| &line.points);
+    points.filter_map(|point| point.level)
 }
 
 impl Curves {

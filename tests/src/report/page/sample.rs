@@ -96,6 +96,7 @@ fn cell(cpus: u32, contender: &str, nanos: u64, ratio: Option<f64>) -> Cell {
         ratio,
         ratio_low: ratio.map(|it| it * 0.9),
         ratio_high: ratio.map(|it| it * 1.1),
+        level: Some(0.9375),
     }
 }
 
@@ -106,6 +107,7 @@ fn growth(cpus: u32, bytes: u32) -> GrowthPoint {
         median: Some(f64::from(bytes)),
         low: None,
         high: None,
+        level: None,
         boots: 3,
     }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{
     headline::OURS,
     table::{Cell, Column, Row, Table},
-    words::{between, count, digits, interval, millis},
+    words::{between, count, digits, interval, millis, worth},
 };
 use crate::report::data::{self, Report};
 
@@ -33,7 +33,8 @@ pub(super) fn section(report: &Report) -> Markup {
                 p {
                     "From the first INIT until the last CPU is online: medians of boots, each the median of its
                     warm rounds, with the interval in which that median lies. A ratio is one of times in the same
-                    boot, and its interval tells whether it is more than chance: whether 1 is outside. Yardsticks are marked by a dagger: they say what starting CPUs costs at all."
+                    boot. " (about_intervals(&report.cells)) " Yardsticks are marked by a dagger: they say what
+                    starting CPUs costs at all."
                 }
                 (Table {
                     caption: "Time until all CPUs are online, by strategy and machine".to_owned(),
@@ -43,6 +44,18 @@ pub(super) fn section(report: &Report) -> Markup {
                 (failures(&report.cells))
             }
         }
+    }
+}
+
+/// What the intervals are worth, and so what a ratio says.
+fn about_intervals(cells: &[data::Cell]) -> String {
+    match worth(cells.iter().filter_map(|cell| cell.level)) {
+        Some(worth) => format!(
+            "In {worth} of all benchmarks of as few boots as the fewest here an interval has in it what it is to: as \
+             far as that goes, a ratio is more than chance if 1 is outside of its interval."
+        ),
+        None => "Where there is a single boot there is no interval, and nobody can tell a ratio from chance."
+            .to_owned(),
     }
 }
 

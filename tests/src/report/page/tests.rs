@@ -248,3 +248,18 @@ fn what_nobody_knows_is_called_unknown_and_is_no_figure() {
         assert!(!text(id).contains("0 CPUs") && !text(id).contains("0.00 GiB"));
     }
 }
+
+#[test]
+fn what_intervals_are_worth_stands_beside_them() {
+    let mut report = sample::report();
+    report.cells[1].level = Some(0.5);
+    let elements = elements(&written(&report));
+    for (id, words) in [
+        ("strategies", "In 50 % of all benchmarks"),
+        ("growth", "the worst of them in 50 % of all cases"),
+    ] {
+        let section = elements.iter().find(|it| it.get("id") == Some(id));
+        let text = &section.expect("it is there").text;
+        assert!(text.contains(words), "{text}");
+    }
+}

@@ -2,6 +2,8 @@
 
 use reveille_smp::table::{Micros, Millis};
 
+use crate::bench::stats::median::percent;
+
 /// What stands where there is no figure.
 pub(super) const NONE: &str = "none";
 
@@ -41,6 +43,12 @@ pub(super) fn between((low, high): (f64, f64)) -> String {
     format!("{}–{}", digits(low), digits(high))
 }
 
+/// What the worst of several intervals is worth, such as `93 %`; `None` where there is no interval.
+pub(super) fn worth(levels: impl Iterator<Item = f64>) -> Option<String> {
+    let worst = levels.min_by(f64::total_cmp)?;
+    Some(format!("{} %", percent(worst)))
+}
+
 /// Such as `1 boot` and `5 boots`.
 pub(super) fn count(number: usize, word: &str) -> String {
     match number {
@@ -72,6 +80,8 @@ mod tests {
         );
         assert_eq!(interval(Some((4_800_000, 26_820_000))), "4.80–26.8");
         assert_eq!(interval(None), "none");
+        assert_eq!(worth([0.96875, 0.9375].into_iter()), Some("93 %".into()));
+        assert_eq!(worth([].into_iter()), None);
         assert_eq!(
             (count(1, "boot"), count(0, "boot")),
             ("1 boot".into(), "0 boots".into())
