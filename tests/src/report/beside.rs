@@ -16,8 +16,8 @@ use crate::bench::{
     results::Run,
 };
 
-/// The rows of a file, and what it lacks; `None` where no Linux was measured.
-pub(super) fn linux(source: &Source) -> Option<(Linux, Vec<String>)> {
+/// The rows of a file; `None` where no Linux was measured.
+pub(super) fn linux(source: &Source) -> Option<Linux> {
     if source.benchmark() != Benchmark::Linux {
         return None;
     }
@@ -34,7 +34,17 @@ pub(super) fn linux(source: &Source) -> Option<(Linux, Vec<String>)> {
         rows.push(row(REVEILLE, Strategy::Parallel.into()));
         rows.extend(systems.iter().map(|system| row(system, samples::BRING_UP)));
     }
-    let without = rows.iter().filter(|row| row.median_ns.is_none());
+    Some(Linux { rows })
+}
+
+/// What a file lacks and none of the others has, of whose rows are `shown`.
+pub(super) fn missing(source: &Source, shown: &[LinuxRow]) -> Vec<String> {
+    let rows = linux(source).unwrap_or_default().rows;
+    let is_known = |row: &LinuxRow| {
+        let mut known = shown.iter().filter(|other| other.median_ns.is_some());
+        known.any(|other| other.is_same(row))
+    };
+    let without = rows.iter().filter(|row| !is_known(row));
     let missing = without.map(|row| {
         let LinuxRow { system, machine, boots, failed, .. } = row;
         format!(
@@ -44,8 +54,15 @@ pub(super) fn linux(source: &Source) -> Option<(Linux, Vec<String>)> {
             source.goes_on()
         )
     });
-    let missing = missing.collect();
-    Some((Linux { rows }, missing))
+    missing.collect()
+}
+
+impl LinuxRow {
+    /// Whether it is of the same, whoever measured it.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let key = |row: &Self| (row.machine.clone(), row.system.clone(), row.is_cold);
+        key(self) == key(other)
+    }
 }
 
 fn row(runs: &[Run], machine: &Machine, system: &str, sample: &'static str) -> LinuxRow {
@@ -77,7 +94,7 @@ mod tests {
     fn each_system_of_the_committed_results_stands_on_each_machine_with_the_figures_of_the_table() {
         let path = workspace().join("docs/results/linux.jsonl");
         let source = Source::read(&path).expect("it is committed");
-        let (linux, _) = linux(&source).expect("it is of Linux");
+        let linux = linux(&source).expect("it is of Linux");
         let header = &source.results.header;
         assert_eq!(
             linux.rows.len(),

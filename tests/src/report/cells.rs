@@ -22,41 +22,56 @@ use crate::bench::{
 /// As many values show how times spread as well as more do.
 pub(super) const MOST_SAMPLES: usize = 500;
 
-/// The cells of a file, and what it lacks.
-pub(super) fn cells(source: &Source) -> (Vec<Cell>, Vec<String>) {
-    // Where sizes are measured, a machine is one of three, and the points tell of them.
-    if source.benchmark() == Benchmark::Growth {
-        return (Vec::new(), not_booted(source).into_iter().collect());
-    }
-    let (mut cells, mut missing) = (Vec::new(), Vec::new());
-    let groups = Summary::of(&source.results).groups;
-    for group in groups.iter().filter(|group| group.system == REVEILLE) {
+/// The cells of a file.
+pub(super) fn cells(source: &Source) -> Vec<Cell> {
+    let groups = groups(source).into_iter();
+    let of_group = |group: Group| -> Vec<Cell> {
+        let names = expected(&group, source).into_iter();
+        let cells = names.map(|name| cell(&group, &name, &source.results));
+        cells.collect()
+    };
+    let with_aps = groups.filter(|group| group.machine.smp.cpus() > 1);
+    with_aps.flat_map(of_group).collect()
+}
+
+/// What a file lacks and none of the others has, of whose cells are `shown`.
+pub(super) fn missing(source: &Source, shown: &[Cell]) -> Vec<String> {
+    let mut missing = Vec::new();
+    for group in groups(source) {
+        let machine = group.machine.to_string();
         if group.machine.smp.cpus() == 1 {
             missing.push(format!(
-                "Strategies: {} has one CPU, so there is nothing to bring up, and no time of it.",
-                group.machine
+                "Strategies: {machine} has one CPU, so there is nothing to bring up, and no time of it."
             ));
             continue;
         }
-        let expected = expected(group, source);
-        let of_group: Vec<Cell> = expected
-            .iter()
-            .map(|name| cell(group, name, &source.results))
-            .collect();
-        let without = of_group.iter().filter(|it| it.median_ns.is_none());
-        let without: Vec<_> = without.map(|it| it.contender.as_str()).collect();
+        let has_time = |name: &String| {
+            let mut shown = shown.iter().filter(|cell| cell.median_ns.is_some());
+            shown.any(|cell| cell.machine == machine && cell.contender == *name)
+        };
+        let mut without = expected(&group, source);
+        without.retain(|name| !has_time(name));
         if !without.is_empty() {
             missing.push(format!(
-                "Strategies: {} has no time of {}; {} tries again.",
-                group.machine,
+                "Strategies: {machine} has no time of {}; {} tries again.",
                 without.join(", "),
                 source.goes_on()
             ));
         }
-        cells.extend(of_group);
     }
     missing.extend(not_booted(source));
-    (cells, missing)
+    missing
+}
+
+/// The machines of ours that a file has boots of. Where sizes are measured, a machine is one of three, and the points
+/// tell of them.
+fn groups(source: &Source) -> Vec<Group> {
+    if source.benchmark() == Benchmark::Growth {
+        return Vec::new();
+    }
+    let mut groups = Summary::of(&source.results).groups;
+    groups.retain(|group| group.system == REVEILLE);
+    groups
 }
 
 /// Who should be in a group: the strategies and yardsticks that were asked for, and those that are there.
@@ -170,7 +185,10 @@ mod tests {
 
     fn of(text: &str) -> (Vec<Cell>, Vec<String>) {
         let folder = folder_of(text);
-        cells(&Source::read(&folder.path().join("boots")).expect("something is in it"))
+        let source = Source::read(&folder.path().join("boots")).expect("something is in it");
+        let cells = cells(&source);
+        let missing = missing(&source, &cells);
+        (cells, missing)
     }
 
     #[test]
@@ -239,7 +257,7 @@ mod tests {
     fn no_linux_and_no_cold_boot_stands_among_strategies() {
         let path = workspace().join("docs/results/linux.jsonl");
         let source = Source::read(&path).expect("it is committed");
-        let (cells, _) = cells(&source);
+        let cells = cells(&source);
         assert!(!cells.is_empty());
         for cell in &cells {
             assert!(cell.contender.parse::<Contender>().is_ok(), "{cell:?}");

@@ -47,12 +47,12 @@ pub struct Origin {
     pub rustc: String,
     /// What tells the kernel's image from another build.
     pub kernel: String,
-    /// The host.
-    pub host: Option<Host>,
+    /// The hosts, of which a file that was joined may have several.
+    pub hosts: Vec<Host>,
     /// Boots of each machine that were asked for.
-    pub runs: u32,
+    pub runs: Option<u32>,
     /// Warm rounds of each boot.
-    pub rounds: u32,
+    pub rounds: Option<u32>,
     /// Boots that did all that was asked for.
     pub boots_ok: u32,
     /// Boots that did not.
@@ -106,6 +106,8 @@ pub struct Cell {
 /// What a number of CPUs costs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GrowthPoint {
+    /// The machine, as a person tells it by.
+    pub machine: String,
     /// CPUs, the boot processor among them.
     pub cpus: u32,
     /// What: a time, or bytes.

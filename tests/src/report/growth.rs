@@ -4,17 +4,40 @@ use super::{
     data::{self, GrowthPoint},
     source::{Benchmark, Source},
 };
-use crate::bench::growth::points::{Quantity, Size, behind, sizes};
+use crate::bench::{
+    cell::Machine,
+    growth::points::{Quantity, Size, behind, sizes},
+};
 
-/// The points of a file, and what it lacks; none where it is of another kind.
-pub(super) fn growth(source: &Source) -> (Vec<GrowthPoint>, Vec<String>) {
+/// The points of a file; none where it is of another kind.
+pub(super) fn growth(source: &Source) -> Vec<GrowthPoint> {
     if source.benchmark() != Benchmark::Growth {
-        return (Vec::new(), Vec::new());
+        return Vec::new();
     }
     let sizes = sizes(&source.results);
     let points = sizes.iter().flat_map(|size| points(size, source));
+    points.collect()
+}
+
+/// What a file lacks and none of the others has, of whose points are `shown`.
+pub(super) fn missing(source: &Source, shown: &[GrowthPoint]) -> Vec<String> {
+    if source.benchmark() != Benchmark::Growth {
+        return Vec::new();
+    }
+    let sizes = sizes(&source.results);
+    let is_of = |size: &Size, point: &&GrowthPoint| {
+        point.cpus == size.cpus && point.machine == machine(size, source)
+    };
+    let points = sizes.iter().flat_map(|size| {
+        let points = shown.iter().filter(move |point| is_of(size, point));
+        points.cloned()
+    });
     let points: Vec<GrowthPoint> = points.collect();
-    let lacking = sizes.iter().filter(|size| size.boots == 0);
+    let lacks_some = |size: &&Size| {
+        let mut points = points.iter().filter(|point| is_of(size, point));
+        size.boots == 0 && points.any(|point| point.median.is_none())
+    };
+    let lacking = sizes.iter().filter(lacks_some);
     let lacking = lacking.map(|size| {
         format!(
             "Growth: with {} CPUs not all kinds of boots are there; {} makes them.",
@@ -23,8 +46,7 @@ pub(super) fn growth(source: &Source) -> (Vec<GrowthPoint>, Vec<String>) {
         )
     });
     let missing = lacking.chain(not_told(&sizes, &points)).chain(busy(&sizes));
-    let missing = missing.collect();
-    (points, missing)
+    missing.collect()
 }
 
 /// Quantities that no boot tells of, where all kinds of boots are there.
@@ -79,6 +101,17 @@ fn busy(sizes: &[Size]) -> Option<String> {
     }
 }
 
+/// The machine that a size was measured on, as results call it where it boots all of its CPUs.
+fn machine(size: &Size, source: &Source) -> String {
+    let header = &source.results.header;
+    let of_size = header.plan.iter().filter(|it| it.smp.cpus() == size.cpus);
+    let mut names = of_size.map(|it| Machine {
+        words: String::new(),
+        ..it.clone()
+    });
+    names.next().map(|it| it.to_string()).unwrap_or_default()
+}
+
 /// The points of a size. With a single CPU there are no APs, and nothing of theirs to tell.
 fn points(size: &Size, source: &Source) -> Vec<GrowthPoint> {
     let whole = |value: Option<u64>| value.map(|it| it as f64);
@@ -102,10 +135,12 @@ fn points(size: &Size, source: &Source) -> Vec<GrowthPoint> {
         whole(size.rss_bytes),
     )];
     let has_aps = size.cpus > 1;
+    let machine = machine(size, source);
     let all = of_aps.into_iter().filter(|_| has_aps).chain(of_all);
     let point = |(what, quantity, median)| {
         let behind = behind(quantity, size.cpus, &source.results);
         GrowthPoint {
+            machine: machine.clone(),
             cpus: size.cpus,
             what,
             median,
@@ -127,7 +162,8 @@ mod tests {
     fn each_size_of_the_committed_results_has_its_figures_and_where_they_lie() {
         let path = workspace().join("docs/results/growth.jsonl");
         let source = Source::read(&path).expect("it is committed");
-        let (points, missing) = growth(&source);
+        let points = growth(&source);
+        let missing = missing(&source, &points);
         let sizes = sizes(&source.results);
         let left_out: u32 = sizes.iter().map(|size| size.left_out).sum();
         let [told] = &missing[..] else {
@@ -170,7 +206,8 @@ mod tests {
         for run in &mut source.results.runs {
             run.load = Load::default();
         }
-        let (points, missing) = growth(&source);
+        let points = growth(&source);
+        let missing = missing(&source, &points);
         let of_host = [data::Quantity::HostCpu, data::Quantity::QemuMemory];
         for point in &points {
             let is_told = !of_host.contains(&point.what);

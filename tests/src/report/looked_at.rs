@@ -10,11 +10,11 @@ use crate::{bench::cell::Machine, bootchart::gap::Gap};
 /// The CPUs of the largest machine whose pairs are measured: their number grows by the square.
 pub const MOST_IN_PAIRS: u32 = 64;
 
-pub(super) fn boot(kept: Kept) -> Boot {
+pub(super) fn boot(kept: &Kept) -> Boot {
     Boot {
         machine: kept.machine.to_string(),
         cpus: kept.machine.smp.cpus(),
-        chart: kept.chart,
+        chart: kept.chart.clone(),
     }
 }
 
@@ -31,21 +31,35 @@ pub(super) fn heat(kept: &Kept) -> Option<Heat> {
     })
 }
 
-/// What the file of boots beside a file of results lacks.
-pub(super) fn missing(source: &Source, charts: &Charts) -> Vec<String> {
+/// What of the file of boots beside a file of results cannot be read.
+pub(super) fn problem(charts: &Charts) -> Option<String> {
     let file = charts
         .path()
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
-    let problem = charts.problem.iter();
-    let mut missing: Vec<_> = problem
-        .map(|it| format!("Timeline: {file} {it}."))
-        .collect();
-    for kept in &charts.kept {
-        let gaps = kept.chart.gaps.iter();
-        missing.extend(gaps.map(|gap| format!("Timeline: {}: {}.", kept.machine, told(gap))));
-    }
+    let problem = charts.problem.as_ref()?;
+    Some(format!("Timeline: {file} {problem}."))
+}
+
+/// What the boots that are shown do not tell.
+pub(super) fn gaps(boots: &[Boot]) -> Vec<String> {
+    let gaps = boots.iter().flat_map(|boot| {
+        let gaps = boot.chart.gaps.iter();
+        gaps.map(|gap| format!("Timeline: {}: {}.", boot.machine, told(gap)))
+    });
+    gaps.collect()
+}
+
+/// What a benchmark should have kept to look at, and neither its `charts` nor those of other files have, of whose
+/// boots and calls are shown.
+pub(super) fn missing(
+    source: &Source,
+    charts: &Charts,
+    boots: &[Boot],
+    heat: &[Heat],
+) -> Vec<String> {
+    let mut missing = Vec::new();
     if source.benchmark() != Benchmark::Strategies {
         return missing;
     }
@@ -54,29 +68,35 @@ pub(super) fn missing(source: &Source, charts: &Charts) -> Vec<String> {
     let runs = &source.results.runs;
     let is_booted = |machine: &&Machine| runs.iter().any(|run| run.machine == **machine);
     let plan = source.results.header.plan.iter().filter(is_booted);
-    let mut lacks = |what: &str, machines: Vec<String>, why: &str| {
+    let plan: Vec<String> = plan.map(ToString::to_string).collect();
+    let mut lacks = |what: &str, machines: Vec<&str>, why: &str| {
         if !machines.is_empty() {
             missing.push(format!("{what} {}{why}", machines.join(", ")));
         }
     };
-    let without = plan.filter(|machine| charts.find(machine).is_none());
+    let find = |machine: &str| boots.iter().find(|boot| boot.machine == machine);
+    let without = plan.iter().filter(|machine| find(machine).is_none());
     lacks(
         "Timeline: no boot to look at was kept of",
-        without.map(ToString::to_string).collect(),
+        without.map(String::as_str).collect(),
         &format!("; {again} makes it."),
     );
-    let kept = || charts.kept.iter().filter(|kept| kept.ipi.is_none());
-    let cpus = |kept: &&Kept| kept.machine.smp.cpus();
-    let silent = kept().filter(|kept| (2..=MOST_IN_PAIRS).contains(&cpus(kept)));
+    let has_calls = |machine: &str| heat.iter().any(|heat| heat.machine == machine);
+    let silent = || {
+        let kept = charts.kept.iter();
+        let kept = kept.filter_map(|kept| find(&kept.machine.to_string()));
+        kept.filter(|boot| !has_calls(&boot.machine))
+    };
+    let none = silent().filter(|boot| (2..=MOST_IN_PAIRS).contains(&boot.cpus));
     lacks(
         "Calls: none were measured on",
-        silent.map(|kept| kept.machine.to_string()).collect(),
+        none.map(|boot| boot.machine.as_str()).collect(),
         &format!("; {again} does that."),
     );
-    let large = kept().filter(|kept| cpus(kept) > MOST_IN_PAIRS);
+    let large = silent().filter(|boot| boot.cpus > MOST_IN_PAIRS);
     lacks(
         "Calls: the pairs of CPUs are too many to be measured on",
-        large.map(|kept| kept.machine.to_string()).collect(),
+        large.map(|boot| boot.machine.as_str()).collect(),
         &format!("; up to {MOST_IN_PAIRS} CPUs they are."),
     );
     missing

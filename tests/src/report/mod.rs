@@ -10,6 +10,7 @@
 //! A report is made of whatever there is: a benchmark that broke off, one machine, one strategy. What it has no
 //! data for it says, and how to get them.
 
+mod apart;
 mod beside;
 mod cells;
 pub mod charts;
@@ -20,16 +21,17 @@ mod mend;
 pub mod page;
 mod source;
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 use anyhow::Result;
 
 use self::{
     charts::Charts,
-    data::Origin,
+    data::{Boot, Heat, LinuxRow, Origin},
     source::{Source, busy},
 };
 pub use self::{data::Report, looked_at::MOST_IN_PAIRS};
+use crate::bench::host::Host;
 
 /// The file's name beside the results.
 pub const FILE: &str = "report.html";
@@ -47,53 +49,61 @@ impl Report {
             title: title(&sources),
             ..Self::default()
         };
-        for source in &sources {
-            report.add(source);
+        let charts = sources.iter().map(|source| Charts::beside(&source.path));
+        let charts: Vec<Charts> = charts.collect();
+        for (source, charts) in sources.iter().zip(&charts) {
+            report.add(source, charts);
         }
+        // What no file has is known when all have been joined.
+        for (source, charts) in sources.iter().zip(&charts) {
+            report.say_what_is_missing(source, charts);
+        }
+        report.missing.extend(apart::apart(&sources, &report));
+        report.missing.extend(looked_at::gaps(&report.boots));
         report.say_what_is_not_there();
+        let mut said = HashSet::new();
+        report
+            .missing
+            .retain(|sentence| said.insert(sentence.clone()));
         Ok(report)
     }
 
-    fn add(&mut self, source: &Source) {
+    fn add(&mut self, source: &Source, charts: &Charts) {
         self.origins.push(origin(source));
         self.missing.extend(source.missing.iter().cloned());
-        let (cells, missing) = cells::cells(source);
-        self.missing.extend(missing);
-        let twice = add(&mut self.cells, cells, |one, other| {
-            one.machine == other.machine && one.contender == other.contender
-        });
+        let twice = add(
+            &mut self.cells,
+            cells::cells(source),
+            |one, other| one.machine == other.machine && one.contender == other.contender,
+            |cell| cell.median_ns.is_some(),
+        );
         self.say_twice("Strategies", twice.into_iter().map(|it| it.machine));
-        let (points, missing) = growth::growth(source);
-        self.missing.extend(missing);
-        let twice = add(&mut self.growth, points, |one, other| {
-            one.cpus == other.cpus && one.what == other.what
-        });
-        self.say_twice("Growth", twice.into_iter().map(|it| cpus(it.cpus)));
-        if let Some((linux, missing)) = beside::linux(source) {
-            self.missing.extend(missing);
+        let twice = add(
+            &mut self.growth,
+            growth::growth(source),
+            |one, other| one.machine == other.machine && one.what == other.what,
+            |point| point.median.is_some(),
+        );
+        self.say_twice("Growth", twice.into_iter().map(|it| it.machine));
+        if let Some(linux) = beside::linux(source) {
             let rows = &mut self.linux.get_or_insert_default().rows;
-            let twice = add(rows, linux.rows, |one, other| {
-                one.machine == other.machine
-                    && one.system == other.system
-                    && one.is_cold == other.is_cold
+            let twice = add(rows, linux.rows, LinuxRow::is_same, |row| {
+                row.median_ns.is_some()
             });
             self.say_twice("Linux", twice.into_iter().map(|it| it.machine));
         }
-        let charts = Charts::beside(&source.path);
-        self.missing.extend(looked_at::missing(source, &charts));
-        for kept in charts.kept {
-            let is_known = self
-                .boots
-                .iter()
-                .any(|it| it.machine == kept.machine.to_string());
-            if !is_known {
-                self.heat.extend(looked_at::heat(&kept));
-                self.boots.push(looked_at::boot(kept));
-            }
-        }
+        self.missing.extend(looked_at::problem(charts));
+        let heat = charts.kept.iter().filter_map(looked_at::heat).collect();
+        let is_same = |one: &Heat, other: &Heat| one.machine == other.machine;
+        let twice = add(&mut self.heat, heat, is_same, |_| true);
+        self.say_twice("Calls", twice.into_iter().map(|it| it.machine));
+        let boots = charts.kept.iter().map(looked_at::boot).collect();
+        let is_same = |one: &Boot, other: &Boot| one.machine == other.machine;
+        let twice = add(&mut self.boots, boots, is_same, |_| true);
+        self.say_twice("Timeline", twice.into_iter().map(|it| it.machine));
     }
 
-    /// What was measured by several benchmarks has the figures of the first of them.
+    /// What was measured by several benchmarks has the figures of the first of them that has any.
     fn say_twice(&mut self, part: &str, what: impl Iterator<Item = String>) {
         let mut what: Vec<String> = what.collect();
         what.dedup();
@@ -108,6 +118,18 @@ impl Report {
             ),
         };
         self.missing.push(format!("{part}: {told}."));
+    }
+
+    /// What a file lacks, and no other one has.
+    fn say_what_is_missing(&mut self, source: &Source, charts: &Charts) {
+        let rows = self.linux.as_ref().map_or(&[][..], |linux| &linux.rows);
+        let missing = [
+            cells::missing(source, &self.cells),
+            growth::missing(source, &self.growth),
+            beside::missing(source, rows),
+            looked_at::missing(source, charts, &self.boots, &self.heat),
+        ];
+        self.missing.extend(missing.into_iter().flatten());
     }
 
     /// What a whole part of the report would need.
@@ -141,19 +163,24 @@ impl Report {
     }
 }
 
-/// Adds those that are not the same as one that is there, and returns the others.
-fn add<T>(all: &mut Vec<T>, more: Vec<T>, is_same: impl Fn(&T, &T) -> bool) -> Vec<T> {
-    let is_there = |it: &T| all.iter().any(|other| is_same(it, other));
-    let (twice, new) = more.into_iter().partition(is_there);
-    all.extend::<Vec<T>>(new);
-    twice
-}
-
-fn cpus(number: u32) -> String {
-    match number {
-        1 => "1 CPU".to_owned(),
-        _ => format!("{number} CPUs"),
+/// Adds those that are not the same as one that is there, and puts those that tell something in the place of one that
+/// does not. Returns those that tell something beside one that does too, and are left out.
+fn add<T>(
+    all: &mut Vec<T>,
+    more: Vec<T>,
+    is_same: impl Fn(&T, &T) -> bool,
+    tells: impl Fn(&T) -> bool,
+) -> Vec<T> {
+    let mut twice = Vec::new();
+    for it in more {
+        match all.iter_mut().find(|other| is_same(&it, other)) {
+            None => all.push(it),
+            Some(_) if !tells(&it) => {}
+            Some(other) if !tells(other) => *other = it,
+            Some(_) => twice.push(it),
+        }
     }
+    twice
 }
 
 /// What was measured, and when.
@@ -173,6 +200,22 @@ fn title(sources: &[Source]) -> String {
     }
 }
 
+/// The host of the header, and those that boots of a file that was joined have of their own.
+fn hosts(source: &Source) -> Vec<Host> {
+    let header = source.told("host", &source.results.header.host);
+    let runs = source.results.runs.iter();
+    let mut hosts: Vec<Host> = Vec::new();
+    for host in header
+        .into_iter()
+        .chain(runs.filter_map(|run| run.host.as_deref()))
+    {
+        if !hosts.contains(host) {
+            hosts.push(host.clone());
+        }
+    }
+    hosts
+}
+
 fn origin(source: &Source) -> Origin {
     let results = &source.results;
     let header = results.header.clone();
@@ -185,9 +228,9 @@ fn origin(source: &Source) -> Origin {
         qemu: header.qemu,
         rustc: header.rustc,
         kernel: header.kernel,
-        host: source.told("host", header.host),
-        runs: header.runs,
-        rounds: header.rounds,
+        hosts: hosts(source),
+        runs: source.told("runs", header.runs),
+        rounds: source.told("rounds", header.rounds),
         boots_ok: ok as u32,
         boots_failed: (results.runs.len() - ok) as u32,
         busy_boots: busy(results.ok_runs()),

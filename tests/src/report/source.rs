@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use super::mend::{Lacked, can_be_mended, mended};
 use crate::bench::{
     growth::{plan::Kind, points::MEMORY},
-    host::Load,
+    host::{Host, Load},
     linux::plan::Subject,
     results::{FILE, Results, Run},
 };
@@ -81,6 +81,12 @@ impl Source {
     /// What the header has in a field, if the file has that field.
     pub(super) fn told<T>(&self, field: &str, value: T) -> Option<T> {
         (!self.unknown.contains(&field)).then_some(value)
+    }
+
+    /// The host of a boot, if anybody tells.
+    pub(super) fn host_of<'a>(&'a self, run: &'a Run) -> Option<&'a Host> {
+        let own = run.host.as_deref();
+        own.or_else(|| self.told("host", &self.results.header.host))
     }
 
     /// Who made it, by what is in it.

@@ -167,7 +167,7 @@ fn a_single_strategy_and_boots_that_all_failed_are_drawn_with_what_there_is() {
 #[test]
 fn what_several_files_have_of_one_size_or_one_machine_is_there_once_and_told() {
     for (name, part) in [
-        ("growth", "Growth: 1 CPU, 2 CPUs"),
+        ("growth", "Growth: q35 tcg 1, q35 tcg 2"),
         ("linux", "Linux: q35 tcg 2"),
     ] {
         let path = workspace().join(format!("docs/results/{name}.jsonl"));
@@ -179,12 +179,63 @@ fn what_several_files_have_of_one_size_or_one_machine_is_there_once_and_told() {
     }
 }
 
+/// Two folders of results, the first of which has nothing to show of 8 CPUs.
+fn two_folders() -> [TempDir; 2] {
+    let lines = lines();
+    let failed = serde_json::to_string(&Outcome::Failed("hung".to_owned())).expect("it is data");
+    let without = |line: &String| match line.contains(r#""smp":"8""#) && line.contains("\"ok\"") {
+        true => line.replace(r#""ok""#, &failed),
+        false => line.clone(),
+    };
+    let without: String = lines.iter().map(without).collect();
+    [folder_of(&without), folder_of(&lines.concat())]
+}
+
+#[test]
+fn what_one_file_has_no_figure_of_is_shown_as_another_has_it() {
+    let folders = two_folders();
+    let paths = folders.each_ref().map(|it| it.path().join("boots"));
+    let alone = Report::of(&paths[..1]).expect("it is whole");
+    assert!(says(&alone, "q35 tcg 8 has no time of parallel, bare;"));
+    for paths in [&paths, &[paths[1].clone(), paths[0].clone()]] {
+        let joined = Report::of(paths).expect("both are whole");
+        assert_eq!(joined.cells.len(), 4);
+        assert!(joined.cells.iter().all(|it| it.median_ns.is_some()));
+        assert!(!says(&joined, "has no time"), "{:?}", joined.missing);
+        let twice = "Strategies: q35 tcg 2 was measured several times";
+        assert!(says(&joined, twice), "{:?}", joined.missing);
+    }
+}
+
+#[test]
+fn what_one_file_has_no_boot_or_no_calls_of_is_shown_as_another_has_it() {
+    let folders = two_folders();
+    let paths = folders.each_ref().map(|it| it.path().join("boots"));
+    let silent = charts::Kept {
+        ipi: None,
+        ..kept(8)
+    };
+    for (path, all) in paths.iter().zip([&[silent][..], &[kept(2), kept(8)]]) {
+        let mut charts = Charts::beside(path);
+        all.iter().cloned().for_each(|kept| charts.add(kept));
+        charts.write().expect("there is room");
+    }
+    let alone = Report::of(&paths[..1]).expect("it is whole");
+    assert!(says(&alone, "no boot to look at was kept of q35 tcg 2;"));
+    assert!(says(&alone, "Calls: none were measured on q35 tcg 8;"));
+    let joined = Report::of(&paths).expect("both are whole");
+    assert_eq!((joined.boots.len(), joined.heat.len()), (2, 2));
+    for words in ["no boot to look at", "none were measured on"] {
+        assert!(!says(&joined, words), "{:?}", joined.missing);
+    }
+}
+
 #[test]
 fn what_nobody_knows_is_null_and_no_figure() {
     let told = lines().concat();
     let told = told.replace(r#""own_cpu_ns":0"#, r#""own_cpu_ns":7"#);
     let origin = &report(&told).origins[0];
-    assert!(origin.host.is_some() && origin.busy_boots == Some(0));
+    assert!(!origin.hosts.is_empty() && origin.busy_boots == Some(0));
     let mut lines: Vec<serde_json::Map<_, _>> = told
         .lines()
         .map(|line| serde_json::from_str(line).expect("it is JSON"))
@@ -198,8 +249,8 @@ fn what_nobody_knows_is_null_and_no_figure() {
     let lacking = report(&text.map(|it| format!("{it}\n")).collect::<String>());
     let origin = &lacking.origins[0];
     assert_eq!(
-        (&origin.host, &origin.started, &origin.command),
-        (&None, &None, &None)
+        (&origin.hosts[..], &origin.started, &origin.command),
+        (&[][..], &None, &None)
     );
     assert_eq!(origin.busy_boots, None);
     assert!(says(&lacking, "`cargo xtask bench`, from the beginning,"));

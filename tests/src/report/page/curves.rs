@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use reveille_smp::{contender::Contender, strategy::Strategy};
 use serde::Serialize;
 
 use super::{
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     looks::Look,
-    report::data::{Cell, GrowthPoint, Quantity, Report},
+    report::data::{Cell, Quantity, Report},
 };
 
 /// Curves that are drawn together.
@@ -59,7 +58,7 @@ pub(super) struct Point {
 pub(super) fn curves(report: &Report) -> Vec<Curves> {
     let mut families: Vec<(String, Vec<&Cell>)> = Vec::new();
     for cell in &report.cells {
-        let name = family(cell);
+        let name = family(&cell.machine, cell.cpus);
         match families.iter_mut().find(|(family, _)| *family == name) {
             Some((_, cells)) => cells.push(cell),
             None => families.push((name, vec![cell])),
@@ -132,36 +131,41 @@ impl Curves {
         (quantity, name, unit): (Quantity, &str, Unit),
         report: &Report,
     ) -> Option<Self> {
-        let point = |it: &GrowthPoint| {
-            let median = it.median?;
+        let mut lines: Vec<Line> = Vec::new();
+        for it in report.growth.iter().filter(|it| it.what == quantity) {
+            let Some(median) = it.median else {
+                continue;
+            };
             let ends = it.low.zip(it.high);
-            Some(Point {
+            let point = Point {
                 cpus: it.cpus,
                 median: unit.scale(median),
                 ends: ends.map(|(low, high)| (unit.scale(low), unit.scale(high))),
                 whole: median,
                 level: it.level,
                 boots: it.boots,
-            })
-        };
-        let of_it = report.growth.iter().filter(|point| point.what == quantity);
-        let mut points: Vec<Point> = of_it.filter_map(point).collect();
-        points.sort_by_key(|point| point.cpus);
-        let says = match &points[..] {
-            [] => return None,
-            [only] => format!("{}.", only.told(unit)),
-            [first, .., last] => format!("{}, and {}.", first.told(unit), last.told(unit)),
-        };
-        let line = Line {
+            };
+            // What is measured of one kind of machine is no point of another's curve.
+            let kind = family(&it.machine, it.cpus);
+            match lines.iter_mut().find(|line| line.name == kind) {
+                Some(line) => line.points.push(point),
+                None => lines.push(Line {
+                    name: kind,
+                    look: Look::nth(lines.len()),
+                    points: vec![point],
+                }),
+            }
+        }
+        let mut says: Vec<String> = Vec::new();
+        for line in &mut lines {
+            line.points.sort_by_key(|point| point.cpus);
+            says.push(line.told(unit));
+        }
+        (!lines.is_empty()).then(|| Self {
             name: name.to_owned(),
-            look: Look::of(Contender::Strategy(Strategy::Parallel)),
-            points,
-        };
-        Some(Self {
-            name: name.to_owned(),
-            says: says + &line.without_a_place(unit),
+            says: says.join(" "),
             axis: format!("{name}, {}", unit.name()),
-            lines: vec![line],
+            lines,
         })
     }
 
@@ -174,6 +178,16 @@ impl Curves {
 }
 
 impl Line {
+    /// From where to where it goes, in sentences.
+    fn told(&self, unit: Unit) -> String {
+        let points = match &self.points[..] {
+            [] => String::new(),
+            [only] => only.told(unit),
+            [first, .., last] => format!("{}, and {}", first.told(unit), last.told(unit)),
+        };
+        format!("{}: {points}.{}", self.name, self.without_a_place(unit))
+    }
+
     /// What of it a logarithmic axis has no place for, as a sentence behind others; nothing where it has all.
     fn without_a_place(&self, unit: Unit) -> String {
         let points = self.points.iter().filter(|point| point.median <= 0.0);
@@ -207,12 +221,12 @@ impl Point {
     }
 }
 
-/// What kind of machine a cell is of, whatever its size: its name without its CPUs, and with the rest of their
+/// What kind a machine of so many CPUs is of, whatever its size: its name without its CPUs, and with the rest of their
 /// topology, as two sockets are another kind of machine than one.
-fn family(cell: &Cell) -> String {
-    let size = cell.cpus.to_string();
+pub(in crate::report) fn family(machine: &str, cpus: u32) -> String {
+    let size = cpus.to_string();
     let mut is_found = false;
-    let words = cell.machine.split_whitespace().filter_map(|word| {
+    let words = machine.split_whitespace().filter_map(|word| {
         let rest = word.strip_prefix(size.as_str());
         match rest.filter(|rest| !is_found && (rest.is_empty() || rest.starts_with(','))) {
             Some(topology) => {

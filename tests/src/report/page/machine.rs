@@ -40,8 +40,11 @@ fn one(origin: &Origin) -> Markup {
                     }
                 }
             }
-            div { dt { "Host" } dd { (origin.host.as_ref().map_or_else(|| UNKNOWN.to_owned(), host)) } }
-            div { dt { "System" } dd { (origin.host.as_ref().map_or(UNKNOWN, |host| &host.system)) } }
+            @for it in &origin.hosts {
+                div { dt { "Host" } dd { (host(it)) } }
+                div { dt { "System" } dd { (it.system) } }
+            }
+            @if origin.hosts.is_empty() { div { dt { "Host" } dd { (UNKNOWN) } } }
             div { dt { "Reveille" } dd { (origin.reveille) } }
             div { dt { "Kernel" } dd { (origin.kernel) } }
             div { dt { "QEMU" } dd { (origin.qemu) } }
@@ -50,7 +53,8 @@ fn one(origin: &Origin) -> Markup {
                 dt { "Boots" }
                 dd {
                     (count(origin.boots_ok as usize, "boot"))
-                    ", asked for " (origin.runs) " of each machine with " (count(origin.rounds as usize, "round"))
+                    ", asked for " (asked(origin.runs)) " of each machine with "
+                    (origin.rounds.map_or_else(|| format!("{} of rounds", asked(None)), |it| count(it as usize, "round")))
                     @if origin.boots_failed > 0 { "; " b { (origin.boots_failed) " failed" } }
                     @match origin.busy_boots {
                         Some(0) => {},
@@ -61,6 +65,11 @@ fn one(origin: &Origin) -> Markup {
             }
         }
     }
+}
+
+/// What was asked for, if anybody tells.
+fn asked(number: Option<u32>) -> String {
+    number.map_or_else(|| format!("an {UNKNOWN} number"), |it| it.to_string())
 }
 
 /// Its CPUs, and its memory if it told that.

@@ -32,6 +32,8 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::curves::family;
+
 use std::io::Write;
 
 use anyhow::Result;

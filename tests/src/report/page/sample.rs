@@ -63,14 +63,14 @@ fn origin() -> Origin {
         qemu: "10.0.2".to_owned(),
         rustc: "1.95.0".to_owned(),
         kernel: "crc32 59eaf028".to_owned(),
-        host: Some(Host {
+        hosts: vec![Host {
             cpu: HOSTILE.to_owned(),
             cpus: 2,
             memory_bytes: 25_276_502_016,
             system: "Debian GNU/Linux 12 (bookworm)".to_owned(),
-        }),
-        runs: 5,
-        rounds: 9,
+        }],
+        runs: Some(5),
+        rounds: Some(9),
         boots_ok: 9,
         boots_failed: 1,
         busy_boots: Some(2),
@@ -102,6 +102,7 @@ fn cell(cpus: u32, contender: &str, nanos: u64, ratio: Option<f64>) -> Cell {
 
 fn growth(cpus: u32, bytes: u32) -> GrowthPoint {
     GrowthPoint {
+        machine: format!("q35 tcg {cpus}"),
         cpus,
         what: Quantity::GuestMemory,
         median: Some(f64::from(bytes)),

@@ -35,10 +35,11 @@ impl Render for Origin {
                 None => { "day " (UNKNOWN) },
             }
             ": Reveille " (self.reveille) ", QEMU " (self.qemu) "; host: "
-            @match &self.host {
-                Some(host) => { (count(host.cpus as usize, "CPU")) " (" (host.cpu) "), " (host.system) },
-                None => (UNKNOWN),
+            @for (index, host) in self.hosts.iter().enumerate() {
+                @if index > 0 { "; and " }
+                (count(host.cpus as usize, "CPU")) " (" (host.cpu) "), " (host.system)
             }
+            @if self.hosts.is_empty() { (UNKNOWN) }
             "."
         }
     }

@@ -225,7 +225,8 @@ fn the_licences_of_what_is_not_ours_are_in_each_page() {
 fn what_nobody_knows_is_called_unknown_and_is_no_figure() {
     let mut report = sample::report();
     let origin = &mut report.origins[0];
-    (origin.started, origin.command, origin.host) = (None, None, None);
+    (origin.started, origin.command, origin.runs) = (None, None, None);
+    origin.hosts.clear();
     origin.busy_boots = None;
     report.cells[0].busy = None;
     let page = written(&report);
@@ -240,6 +241,10 @@ fn what_nobody_knows_is_called_unknown_and_is_no_figure() {
         ("summary", "host: unknown."),
         ("machine", "whether the host was busy otherwise is unknown"),
         ("machine", "does not tell by which command"),
+        (
+            "machine",
+            "9 boots, asked for an unknown number of each machine with 9 rounds",
+        ),
         ("strategies", "unknown"),
     ] {
         assert!(text(id).contains(words), "{id} does not say: {words}");

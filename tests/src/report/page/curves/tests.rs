@@ -11,15 +11,11 @@ fn committed(names: &[&str]) -> Report {
 
 #[test]
 fn a_kind_of_machine_is_its_name_with_its_topology_and_without_its_size() {
-    let mut cell = sample::report().cells.remove(0);
-    cell.cpus = 112;
-    cell.machine = "q35 tcg 112,sockets=2,cores=28,threads=2 skylake-112".to_owned();
     assert_eq!(
-        family(&cell),
+        family("q35 tcg 112,sockets=2,cores=28,threads=2 skylake-112", 112),
         "q35 tcg sockets=2,cores=28,threads=2 skylake-112"
     );
-    cell.machine = "q35 tcg 112 -m 112".to_owned();
-    assert_eq!(family(&cell), "q35 tcg -m 112");
+    assert_eq!(family("q35 tcg 112 -m 112", 112), "q35 tcg -m 112");
 }
 
 #[test]
@@ -44,6 +40,26 @@ fn benchmarks_that_are_joined_put_no_two_points_at_one_size_and_no_two_looks_on_
             assert!(before.iter().all(|other| other.look != line.look));
         }
         assert!(curves.lines.iter().all(|line| line.name != "cold"));
+    }
+}
+
+#[test]
+fn what_two_kinds_of_machines_were_measured_to_grow_by_are_two_curves() {
+    let path = workspace().join("docs/results/growth.jsonl");
+    let text = std::fs::read_to_string(&path).expect("it is committed");
+    let folder = tempfile::tempdir().expect("there is room");
+    let kvm = folder.path().join("kvm.jsonl");
+    std::fs::write(&kvm, text.replace(r#""accel":"tcg""#, r#""accel":"kvm""#)).expect("there is");
+    let once = curves(&committed(&["growth"]));
+    let twice = curves(&Report::of(&[path, kvm]).expect("both are whole"));
+    assert_eq!(once.len(), twice.len());
+    for (once, twice) in once.iter().zip(&twice) {
+        let names: Vec<_> = twice.lines.iter().map(|line| line.name.as_str()).collect();
+        assert_eq!(names, ["q35 tcg", "q35 kvm"]);
+        let points = |line: &Line| line.points.len();
+        assert_eq!(points(&twice.lines[0]), points(&once.lines[0]));
+        assert_eq!(points(&twice.lines[1]), points(&once.lines[0]));
+        assert_ne!(twice.lines[0].look, twice.lines[1].look);
     }
 }
 
