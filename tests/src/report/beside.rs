@@ -78,6 +78,8 @@ fn row(runs: &[Run], machine: &Machine, system: &str, sample: &'static str) -> L
         system: system.to_owned(),
         is_cold: sample != <&str>::from(Strategy::Parallel),
         boots: tally.boots as u32,
+        busy: tally.busy,
+        left_out: tally.left_out as u32,
         failed: (tally.late + tally.failed + tally.not_tried) as u32,
         median_ns: figures.as_ref().map(|it| it.median),
         low_ns: figures.as_ref().map(|it| it.min),
@@ -116,5 +118,32 @@ mod tests {
             (Some(figures.median), Some(figures.min))
         );
         assert!(row.is_cold);
+    }
+
+    #[test]
+    fn a_row_says_which_boots_were_on_a_busy_host_as_the_table_of_the_terminal_does() {
+        let path = workspace().join("docs/results/linux.jsonl");
+        let mut source = Source::read(&path).expect("it is committed");
+        let machine = source.results.header.plan[0].clone();
+        let of = |source: &Source| {
+            let rows = linux(source).expect("it is of Linux").rows;
+            let is_it = |row: &&LinuxRow| row.machine == machine.to_string() && row.is_cold;
+            let row = rows.iter().find(is_it).expect("ours is there");
+            (row.boots, row.busy, row.left_out)
+        };
+        let mut ours = source.results.runs.iter_mut();
+        let mut set = |busy: bool| {
+            let is_ours = |run: &&mut Run| run.machine == machine && run.system == REVEILLE;
+            ours.by_ref()
+                .filter(is_ours)
+                .take(1)
+                .for_each(|run| run.load.busy = busy);
+        };
+        [false, true, true].into_iter().for_each(&mut set);
+        assert_eq!(of(&source), (1, false, 2));
+        for run in &mut source.results.runs {
+            run.load.busy = true;
+        }
+        assert_eq!(of(&source), (3, true, 0));
     }
 }

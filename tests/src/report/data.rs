@@ -160,6 +160,10 @@ pub struct LinuxRow {
     pub is_cold: bool,
     /// Boots that gave times that stand.
     pub boots: u32,
+    /// Whether the host was busy otherwise in all of these, so that they are not alike with those of a quiet one.
+    pub busy: bool,
+    /// Boots on a busy host that are in no figure, as there are others.
+    pub left_out: u32,
     /// Boots that did not: they broke, were late, or were not tried.
     pub failed: u32,
     /// The median.

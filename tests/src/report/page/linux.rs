@@ -50,6 +50,8 @@ const COLUMNS: &[Column] = &[
     Column::Figures("median, ms"),
     Column::Figures("from–to, ms"),
     Column::Figures("boots"),
+    Column::Words("host"),
+    Column::Figures("left out"),
     Column::Figures("failed"),
 ];
 
@@ -131,7 +133,7 @@ pub(super) fn section(report: &Report, beside: Option<&Beside>) -> Markup {
                     reading: html! {
                         "Bars reach from the shortest to the longest boot; the axis is logarithmic. Linux brings its
                         CPUs up once in a boot, so its times are cold, and only ours that are cold as well are like
-                        with like. Nor is it the same work."
+                        with like. Nor is it the same work. Boots on a busy host are left out where there are others."
                     },
                     buttons: &[],
                 }),
@@ -179,6 +181,8 @@ fn row(row: &LinuxRow) -> Row {
                 None => format!("{}, and no end", millis(low)),
             }),
             Cell::number(row.boots),
+            Cell::words(if row.busy { "busy" } else { "" }),
+            Cell::number(row.left_out),
             Cell::number(row.failed),
         ],
     }
@@ -197,13 +201,52 @@ fn says(rows: &[LinuxRow]) -> String {
     };
     let there = cold().filter(|row| row.machine == largest.machine);
     let times: Vec<_> = there
+        .clone()
         .map(|row| {
             format!(
-                "{} {} ms",
+                "{} {} ms{}",
                 system(row),
-                millis(row.median_ns.unwrap_or_default())
+                millis(row.median_ns.unwrap_or_default()),
+                if row.busy { " on a busy host" } else { "" }
             )
         })
         .collect();
-    format!("{} CPUs, cold: {}.", largest.cpus, times.join("; "))
+    let says = format!("{} CPUs, cold: {}.", largest.cpus, times.join("; "));
+    let busy = there.clone().filter(|row| row.busy).count();
+    match busy > 0 && busy < times.len() {
+        true => says + " Times of a busy host and of a quiet one are not alike.",
+        false => says,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::page::{html::elements, sample};
+
+    #[test]
+    fn times_of_a_busy_host_are_said_to_be_not_alike_with_those_of_a_quiet_one() {
+        let report = sample::report();
+        let mut rows = report.linux.clone().expect("it is there").rows;
+        assert!(!says(&rows).contains("busy"), "{}", says(&rows));
+        rows[0].busy = true;
+        let told = says(&rows);
+        assert!(told.contains("ours 42.5 ms on a busy host; "), "{told}");
+        assert!(told.ends_with("are not alike."), "{told}");
+        rows.iter_mut().for_each(|row| row.busy = true);
+        let told = says(&rows);
+        assert!(!told.contains("not alike"), "{told}");
+    }
+
+    #[test]
+    fn the_table_says_of_each_row_how_busy_its_host_was() {
+        let mut report = sample::report();
+        let rows = &mut report.linux.as_mut().expect("it is there").rows;
+        (rows[0].busy, rows[1].left_out) = (true, 2);
+        let page = section(&report, Beside::of(&report).as_ref()).into_string();
+        let rows = elements(&page).into_iter().filter(|it| it.name == "tr");
+        let rows: Vec<_> = rows.skip(1).map(|row| row.text).collect();
+        assert!(rows[0].contains("3busy00"), "{rows:?}");
+        assert!(rows[1].contains("320"), "{rows:?}");
+    }
 }

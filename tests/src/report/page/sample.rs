@@ -120,6 +120,8 @@ fn linux(system: &str, is_cold: bool, nanos: u64) -> LinuxRow {
         system: system.to_owned(),
         is_cold,
         boots: 3,
+        busy: false,
+        left_out: 0,
         failed: 0,
         median_ns: Some(nanos),
         low_ns: Some(nanos / 2),
