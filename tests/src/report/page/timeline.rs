@@ -146,10 +146,20 @@ fn choice(boot: &Boot) -> Choice {
     if !failed.is_empty() {
         says += &format!(" {} did not come up.", count(failed.len(), "CPU"));
     }
+    says += " ";
     says += &match &chart.bsp {
-        Some(spans) => format!(" {}", of_bsp(spans)),
-        None => " The boot was not traced, so the boot processor's polls and sleeps are not known."
-            .to_owned(),
+        Some(spans) => of_bsp(spans),
+        None if chart.gaps.is_empty() => {
+            "The boot was not traced, so the boot processor's polls and sleeps are not known."
+                .to_owned()
+        }
+        None => {
+            let gaps: Vec<String> = chart.gaps.iter().map(ToString::to_string).collect();
+            format!(
+                "The boot processor's polls and sleeps are not known: {}.",
+                gaps.join("; ")
+            )
+        }
     };
     let lanes = Table {
         caption: format!("CPUs of {name}: from the first INIT to each stage"),
@@ -180,7 +190,8 @@ fn of_bsp(spans: &[Span]) -> String {
     let all = |doing: Doing| {
         let times = spans.iter().filter(|span| span.doing == doing);
         let times = times.map(|span| span.ended_ns.saturating_sub(span.began_ns));
-        (times.clone().count(), times.sum::<u64>())
+        // A file says what it likes.
+        (times.clone().count(), times.fold(0, u64::saturating_add))
     };
     let ((polls, polled_ns), (sleeps, slept_ns)) = (all(Doing::Poll), all(Doing::Sleep));
     format!(
@@ -255,7 +266,33 @@ fn of_turn(turn: &Turn) -> Row {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::sample, *};
+    use super::*;
+    use crate::{bootchart::gap::Gap, report::page::sample};
+
+    #[test]
+    fn only_a_boot_without_a_trace_is_called_not_traced() {
+        let mut boot = sample::report().boots.remove(0);
+        boot.chart.bsp = None;
+        let says = |boot: &Boot| choice(boot).says;
+        assert!(says(&boot).contains("was not traced"), "{}", says(&boot));
+        for gap in [Gap::BspOverwritten, Gap::Broken] {
+            boot.chart.gaps = vec![gap];
+            let said = says(&boot);
+            assert!(!said.contains("not traced"), "{said}");
+            assert!(said.contains(&gap.to_string()), "{said}");
+        }
+    }
+
+    #[test]
+    fn spans_of_more_than_all_time_make_a_page_too() {
+        let span = |ended_ns| Span {
+            doing: Doing::Poll,
+            began_ns: 0,
+            ended_ns,
+        };
+        let said = of_bsp(&[span(u64::MAX), span(1)]);
+        assert!(said.contains("polled 2 times"), "{said}");
+    }
 
     #[test]
     fn a_clock_that_was_not_compared_leaves_the_axis_of_the_others_as_it_is() {
