@@ -12,7 +12,7 @@ use super::{
 };
 use crate::bench::{
     cell::REVEILLE,
-    results::Results,
+    results::{Results, Run},
     stats::{
         median::Median,
         summary::{Group, Summary},
@@ -133,15 +133,21 @@ fn cell(group: &Group, contender: &str, results: &Results) -> Cell {
 
 /// What the plan has and nobody has booted, in a sentence.
 fn not_booted(source: &Source) -> Option<String> {
-    let results = &source.results;
-    let keys = || results.header.keys();
-    let all = keys().count();
-    let left = keys().filter(|key| results.find(*key).is_none());
+    let Results { header, runs, .. } = &source.results;
     // A part of a plan has the rest elsewhere.
-    let left = match results.header.shard {
-        Some(_) => return None,
-        None => left.count(),
+    if header.shard.is_some() {
+        return None;
+    }
+    // What stands in for a number that nobody told is none that was asked for.
+    let asked = source.told("runs", header.runs)?;
+    let machines = header.plan.len().checked_mul(header.systems.len())?;
+    let all = u64::from(asked).checked_mul(machines as u64)?;
+    // By the boots that are there: the header may ask for more than anybody can count.
+    let is_of_plan = |run: &&Run| {
+        let is_asked = (1..=asked).contains(&run.run) && header.systems.contains(&run.system);
+        is_asked && header.plan.contains(&run.machine)
     };
+    let left = all.saturating_sub(runs.iter().filter(is_of_plan).count() as u64);
     (left > 0).then(|| {
         format!(
             "{}: {left} of {all} boots were not made; {} makes them.",
@@ -251,6 +257,19 @@ mod tests {
         let told = "boots: 2 of 4 boots were not made; `cargo xtask bench --smp 2,8 --runs 2 \
                     --resume --out DIR` makes them.";
         assert_eq!(missing, [told]);
+    }
+
+    #[test]
+    fn what_a_header_asks_for_is_reckoned_and_not_counted() {
+        let text = lines().concat();
+        let (_, missing) = of(&text.replace(r#""runs":2"#, r#""runs":4294967295"#));
+        let told = "boots: 8589934586 of 8589934590 boots were not made; ";
+        assert!(missing[0].starts_with(told), "{missing:?}");
+        // Nobody has asked for what stands in for a number.
+        let headless = lines()[1..].concat();
+        let last = headless.replacen(r#""run":2"#, r#""run":4294967295"#, 1);
+        let (cells, missing) = of(&last);
+        assert_eq!((cells.len(), missing), (4, vec![]));
     }
 
     #[test]
