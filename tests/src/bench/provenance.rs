@@ -123,6 +123,28 @@ fn what_is_measured(words: impl IntoIterator<Item = String>) -> Vec<String> {
     kept
 }
 
+/// A command line of a part, as it is for the whole.
+pub fn of_whole(command: &str) -> String {
+    const OPTION: &str = "--shard";
+    let mut kept: Vec<&str> = Vec::new();
+    let mut words = command.split(' ');
+    while let Some(word) = words.next() {
+        match word.strip_prefix(OPTION) {
+            // What is quoted and has blanks in it has an even number of marks before and behind.
+            Some("") if is_outside_quotes(&kept) => _ = words.next(),
+            Some(rest) if rest.starts_with('=') && is_outside_quotes(&kept) => {}
+            _ => kept.push(word),
+        }
+    }
+    kept.join(" ")
+}
+
+/// Whether a shell that has read these words of [`command`]'s is at the beginning of the next.
+fn is_outside_quotes(words: &[&str]) -> bool {
+    let plain = words.join(" ").replace(r"\'", "");
+    plain.matches('\'').count().is_multiple_of(2)
+}
+
 /// A command line of xtask's, as a person would type it.
 pub fn command(words: impl IntoIterator<Item = String>) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./,=:+%@".contains(letter);
@@ -169,6 +191,23 @@ mod tests {
         assert_eq!(kept, ["bench", "--smp", "2", "--runs", "12"]);
         let equals = ["bench".to_owned(), "--append=test=x".to_owned()];
         assert_eq!(what_is_measured(equals.clone()), equals);
+    }
+
+    #[test]
+    fn the_command_of_a_whole_names_no_part_of_it() {
+        let whole = "cargo xtask bench --smp 2 --runs 2";
+        for part in [
+            "cargo xtask bench --smp 2 --shard 1/2 --runs 2",
+            "cargo xtask bench --smp 2 --shard=1/2 --runs 2",
+            "cargo xtask bench --smp 2 --runs 2 --shard 2/2",
+            whole,
+        ] {
+            assert_eq!(of_whole(part), whole);
+        }
+        let words = ["bench", "--append", "it's a --shard 1/2", "--shard", "1/2"];
+        let quoted = command(words.map(str::to_owned));
+        let whole = command(words[..3].iter().map(|word| (*word).to_owned()));
+        assert_eq!(of_whole(&quoted), whole);
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub const SCHEMA: u32 = 1;
 /// The file's name beside `results.jsonl`.
 const NAME: &str = "charts.jsonl";
 
+/// How each of our lines begins.
+const START: &str = r#"{"record":"chart","#;
+
 /// A line of the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
@@ -66,7 +69,7 @@ pub struct Charts {
     /// What of the file could not be read, in words that go on behind its name.
     pub problem: Option<String>,
     /// It is of another program, and stays as it is.
-    is_foreign: bool,
+    pub(super) is_foreign: bool,
 }
 
 impl Kept {
@@ -136,7 +139,7 @@ impl Charts {
             schema: u32,
         }
         let text = String::from_utf8_lossy(bytes);
-        let mut broken = 0;
+        let (mut broken, mut is_ours) = (0, text.is_empty());
         for line in text.lines().filter(|line| !line.is_empty()) {
             match serde_json::from_str::<Kind>(line) {
                 Ok(Kind { schema }) if schema != SCHEMA => {
@@ -148,12 +151,16 @@ impl Charts {
                 }
                 _ => {}
             }
+            // A line that is cut off is ours, too.
+            is_ours |= line.starts_with(START);
             match serde_json::from_str(line) {
                 Ok(Line::Chart(kept)) => self.add(kept),
                 Err(_) => broken += 1,
             }
         }
+        self.is_foreign = !is_ours;
         self.problem = match broken {
+            _ if self.is_foreign => Some("has no line of a boot, and is another file".to_owned()),
             0 => None,
             1 => Some("has a line that is cut off or broken, which is left out".to_owned()),
             lines => Some(format!("has {lines} lines that are broken and left out")),

@@ -1,5 +1,7 @@
 //! The boots to look at, and the calls between their CPUs.
 
+use std::borrow::Cow;
+
 use super::{
     charts::{Charts, Kept},
     data::{Boot, Heat},
@@ -33,13 +35,13 @@ pub(super) fn heat(kept: &Kept) -> Option<Heat> {
 
 /// What of the file of boots beside a file of results cannot be read.
 pub(super) fn problem(charts: &Charts) -> Option<String> {
-    let file = charts
-        .path()
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy();
     let problem = charts.problem.as_ref()?;
-    Some(format!("Timeline: {file} {problem}."))
+    Some(format!("Timeline: {} {problem}.", name(charts)))
+}
+
+fn name(charts: &Charts) -> Cow<'_, str> {
+    let name = charts.path().file_name().unwrap_or_default();
+    name.to_string_lossy()
 }
 
 /// What the boots that are shown do not tell.
@@ -63,7 +65,11 @@ pub(super) fn missing(
     if source.benchmark() != Benchmark::Strategies {
         return missing;
     }
-    let again = source.goes_on();
+    let again = match charts.is_foreign {
+        // Where that is, a benchmark does not begin.
+        true => format!("once {} is moved away, {}", name(charts), source.goes_on()),
+        false => source.goes_on(),
+    };
     // Who was not booted at all is told of already, and may be in another part.
     let runs = &source.results.runs;
     let is_booted = |machine: &&Machine| runs.iter().any(|run| run.machine == **machine);

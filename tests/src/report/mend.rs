@@ -19,18 +19,25 @@ pub(super) fn can_be_mended(problem: &Problem) -> bool {
     matches!(problem, Problem::Broken { .. } | Problem::NoHeader)
 }
 
-/// What the whole lines of a file give with what they lack filled in, and what that was; `None` where no line of
-/// it is one of results. A last line that is cut off stays so.
-pub(super) fn mended(bytes: &[u8]) -> Option<(Results, Lacked)> {
+/// What the whole lines of a file with this problem give with what they lack filled in, and what that was. A last
+/// line that is cut off stays so.
+///
+/// # Errors
+///
+/// No line is one of results; or several are headers, and nobody knows whose the boots are.
+pub(super) fn mended(bytes: &[u8], problem: Problem) -> Result<(Results, Lacked), Problem> {
     let text = String::from_utf8_lossy(bytes);
     let (whole, rest) = text.rsplit_once('\n').unwrap_or(("", &text));
     let mut lacked = Lacked::default();
     let mut header = None;
     let mut runs = Vec::new();
-    for line in whole.lines().filter(|line| !line.is_empty()) {
+    let lines = whole.lines().zip(1..);
+    for (line, number) in lines.filter(|(line, _)| !line.is_empty()) {
         match serde_json::from_str(line) {
             Ok(Value::Object(line)) if line.get("record") == Some(&json!("bench")) => {
-                header.get_or_insert(line);
+                if header.replace(line).is_some() {
+                    return Err(Problem::SecondHeader { line: number });
+                }
             }
             Ok(Value::Object(mut line)) => {
                 let fields = fill(&mut line, run());
@@ -46,15 +53,15 @@ pub(super) fn mended(bytes: &[u8]) -> Option<(Results, Lacked)> {
         }
     }
     if header.is_none() && runs.is_empty() {
-        return None;
+        return Err(problem);
     }
     let mut header = header.unwrap_or_default();
     lacked.header = fill(&mut header, header_of(&runs));
     let lines = [header].into_iter().chain(runs);
     let lines = lines.map(|line| Value::Object(line).to_string() + "\n");
     let text = lines.collect::<String>() + rest;
-    let results = Results::parse(text.as_bytes()).ok()?;
-    Some((results, lacked))
+    let results = Results::parse(text.as_bytes()).map_err(|_| problem)?;
+    Ok((results, lacked))
 }
 
 /// What a file lacks.
@@ -188,7 +195,10 @@ fn header_of(runs: &[Object]) -> [(&'static str, Value); 14] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{source::tests::read, tests::lines};
+    use super::super::{
+        source::{Source, tests::read},
+        tests::{folder_of, lines},
+    };
 
     #[test]
     fn fields_that_a_boot_lacks_are_filled_in_and_told() {
@@ -218,6 +228,16 @@ mod tests {
         assert!(source.missing[0].contains("`host`"), "{:?}", source.missing);
         let headless = read(&whole[1..].concat());
         assert_eq!(headless.results.runs.len(), 4);
+    }
+
+    #[test]
+    fn boots_of_a_second_header_are_not_taken_for_those_of_the_first() {
+        let whole = lines().concat();
+        let text = format!("{}no JSON\n{whole}", lines()[0]);
+        let folder = folder_of(&text);
+        let error = Source::read(&folder.path().join("boots")).expect_err("whose are they?");
+        let told = error.to_string();
+        assert!(told.contains("line 3 is a second `bench`"), "{told}");
     }
 
     #[test]

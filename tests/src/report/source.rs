@@ -12,7 +12,7 @@ use crate::bench::{
     growth::{plan::Kind, points::MEMORY},
     host::{Host, Load},
     linux::plan::Subject,
-    results::{FILE, Results, Run},
+    results::{FILE, Header, ReadError, Results, Run},
 };
 
 /// A file of results, and where it was found.
@@ -60,12 +60,13 @@ impl Source {
             Err(error) if can_be_mended(&error.problem) => {
                 let bytes = fs::read(&path);
                 let bytes = bytes.with_context(|| format!("cannot read {}", path.display()))?;
-                mended(&bytes).ok_or(error)?
+                let ReadError { path, problem } = error;
+                mended(&bytes, problem).map_err(|problem| ReadError { path, problem })?
             }
             Err(error) => return Err(error.into()),
         };
         let said = lacked.said();
-        let can_go_on = said.is_empty();
+        let can_go_on = said.is_empty() && is_gone_on_with(&path, &results.header);
         let told = said.into_iter().chain(results.warning());
         let missing = told.map(|it| format!("{name}: {it}.")).collect();
         Ok(Self {
@@ -131,6 +132,14 @@ pub(super) fn busy<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<u32> {
     busy.sum()
 }
 
+/// Whether a benchmark that is given its folder finds this file, and by its command measures the same part. A file
+/// that was joined of parts may have the command of one of them.
+fn is_gone_on_with(path: &Path, header: &Header) -> bool {
+    let mut words = header.command.split_whitespace();
+    let is_of_part = words.any(|word| word == "--shard" || word.starts_with("--shard="));
+    path.file_name().is_some_and(|name| name == FILE) && is_of_part == header.shard.is_some()
+}
+
 /// What people call a file: without the folders above it, which are nobody's business.
 fn name(path: &Path) -> String {
     let full = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -193,6 +202,25 @@ pub(super) mod tests {
             goes_on(&lacking),
             format!("`{command}`, from the beginning,")
         );
+        // A benchmark looks for a file of the usual name, and for the part that its command names.
+        let folder = folder_of(&whole.concat());
+        let other = folder.path().join("other.jsonl");
+        fs::copy(folder.path().join("boots").join(FILE), &other).expect("there is room");
+        let other = Source::read(&other).expect("it is whole").goes_on();
+        assert_eq!(other, format!("`{command}`, from the beginning,"));
+        let of_part = |command: &str| {
+            whole
+                .concat()
+                .replace("--runs 2\"", &format!("{command}\""))
+        };
+        let merged = goes_on(&of_part("--runs 2 --shard 1/2"));
+        assert!(
+            merged.ends_with("--shard 1/2`, from the beginning,"),
+            "{merged}"
+        );
+        let part = of_part("--runs 2 --shard 1/2").replace(r#""shard":null"#, r#""shard":"1/2""#);
+        let part = goes_on(&part);
+        assert!(part.ends_with("--shard 1/2 --resume --out DIR`"), "{part}");
         // Without a header, by what was measured.
         let headless = whole[1..].concat();
         assert_eq!(

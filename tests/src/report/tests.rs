@@ -110,6 +110,19 @@ fn boots_to_look_at_are_those_beside_the_results() {
 }
 
 #[test]
+fn what_no_benchmark_would_replace_is_said_to_be_in_its_way() {
+    let folder = folder_of(&lines().concat());
+    let boots = folder.path().join("boots");
+    for theirs in ["no JSON\n", "{\"record\":\"chart\",\"schema\":9}\n"] {
+        fs::write(Charts::beside(&boots).path(), theirs).expect("there is room");
+        let report = Report::of(&[&boots]).expect("it is whole");
+        let told =
+            "; once charts.jsonl is moved away, `cargo xtask bench --smp 2,8 --runs 2 --resume";
+        assert!(says(&report, told), "{:?}", report.missing);
+    }
+}
+
+#[test]
 fn what_a_ring_was_too_small_for_is_told_with_a_command_that_has_such_an_option() {
     let folder = folder_of(&lines().concat());
     let boots = folder.path().join("boots");

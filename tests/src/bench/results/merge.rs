@@ -3,11 +3,12 @@
 use std::fmt;
 
 use super::{Difference, Header, Key, Results, Run};
+use crate::bench::provenance;
 
 /// Results of several files.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Merged {
-    /// What they are results of: the header of the first file, for the whole plan.
+    /// What they are results of: the header of the first file, for the whole plan, with the command for that.
     pub header: Header,
     /// The boots of all, in the order of the plan. One that was measured on another host than the first file's
     /// names it.
@@ -65,6 +66,7 @@ pub fn merge(files: Vec<Results>) -> Result<Merged, Differs> {
     let mut merged = Merged {
         header: Header {
             shard: None,
+            command: provenance::of_whole(&first.command),
             ..first
         },
         runs: Vec::new(),
@@ -130,6 +132,7 @@ mod tests {
     fn file(shard: &str, runs: Vec<Run>) -> Results {
         let mut header = header();
         header.shard = Some(shard.parse().expect("it is one"));
+        header.command += &format!(" --shard {shard}");
         Results {
             runs,
             ..Results::new(header)

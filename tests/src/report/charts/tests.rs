@@ -96,7 +96,7 @@ fn what_is_written_is_read_and_each_machine_is_there_once() {
     assert_eq!(again.kept, [kept(2), kept(8)]);
     let text = fs::read_to_string(again.path()).expect("it is there");
     assert!(
-        text.starts_with(r#"{"record":"chart","schema":1,"machine":{"#),
+        text.starts_with(START) && text[START.len()..].starts_with(r#""schema":1,"machine":{"#),
         "{text}"
     );
 }
@@ -137,6 +137,31 @@ fn a_file_of_another_schema_is_told_and_stays_as_it_is() {
     let error = charts.write().expect_err("it is not ours");
     assert!(error.to_string().contains("stays as it is"), "{error}");
     assert_eq!(fs::read_to_string(&path).expect("it is there"), theirs);
+}
+
+#[test]
+fn a_file_that_is_another_one_is_told_and_stays_as_it_is() {
+    for theirs in ["my shopping list\n", "{\"record\":\"boot\"}\n", "\n"] {
+        let folder = folder();
+        let path = folder.path().join(NAME);
+        fs::write(&path, theirs).expect("the folder takes it");
+        let mut charts = Charts::beside(folder.path());
+        let problem = charts.problem.clone().expect("it is not ours");
+        assert!(problem.contains("another file"), "{problem}");
+        charts.add(kept(2));
+        let error = charts.write().expect_err("it is not ours").to_string();
+        assert!(
+            error.contains("stays as it is, as it has no line"),
+            "{error}"
+        );
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), theirs);
+    }
+    // One that is empty is nobody's.
+    let folder = folder();
+    fs::write(folder.path().join(NAME), "").expect("the folder takes it");
+    Charts::beside(folder.path())
+        .check()
+        .expect("nothing is lost");
 }
 
 #[test]
