@@ -6,7 +6,10 @@ use super::{
 };
 use crate::bench::{
     cell::Machine,
-    growth::points::{Quantity, Size, behind, sizes},
+    growth::{
+        points::{Quantity, Size, behind, sizes},
+        words::about_busy,
+    },
 };
 
 /// The points of a file; none where it is of another kind.
@@ -76,29 +79,8 @@ fn not_told(sizes: &[Size], points: &[GrowthPoint]) -> Vec<String> {
 
 /// Boots on a busy host, as the terminal tells of them.
 fn busy(sizes: &[Size]) -> Option<String> {
-    let busy: u32 = sizes.iter().map(|size| size.busy).sum();
-    let left_out: u32 = sizes.iter().map(|size| size.left_out).sum();
-    let boots = |number: u32| match number {
-        1 => "1 boot".to_owned(),
-        _ => format!("{number} boots"),
-    };
-    let stand = busy - left_out.min(busy);
-    match (busy, left_out) {
-        (0, _) => None,
-        (_, 0) => Some(format!(
-            "Growth: {} ran while others used the host and had to stand: trust no time from them.",
-            boots(busy)
-        )),
-        _ if stand == 0 => Some(format!(
-            "Growth: {} ran while others used the host, and are in no figure, as there are others.",
-            boots(busy)
-        )),
-        _ => Some(format!(
-            "Growth: {} ran while others used the host: {left_out} are in no figure, as there are others, and \
-             {stand} had to stand: trust no time from them.",
-            boots(busy)
-        )),
-    }
+    let told = about_busy(sizes);
+    (!told.is_empty()).then(|| format!("Growth: {}.", told.join("; ")))
 }
 
 /// The machine that a size was measured on, as results call it where it boots all of its CPUs.
@@ -156,7 +138,10 @@ fn points(size: &Size, source: &Source) -> Vec<GrowthPoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{bench::host::Load, kernel::workspace};
+    use crate::{
+        bench::{host::Load, results::Run},
+        kernel::workspace,
+    };
 
     #[test]
     fn each_size_of_the_committed_results_has_its_figures_and_where_they_lie() {
@@ -173,6 +158,15 @@ mod tests {
             left_out > 0 && told.contains(&left_out.to_string()),
             "{told}"
         );
+        // The committed ones had others beside all that were busy; one that has none is told with its size.
+        let mut busy = source;
+        let is_of_eight = |run: &&mut Run| run.machine.smp.cpus() == 8;
+        for run in busy.results.runs.iter_mut().filter(is_of_eight) {
+            run.load.busy = true;
+        }
+        let told = super::missing(&busy, &growth(&busy)).remove(0);
+        assert!(told.contains("trust no time of 8 CPUs"), "{told}");
+        let source = Source::read(&path).expect("it is committed");
         assert_eq!(points.len(), 1 + 5 * (sizes.len() - 1));
         // Where the host was busy in all boots but one, nobody knows where the median lies.
         let ends = |it: &GrowthPoint| Some((it.low?, it.median?, it.high?));

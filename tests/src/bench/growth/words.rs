@@ -38,24 +38,7 @@ impl fmt::Display for Report<'_> {
         for size in self.0 {
             row(f, size)?;
         }
-        let busy: u32 = self.0.iter().map(|size| size.busy).sum();
-        let left_out: u32 = self.0.iter().map(|size| size.left_out).sum();
-        if busy > 0 {
-            let boots = boots(busy);
-            writeln!(f, "{boots} ran while others used the host")?;
-        }
-        if left_out > 0 {
-            writeln!(f, "{} left out, as there are others", are(left_out))?;
-        }
-        if busy > left_out {
-            let stand = busy - left_out;
-            let of = self.0.iter().filter(|size| size.busy > size.left_out);
-            let of: Vec<_> = of.map(|size| size.cpus.to_string()).collect();
-            let text = format!(
-                "{} in the figures, as there are no others of the kind: trust no time of {} CPUs",
-                are(stand),
-                of.join(", ")
-            );
+        for text in about_busy(self.0) {
             let words = Words {
                 text: &text,
                 indent: 2,
@@ -72,6 +55,29 @@ impl fmt::Display for Report<'_> {
         }
         Ok(())
     }
+}
+
+/// What is to be known of boots during which others used the host, and of which sizes; nothing where there were none.
+pub fn about_busy(sizes: &[Size]) -> Vec<String> {
+    let busy: u32 = sizes.iter().map(|size| size.busy).sum();
+    let left_out: u32 = sizes.iter().map(|size| size.left_out).sum();
+    let mut told = Vec::new();
+    if busy > 0 {
+        told.push(format!("{} ran while others used the host", boots(busy)));
+    }
+    if left_out > 0 {
+        told.push(format!("{} left out, as there are others", are(left_out)));
+    }
+    if busy > left_out {
+        let of = sizes.iter().filter(|size| size.busy > size.left_out);
+        let of: Vec<_> = of.map(|size| size.cpus.to_string()).collect();
+        told.push(format!(
+            "{} in the figures, as there are no others of the kind: trust no time of {} CPUs",
+            are(busy - left_out),
+            of.join(", ")
+        ));
+    }
+    told
 }
 
 fn boots(count: u32) -> String {
