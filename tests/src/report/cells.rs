@@ -111,7 +111,10 @@ fn cell(group: &Group, contender: &str, results: &Results) -> Cell {
         failures: group
             .failed
             .iter()
-            .map(|(run, why)| format!("run {run}: {}", why.lines().next().unwrap_or_default()))
+            .map(|(run, why)| {
+                let why = without_folders(why.lines().next().unwrap_or_default());
+                format!("run {run}: {why}")
+            })
             .collect(),
         busy: busy(runs()),
         median_ns: online.map(|it| nanoseconds(it.median)),
@@ -129,6 +132,22 @@ fn cell(group: &Group, contender: &str, results: &Results) -> Cell {
             .map(|it| it.level)
             .min_by(f64::total_cmp),
     }
+}
+
+/// A reason without the folders that it names, which are nobody's business: of a file its name is left.
+fn without_folders(why: &str) -> String {
+    let ends_name = |letter: char| letter.is_whitespace() || "'\"`,;:()[]<>=".contains(letter);
+    let mut told = String::new();
+    for word in why.split_inclusive(ends_name) {
+        match word.rsplit_once('/') {
+            Some((folders, name)) if folders.starts_with('/') || folders.starts_with('~') => {
+                told += "…/";
+                told += name;
+            }
+            _ => told += word,
+        }
+    }
+    told
 }
 
 /// What the plan has and nobody has booted, in a sentence.
@@ -287,6 +306,34 @@ mod tests {
         let row = group.rows.iter().find(|row| row.contender == "parallel");
         let median = row.map(|row| nanoseconds(row.online_ns.median));
         assert_eq!(ours.and_then(|it| it.median_ns), median);
+    }
+
+    #[test]
+    fn of_a_file_that_a_reason_names_its_name_is_left() {
+        for (why, told) in [
+            (
+                "cannot open /home/me/reveille/target/slot-0: Permission denied (os error 13)",
+                "cannot open …/slot-0: Permission denied (os error 13)",
+            ),
+            (
+                "qemu: -drive file='/home/me/a.img',if=none: no such file",
+                "qemu: -drive file='…/a.img',if=none: no such file",
+            ),
+            (
+                "cannot make the folder /tmp/x/",
+                "cannot make the folder …/",
+            ),
+            (
+                "panicked at kernel/src/main.rs:3:4",
+                "panicked at kernel/src/main.rs:3:4",
+            ),
+            (
+                "no end after 5 s, 1/2 of all I/O",
+                "no end after 5 s, 1/2 of all I/O",
+            ),
+        ] {
+            assert_eq!(without_folders(why), told);
+        }
     }
 
     #[test]

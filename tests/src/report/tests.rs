@@ -82,10 +82,21 @@ fn what_is_not_there_is_said_with_the_command_that_makes_it() {
 
 #[test]
 fn no_path_of_the_machine_that_makes_it_is_in_a_report() {
-    let folder = folder_of(&lines().concat());
-    let report = Report::of(&[folder.path().join("boots")]).expect("it is whole");
+    let folder = tempfile::tempdir().expect("there is room");
+    let place = folder.path().to_string_lossy();
+    let why = Outcome::Failed(format!("cannot open {place}/slots/gate: no room"));
+    let why = serde_json::to_string(&why).expect("it is data");
+    let boots = folder.path().join("boots");
+    fs::create_dir(&boots).expect("it is new");
+    let text = lines().concat().replacen("\"ok\"", &why, 1);
+    fs::write(boots.join(results::FILE), text).expect("there is room");
+    let report = Report::of(&[boots]).expect("it is whole");
     let text = serde_json::to_string(&report).expect("it is data");
-    assert!(!text.contains(&*folder.path().to_string_lossy()), "{text}");
+    assert!(!text.contains(&*place), "{text}");
+    assert!(
+        text.contains("run 1: cannot open …/gate: no room"),
+        "{text}"
+    );
 }
 
 #[test]
