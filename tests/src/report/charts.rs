@@ -7,6 +7,7 @@
 use std::{
     fs,
     io::{self, Write},
+    ops::Not,
     path::{Path, PathBuf},
 };
 
@@ -44,6 +45,9 @@ pub struct Kept {
     pub schema: u32,
     /// The machine, as results have it.
     pub machine: Machine,
+    /// The boot failed: what it showed is kept, and the next benchmark tries again.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub failed: bool,
     /// What there is to draw.
     pub chart: BootChart,
     /// Calls between its CPUs; `None` where none were made.
@@ -82,6 +86,7 @@ impl Kept {
         Ok(Self {
             schema: SCHEMA,
             machine: machine.clone(),
+            failed: false,
             chart: BootChart::of(records)?,
             ipi: None,
         })

@@ -49,7 +49,7 @@ impl<B: Fn(&machine::Machine) -> Result<Ended>> Looks<'_, B> {
         }
         let mut code = ExitCode::SUCCESS;
         for machine in machines {
-            let has_all = |kept: &Kept| kept.ipi.is_some() || !has_pairs(machine);
+            let has_all = |kept: &Kept| !kept.failed && (kept.ipi.is_some() || !has_pairs(machine));
             if charts.find(machine).is_some_and(has_all) {
                 continue;
             }
@@ -81,6 +81,7 @@ impl<B: Fn(&machine::Machine) -> Result<Ended>> Looks<'_, B> {
         let traced = self.boot(machine, "trace=on")?;
         let mut kept = Kept::of(machine, &traced.records)?;
         if traced.outcome != Outcome::Ok {
+            kept.failed = true;
             let problem = format!("the boot to look at: {}", traced.outcome);
             return Ok((kept, Some(problem)));
         }
@@ -243,6 +244,26 @@ mod tests {
         fs::create_dir(&nothing).expect("it is new");
         let (code, kept) = looked(&nothing, |_, _| ended(failed(), &[]));
         assert_eq!((code, kept.len()), (ExitCode::FAILURE, 0));
+    }
+
+    #[test]
+    fn a_traced_boot_that_failed_is_tried_again_however_many_cpus_it_has() {
+        let (folder, interrupts) = (folder(), Interrupts::default());
+        let large = Machine::new(MOST_IN_PAIRS + 1);
+        let keep = |outcome: &dyn Fn() -> Outcome| {
+            let looks = Looks {
+                boot: |_: &machine::Machine| ended(outcome(), &[BOOT, BRINGUP]),
+                interrupts: &interrupts,
+            };
+            let code = looks.keep([&large], folder.path());
+            let kept = Charts::beside(folder.path()).kept;
+            let failed: Vec<_> = kept.iter().map(|kept| kept.failed).collect();
+            (code.expect("the folder takes it"), failed)
+        };
+        assert_eq!(keep(&failed), (ExitCode::FAILURE, vec![true]));
+        assert_eq!(keep(&|| Outcome::Ok), (ExitCode::SUCCESS, vec![false]));
+        let none = || unreachable!("all is there");
+        assert_eq!(keep(&none), (ExitCode::SUCCESS, vec![false]));
     }
 
     #[test]

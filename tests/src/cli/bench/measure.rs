@@ -17,7 +17,7 @@ use super::{
     charts::{self, Looks},
     compare::Judging,
     report,
-    session::{Session, and_told, folder_of_now, keep, prepare},
+    session::{Session, and_looked, and_told, folder_of_now, keep, prepare},
 };
 use crate::{
     bench::{
@@ -81,7 +81,7 @@ impl Options {
                     interrupts: &interrupts,
                 };
                 let machines = chosen.iter().map(|&number| &plan.machines[number]);
-                and_told(code, looks.keep(machines, &folder))
+                and_looked(code, looks.keep(machines, &folder), &interrupts)
             }
             false => code,
         };

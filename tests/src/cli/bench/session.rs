@@ -150,6 +150,21 @@ pub(super) fn and_told(code: ExitCode, shown: Result<ExitCode>) -> ExitCode {
     }
 }
 
+/// The same for what a person may still interrupt behind a benchmark that ended by itself: that outranks a boot that
+/// failed.
+pub(super) fn and_looked(
+    code: ExitCode,
+    looked: Result<ExitCode>,
+    interrupts: &Interrupts,
+) -> ExitCode {
+    let signal = interrupts.received().map(Outcome::Interrupted);
+    let interrupted = signal.map(|outcome| ExitCode::from(outcome.exit_code()));
+    match looked {
+        Ok(looked) if Some(looked) == interrupted => looked,
+        looked => and_told(code, looked),
+    }
+}
+
 /// Keeps what a boot that failed showed, for a look afterwards. The reason is in the results; that there is no more
 /// to see is told by its absence.
 pub(super) fn keep(folder: &Path, key: Key<'_>, ended: &Ended) {
@@ -236,5 +251,20 @@ mod tests {
         assert_eq!(done(Ok(ExitCode::FAILURE)), ExitCode::FAILURE);
         assert_eq!(done(Ok(interrupted)), interrupted);
         assert_eq!(done(Err(anyhow!("no room"))), ExitCode::FAILURE);
+    }
+
+    #[test]
+    fn a_signal_during_the_pictures_outranks_a_boot_that_failed_and_one_behind_them_does_not() {
+        let interrupts = Interrupts::default();
+        let (failed, interrupted) = (ExitCode::FAILURE, ExitCode::from(130));
+        let of = |code, looked, interrupts: &_| and_looked(code, Ok(looked), interrupts);
+        assert_eq!(of(failed, ExitCode::SUCCESS, &interrupts), failed);
+        interrupts.receive(2);
+        for code in [ExitCode::SUCCESS, failed] {
+            assert_eq!(of(code, interrupted, &interrupts), interrupted);
+        }
+        assert_eq!(of(failed, ExitCode::SUCCESS, &interrupts), failed);
+        let error = and_looked(ExitCode::SUCCESS, Err(anyhow!("no room")), &interrupts);
+        assert_eq!(error, failed);
     }
 }

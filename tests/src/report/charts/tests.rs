@@ -51,6 +51,7 @@ pub(crate) fn kept(cpus: u32) -> Kept {
     Kept {
         schema: SCHEMA,
         machine: Machine::new(cpus),
+        failed: false,
         chart: BootChart {
             machine: "BOCHS BXPC".to_owned(),
             hypervisor: "TCGTCGTCGTCG".to_owned(),
