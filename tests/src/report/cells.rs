@@ -181,8 +181,8 @@ pub(super) fn nanoseconds(value: f64) -> u64 {
     value.round() as u64
 }
 
-/// The shortest, the quartiles and the longest of values in their order: each is one that was measured, as medians
-/// are everywhere.
+/// The shortest, the quartiles and the longest of rounds in their order: each is one that was measured, as the median
+/// of a boot's rounds is; of boots that of an even number is the mean of two.
 fn five(sorted: &[u64]) -> Option<[u64; 5]> {
     let last = sorted.len().checked_sub(1)?;
     Some([0, 1, 2, 3, 4].map(|quarters| sorted[last * quarters / 4]))

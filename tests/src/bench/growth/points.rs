@@ -8,7 +8,7 @@ use reveille_smp::table::median;
 use super::{fit::Point, plan::Kind};
 use crate::bench::{
     results::{Results, Run},
-    stats::median::{Interval, Median},
+    stats::median::{Interval, Median, lower_middle},
 };
 
 /// The name under which a run has what APs take of the guest's memory.
@@ -149,7 +149,7 @@ fn size(cpus: u32, results: &Results) -> Size {
         guest_bytes: of_all(values.guest_bytes),
         rss_bytes: of_all(values.rss_bytes),
         cpu_ns: of_all(values.cpu_ns),
-        ap_cpu_ns: middle(&values.ap_cpu_ns),
+        ap_cpu_ns: lower_middle(&values.ap_cpu_ns),
         cpu_noise_ns: half_of_the_middle(&values.ap_cpu_ns),
     }
 }
@@ -245,11 +245,6 @@ fn beyond(boot: &[&Run], alone: &[&Run]) -> Vec<i64> {
 
 fn of_all(mut values: Vec<u64>) -> Option<u64> {
     median(&mut values)
-}
-
-/// Of these, which are sorted; the lower of the two in an even number.
-fn middle(sorted: &[i64]) -> Option<i64> {
-    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
 }
 
 /// Half of what lies between the quarters of these, which are sorted. Of one alone nothing is known.

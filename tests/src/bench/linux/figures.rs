@@ -5,7 +5,10 @@
 //! that is it, there is no median. What failed in another way, or was not tried, is counted and told.
 
 use super::late::Fate;
-use crate::bench::results::{Run, Samples};
+use crate::bench::{
+    results::{Run, Samples},
+    stats::median::lower_middle,
+};
 
 /// Times of one kind over several boots, in nanoseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +49,7 @@ impl Figures {
         let (times, tally) = gathered(runs, time);
         Some(Self {
             min: (*times.first()?)?,
-            median: middle(&times)??,
+            median: lower_middle(&times)??,
             max: *times.last()?,
             tally,
         })
@@ -117,16 +120,11 @@ fn gathered<'a>(
     (times, tally)
 }
 
-/// Of times in order.
-fn middle<T: Copy>(times: &[T]) -> Option<T> {
-    times.get(times.len().saturating_sub(1) / 2).copied()
-}
-
 /// A time among a boot's samples: the only one of its list, or the median of rounds.
 fn of(run: &Run, name: &str, list: fn(&Samples) -> &[u64]) -> Option<u64> {
     let mut times = list(run.samples.get(name)?).to_vec();
     times.sort_unstable();
-    middle(&times)
+    lower_middle(&times)
 }
 
 /// From the first INIT to the last CPU online, or from Linux's one line to the other.

@@ -75,6 +75,12 @@ pub(super) fn middle(sorted: &[f64]) -> Option<f64> {
     Some(if low == high { low } else { (low + high) / 2.0 })
 }
 
+/// One of the values that are in order: the middle one, and of an even number the lower of the two. That is what
+/// stands for rounds, calls and single boots, of which each is one that was measured; a [`Median`] is of boots.
+pub fn lower_middle<T: Copy>(sorted: &[T]) -> Option<T> {
+    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
+}
+
 fn interval(sorted: &[f64]) -> Option<Interval> {
     let count = sorted.len();
     if count < 2 {
@@ -141,6 +147,8 @@ mod tests {
         assert_eq!(percent(two.level), 50);
         assert_eq!(of([7]).interval, None);
         assert_eq!(of([1, 2, 3, 4]).median, 2.5);
+        assert_eq!(lower_middle(&[1, 2, 3, 4]), Some(2));
+        assert_eq!(lower_middle::<u64>(&[]), None);
         assert_eq!(Median::of(&[]), None);
         assert_eq!(Median::of(&[1.0, f64::NAN]), None);
     }

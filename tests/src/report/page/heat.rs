@@ -7,9 +7,12 @@ use super::{
     table::{Cell, Column, Row, Table},
     words::{count, micros},
 };
-use crate::report::{
-    MOST_IN_PAIRS,
-    data::{Heat, Pair, Report},
+use crate::{
+    bench::stats::median::lower_middle,
+    report::{
+        MOST_IN_PAIRS,
+        data::{Heat, Pair, Report},
+    },
 };
 
 const PAIRS: &[Column] = &[
@@ -99,7 +102,9 @@ fn says(heat: &Heat) -> String {
         heat.cpus.len(),
         count(heat.samples as usize, "call")
     );
-    if let [(least, fastest), .., (most, slowest)] = told[..] {
+    if let [(least, fastest), .., (most, slowest)] = told[..]
+        && let Some((middle, _)) = lower_middle(&told)
+    {
         says += &format!(
             ": medians from {} µs (CPU {} to {}) to {} µs (CPU {} to {}), the middle one {} µs",
             micros(least),
@@ -108,7 +113,7 @@ fn says(heat: &Heat) -> String {
             micros(most),
             slowest.from,
             slowest.to,
-            micros(told[(told.len() - 1) / 2].0)
+            micros(middle)
         );
     }
     if silent > 0 {
@@ -141,13 +146,12 @@ fn callers(heat: &Heat) -> Table {
         let pairs = || heat.pairs.iter().filter(move |pair| pair.from == from);
         let mut medians: Vec<u64> = timed(pairs()).map(|(nanos, _)| nanos).collect();
         medians.sort_unstable();
-        let middle = medians.len().checked_sub(1).map(|last| medians[last / 2]);
         Row {
             cells: vec![
                 Cell::number(from),
                 Cell::number(pairs().count() as u64),
                 Cell::of(medians.first().copied(), micros),
-                Cell::of(middle, micros),
+                Cell::of(lower_middle(&medians), micros),
                 Cell::of(medians.last().copied(), micros),
                 Cell::of(pairs().filter_map(|pair| pair.max_ns).max(), micros),
             ],
