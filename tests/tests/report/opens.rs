@@ -1,14 +1,34 @@
 //! Reports open: whole ones, and those of what benchmarks leave behind.
 
-use std::fs;
+use std::{collections::HashSet, fs};
 
 use serde_json::json;
+
+use reveille_tests::report::data::Quantity;
 
 use crate::{
     browser::{Page, open, write},
     inputs::{all, odd_ones},
 };
 use reveille_tests::report::Report;
+
+/// Whether two sizes of one kind of machine have something of one kind to draw. All of these are of one kind.
+fn grows(report: &Report) -> bool {
+    let timed = report.cells.iter().filter(|cell| cell.median_ns > Some(0));
+    let is_drawn = |quantity: Quantity| {
+        let points = report.growth.iter().filter(|it| it.what == quantity);
+        let drawn = points.filter(|it| it.median > Some(0.0));
+        drawn.map(|it| it.cpus).collect::<HashSet<_>>().len() > 1
+    };
+    let all = [
+        Quantity::Online,
+        Quantity::Cold,
+        Quantity::GuestMemory,
+        Quantity::HostCpu,
+        Quantity::QemuMemory,
+    ];
+    timed.map(|cell| cell.cpus).collect::<HashSet<_>>().len() > 1 || all.into_iter().any(is_drawn)
+}
 
 /// Each chart, and whether there is something for it to draw.
 fn charts(report: &Report) -> Vec<(&'static str, bool)> {
@@ -19,6 +39,7 @@ fn charts(report: &Report) -> Vec<(&'static str, bool)> {
     let linux = report.linux.as_ref();
     let has_linux = linux.is_some_and(|it| it.rows.iter().any(|row| row.median_ns.is_some()));
     vec![
+        ("growth", grows(report)),
         ("linux", has_linux),
         ("timeline", has_stages),
         ("heat", !report.heat.is_empty()),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{
     html::{Element, elements},
     sample::{self, HOSTILE},
-    words::millis,
+    words::{between, digits, interval, millis},
     *,
 };
 use crate::report::data::{Boot, Heat};
@@ -76,26 +76,57 @@ fn headings_leave_no_level_out() {
 }
 
 #[test]
-fn every_figure_of_every_cell_is_in_the_table_of_strategies() {
-    let report = sample::report();
+fn every_figure_of_every_cell_is_in_its_row_of_the_table_of_strategies() {
+    let mut report = sample::report();
+    for (number, cell) in (0..).zip(&mut report.cells) {
+        // No two are the same.
+        (cell.boots, cell.failed, cell.busy) = (50 + number, 20 + number, Some(10 + number));
+    }
     let elements = elements(&written(&report));
-    let rows: Vec<_> = elements.iter().filter(|it| it.name == "tr").collect();
+    // The cells of a row are between its beginning and the next one's.
+    let begins = |(place, it): (usize, &Element)| (it.name == "tr").then_some(place);
+    let begins: Vec<usize> = elements.iter().enumerate().filter_map(begins).collect();
     for cell in &report.cells {
-        let is_its = |row: &&&Element| {
+        let is_its = |place: &&usize| {
+            let row = &elements[**place];
             row.get("data-machine") == Some(&cell.machine)
                 && row.get("data-contender") == Some(&cell.contender)
         };
-        let row = rows.iter().find(is_its).expect("it has a row");
-        let median = millis(cell.median_ns.expect("it was measured"));
-        assert!(row.text.contains(&median), "{median} in {}", row.text);
-    }
-    let values: Vec<_> = elements
-        .iter()
-        .filter_map(|it| it.get("data-value"))
-        .collect();
-    for cell in &report.cells {
-        let median = cell.median_ns.expect("it was measured").to_string();
-        assert!(values.contains(&median.as_str()), "{median}");
+        let begin = *begins.iter().find(is_its).expect("it has a row");
+        let cells = elements[begin + 1..]
+            .iter()
+            .take_while(|it| it.name != "tr");
+        let is_cell = |it: &&Element| ["th", "td"].contains(&it.name.as_str());
+        let told: Vec<_> = cells
+            .filter(is_cell)
+            .map(|it| (it.text.clone(), it.get("data-value").map(str::to_owned)))
+            .collect();
+        let figure = |value: String, text: String| (text, Some(value));
+        let number = |value: u32| figure(value.to_string(), value.to_string());
+        let time = |nanos: Option<u64>| nanos.expect("it was measured");
+        let (low, high) = (time(cell.low_ns), time(cell.high_ns));
+        let ratio = |value: Option<f64>, text: &dyn Fn(f64) -> String| match value {
+            Some(value) => figure(value.to_string(), text(value)),
+            None => (String::new(), None),
+        };
+        let ends = |low| between((low, cell.ratio_high.expect("it has both")));
+        let mark = if cell.is_yardstick { "†" } else { "" };
+        let expected = [
+            (cell.machine.clone(), None),
+            number(cell.cpus),
+            (format!("{}{mark}", cell.contender), None),
+            figure(
+                time(cell.median_ns).to_string(),
+                millis(time(cell.median_ns)),
+            ),
+            figure(low.to_string(), interval(Some((low, high)))),
+            ratio(cell.ratio, &digits),
+            ratio(cell.ratio_low, &ends),
+            number(cell.boots),
+            number(cell.failed),
+            number(cell.busy.expect("it is told")),
+        ];
+        assert_eq!(told, expected);
     }
 }
 
