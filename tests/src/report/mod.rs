@@ -21,7 +21,7 @@ mod mend;
 pub mod page;
 mod source;
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, mem, path::Path};
 
 use anyhow::Result;
 
@@ -105,15 +105,17 @@ impl Report {
 
     /// What was measured by several benchmarks has the figures of the first of them that has any.
     fn say_twice(&mut self, part: &str, what: impl Iterator<Item = String>) {
-        let mut what: Vec<String> = what.collect();
-        what.dedup();
+        let mut told = HashSet::new();
+        let what: Vec<String> = what.filter(|it| told.insert(it.clone())).collect();
         let told = match &what[..] {
             [] => return,
             [only] => {
-                format!("{only} was measured several times, and is shown as the first file has it")
+                format!(
+                    "{only} was measured several times, and is shown as the first file with a figure has it"
+                )
             }
             all => format!(
-                "{} were measured several times, and each is shown as the first file has it",
+                "{} were measured several times, and each is shown as the first file with a figure has it",
                 all.join(", ")
             ),
         };
@@ -164,7 +166,7 @@ impl Report {
 }
 
 /// Adds those that are not the same as one that is there, and puts those that tell something in the place of one that
-/// does not. Returns those that tell something beside one that does too, and are left out.
+/// does not. Returns those that are left out, unless neither tells anything.
 fn add<T>(
     all: &mut Vec<T>,
     more: Vec<T>,
@@ -175,9 +177,10 @@ fn add<T>(
     for it in more {
         match all.iter_mut().find(|other| is_same(&it, other)) {
             None => all.push(it),
-            Some(_) if !tells(&it) => {}
-            Some(other) if !tells(other) => *other = it,
-            Some(_) => twice.push(it),
+            Some(other) if tells(other) => twice.push(it),
+            // A boot that failed is left out as well.
+            Some(other) if tells(&it) => twice.push(mem::replace(other, it)),
+            Some(_) => {}
         }
     }
     twice

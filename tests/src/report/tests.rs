@@ -226,7 +226,7 @@ fn what_one_file_has_no_figure_of_is_shown_as_another_has_it() {
         assert_eq!(joined.cells.len(), 4);
         assert!(joined.cells.iter().all(|it| it.median_ns.is_some()));
         assert!(!says(&joined, "has no time"), "{:?}", joined.missing);
-        let twice = "Strategies: q35 tcg 2 was measured several times";
+        let twice = "Strategies: q35 tcg 2, q35 tcg 8 were measured several times";
         assert!(says(&joined, twice), "{:?}", joined.missing);
     }
 }
