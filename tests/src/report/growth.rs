@@ -48,7 +48,9 @@ pub(super) fn missing(source: &Source, shown: &[GrowthPoint]) -> Vec<String> {
             source.goes_on()
         )
     });
-    let missing = lacking.chain(not_told(&sizes, &points)).chain(busy(&sizes));
+    let missing = lacking
+        .chain(not_told(&sizes, &points))
+        .chain(busy(&sizes, source));
     missing.collect()
 }
 
@@ -78,9 +80,9 @@ fn not_told(sizes: &[Size], points: &[GrowthPoint]) -> Vec<String> {
 }
 
 /// Boots on a busy host, as the terminal tells of them.
-fn busy(sizes: &[Size]) -> Option<String> {
+fn busy(sizes: &[Size], source: &Source) -> Option<String> {
     let told = about_busy(sizes);
-    (!told.is_empty()).then(|| format!("Growth: {}.", told.join("; ")))
+    (!told.is_empty()).then(|| format!("Growth: in {} {}.", source.name, told.join("; ")))
 }
 
 /// The machine that a size was measured on, as results call it where it boots all of its CPUs.
@@ -165,6 +167,7 @@ mod tests {
             run.load.busy = true;
         }
         let told = super::missing(&busy, &growth(&busy)).remove(0);
+        assert!(told.starts_with("Growth: in growth.jsonl "), "{told}");
         assert!(told.contains("trust no time of 8 CPUs"), "{told}");
         let source = Source::read(&path).expect("it is committed");
         assert_eq!(points.len(), 1 + 5 * (sizes.len() - 1));
