@@ -21,6 +21,7 @@ pub mod guest;
 pub mod interrupt;
 pub mod kernel;
 pub mod line_ends;
+mod log_log;
 pub mod looks;
 pub mod madt;
 pub mod outcome;

@@ -1,5 +1,4 @@
-//! What each strategy takes on machines of more and more CPUs, drawn: both axes logarithmic, so that what grows
-//! with the CPUs rises by one decade a decade. Each point is a median of boots, with its interval.
+//! What each strategy takes on machines of more and more CPUs, drawn. Each point is a median of boots, with its interval.
 
 use anyhow::{Context, Result, anyhow, ensure};
 use plotters::{coord::Shift, element::DashedPathElement, prelude::*};
@@ -10,6 +9,7 @@ use crate::{
         results::Results,
         stats::{median::Median, summary::Summary},
     },
+    log_log::{self, Failure},
     looks::{Colour, Look},
 };
 
@@ -106,8 +106,6 @@ fn description(lines: &[Line]) -> String {
     format!("Time until all CPUs are online. {}.", told.join("; "))
 }
 
-type Failure<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>;
-
 fn chart<'a>(
     results: &Results,
     lines: &[Line],
@@ -120,9 +118,6 @@ fn chart<'a>(
         interval.map_or([it.median; 2], |it| [it.low, it.high])
     };
     let millis = || points().flat_map(|(_, it)| ends(it).map(|nanos| nanos / NANOS_A_MILLI));
-    // Whole decades around all that is drawn, and a hair more for their own lines.
-    let lowest = millis().fold(f64::MAX, f64::min).max(1e-4).log10().floor();
-    let highest = millis().fold(1e-3, f64::max).log10().ceil();
     let header = &results.header;
     let day = header.started.split('T').next().unwrap_or_default();
 
@@ -135,26 +130,11 @@ fn chart<'a>(
         header.runs, header.qemu, header.host.cpus
     );
     let area = area.titled(&origin, ("sans-serif", 13).into_font().color(&SUBTITLE))?;
-    let mut chart = ChartBuilder::on(&area)
-        .margin(12)
-        .margin_right(32)
-        .x_label_area_size(44)
-        .y_label_area_size(64)
-        .build_cartesian_2d(
-            (cpus().fold(f64::MAX, f64::min) * 0.93..cpus().fold(0.0, f64::max) * 1.08)
-                .log_scale()
-                .base(2.0),
-            (10_f64.powf(lowest) * 0.999..10_f64.powf(highest) * 1.001).log_scale(),
-        )?;
-    chart
-        .configure_mesh()
-        .x_desc("CPUs")
-        .y_desc("ms")
-        .x_label_formatter(&|cpus| format!("{cpus:.0}"))
-        .y_label_formatter(&|millis| format!("{}", (millis * 1e4).round() / 1e4))
-        .label_style(("sans-serif", 14))
-        .light_line_style(WHITE)
-        .draw()?;
+    let mut chart = log_log::axes(
+        ChartBuilder::on(&area).margin(12).margin_right(32),
+        cpus().fold(f64::MAX, f64::min) * 0.93..cpus().fold(0.0, f64::max) * 1.08,
+        millis(),
+    )?;
     // The first one is ours: the last that is drawn lies above the others.
     for line in lines.iter().rev() {
         let Colour(red, green, blue) = line.look.colour.unwrap_or(Colour::MUTED);
@@ -182,11 +162,6 @@ fn chart<'a>(
             ErrorBar::new_vertical(*cpus, low, middle, high, style.filled(), CAP)
         }))?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .label_font(("sans-serif", 14))
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
+    log_log::legend(&mut chart)?;
     area.present()
 }

@@ -1,5 +1,4 @@
-//! The growth of a bring-up with the CPUs, drawn: both axes logarithmic, so that what is linear rises
-//! by one decade a decade.
+//! The growth of a bring-up with the CPUs, drawn.
 
 use std::path::Path;
 
@@ -7,6 +6,7 @@ use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
 use super::growth::Point;
+use crate::log_log::{self, Failure};
 
 /// In pixels.
 const SIZE: (u32, u32) = (880, 560);
@@ -43,8 +43,6 @@ pub fn draw(title: &str, points: &[Point], path: &Path) -> Result<()> {
     chart(title, points, &area).map_err(|error| anyhow!("{}: {error}", path.display()))
 }
 
-type Failure<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>;
-
 fn chart<'a>(
     title: &str,
     points: &[Point],
@@ -55,31 +53,17 @@ fn chart<'a>(
             .iter()
             .flat_map(|point| LINES.map(|line| (line.millis)(point)))
     };
-    // Whole decades around all that is drawn, and a hair more for their own lines.
-    let lowest = all().fold(f64::MAX, f64::min).max(1e-4).log10().floor();
-    let highest = all().fold(0.0, f64::max).max(1e-3).log10().ceil();
     let most = points.iter().map(|point| point.cpus).max().unwrap_or(2) as f64;
 
     area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 20))
-        .margin(16)
-        .margin_right(32)
-        .x_label_area_size(44)
-        .y_label_area_size(64)
-        .build_cartesian_2d(
-            (2.0..most.max(4.0)).log_scale().base(2.0),
-            (10_f64.powf(lowest) * 0.999..10_f64.powf(highest) * 1.001).log_scale(),
-        )?;
-    chart
-        .configure_mesh()
-        .x_desc("CPUs")
-        .y_desc("ms")
-        .x_label_formatter(&|cpus| format!("{cpus:.0}"))
-        .y_label_formatter(&|millis| format!("{}", (millis * 1e4).round() / 1e4))
-        .label_style(("sans-serif", 14))
-        .light_line_style(WHITE)
-        .draw()?;
+    let mut chart = log_log::axes(
+        ChartBuilder::on(area)
+            .caption(title, ("sans-serif", 20))
+            .margin(16)
+            .margin_right(32),
+        2.0..most.max(4.0),
+        all(),
+    )?;
     for Line {
         name,
         colour,
@@ -94,12 +78,7 @@ fn chart<'a>(
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .label_font(("sans-serif", 14))
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
+    log_log::legend(&mut chart)?;
     area.present()
 }
 
