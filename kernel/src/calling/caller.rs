@@ -163,6 +163,21 @@ impl Callers {
         Ok(())
     }
 
+    /// Waits until no call is under way, once no caller runs, and not for one that was lost.
+    ///
+    /// # Cancellation
+    ///
+    /// Nothing changes.
+    pub async fn rest(&self, timer: &Timer) {
+        let patience = timer.now() + STANDSTILL;
+        for post in &self.posts {
+            let rest = post.tokens.rest();
+            if timer.timeout_at(patience, rest).await.is_err() {
+                return;
+            }
+        }
+    }
+
     fn tell_to_stop(&self) {
         self.shared.stops.store(true, Ordering::Relaxed);
         // Those that wait for a token too.

@@ -43,6 +43,7 @@ pub(super) async fn load(
     let duration_ns = operations.since(start).as_nanos() as u64;
     let ipis = interrupts_for_calls() - interrupts;
     if ended.is_ok() {
+        callers.rest(timer).await;
         operations.settle(&aps).await;
         callers.audit();
     }

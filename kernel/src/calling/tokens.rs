@@ -225,6 +225,25 @@ impl Tokens {
         .await;
     }
 
+    /// Waits until the tokens of all calls are gone: one that was posted is under way until its CPU has run
+    /// it. To be called once no caller calls, as it waits in the place of the first. It does not end if one was
+    /// lost.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`room`](Self::room).
+    pub async fn rest(&self) {
+        poll_fn(|context| {
+            self.waiting[0].register(context.waker());
+            let is_free = |place: &Place| is_free(place.word.load(Ordering::Relaxed));
+            match self.places.iter().all(is_free) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
     /// Lets whoever waits for a place look again. Neither locks nor allocates.
     pub fn wake(&self) {
         self.waiting.iter().for_each(AtomicWaker::wake);
@@ -587,5 +606,25 @@ mod tests {
         fn wake(self: Arc<Self>) {
             self.0.store(true, Ordering::Relaxed);
         }
+    }
+
+    #[test]
+    fn who_waits_for_rest_is_woken_by_the_end_of_a_call_that_was_posted() {
+        let tokens = tokens();
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        assert!(pin!(tokens.rest()).poll(&mut context).is_ready());
+        let (token, receipt) = issue(tokens, 1);
+        receipt.settle_later(1);
+        let mut rest = pin!(tokens.rest());
+        assert!(rest.as_mut().poll(&mut context).is_pending());
+        token.run();
+        assert!(!woken.0.load(Ordering::Relaxed));
+        drop(token);
+        assert!(woken.0.load(Ordering::Relaxed));
+        assert!(rest.poll(&mut context).is_ready());
+        tokens.audit();
+        assert_eq!(tokens.wrong(), None);
     }
 }

@@ -114,9 +114,6 @@ impl Operations<'_> {
         let (done, hotplugs, injected) = (session.done, session.hotplugs, session.injected);
         session.disarm();
         let callers = session.end();
-        if broken.is_none() {
-            self.settle_in_turn(&cpus).await;
-        }
         let counted = callers.end();
         let balance = in_use.balance();
         let mut calls = counted.totals();
@@ -194,13 +191,32 @@ impl Session<'_> {
             let last = self.draw.last(&self.model);
             self.one(last).await?;
         }
-        self.rest().await.map_err(|broken| broken.to_string())
+        self.end_online().await.map_err(|broken| broken.to_string())
     }
 
-    /// Lets the calls have a rest, and accounts for each of them.
-    async fn rest(&mut self) -> Result<(), Broken> {
-        let stopped = self.callers.stop(&self.operations.bench.timer).await;
+    /// Ends the calls where CPUs are online, and accounts for each of them and for its memory.
+    async fn end_online(&mut self) -> Result<(), Broken> {
+        self.stop_calls().await?;
+        let cpus: Vec<_> = self.departures.iter().map(|&(cpu, _)| cpu).collect();
+        self.operations.settle_in_turn(&cpus).await;
+        self.account_for_calls()
+    }
+
+    /// Ends them where everybody is down, and whoever went has given up what lay in its queue.
+    async fn end_all_down(&mut self) -> Result<(), Broken> {
+        self.stop_calls().await?;
+        self.account_for_calls()
+    }
+
+    async fn stop_calls(&mut self) -> Result<(), Broken> {
+        let timer = &self.operations.bench.timer;
+        let stopped = self.callers.stop(timer).await;
         stopped.map_err(Broken::Standstill)?;
+        self.callers.rest(timer).await;
+        Ok(())
+    }
+
+    fn account_for_calls(&self) -> Result<(), Broken> {
         self.callers.audit();
         self.look_at_calls()
     }
@@ -311,7 +327,7 @@ impl Session<'_> {
         if !cpus.all(|&(cpu, _)| self.operations.is_offline(cpu)) {
             return Ok(());
         }
-        self.rest().await?;
+        self.end_all_down().await?;
         self.operations.settle_bsp().await;
         // Where somebody else has used memory since, it is compared with what is in use now.
         let Some(first) = self.all_down.filter(|first| !first.is_disturbed()) else {
