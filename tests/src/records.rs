@@ -27,7 +27,11 @@ impl Records {
     pub fn parse(&self) -> Result<Vec<Record>> {
         self.lines
             .iter()
-            .map(|line| serde_json::from_str(line).with_context(|| format!("the record {line}")))
+            .enumerate()
+            .map(|(at, line)| {
+                serde_json::from_str(line)
+                    .with_context(|| format!("record {}: {}", at + 1, beginning(line)))
+            })
             .collect()
     }
 
@@ -225,6 +229,15 @@ impl Records {
 
     fn find<T>(&self, select: impl Fn(Record) -> Option<T>) -> Result<Option<T>> {
         Ok(self.parse()?.into_iter().find_map(select))
+    }
+}
+
+/// As much of a record as shows which one it is.
+fn beginning(line: &str) -> String {
+    const ENOUGH: usize = 60;
+    match line.char_indices().nth(ENOUGH) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line.to_owned(),
     }
 }
 

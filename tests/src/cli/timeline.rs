@@ -72,7 +72,7 @@ impl Timeline {
         {
             return Ok(mistake(&wrong));
         }
-        pictures.draw_chart(|| read(&text))?;
+        pictures.draw_chart(|| read(&text).with_context(|| from.display().to_string()))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -158,7 +158,11 @@ fn a_timeline_is_drawn_from_what_there_is_and_from_nothing_else() {
         (&["--from", "/dev/null/none"], 1, "/dev/null/none"),
         (&["--from", from], 1, "no whole chart, and no records"),
         (&["--from", cut_off], 1, "EOF while parsing"),
-        (&["--from", broken], 1, "the record {\"record\":\"bo"),
+        (
+            &["--from", broken],
+            1,
+            "broken.jsonl: record 1: {\"record\":\"bo",
+        ),
     ];
     for (words, status, why) in wrong {
         let output = bare(&[&["timeline", "--out", out], words].concat());

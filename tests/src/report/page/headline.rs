@@ -28,6 +28,9 @@ pub(super) fn headline(report: &Report) -> Markup {
             ", the median of " (count(ours.boots as usize, "boot"))
             @if let Some(before) = before { (beside(before)) }
             "."
+            @if let Some(busy) = ours.busy.filter(|&busy| busy > 0) {
+                " The host was busy otherwise in " (busy) " of them."
+            }
         };
     }
     match report
@@ -86,9 +89,11 @@ fn beside(before: &Cell) -> Markup {
     let is_enough = before.level.is_some_and(|level| level >= ENOUGH);
     let ends = before.ratio_low.zip(before.ratio_high);
     match ends.filter(|_| is_enough) {
-        Some((low, _)) if low > 1.0 => html! { ", " (digits(ratio)) " times as fast as " (other) },
+        Some((low, _)) if low > 1.0 => {
+            html! { ", boot by boot " (digits(ratio)) " times as fast as " (other) }
+        }
         Some((_, high)) if high < 1.0 => {
-            html! { ", " (digits(1.0 / ratio)) " times as slow as " (other) }
+            html! { ", boot by boot " (digits(1.0 / ratio)) " times as slow as " (other) }
         }
         Some(_) => html! { ", not told apart from " (other) },
         None => html! { ", which is too few to tell it apart from " (other) },
@@ -118,12 +123,24 @@ mod tests {
         assert_eq!(
             told(&sample::report()),
             "On q35 tcg 64, 64 CPUs are online in <b>5.00 ms</b> by <code>parallel</code>, the median of 5 boots, \
-             1.60 times as fast as <code>serial</code>, which takes 8.00 ms."
+             boot by boot 1.60 times as fast as <code>serial</code>, which takes 8.00 ms."
         );
         let slower = with(|serial| {
             (serial.ratio, serial.ratio_low, serial.ratio_high) = (Some(0.5), Some(0.4), Some(0.9));
         });
         assert!(slower.contains("2.00 times as slow as"), "{slower}");
+    }
+
+    #[test]
+    fn a_host_that_was_busy_is_told_of_where_the_figure_stands() {
+        let mut report = sample::report();
+        let ours = |cell: &&mut Cell| cell.cpus == 64 && cell.contender == OURS;
+        let cell = report.cells.iter_mut().find(ours).expect("it is there");
+        cell.busy = Some(0);
+        assert!(!told(&report).contains("busy"));
+        let cell = report.cells.iter_mut().find(ours).expect("it is there");
+        cell.busy = Some(3);
+        assert!(told(&report).ends_with("The host was busy otherwise in 3 of them."));
     }
 
     #[test]

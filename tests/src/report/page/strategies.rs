@@ -51,8 +51,8 @@ pub(super) fn section(report: &Report) -> Markup {
 fn about_intervals(cells: &[data::Cell]) -> String {
     match worth(cells.iter().filter_map(|cell| cell.level)) {
         Some(worth) => format!(
-            "In {worth} of all benchmarks of as few boots as the fewest here an interval has in it what it is to: as \
-             far as that goes, a ratio is more than chance if 1 is outside of its interval."
+            "An interval is right in {worth} of all cases, where there are as few boots as in the smallest group here; \
+             as surely, a ratio is more than chance if 1 is outside of its interval."
         ),
         None => "Where there is a single boot there is no interval, and nobody can tell a ratio from chance."
             .to_owned(),
@@ -117,7 +117,8 @@ fn failures(cells: &[data::Cell]) -> Markup {
     }
 }
 
-/// The fastest and the slowest strategy of a machine in words.
+/// Which strategies of a machine have the lowest and the highest median, in words. That makes nobody faster than the
+/// next: intervals do.
 pub(super) fn fastest_and_slowest(cells: &[&data::Cell]) -> Option<String> {
     let timed = || {
         let cells = cells.iter().filter(|cell| !cell.is_yardstick);
@@ -128,7 +129,7 @@ pub(super) fn fastest_and_slowest(cells: &[&data::Cell]) -> Option<String> {
     Some(match timed().count() {
         1 => format!("{fastest} takes {} ms", millis(least)),
         several => format!(
-            "of {}, {fastest} is the fastest with {} ms, and {slowest} the slowest with {} ms",
+            "of {}, {fastest} has the lowest median, {} ms, and {slowest} the highest, {} ms",
             count(several, "contender"),
             millis(least),
             millis(most)

@@ -291,7 +291,7 @@ fn what_intervals_are_worth_stands_beside_them() {
     report.cells[1].level = Some(0.5);
     let elements = elements(&written(&report));
     for (id, words) in [
-        ("strategies", "In 50 % of all benchmarks"),
+        ("strategies", "An interval is right in 50 % of all cases"),
         ("growth", "the worst of them in 50 % of all cases"),
     ] {
         let section = elements.iter().find(|it| it.get("id") == Some(id));
