@@ -64,7 +64,7 @@ impl Judging {
         ((new.runs as usize) < needed).then(|| {
             anyhow!(
                 "with --runs {} nothing could be called slower than in the old results: --compare takes \
-                 --runs {needed} here, or less of the machines and strategies",
+                 --runs {needed} here, less of the machines and strategies, or old results of more boots",
                 new.runs
             )
         })
