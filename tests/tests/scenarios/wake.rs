@@ -5,11 +5,12 @@ use reveille_tests::qemu::machine::{Accel, Machine};
 
 use crate::boot::comes_up_whole;
 
-/// In virtual time, so that the times are those of the code and not of the host.
+/// In virtual time, so that the times are those of the code and not of the host; and all APs at once, so that each has
+/// its deadlines from the beginning on.
 fn machine() -> Machine {
     Machine::new(4)
         .accel(Accel::Icount)
-        .append("alive-timeout=40 online-timeout=80")
+        .append("head-start=0 alive-timeout=40 online-timeout=80")
 }
 
 /// The deadline for ALIVE that [`machine`] sets, and half of the one for ONLINE, at which the BSP looks
