@@ -42,7 +42,10 @@ pub async fn bring_up(bench: &Bench<'_>, strategy: Strategy, most: u32) -> Attem
     let mut all = Vec::new();
     loop {
         let attempt = all.len() as u32;
-        let (mut round, doorbells) = bench.bring_up_cold(strategy).await;
+        let (mut round, doorbells) = match attempt {
+            0 => bench.bring_up_cold(strategy).await,
+            _ => bench.bring_up(strategy).await,
+        };
         let record = record::Bringup {
             attempt,
             ..round.record(0, doorbells)

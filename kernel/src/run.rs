@@ -408,7 +408,6 @@ impl Run {
             counters: self.counters,
             platform: self.platform,
             timing: self.timing(),
-            head_start: self.head_start(),
             order: self.options.order,
             clocks: Clocks::new(
                 self.options.consistency,
@@ -579,6 +578,7 @@ impl Run {
             None => default,
         };
         Timing {
+            head_start: self.head_start(),
             init_delay: self
                 .options
                 .init_delay

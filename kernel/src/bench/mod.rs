@@ -44,10 +44,8 @@ pub struct Bench<'a> {
     pub counters: &'static Counters,
     /// The BSP's platform, for what runs below the executor.
     pub platform: &'static CpuPlatform,
-    /// How long a bring-up waits, of APs that have all run the kernel before.
+    /// How long a bring-up waits; with a head start only where no AP has run the kernel before.
     pub timing: Timing,
-    /// How long the lowest AP goes ahead of all others where none has.
-    pub head_start: Duration,
     /// Who may go through the serialised steps when.
     pub order: Order,
     /// The APs' clocks against the BSP's.
@@ -84,14 +82,14 @@ impl Bench<'_> {
     /// Brings up all APs that are down, and tells how many doorbells that took. Behind it, the clocks
     /// of those that came for the first time are compared with the BSP's.
     pub async fn bring_up(&self, strategy: Strategy) -> (Round, u64) {
-        self.bring_up_all(self.all_aps(), strategy).await
+        let mut aps = self.all_aps();
+        aps.timing.head_start = Duration::ZERO;
+        self.bring_up_all(aps, strategy).await
     }
 
     /// The same where no AP has run the kernel's code yet.
     pub async fn bring_up_cold(&self, strategy: Strategy) -> (Round, u64) {
-        let mut aps = self.all_aps();
-        aps.timing.head_start = self.head_start;
-        self.bring_up_all(aps, strategy).await
+        self.bring_up_all(self.all_aps(), strategy).await
     }
 
     async fn bring_up_all(&self, aps: BringUp<Hardware>, strategy: Strategy) -> (Round, u64) {
