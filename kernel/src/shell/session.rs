@@ -28,8 +28,12 @@ use crate::{console::input::Input, operations::in_use};
 /// How long a command that was interrupted keeps the prompt's lines waiting.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// The bytes of one key come together; what was begun and does not go on for so long is a key by itself.
+/// The bytes of one key come together; an ESC behind which nothing comes for so long is a key by itself.
 const KEY_REST: Duration = Duration::from_millis(50);
+
+/// What is no key yet waits longer for the rest. A virtual UART takes some bytes at once, and its host may keep it
+/// from taking the others; a rest that came too late would be typed.
+const SEQUENCE_REST: Duration = Duration::from_secs(1);
 
 /// How long the run waits at its end for commands to end.
 const LAST_GRACE: Duration = Duration::from_secs(5);
@@ -151,8 +155,12 @@ impl Session {
                 }
             }
         }
+        let rest = match self.keys.may_be_whole() {
+            true => KEY_REST,
+            false => SEQUENCE_REST,
+        };
         let has_begun = self.keys.has_begun();
-        self.key_rest = has_begun.then(|| self.context.timer().now() + KEY_REST);
+        self.key_rest = has_begun.then(|| self.context.timer().now() + rest);
         None
     }
 

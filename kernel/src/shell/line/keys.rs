@@ -101,8 +101,8 @@ impl Keys {
         [broken_off, key].into_iter().flatten()
     }
 
-    /// Ends what was begun, because nothing has followed for a while (some 50 ms: the bytes of a key come
-    /// together). Of an ESC alone only that can tell that it was the key.
+    /// Ends what was begun, because nothing has followed for a while: of an ESC alone only that can tell that it was
+    /// the key, as [`may_be_whole`](Self::may_be_whole) says.
     pub fn rest(&mut self) -> Option<Key> {
         match core::mem::take(&mut self.begun) {
             Begun::Nothing => None,
@@ -115,6 +115,12 @@ impl Keys {
     /// Whether something is begun that [`rest`](Self::rest) would end.
     pub fn has_begun(&self) -> bool {
         self.begun != Begun::Nothing
+    }
+
+    /// Whether what is begun may be a key as it is: ESC. The rest of what else is begun is on its way, however long
+    /// that takes.
+    pub fn may_be_whole(&self) -> bool {
+        self.begun == Begun::Escape
     }
 
     /// A byte that goes on with what was begun.

@@ -111,10 +111,15 @@ fn an_escape_that_waits_is_told_apart_by_time_alone() {
     let mut keys = Keys::default();
     assert_eq!((keys.has_begun(), keys.rest()), (false, None));
     assert_eq!(keys.feed(0x1b).next(), None);
-    assert!(keys.has_begun());
+    assert!(keys.has_begun() && keys.may_be_whole());
     assert_eq!(keys.rest(), Some(Key::Escape));
-    assert!(!keys.has_begun());
+    assert!(!keys.has_begun() && !keys.may_be_whole());
     assert_eq!(keys.feed(b'[').next(), Some(Key::Char('[')));
+    for begun in [&b"\x1b["[..], b"\x1b[70;100", b"\x1bO", b"\xe2\x96"] {
+        let mut keys = Keys::default();
+        begun.iter().for_each(|byte| drop(keys.feed(*byte)));
+        assert!(keys.has_begun() && !keys.may_be_whole(), "{begun:?}");
+    }
 }
 
 /// Bytes among which those that begin something are frequent.
