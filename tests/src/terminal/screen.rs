@@ -94,10 +94,12 @@ impl Screen {
 
     /// Says something of ours beside what the guest shows, on a line of its own.
     pub fn say(&self, text: &str) {
-        match self.ends {
-            Ends::Terminal => eprintln!("{ERASE_LINE}{DIM}{text}{PLAIN_ATTRIBUTES}"),
-            Ends::Plain => eprintln!("{text}"),
-        }
+        let mut stderr = io::stderr().lock();
+        // A terminal that has hung up hears nothing.
+        let _gone = match self.ends {
+            Ends::Terminal => writeln!(stderr, "{ERASE_LINE}{DIM}{text}{PLAIN_ATTRIBUTES}"),
+            Ends::Plain => writeln!(stderr, "{text}"),
+        };
     }
 
     /// Leaves the screen as a person wants it who goes on at it: what the guest switched on is off,

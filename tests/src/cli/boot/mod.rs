@@ -4,7 +4,8 @@ mod files;
 pub(super) mod pictures;
 
 use std::{
-    io::{self, IsTerminal},
+    fmt,
+    io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -148,27 +149,23 @@ impl Boot {
         drop(seat);
 
         match &ended.outcome {
-            Outcome::Ok => ended
-                .whereabouts
-                .iter()
-                .for_each(|place| eprintln!("xtask: {place}")),
+            Outcome::Ok => ended.whereabouts.iter().for_each(say),
             // The last words, just above, say why.
             Outcome::Failed(reason) if reason.starts_with(FIRMWARE_LINE) => {
-                eprintln!("xtask: the firmware did not start the kernel");
+                say("the firmware did not start the kernel");
             }
-            Outcome::Failed(_) => eprintln!("xtask: the kernel reports that it failed"),
+            Outcome::Failed(_) => say("the kernel reports that it failed"),
             // QEMU's own words are just above.
             Outcome::Died { status, .. } if ended.console.is_empty() => {
-                eprintln!("xtask: QEMU did not start ({status})");
+                say(format_args!("QEMU did not start ({status})"));
             }
             Outcome::Hung(limit) if text::plain(&ended.console).lines().any(is_success) => {
                 let limit = limit.as_secs_f64();
-                eprintln!("xtask: stopped after {limit} s; the kernel idles, as asked");
+                say(format_args!(
+                    "stopped after {limit} s; the kernel idles, as asked"
+                ));
             }
-            _ => ended
-                .explain()
-                .lines()
-                .for_each(|line| eprintln!("xtask: {line}")),
+            _ => ended.explain().lines().for_each(say),
         }
         if let Some(json) = json {
             json.keep()?;
@@ -178,7 +175,7 @@ impl Boot {
             if ended.outcome == Outcome::Ok {
                 return Err(error);
             }
-            eprintln!("xtask: {error:#}");
+            say(format_args!("{error:#}"));
         }
         Ok(ExitCode::from(ended.outcome.exit_code()))
     }
@@ -208,6 +205,11 @@ fn trace_key(words: &[String], must_trace: bool) -> Result<Option<String>> {
 /// Whether this line of the console is the kernel's verdict that all is well.
 fn is_success(line: &str) -> bool {
     line == "reveille: ok" || line.starts_with("reveille: ok: ")
+}
+
+/// Says something of ours. A terminal that has hung up hears nothing, and that does not change how the run ended.
+fn say(words: impl fmt::Display) {
+    let _gone = writeln!(io::stderr(), "xtask: {words}");
 }
 
 #[cfg(test)]
