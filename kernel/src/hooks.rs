@@ -16,6 +16,7 @@ use reveille_executor::{Clock, Timer};
 use x86_64::instructions::{hlt, interrupts};
 
 use crate::{
+    calling::halted::Rests,
     calls::{self, stuck},
     command_line::TestHook,
     console,
@@ -108,7 +109,14 @@ async fn call_one_that_does_not_answer(
     };
     let (mut in_task, mut in_call) = (None, None);
     match hook {
-        TestHook::LostCallIpi => stuck::lose_next(ap),
+        TestHook::LostCallIpi => {
+            // One that comes from a call looks for the next without an interrupt, and then none is lost.
+            let area = PerCpu::of(ap).ok_or("an AP without an area")?;
+            if !Rests::of(area).wait(timer).await {
+                return Err("the AP that is to be called does not rest".into());
+            }
+            stuck::lose_next(ap);
+        }
         TestHook::StuckCall => in_task = Some(busy),
         _ => in_call = Some(busy),
     }

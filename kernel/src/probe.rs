@@ -30,8 +30,9 @@ use crate::{
     platform::CpuPlatform,
 };
 
-/// Until when a CPU must have told. It takes microseconds, but a hypervisor may have to find time for it.
-const DEADLINE: Duration = Duration::from_millis(100);
+/// Until when a CPU must have told. It takes microseconds, but a hypervisor may have to find time for it: only one
+/// that takes no NMI comes near that.
+const DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long a CPU that is about to take no NMI any more spins for one that is due, in counts of the TSC:
 /// a few microseconds. Whoever sends it does so with interrupts off, right behind its announcement.

@@ -23,7 +23,7 @@ use super::Incomplete;
 use crate::cpus::{Cpus, counting::Counting, machine::Hardware};
 
 /// Until when all CPUs must have counted.
-const DEADLINE: Duration = Duration::from_secs(2);
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Whoever has not counted this long after all others is not there.
 const GRACE: Duration = Duration::from_millis(100);

@@ -13,8 +13,8 @@ const PAUSE: Duration = Duration::from_micros(20);
 /// Looks until the CPU is woken, to fall asleep again.
 const PATIENCE: u32 = 8;
 
-/// Looks at the most. A CPU that does not halt by then has something else to do.
-const LOOKS: u32 = 10_000;
+/// Until when it must halt. Only one that has something else to do for good comes near that.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A CPU that is called each time it halts.
 ///
@@ -34,9 +34,14 @@ impl Rests {
 
     /// Waits in a task until it halts again; `false` if it does not.
     pub(crate) async fn wait(&mut self, timer: &Timer) -> bool {
-        for look in 0..LOOKS {
+        let deadline = timer.now().saturating_add(DEADLINE);
+        for look in 0.. {
+            let is_late = timer.now() >= deadline;
             if self.halts_again(look) {
                 return true;
+            }
+            if is_late {
+                break;
             }
             timer.sleep(PAUSE).await;
         }
@@ -45,9 +50,14 @@ impl Rests {
 
     /// The same on a CPU that has a task without a timer: it halts in between, below its executor.
     pub(super) fn halt(&mut self, platform: &CpuPlatform) -> bool {
-        for look in 0..LOOKS {
+        let deadline = platform.now().saturating_add(DEADLINE);
+        for look in 0.. {
+            let is_late = platform.now() >= deadline;
             if self.halts_again(look) {
                 return true;
+            }
+            if is_late {
+                break;
             }
             platform.halt_until(platform.now() + PAUSE, || false);
         }

@@ -50,6 +50,10 @@ const LOOPBACK: u8 = 1 << 4;
 /// Depth of the 16550A's FIFOs.
 pub(super) const FIFO_DEPTH: u8 = 16;
 
+/// How long it may take to send, in counts of the TSC: 3 to 16 seconds. Behind it text is lost, and whoever reads a
+/// virtual UART may have to wait for its host to let it run.
+const PATIENCE: u64 = 1 << 34;
+
 /// What sends.
 #[derive(Debug)]
 pub(super) struct Uart {
@@ -124,8 +128,7 @@ impl Uart {
     }
 
     /// Waits until the line status has the bit `empty`; `false` if that takes too long. A full FIFO
-    /// drains in 1.4 ms at 115200 baud; a host that is slow to read a virtual one takes a hundred
-    /// times that.
+    /// drains in 1.4 ms at 115200 baud; of a virtual one whoever reads it may be kept from running.
     ///
     /// The bound is waited out once: while the UART stays stuck, the text that follows is lost at
     /// once. An absent UART reads as all ones, which says empty.
@@ -135,7 +138,7 @@ impl Uart {
         let patience = if IS_STUCK.load(Ordering::Relaxed) {
             Patience::none()
         } else {
-            Patience::begin()
+            Patience::of(PATIENCE)
         };
         let is_drained = patience.until(|| {
             let status = read(LINE_STATUS);

@@ -13,7 +13,7 @@ use reveille_executor::Instant;
 use super::attempt::Attempt;
 use crate::{machine::Machine, outcome::Outcome, state::Stage, step::Direction};
 
-/// How long an AP has from its last step until it is parked.
+/// How long an AP has from its last step until it is parked, and longer where its steps have.
 const PARK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an AP that was abandoned may take to come back, if it is to be taken back to where it was.
@@ -151,7 +151,8 @@ impl<M: Machine> Attempt<M> {
 
     async fn until_parked(&mut self) -> Result<(), Outcome> {
         let shared = self.shared();
-        let deadline = self.now().saturating_add(PARK_TIMEOUT);
+        let patience = self.timing().online_timeout.max(PARK_TIMEOUT);
+        let deadline = self.now().saturating_add(patience);
         let mut pause = FIRST_LOOK;
         while !self.stage().is_down() {
             if self.now() >= deadline {
