@@ -22,6 +22,8 @@ use reveille_smp::{
 pub(crate) struct Machine {
     cpus: Vec<Cpu>,
     epoch: time::Instant,
+    /// By how much the clock was put forward, in nanoseconds.
+    advanced: AtomicU64,
     pub(crate) trace: Mutex<Vec<Traced>>,
     next_id: AtomicU64,
     pub(crate) overdue: Mutex<Vec<Pending>>,
@@ -93,6 +95,7 @@ impl Host {
         let machine = Machine {
             cpus: (0..cpus).map(|_| cpu()).collect(),
             epoch: time::Instant::now(),
+            advanced: AtomicU64::new(0),
             trace: Mutex::default(),
             next_id: AtomicU64::new(0),
             overdue: Mutex::default(),
@@ -141,6 +144,12 @@ impl Host {
     /// As this CPU halts the next time, in a blocking call, this happens.
     pub(crate) fn at_halt(self, cpu: u32, event: impl FnOnce() + Send + 'static) {
         *self.cpu(cpu).at_halt.lock().unwrap() = Some(Box::new(event));
+    }
+
+    /// Puts the clock of all CPUs forward.
+    pub(crate) fn advance(self, by: time::Duration) {
+        let nanos = u64::try_from(by.as_nanos()).expect("it is no century");
+        self.0.advanced.fetch_add(nanos, Relaxed);
     }
 
     /// Takes what interrupts are pending on this CPU. For a CPU that the calling thread plays.
@@ -234,7 +243,8 @@ pub(crate) fn this_cpu() -> CpuIndex {
 
 impl Clock for Host {
     fn now(&self) -> Instant {
-        Instant::ZERO + self.0.epoch.elapsed()
+        let advanced = time::Duration::from_nanos(self.0.advanced.load(Relaxed));
+        Instant::ZERO + self.0.epoch.elapsed() + advanced
     }
 }
 
