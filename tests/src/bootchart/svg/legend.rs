@@ -56,7 +56,7 @@ fn entries(chart: &BootChart) -> Vec<(String, String)> {
     let is_any = |is_it: fn(Outcome) -> bool| chart.lanes.iter().any(|it| is_it(it.outcome));
     let others = [
         (chart.bsp.is_some(), "poll", "boot processor polls"),
-        (chart.bsp.is_some(), "sleep", "boot processor halts"),
+        (chart.bsp.is_some(), "sleep", "boot processor sleeps"),
         (chart.serialised.is_some(), "turn", "serialised step"),
         (
             is_any(Outcome::is_failure),

@@ -81,9 +81,9 @@ fn of_spans(doing: Doing, spans: &[Span], scale: &Scale, y: f64) -> Group {
             format!("The boot processor polled {count} times, {lasted} in all"),
         ),
         Doing::Sleep => (
-            "BSP halts",
+            "BSP sleeps",
             "sleep",
-            format!("The boot processor halted {count} times, {lasted} in all"),
+            format!("The boot processor slept {count} times, {lasted} in all"),
         ),
     };
     named(name, y)

@@ -5,7 +5,7 @@
 //!   headline, subject, legend      words, legend
 //!   axis                           scale
 //!   BSP polls   ▮▮ ▮   ▮           meanwhile
-//!   BSP halts      ▮ ▮▮▮
+//!   BSP sleeps     ▮ ▮▮▮
 //!   serialised        ▮▮▮
 //!   CPU 0                          lanes, as layout has room for them
 //!   CPU 1       ▮▮▮▮▮▮▮▮

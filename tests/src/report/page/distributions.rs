@@ -109,6 +109,7 @@ impl Spread {
         };
         Choice {
             name: self.name.clone(),
+            cpus: cells.iter().map(|it| it.cpus as usize).max().unwrap_or(0),
             says: says.unwrap_or_else(|| "Only yardsticks were measured.".to_owned()),
             figures: html! { (table) },
         }

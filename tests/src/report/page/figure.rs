@@ -3,6 +3,8 @@
 //! **Nothing is in the canvas alone.** Whoever does not see it, prints the page or runs no scripts has the same
 //! from the caption and the tables.
 
+use std::cmp::Reverse;
+
 use maud::{Markup, Render, html};
 
 /// A chart, and what there is to choose from in it.
@@ -11,7 +13,7 @@ pub(super) struct Chart {
     pub(super) name: &'static str,
     /// What is chosen, such as `Machine`.
     pub(super) choose: &'static str,
-    /// What can be chosen; at least one.
+    /// What can be chosen; at least one. It opens on that with the most CPUs, or the first of those.
     pub(super) choices: Vec<Choice>,
     /// How it is to be read.
     pub(super) reading: Markup,
@@ -23,16 +25,28 @@ pub(super) struct Chart {
 pub(super) struct Choice {
     /// What a person chooses it by.
     pub(super) name: String,
+    /// Of how many CPUs it is; 0 where it is of machines of many sizes.
+    pub(super) cpus: usize,
     /// The result in words.
     pub(super) says: String,
     /// Its figures.
     pub(super) figures: Markup,
 }
 
+impl Chart {
+    /// What is shown to who has chosen nothing: bringing up a few CPUs is what any kernel is quick at.
+    fn opens_on(&self) -> usize {
+        let choices = self.choices.iter().enumerate();
+        let largest = choices.min_by_key(|(_, choice)| Reverse(choice.cpus));
+        largest.map_or(0, |(index, _)| index)
+    }
+}
+
 impl Render for Chart {
     fn render(&self) -> Markup {
         let chooser = format!("choose-{}", self.name);
-        let says = self.choices.first().map(|it| it.says.as_str());
+        let opens_on = self.opens_on();
+        let says = self.choices.get(opens_on).map(|it| it.says.as_str());
         html! {
             figure.chart id={ "chart-" (self.name) } {
                 @if self.choices.len() > 1 || !self.buttons.is_empty() {
@@ -40,8 +54,8 @@ impl Render for Chart {
                         @if self.choices.len() > 1 {
                             label for=(chooser) { (self.choose) }
                             select id=(chooser) autocomplete="off" {
-                                @for choice in &self.choices {
-                                    option data-says=(choice.says) { (choice.name) }
+                                @for (index, choice) in self.choices.iter().enumerate() {
+                                    option data-says=(choice.says) selected[index == opens_on] { (choice.name) }
                                 }
                             }
                         }
@@ -68,5 +82,34 @@ impl Render for Chart {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_opens_on_the_first_of_the_largest_machines() {
+        let choices = [("small", 8), ("large", 64), ("as large", 64)].map(|(name, cpus)| Choice {
+            name: name.to_owned(),
+            cpus,
+            says: format!("It says {name}."),
+            figures: html! {},
+        });
+        let chart = Chart {
+            name: "sizes",
+            choose: "Machine",
+            choices: choices.into(),
+            reading: html! {},
+            buttons: &[],
+        };
+        let page = chart.render().into_string();
+        assert_eq!(page.matches(" selected").count(), 1);
+        assert!(
+            page.contains(r#"<option data-says="It says large." selected>large"#),
+            "{page}"
+        );
+        assert!(page.contains(r#"aria-label="It says large.""#), "{page}");
     }
 }

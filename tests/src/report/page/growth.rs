@@ -65,6 +65,7 @@ impl Curves {
     fn choice(&self) -> Choice {
         Choice {
             name: self.name.clone(),
+            cpus: 0,
             says: self.says.clone(),
             figures: html! { (self.table()) },
         }

@@ -82,6 +82,7 @@ fn choice(heat: &Heat) -> Choice {
     };
     Choice {
         name: heat.machine.clone(),
+        cpus: heat.cpus.len(),
         says: says(heat),
         figures: html! {
             @if is_long {

@@ -127,6 +127,7 @@ pub(super) fn section(report: &Report, beside: Option<&Beside>) -> Markup {
                     choose: "",
                     choices: vec![Choice {
                         name: String::new(),
+                        cpus: 0,
                         says: says(rows),
                         figures: html! { (table) },
                     }],

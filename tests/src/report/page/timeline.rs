@@ -180,6 +180,7 @@ fn choice(boot: &Boot) -> Choice {
     };
     Choice {
         name,
+        cpus: chart.lanes.len(),
         says,
         figures,
     }
