@@ -6,6 +6,7 @@ use std::{
     io::{BufRead, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -16,6 +17,9 @@ use reveille_tests::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
+
+/// How long a script may take in the page: only one that hangs takes as long.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(120);
 
 /// A desk's window.
 pub(crate) const DESK: (u32, u32) = (1280, 900);
@@ -99,6 +103,8 @@ pub(crate) fn open(name: &str, report: &Report, test: impl AsyncFnOnce(&Page)) {
         let url = format!("http://127.0.0.1:{}", browser.port);
         let driver = WebDriver::new(url, capabilities()).await;
         let driver = driver.expect("the browser starts");
+        let limit = driver.set_script_timeout(SCRIPT_LIMIT).await;
+        limit.expect("the browser takes a limit");
         let ended = driver.run_and_quit(async |driver| {
             let page = Page {
                 driver,

@@ -1,10 +1,14 @@
 //! CPUs that are added while the kernel runs, and removed, by QEMU's monitor.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use reveille_smp::{
     outcome::Outcome as CpuOutcome,
     record::{Hotplug, HotplugEvent, HotplugOutcome, HotplugSource, Record, Removal},
+    step::StepError,
 };
 use reveille_tests::{
     guest::Guest,
@@ -15,8 +19,9 @@ use reveille_tests::{
         vcpu::Vcpu,
     },
 };
+use serde_json::json;
 
-use crate::boot::{LIMIT, kernel, slot};
+use crate::boot::{LIMIT, kernel, patient, slot};
 
 /// ACPI's numbers: what is reported of, and some of what is reported.
 const DEVICE_CHECK: u64 = 1;
@@ -41,7 +46,7 @@ struct Plugged {
 impl Plugged {
     /// Boots `machine`, and waits for nothing.
     fn start(machine: Machine) -> Self {
-        let machine = machine.append("after=halt");
+        let machine = patient(machine.append("after=halt"));
         let slot = slot(&machine);
         Self {
             guest: Guest::start(kernel(), &machine).expect("QEMU starts"),
@@ -81,11 +86,13 @@ impl Plugged {
         }
     }
 
-    /// What was asked for behind the bring-up goes on: all of it is told once it is over.
-    fn has_told_nothing(&mut self) {
-        let records = self.guest.records().parse().expect("all are whole");
-        let told = |it: &Record| matches!(it, Record::Bringup(_) | Record::Exit(_));
-        assert!(!records.iter().any(told), "it was over before that");
+    /// Plugs CPUs while the machine stands, so that the kernel finds all of them at once.
+    fn plug_together(&mut self, bays: Range<usize>) {
+        let stopped = self.guest.execute("stop", json!({}));
+        stopped.expect("the machine stands");
+        bays.for_each(|bay| self.plug(bay));
+        let continued = self.guest.execute("cont", json!({}));
+        continued.expect("the machine goes on");
     }
 
     /// Waits until the CPU in a bay has been started; it halts in real mode then.
@@ -181,6 +188,36 @@ impl Plugged {
         assert!(!bays[bay].is_taken(), "QEMU has it still");
     }
 
+    /// The same of a CPU that is tortured: what it was told to fail at may be on its way down. It fails once.
+    fn is_removed_in_the_end(&mut self, bay: usize) {
+        self.ask_back(bay);
+        while self.must_fail_first(bay) {
+            self.ask_back(bay);
+        }
+    }
+
+    /// Whether the CPU in a bay that was asked for stays, for it was told to fail. Otherwise it has gone.
+    fn must_fail_first(&mut self, bay: usize) -> bool {
+        let record = self.next();
+        assert_eq!(record.cpu.map(|cpu| cpu.0), Some(bay as u32));
+        let is_refused = record.outcome == REFUSED;
+        let (outcome, status) = match is_refused {
+            true => (REFUSED, BUSY),
+            false => (REMOVED, SUCCESS),
+        };
+        assert_eq!(
+            (record.event, record.outcome),
+            (HotplugEvent::Remove, outcome)
+        );
+        if is_refused {
+            let reason = record.reason.expect("a reason");
+            assert!(reason.contains(StepError::Injected.reason()), "{reason}");
+        }
+        let told = self.guest.wait_for_report(bay, LIMIT);
+        assert_eq!(told.expect("QEMU is told"), (EJECT_REQUEST, status));
+        is_refused
+    }
+
     /// How many CPUs the machine has, all of which halt in the kernel by now.
     fn cpus(&mut self) -> usize {
         self.guest.vcpus().expect("the monitor answers").len()
@@ -242,14 +279,8 @@ fn four_cpus_that_are_added_together_come_up_together_on_pc() {
 }
 
 fn four_come_together_and_go_together(chipset: Chipset) {
-    // Behind the calls, which have the turn, all of them are there.
-    let mut plugged = Plugged::start(machine(chipset).append("calls=200000"));
-    plugged.guest_shows_that_it_runs();
-    for bay in 2..6 {
-        plugged.plug(bay);
-    }
-    plugged.has_told_nothing();
-    plugged.is_ok();
+    let mut plugged = Plugged::idle(machine(chipset));
+    plugged.plug_together(2..6);
     let mut bays: Vec<_> = (2..6)
         .map(|_| {
             let record = plugged.next();
@@ -283,7 +314,6 @@ fn a_cpu_that_is_added_in_the_middle_of_a_measurement_comes_behind_it() {
     plugged.guest_shows_that_it_runs();
     plugged.plug(3);
     plugged.plug(2);
-    plugged.has_told_nothing();
     plugged.is_ok();
     let records = plugged.guest.records().parse().expect("all are whole");
     let rounds = records.iter().filter_map(|record| match record {
@@ -293,7 +323,7 @@ fn a_cpu_that_is_added_in_the_middle_of_a_measurement_comes_behind_it() {
     let rounds: Vec<_> = rounds.collect();
     assert_eq!(rounds.len(), 1 + 40 * 5);
     assert!(rounds.iter().all(|round| *round == (1, 1)), "{rounds:?}");
-    // But a broadcast starts them too, and none that was started before is missing behind them.
+    // But a broadcast starts them too, so that it is known when they were plugged, and none that was started before is missing behind them.
     let floors = records.iter().filter_map(|record| match record {
         Record::Floor(floor) => Some(floor.aps),
         _ => None,
@@ -318,7 +348,7 @@ fn cpus_come_and_go_in_the_middle_of_random_operations_and_no_rule_is_broken() {
     }
     // Some that are tortured, and some that are not; and again.
     for bay in [2, 5, 2, 6] {
-        plugged.is_removed(bay);
+        plugged.is_removed_in_the_end(bay);
         plugged.plug(bay);
         plugged.comes(bay, ADDED, SUCCESS);
     }
@@ -334,13 +364,13 @@ fn cpus_come_and_go_in_the_middle_of_random_operations_and_no_rule_is_broken() {
 
 #[test]
 fn a_cpu_that_is_added_and_never_answers_is_told_and_can_be_removed_and_added_again() {
-    let keys = "fault=3:silent alive-timeout=300";
+    let keys = "fault=3:silent alive-timeout=3000";
     let mut plugged = Plugged::idle(machine(Chipset::Q35).append(keys));
     for _ in 0..2 {
         plugged.plug(3);
         let never_started = HotplugOutcome::Added(CpuOutcome::NeverStarted);
         let added = plugged.comes(3, never_started, FAILURE);
-        assert!(added.duration_ns >= 300_000_000, "before its deadline");
+        assert!(added.duration_ns >= 3_000_000_000, "before its deadline");
         plugged.is_removed(3);
     }
     // The others do not suffer from it.
@@ -355,7 +385,7 @@ fn a_cpu_that_is_added_and_never_answers_is_told_and_can_be_removed_and_added_ag
 
 #[test]
 fn a_cpu_that_hangs_as_it_comes_up_is_not_let_go() {
-    let keys = "fault=2:claimed alive-timeout=300";
+    let keys = "fault=2:claimed alive-timeout=3000";
     let mut plugged = Plugged::idle(machine(Chipset::Q35).append(keys));
     plugged.plug(2);
     let stuck = HotplugOutcome::Added(CpuOutcome::StuckLongMode);
@@ -435,7 +465,8 @@ fn a_cpu_in_the_place_of_another_is_asked_anew_and_told_of() {
     let compared = plugged.guest.wait_for_records(LIMIT, |records| {
         let records = records.parse().expect("all are whole");
         let checks = records.iter().filter(|it| matches!(it, Record::Clock(_)));
-        (checks.count() == 3).then_some(())
+        // One that did not answer in time is asked once more.
+        (checks.count() >= 3).then_some(())
     });
     compared.expect("the comparisons are told");
 }

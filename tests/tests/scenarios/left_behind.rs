@@ -131,7 +131,7 @@ fn a_kill_that_xtask_cannot_catch_ends_qemu() {
 #[test]
 fn the_time_limit_ends_qemu() {
     let _slot = slot(&Machine::new(2));
-    let mut run = Run::start("5");
+    let mut run = Run::start("20");
     assert!(run.qemu_ends(), "QEMU outlives its limit");
     assert_eq!(run.status().code(), Some(124));
 }

@@ -18,7 +18,7 @@ fn every_cpu_halts_in_long_mode_in_our_text_once_the_kernel_says_it_is_online() 
     guest
         .wait_for_line("reveille: ok", LIMIT)
         .expect("the kernel comes up");
-    let vcpus = once_the_bsp_halts(&mut guest);
+    let vcpus = once_all_halt(&mut guest);
     assert_eq!(vcpus.len(), 8);
     for vcpu in &vcpus {
         assert!(vcpu.long_mode, "not in 64-bit code: {vcpu:?}");
@@ -34,12 +34,13 @@ fn every_cpu_halts_in_long_mode_in_our_text_once_the_kernel_says_it_is_online() 
     assert_eq!(stacks.len(), 8, "two CPUs share a stack");
 }
 
-/// All CPUs at the first look that finds the BSP halted: it has its last line to write before.
-fn once_the_bsp_halts(guest: &mut Guest<'_>) -> Vec<Vcpu> {
+/// All CPUs at the first look that finds them halted: the BSP has its last line to write before, and an AP may have
+/// to wait for a core of the host to come back from what it was called for. One that spins never halts.
+fn once_all_halt(guest: &mut Guest<'_>) -> Vec<Vcpu> {
     let deadline = Instant::now() + LIMIT;
     loop {
         let vcpus = guest.vcpus().expect("the monitor answers");
-        if vcpus[0].halted || Instant::now() > deadline {
+        if vcpus.iter().all(|it| it.halted) || Instant::now() > deadline {
             return vcpus;
         }
     }

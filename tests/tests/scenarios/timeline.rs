@@ -81,12 +81,7 @@ fn a_timeline_of_4_cpus_shows_what_the_records_tell() {
         );
     }
     let bsp = told.bsp.as_deref().expect("it was traced");
-    for doing in [Doing::Poll, Doing::Sleep] {
-        assert!(
-            bsp.iter().any(|it| it.doing == doing),
-            "no {doing:?} in {bsp:?}"
-        );
-    }
+    assert!(bsp.iter().any(|it| it.doing == Doing::Poll));
     assert!(
         bsp.windows(2)
             .all(|pair| pair[0].ended_ns <= pair[1].began_ns)
@@ -119,6 +114,12 @@ fn a_run_that_fails_is_drawn_with_the_cpu_that_did_and_ends_as_it_does() {
     let told = chart(&json);
     assert_eq!((told.online, told.aps), (2, 3));
     assert_eq!(told.lanes[3].outcome, Outcome::StuckLongMode);
+    // For its deadline the BSP has nothing else to do. Where all APs come, they may do so before it can sleep.
+    let bsp = told.bsp.as_deref().expect("it was traced");
+    assert!(
+        bsp.iter().any(|it| it.doing == Doing::Sleep),
+        "no sleep in {bsp:?}"
+    );
     let drawn = fs::read_to_string(&picture).expect("it is drawn");
     assert!(
         drawn.contains("stuck-long-mode: it was told to fail"),

@@ -13,7 +13,7 @@ use reveille_smp::record::{
 use reveille_tests::{
     guest::Ended,
     outcome::Outcome,
-    qemu::machine::{Chipset, Machine},
+    qemu::machine::{Accel, Chipset, Machine},
 };
 
 use crate::boot::{boot, firmware, is_whole, kernel};
@@ -235,7 +235,8 @@ fn an_ap_that_is_missing_shows_from_outside() {
     assert_eq!(deeds(&probe), ALL);
     // The second attempt is the one in which the last AP is alive.
     let late = "probe=1 fault=2:late=550 alive-timeout=500 attempts=2";
-    let (seen, ended) = marks(Machine::new(4).append(late), "marks-late");
+    let machine = Machine::new(4).accel(Accel::Icount);
+    let (seen, ended) = marks(machine.append(late), "marks-late");
     assert_eq!(ended.outcome, Outcome::Ok);
     assert_eq!(seen, [ENTRY, KICK, ALIVE, ONLINE, OK]);
 }

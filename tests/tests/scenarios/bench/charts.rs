@@ -77,9 +77,9 @@ fn each_machine_is_booted_again_for_pictures_once_and_parts_are_joined_with_thei
 fn ctrl_c_behind_the_last_boot_that_counts_ends_as_ctrl_c_does_and_resume_makes_the_pictures() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path();
-    let words = "--smp 3 --accel tcg --strategies bare --rounds 1 --runs 1";
+    let words = "--smp 2,3,4 --accel tcg --strategies bare --rounds 1 --runs 1";
     {
-        let _slot = slot(&qemu::machine::Machine::new(3));
+        let _slot = slot(&qemu::machine::Machine::new(4));
         let mut xtask = with_charts(out, words)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -102,10 +102,12 @@ fn ctrl_c_behind_the_last_boot_that_counts_ends_as_ctrl_c_does_and_resume_makes_
             "{rest:?}"
         );
     }
-    assert!(looks(out).is_empty());
+    // Who is slow to press Ctrl-C may have looked at the first.
+    let last = || Charts::beside(out).find(&Machine::new(4)).is_some();
+    assert!(!last());
     let resumed = bench(out, &format!("{words} --resume"));
     assert_eq!(resumed.status.code(), Some(0));
-    assert!(Charts::beside(out).find(&Machine::new(3)).is_some());
+    assert!(last());
 }
 
 #[test]

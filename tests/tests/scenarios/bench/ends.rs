@@ -60,10 +60,11 @@ fn a_boot_that_fails_is_told_and_kept_and_the_others_go_on() {
 fn ctrl_c_keeps_what_was_measured_and_resume_goes_on_with_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path();
-    let words = format!("{SMALL} --runs 2");
+    // The boots are long enough for one who is slow to press Ctrl-C.
+    let words = "--smp 2,3 --accel tcg --strategies serial,bare --rounds 300 --runs 2";
     {
         let _slot = slot(&Machine::new(3));
-        let mut command = command(out, &words);
+        let mut command = command(out, words);
         let mut xtask = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -42,7 +42,7 @@ pub(super) const COMMANDS: &[(&str, &[&str])] = &[
     ),
     (
         "torture 1",
-        &["operations on 3 APs in 1 s, seed ", " 0 lost, 0 failed"],
+        &["operations on 3 APs in ", " s, seed ", " 0 lost, 0 failed"],
     ),
     ("stop 3", &["stop: 3 of 3, 4 CPUs, "]),
     (

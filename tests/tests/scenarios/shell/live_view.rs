@@ -9,7 +9,7 @@ use reveille_tests::{
 };
 
 use super::session::PROMPT;
-use crate::boot::{LIMIT, kernel, slot};
+use crate::boot::{LIMIT, kernel, patient, slot};
 
 /// How a terminal is asked where its cursor is.
 const ASKED: &str = "\x1b[6n";
@@ -26,7 +26,7 @@ impl Viewer {
     /// Boots so many CPUs and runs `watch`. The terminal has so many
     /// rows and columns.
     fn start(cpus: u32, size: (u16, u16)) -> Self {
-        let machine = Machine::new(cpus).append("after=shell");
+        let machine = patient(Machine::new(cpus).append("after=shell"));
         let slot = slot(&machine);
         let guest = Guest::start(kernel(), &machine).expect("QEMU starts");
         let screen = vt100::Parser::new(length(size.0), length(size.1), 0);
@@ -167,16 +167,16 @@ fn cpus_that_go_and_come_are_seen_and_what_is_said_meanwhile_is_told_behind_the_
     viewer.refresh();
     viewer.types("q");
     viewer.sees(PROMPT);
-    viewer.types("torture 4 &\r");
-    viewer.sees("[1] torture 4\n");
+    viewer.types("torture 8 &\r");
+    viewer.sees("[1] torture 8\n");
     viewer.types("watch\r");
-    let runs = |lines: &[String]| lines[2].contains("[1] torture 4");
+    let runs = |lines: &[String]| lines[2].contains("[1] torture 8");
     viewer.until("the command behind", runs);
     let lines = viewer.until("its end", |lines| !runs(lines));
     assert!(lines[0].contains("4 CPUs online"), "{lines:#?}");
     viewer.types("q");
     viewer.sees("torture: ");
-    viewer.sees("[1] torture 4: done\n");
+    viewer.sees("[1] torture 8: done\n");
     viewer.types("exit\r");
     assert_eq!(
         viewer.guest.run(LIMIT).expect("it runs").outcome,

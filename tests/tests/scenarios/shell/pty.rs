@@ -1,6 +1,7 @@
 //! `cargo xtask run` in a pseudo-terminal, with somebody who looks at the screen, and types at the shell.
 
 use std::{
+    fs,
     num::NonZeroU16,
     os::unix::process::CommandExt,
     process::{Child, Command, ExitStatus},
@@ -24,7 +25,7 @@ use rustix::{
     },
 };
 
-use crate::boot::{LIMIT, kernel, slot};
+use crate::boot::{LIMIT, kernel, patience, slot};
 
 /// Rows and columns of a terminal as most have it.
 const SIZE: (u16, u16) = (24, 80);
@@ -40,6 +41,8 @@ pub(crate) struct Terminal {
     /// All that was shown.
     shown: Vec<u8>,
     before: String,
+    /// Nobody asks the terminal anything any more that it has the time to answer.
+    is_to_end: bool,
     _slot: Slot,
 }
 
@@ -82,7 +85,11 @@ impl Terminal {
     /// The same for other CPUs, in a terminal of so many rows and columns.
     pub(super) fn of(size: (u16, u16), smp: &str, words: &[&str]) -> Self {
         Self::start(size, smp, |command| {
-            command.arg("--shell").args(words);
+            command.args(["--accel", "tcg", "--shell"]).args(words);
+            let is_free = |word: &&str| !word.contains("fault=") && !word.contains("-timeout=");
+            if words.iter().all(is_free) {
+                command.args(["--append", &patience()]);
+            }
         })
     }
 
@@ -121,6 +128,7 @@ impl Terminal {
             ),
             shown: Vec::new(),
             before,
+            is_to_end: false,
             _slot: slot,
         }
     }
@@ -180,6 +188,8 @@ impl Terminal {
     /// The same, while somebody types these keys again and again.
     pub(super) fn ends_by_typing(&mut self, keys: &str) -> ExitStatus {
         let deadline = Instant::now() + LIMIT;
+        // An answer that comes behind the end would be typed at whatever runs next.
+        self.is_to_end = true;
         loop {
             if let Some(status) = self.xtask.try_wait().expect("xtask is our child") {
                 while self.looks(Instant::now()) {}
@@ -206,6 +216,17 @@ impl Terminal {
             assert!(Instant::now() < deadline, "{what} does not come");
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Waits until xtask is stopped, as who has stopped it is told (proc_pid_stat(5)).
+    pub(super) fn waits_until_it_is_stopped(&self) {
+        let stat = format!("/proc/{}/stat", self.xtask().as_raw_nonzero());
+        let is_stopped = || {
+            let stat = fs::read_to_string(&stat).expect("xtask runs");
+            let state = stat.rsplit_once(')').map(|(_, behind)| behind.trim_start());
+            state.is_some_and(|it| it.starts_with('T'))
+        };
+        self.waits_for("that it is stopped", |_| is_stopped());
     }
 
     /// Checks that it is left as it was found, and as one wants it who goes on there.
@@ -281,6 +302,7 @@ impl Terminal {
         let wait = deadline.saturating_duration_since(Instant::now());
         let wait = Timespec::try_from(wait).expect("it is short");
         let Some(person) = &self.person else {
+            thread::sleep(deadline.saturating_duration_since(Instant::now()));
             return false;
         };
         if poll(&mut [PollFd::new(person, PollFlags::IN)], Some(&wait)) != Ok(1) {
@@ -293,7 +315,9 @@ impl Terminal {
                 self.emulator.process(&bytes[..length]);
                 self.shown.extend(&bytes[..length]);
                 let answers = std::mem::take(&mut self.emulator.callbacks_mut().answers);
-                let _gone = write(person, &answers);
+                if !self.is_to_end {
+                    let _gone = write(person, &answers);
+                }
                 true
             }
             Err(error) => panic!("{error}"),
@@ -336,7 +360,7 @@ fn spawn(terminal: &OwnedFd, smp: &str, further: impl FnOnce(&mut Command)) -> C
     let end = || terminal.try_clone().expect("a descriptor is left");
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command
-        .args(["run", "--smp", smp, "--accel", "tcg"])
+        .args(["run", "--smp", smp])
         .env(IMAGE_VARIABLE, kernel().image())
         // As most terminals are, wherever the tests run.
         .env("TERM", "xterm-256color")

@@ -5,7 +5,7 @@ use reveille_tests::{
     qemu::{machine::Machine, slots::Slot},
 };
 
-use crate::boot::{LIMIT, kernel, slot};
+use crate::boot::{LIMIT, kernel, patient, slot};
 
 pub(super) const PROMPT: &str = "reveille> ";
 pub(super) const CTRL_C: &[u8] = b"\x03";
@@ -26,7 +26,7 @@ impl Session {
 
     /// The same, of somebody who types these bytes before the kernel runs.
     pub(super) fn typed_at_once(machine: Machine, bytes: &[u8]) -> Self {
-        let machine = machine.append("after=shell terminal=plain");
+        let machine = patient(machine.append("after=shell terminal=plain"));
         let slot = slot(&machine);
         let mut guest = Guest::start(kernel(), &machine).expect("QEMU starts");
         guest.type_bytes(bytes);

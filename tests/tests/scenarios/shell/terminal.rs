@@ -107,7 +107,8 @@ fn xtask_that_is_stopped_gives_the_terminal_back_until_it_goes_on() {
         cursor_row(screen) == "reveille> help"
     });
     terminal.signal(Signal::TSTP);
-    terminal.waits_for("the settings of before", Terminal::has_settings_of_before);
+    terminal.waits_until_it_is_stopped();
+    assert!(terminal.has_settings_of_before());
     terminal.signal(Signal::CONT);
     terminal.waits_for("raw mode", |it| !it.has_settings_of_before());
     terminal.is_raw();
@@ -124,7 +125,8 @@ fn xtask_that_is_stopped_in_the_middle_of_a_view_leaves_it_until_it_goes_on() {
     terminal.sees("the screen of before", |screen| {
         !screen.alternate_screen() && !screen.hide_cursor()
     });
-    terminal.waits_for("the settings of before", Terminal::has_settings_of_before);
+    terminal.waits_until_it_is_stopped();
+    assert!(terminal.has_settings_of_before());
     terminal.signal(Signal::CONT);
     terminal.sees("the whole view", |screen| {
         let contents = screen.contents();

@@ -80,7 +80,8 @@ fn linux_comes_up_beside_us_and_its_bringup_is_timed_from_all_sides() {
         .iter()
         .map(|part| inside.samples[*part].total_ns[0])
         .sum();
-    // With one AP nothing overlaps; between the parts there is little.
-    let whole = part("whole");
-    assert!(parts <= whole && parts > whole / 2, "{parts} of {whole}");
+    // With one AP nothing overlaps; between the parts there is little but the step of Linux's tracer.
+    let [whole, trace] = ["whole", "trace"].map(part);
+    assert!(parts <= whole, "{parts} of {whole}");
+    assert!(parts + trace > whole / 2, "{parts} and {trace} of {whole}");
 }
