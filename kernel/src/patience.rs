@@ -1,5 +1,5 @@
-//! How long a CPU spins for something that should be there at once: about a second, and then it goes
-//! on without.
+//! How long a CPU spins for something that should be there at once: about a second where nothing else is said, and
+//! then it goes on without.
 //!
 //! The time stamp counter alone tells, uncalibrated: the console must have a bound before there is a
 //! clock, and the panic path one whatever has happened to it.

@@ -50,7 +50,7 @@ pub enum ProbeError {
     Busy(CpuIndex),
     /// The NMI could not be sent.
     NotSent(ApicError),
-    /// It did not take the NMI within a tenth of a second: it is stuck below the kernel, or does not run.
+    /// It did not take the NMI within two seconds: it is stuck below the kernel, or does not run.
     Silent,
 }
 

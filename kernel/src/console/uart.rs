@@ -50,9 +50,9 @@ const LOOPBACK: u8 = 1 << 4;
 /// Depth of the 16550A's FIFOs.
 pub(super) const FIFO_DEPTH: u8 = 16;
 
-/// How long it may take to send, in counts of the TSC: 3 to 16 seconds. Behind it text is lost, and whoever reads a
-/// virtual UART may have to wait for its host to let it run.
-const PATIENCE: u64 = 1 << 34;
+/// How long it may take to send, in counts of the TSC: one second to four. Behind it text is lost, and whoever reads
+/// a virtual UART may have to wait for its host to let it run. A CPU that prints may be waited for meanwhile.
+const PATIENCE: u64 = 1 << 32;
 
 /// What sends.
 #[derive(Debug)]

@@ -45,14 +45,15 @@ use crate::{
 
 /// How long a caller waits for others who call. Each of them takes milliseconds, or [`ARRIVAL`] and
 /// [`WORK`] where something is wrong.
-const TURN: Duration = Duration::from_secs(6);
+const TURN: Duration = Duration::from_secs(4);
 
 /// Until when all must have come. A CPU comes within microseconds, but a hypervisor may have to find
-/// time for each of hundreds, and where memory types change each writes its caches back.
-const ARRIVAL: Duration = Duration::from_secs(2);
+/// time for each of hundreds, and where memory types change each writes its caches back. A CPU on its way up
+/// waits for the end of a meeting, so that with [`WORK`] this is less than what its steps may take.
+const ARRIVAL: Duration = Duration::from_secs(1);
 
 /// How long the work of those who were called may take after that.
-pub(super) const WORK: Duration = Duration::from_secs(2);
+pub(super) const WORK: Duration = Duration::from_millis(500);
 
 /// How long a CPU stands at the most: only a caller that hangs in its own work comes near that.
 const STAND: Duration = Duration::from_secs(10);

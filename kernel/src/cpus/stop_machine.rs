@@ -70,7 +70,7 @@ impl core::error::Error for StopError {}
 ///
 /// # Errors
 ///
-/// [`StopError`]: somebody did not come within half a second, whom it names; others had the turn for two
+/// [`StopError`]: somebody did not come within a second, whom it names; others had the turn for four
 /// seconds; or this CPU has interrupts off. Then `f` has not run and will not.
 ///
 /// # Panics

@@ -28,7 +28,7 @@ use crate::{console::input::Input, operations::in_use};
 /// How long a command that was interrupted keeps the prompt's lines waiting.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// The bytes of one key come together; an ESC behind which nothing comes for so long is a key by itself.
+/// The bytes of one key come together; what may be a key as it is, such as ESC, is one if nothing comes for so long.
 const KEY_REST: Duration = Duration::from_millis(50);
 
 /// What is no key yet waits longer for the rest. A virtual UART takes some bytes at once, and its host may keep it

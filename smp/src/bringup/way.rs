@@ -13,7 +13,9 @@ use reveille_executor::Instant;
 use super::attempt::Attempt;
 use crate::{machine::Machine, outcome::Outcome, state::Stage, step::Direction};
 
-/// How long an AP has from its last step until it is parked, and longer where its steps have.
+/// How long an AP has at the least from its last step until it is parked; [`online_timeout`] if that is more.
+///
+/// [`online_timeout`]: crate::bringup::Timing::online_timeout
 const PARK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an AP that was abandoned may take to come back, if it is to be taken back to where it was.
@@ -24,6 +26,9 @@ const COME_BACK_TIMEOUT: Duration = Duration::from_millis(50);
 /// is `kick/mailbox.rs`). The AP announces it, and from there it
 /// is a few instructions: this is the first pause before the driver looks again, doubled each time.
 const FIRST_LOOK: Duration = Duration::from_micros(20);
+
+/// And the longest pause, for an AP that its host does not let run.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 impl<M: Machine> Attempt<M> {
     /// Drives the AP to its goal.
@@ -160,7 +165,7 @@ impl<M: Machine> Attempt<M> {
             }
             shared.bring_up.timer.sleep(pause).await;
             self.progress();
-            pause = pause.saturating_mul(2);
+            pause = LONGEST_PAUSE.min(2 * pause);
         }
         Ok(())
     }

@@ -54,9 +54,7 @@ fn a_cpu_that_does_not_come_is_named_and_the_machine_goes_on() {
 }
 
 fn cpu_3_is_named_once(seed: u32) {
-    let machine = Machine::new(4)
-        .accel(Accel::Icount)
-        .append(&format!("stop=8 seed={seed} test=late-stop"));
+    let machine = Machine::new(4).append(&format!("stop=8 seed={seed} test=late-stop"));
     let ended = boot(&machine);
     let Outcome::Failed(words) = &ended.outcome else {
         panic!("{}", ended.explain());
@@ -70,8 +68,7 @@ fn cpu_3_is_named_once(seed: u32) {
 
 #[test]
 fn a_cpu_that_hangs_while_all_run_something_is_named_and_ends_the_run() {
-    let machine = Machine::new(4).accel(Accel::Icount);
-    let ended = boot(&machine.append("test=hang-in-stop"));
+    let ended = boot(&Machine::new(4).append("test=hang-in-stop"));
     let Outcome::Panicked(line) = &ended.outcome else {
         panic!("{}", ended.explain());
     };

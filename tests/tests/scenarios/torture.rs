@@ -13,7 +13,7 @@ use reveille_tests::{
     },
 };
 
-use crate::boot::{LIMIT, boot, boot_for, is_whole};
+use crate::boot::{LIMIT, boot, boot_for, is_whole, patient};
 
 fn torture(ended: &Ended) -> Torture {
     ended.records.torture().expect("all records are whole")
@@ -21,7 +21,7 @@ fn torture(ended: &Ended) -> Torture {
 
 /// Boots, and operates on the CPUs for so long.
 pub(crate) fn survives(machine: Machine, seconds: u32, seed: u32) -> Torture {
-    let machine = machine.append(&format!("torture={seconds} seed={seed}"));
+    let machine = patient(machine.append(&format!("torture={seconds} seed={seed}")));
     let ended = boot_for(&machine, LIMIT + Duration::from_secs(seconds.into()));
     is_whole(&machine, &ended);
     let torture = torture(&ended);
@@ -77,7 +77,7 @@ fn without_aps_there_is_nothing_to_torture() {
 /// Boots with a fault that the checks are to find, and gives what they say.
 fn is_found_out(hook: &str) -> String {
     let machine = Machine::new(4).append(&format!("torture=60 seed=1 test={hook}"));
-    let ended = boot(&machine);
+    let ended = boot(&patient(machine));
     let torture = torture(&ended);
     assert_eq!(torture.failed, 1, "{torture:?}");
     let broken = torture.broken.expect("the rule is told");

@@ -43,8 +43,8 @@ const WINDOW: usize = 4;
 /// likes. Behind this the others go on.
 const PATIENCE: Duration = Duration::from_millis(1);
 
-/// Whoever has not answered at all may still do so, this long behind the last question. The CPUs that are asked are
-/// alive, so that a wait to the end is a host's that lets one of them not run.
+/// Whoever has not answered at all may still do so, this long behind the last question. All who are asked are alive,
+/// so this is waited out only where the host does not let one of them run.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Until when a session is over.

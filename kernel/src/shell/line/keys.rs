@@ -117,10 +117,14 @@ impl Keys {
         self.begun != Begun::Nothing
     }
 
-    /// Whether what is begun may be a key as it is: ESC. The rest of what else is begun is on its way, however long
-    /// that takes.
+    /// Whether what is begun may be a key as it is: ESC, or Alt with a character that begins sequences, too. The
+    /// rest of what else is begun is on its way, however long that takes.
     pub fn may_be_whole(&self) -> bool {
-        self.begun == Begun::Escape
+        match self.begun {
+            Begun::Escape => true,
+            Begun::Sequence(sequence) => sequence.may_be_whole(),
+            Begun::Nothing | Begun::Utf8 { .. } => false,
+        }
     }
 
     /// A byte that goes on with what was begun.

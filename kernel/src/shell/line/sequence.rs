@@ -85,6 +85,11 @@ impl Sequence {
         }
     }
 
+    /// Whether that is a key that somebody pressed.
+    pub(super) fn may_be_whole(self) -> bool {
+        self.broken_off() != Key::Unknown
+    }
+
     /// The key, by the last byte.
     fn key(&self, last: u8) -> Key {
         if !self.is_plain {

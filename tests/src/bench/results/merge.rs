@@ -34,7 +34,8 @@ pub struct Differs {
 
 impl fmt::Display for Differs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { field, here, there } = &*self.difference;
+        let Difference { field, .. } = &*self.difference;
+        let [here, there] = self.difference.in_words();
         write!(
             f,
             "its `{field}` is {there}, and that of the first file is {here}"

@@ -123,6 +123,25 @@ pub struct Difference {
     pub there: Value,
 }
 
+impl Difference {
+    /// What it is here and there, for people.
+    pub fn in_words(&self) -> [String; 2] {
+        [&self.here, &self.there].map(in_words)
+    }
+}
+
+/// A machine by its name, and a list one by one.
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(in_words).collect::<Vec<_>>().join(", "),
+        _ => match Machine::deserialize(value) {
+            Ok(machine) => machine.to_string(),
+            Err(_) => value.to_string(),
+        },
+    }
+}
+
 /// A boot, and what it gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {

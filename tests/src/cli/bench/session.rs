@@ -215,12 +215,11 @@ fn go_on(folder: &Path, now: &Header) -> Result<(Results, Writer)> {
         Err(error) => return Err(error.into()),
     };
     if let Some(difference) = results.header.difference(now, MAY_DIFFER) {
+        let [was, is] = difference.in_words();
         bail!(
-            "{} cannot be gone on with: `{}` was {} and is {}; another --out begins anew",
+            "{} cannot be gone on with: `{}` was {was} and is {is}; another --out begins anew",
             folder.display(),
-            difference.field,
-            difference.here,
-            difference.there
+            difference.field
         );
     }
     if let Some(warning) = results.warning() {

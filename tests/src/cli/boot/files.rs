@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
+use super::say;
 use crate::cli::output::{Destination, Output};
 
 /// The file of `--json`.
@@ -39,7 +40,9 @@ impl RecordsFile {
     pub(super) fn keep(self) -> Result<()> {
         let path = self.path.display();
         if self.lines == 0 {
-            eprintln!("xtask: {path} was not written: the kernel wrote no records");
+            say(format_args!(
+                "{path} was not written: the kernel wrote no records"
+            ));
             return Ok(());
         }
         self.error

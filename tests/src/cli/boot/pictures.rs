@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+use super::say;
 use crate::{
     bootchart::{BootChart, svg},
     cli::output::Destination,
@@ -158,7 +159,7 @@ impl Destinations {
         })?;
         let timeline = self.timeline.as_ref().map_or(Ok(()), |to| {
             write(to, &svg::draw(&chart))?;
-            eprintln!("xtask: timeline: {}", to.path().display());
+            say(format_args!("timeline: {}", to.path().display()));
             Ok(())
         });
         let chart = self.chart.as_ref().map_or(Ok(()), |to| {
@@ -193,8 +194,10 @@ fn draw_trace(destination: &Destination, records: &Records) -> Result<()> {
     written
         .and_then(|()| Ok(output.keep()?))
         .with_context(|| format!("cannot write {path}"))?;
-    eprintln!("xtask: trace: {drawing}");
-    eprintln!("xtask: to see it, open {path} at https://ui.perfetto.dev");
+    say(format_args!("trace: {drawing}"));
+    say(format_args!(
+        "to see it, open {path} at https://ui.perfetto.dev"
+    ));
     Ok(())
 }
 

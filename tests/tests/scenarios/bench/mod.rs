@@ -142,5 +142,7 @@ fn parts_that_several_hosts_measure_are_joined_into_the_whole() {
     assert_eq!(unlike.status.code(), Some(1));
     let told = stderr(&unlike);
     assert!(told.contains("does not go with"), "{told}");
+    let plans = "its `plan` is q35 tcg 4, and that of the first file is q35 tcg 2, q35 tcg 3";
+    assert!(told.contains(plans), "{told}");
     assert!(!part("unlike").exists());
 }

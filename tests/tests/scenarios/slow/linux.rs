@@ -76,12 +76,9 @@ fn linux_comes_up_beside_us_and_its_bringup_is_timed_from_all_sides() {
     assert!(apics(outside) < online(outside, samples::BRING_UP));
     assert!(apics(ours_outside) > 0);
     let part = |name: &str| inside.samples[name].total_ns[0];
-    let parts: u64 = samples::PARTS[..5]
-        .iter()
-        .map(|part| inside.samples[*part].total_ns[0])
-        .sum();
-    // With one AP nothing overlaps; between the parts there is little but the step of Linux's tracer.
-    let [whole, trace] = ["whole", "trace"].map(part);
-    assert!(parts <= whole, "{parts} of {whole}");
-    assert!(parts + trace > whole / 2, "{parts} and {trace} of {whole}");
+    // With one AP nothing overlaps.
+    let parts: Vec<u64> = samples::PARTS[..5].iter().map(|name| part(name)).collect();
+    let whole = part("whole");
+    assert!(parts.iter().all(|&nanos| nanos > 0), "{parts:?}");
+    assert!(parts.iter().sum::<u64>() <= whole, "{parts:?} of {whole}");
 }

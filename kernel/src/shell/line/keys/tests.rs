@@ -115,10 +115,17 @@ fn an_escape_that_waits_is_told_apart_by_time_alone() {
     assert_eq!(keys.rest(), Some(Key::Escape));
     assert!(!keys.has_begun() && !keys.may_be_whole());
     assert_eq!(keys.feed(b'[').next(), Some(Key::Char('[')));
-    for begun in [&b"\x1b["[..], b"\x1b[70;100", b"\x1bO", b"\xe2\x96"] {
+    for (begun, is_whole) in [
+        (&b"\x1b["[..], true),
+        (b"\x1bO", true),
+        (b"\x1b[7", false),
+        (b"\x1b[70;100", false),
+        (b"\xe2\x96", false),
+    ] {
         let mut keys = Keys::default();
         begun.iter().for_each(|byte| drop(keys.feed(*byte)));
-        assert!(keys.has_begun() && !keys.may_be_whole(), "{begun:?}");
+        assert!(keys.has_begun());
+        assert_eq!(keys.may_be_whole(), is_whole, "{begun:?}");
     }
 }
 
