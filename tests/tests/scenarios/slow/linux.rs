@@ -76,9 +76,8 @@ fn linux_comes_up_beside_us_and_its_bringup_is_timed_from_all_sides() {
     assert!(apics(outside) < online(outside, samples::BRING_UP));
     assert!(apics(ours_outside) > 0);
     let part = |name: &str| inside.samples[name].total_ns[0];
-    // With one AP nothing overlaps.
+    // With one AP nothing overlaps. Its events count microseconds, so that a part may be none of them.
     let parts: Vec<u64> = samples::PARTS[..5].iter().map(|name| part(name)).collect();
-    let whole = part("whole");
-    assert!(parts.iter().all(|&nanos| nanos > 0), "{parts:?}");
-    assert!(parts.iter().sum::<u64>() <= whole, "{parts:?} of {whole}");
+    let (sum, whole) = (parts.iter().sum::<u64>(), part("whole"));
+    assert!(sum > 0 && sum <= whole, "{parts:?} of {whole}");
 }
