@@ -10,11 +10,16 @@
 //! ```
 //!
 //! But where the BSP has modelled work meanwhile, it counts from the end of that: so the time in which an AP waits for
-//! the BSP is told in full. A CPU that nobody had to wake, or that woke by its timer, begins when it comes to it.
+//! the BSP is told in full. A step that follows one of the same CPU counts from where that was to end, as the BSP's
+//! pieces do (`pace.rs`): to come from one to the other is inside. Else a CPU that nobody had to wake, or that woke by
+//! its timer, begins when it comes to it.
 
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use reveille_executor::Instant;
 
@@ -37,6 +42,8 @@ pub(super) struct Bell {
     rung: AtomicU64,
     /// Until when the CPU is at modelled work. The CPU alone touches it.
     at_it_until: AtomicU64,
+    /// When its last step was to end, in nanoseconds; 0 before the first. The CPU alone touches it.
+    due: AtomicU64,
 }
 
 impl Bell {
@@ -56,6 +63,22 @@ impl Bell {
             true => Instant::from_nanos(rung),
             false => now,
         }
+    }
+
+    /// Since when the CPU, which calls this, is at a step of so long: where it was not woken for it, since its last step
+    /// was to end, if it comes no later than `span` behind that.
+    pub(super) fn began_step(&self, now: Instant, span: Duration) -> Instant {
+        let (began, due) = (self.began(now), self.due.load(Ordering::Relaxed));
+        let last = Instant::from_nanos(due);
+        match began == now && due > 0 && last <= now && now < last + span {
+            true => last,
+            false => began,
+        }
+    }
+
+    /// A step of the CPU, which calls this, was to end then.
+    pub(super) fn is_due(&self, at: Instant) {
+        self.due.store(at.as_nanos(), Ordering::Relaxed);
     }
 
     /// The CPU, which calls this, is at modelled work until then.
@@ -115,5 +138,19 @@ mod tests {
         assert_eq!(bell.began(at(350)), at(350), "its timer rang");
         bell.rings(at(400));
         assert_eq!(bell.began(at(390)), at(390), "another clock is ahead");
+    }
+
+    #[test]
+    fn a_step_that_follows_another_counts_from_where_that_was_to_end_unless_it_is_late() {
+        let (bell, span) = (Bell::default(), Duration::from_nanos(50));
+        assert_eq!(bell.began_step(at(20), span), at(20), "it is the first");
+        bell.is_at_it(at(110));
+        bell.is_due(at(100));
+        assert_eq!(bell.began_step(at(120), span), at(100));
+        assert_eq!(bell.began_step(at(150), span), at(150), "it comes late");
+        assert_eq!(bell.began_step(at(90), span), at(90), "its clock went back");
+        bell.sleeps();
+        bell.rings(at(115));
+        assert_eq!(bell.began_step(at(120), span), at(115), "it was woken");
     }
 }

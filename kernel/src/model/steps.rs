@@ -88,17 +88,20 @@ impl Timed {
         let Some(bell) = self.model.bell(of) else {
             return Run::Now(Err(StepError::WrongCpu));
         };
+        let span = |on| self.model.span(self.step, of, on);
+        let (alone, together) = (span(On::Ap), span(On::Pair));
         let begins = match self.model.is_first_on_ap(self.step) {
             true => self.model.answers_at(of, now),
-            false => bell.began(now),
+            // What others do in this step is not between those of this one.
+            false if (alone + together).is_zero() => return Run::Now(Ok(())),
+            false => bell.began_step(now, alone + together),
         };
         let begins = match self.step.mode {
             Mode::Serialised => self.model.has_turn_since(begins, now),
             Mode::Concurrent => begins,
         };
-        let span = |on| self.model.span(self.step, of, on);
-        let (alone, together) = (span(On::Ap), span(On::Pair));
         let until = begins + alone + together;
+        bell.is_due(until);
         bell.is_at_it(until.max(now));
         if self.step.mode == Mode::Serialised {
             self.model.keeps_turn_until(until.max(now));
